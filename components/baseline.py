@@ -1,0 +1,32 @@
+"""Finds the model that a candidate has to beat."""
+
+from typing import Any
+
+from tfx.components.evaluator import constants
+from tfx.dsl.components.common import resolver
+
+
+class LastBlessedOther(resolver.ResolverStrategy):
+    """The model blessed last, the candidate itself left out.
+
+    TFX's own strategy would find the candidate on a second run with nothing changed, so that the
+    Evaluator would run again to compare a model with itself.
+    """
+
+    def resolve_artifacts(
+        self, store: Any, input_dict: dict[str, list[Any]]
+    ) -> dict[str, list[Any]]:
+        """Keeps at most one of ``model``, and its ``blessing``; ``candidate`` stays as it is."""
+        del store
+        candidates = {model.id for model in input_dict["candidate"]}
+        models = {model.id: model for model in input_dict["model"]}
+        found: dict[str, list[Any]] = {**input_dict, "model": [], "blessing": []}
+        for blessing in sorted(input_dict["blessing"], key=lambda b: b.id, reverse=True):
+            blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
+            model = blessing.get_int_custom_property(
+                constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY
+            )
+            if blessed and model in models and model not in candidates:
+                found |= {"model": [models[model]], "blessing": [blessing]}
+                break
+        return found

@@ -1,0 +1,15 @@
+"""Activations."""
+
+import tensorflow as tf
+
+from custom_objects.registry import register
+
+
+@register
+def softplus(inputs: tf.Tensor) -> tf.Tensor:
+    """ln(1 + eˣ): a smooth ramp, positive everywhere.
+
+    Does not overflow. Rival: max(x, 0) + ln(1 + e⁻ˡˣˡ), equal in value, but its gradient at exactly
+    0 comes out as 0 instead of ½.
+    """
+    return tf.math.softplus(inputs)

@@ -1,0 +1,67 @@
+"""Checks of constructor arguments, shared by the objects themselves and by the config.
+
+Each check takes the argument's name and value, returns the value as the object stores it, and
+raises ValueError that says argument, expected, received.
+"""
+
+import math
+from typing import Any
+
+
+def positive(argument: str, value: Any) -> float:
+    """A finite number above zero."""
+    number = _finite(argument, value, "a finite number > 0")
+    if number <= 0:
+        raise _refusal(argument, "a finite number > 0", value)
+    return number
+
+
+def non_negative(argument: str, value: Any) -> float:
+    """A finite number, zero or above."""
+    number = _finite(argument, value, "a finite number >= 0")
+    if number < 0:
+        raise _refusal(argument, "a finite number >= 0", value)
+    return number
+
+
+def finite(argument: str, value: Any) -> float:
+    """A finite number of either sign."""
+    return _finite(argument, value, "a finite number")
+
+
+def open_fraction(argument: str, value: Any) -> float:
+    """A number strictly between 0 and 1."""
+    number = _finite(argument, value, "a number between 0 and 1")
+    if not 0 < number < 1:
+        raise _refusal(argument, "a number between 0 and 1", value)
+    return number
+
+
+def optional_seed(argument: str, value: Any) -> int | None:
+    """A whole number, or None for a fresh draw at every call."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _refusal(argument, "a whole number or None", value)
+    return value
+
+
+def _finite(argument: str, value: Any, expected: str) -> float:
+    # bool is an int to Python, but `threshold=True` is a mistake. A NumPy scalar has __float__, and
+    # so has NumPy's bool, which only its dtype gives away.
+    boolean = isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool"
+    if boolean or isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+        raise _refusal(argument, expected, value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _refusal(argument, expected, value) from error
+    if not math.isfinite(number):
+        raise _refusal(argument, expected, value)
+    return number
+
+
+def _refusal(argument: str, expected: str, received: Any) -> ValueError:
+    return ValueError(
+        f"{argument}: expected {expected}, received {received!r} ({type(received).__name__})"
+    )

@@ -1,0 +1,133 @@
+"""What may be named in a config: every object, its kind, and the check of each argument.
+
+The names stand here, beside the code and apart from it, so that a config is checked in
+milliseconds, before TensorFlow is imported. A test holds this table against the classes.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from custom_objects.arguments import (
+    finite,
+    non_negative,
+    open_fraction,
+    optional_seed,
+    positive,
+)
+
+Kind = Literal[
+    "loss",
+    "metric",
+    "layer",
+    "regularizer",
+    "activation",
+    "initializer",
+    "constraint",
+    "optimizer",
+]
+
+
+Arguments = Mapping[str, Callable[[str, Any], Any]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One nameable object: its kind, the module that holds it, its arguments and their checks."""
+
+    kind: Kind
+    module: str
+    arguments: Arguments = field(default_factory=dict)
+
+
+OURS: Mapping[str, Entry] = {
+    "huber_fn": Entry("loss", "custom_objects.losses"),
+    "HuberLoss": Entry("loss", "custom_objects.losses", {"threshold": positive}),
+    "CustomMSE": Entry("loss", "custom_objects.losses", {"regularization_factor": non_negative}),
+    "HuberMetric": Entry("metric", "custom_objects.metrics", {"threshold": positive}),
+    "AbsoluteErrorQuantile": Entry(
+        "metric", "custom_objects.metrics", {"quantile": open_fraction}
+    ),
+    "L1Regularizer": Entry("regularizer", "custom_objects.regularizers", {"factor": non_negative}),
+    "ActivityRegularizationLayer": Entry("layer", "custom_objects.layers", {"rate": finite}),
+    "MetricLoggingLayer": Entry("layer", "custom_objects.layers"),
+    "softplus": Entry("activation", "custom_objects.activations"),
+    "GlorotNormalInitializer": Entry(
+        "initializer", "custom_objects.initializers", {"seed": optional_seed}
+    ),
+    "PositiveWeights": Entry("constraint", "custom_objects.constraints"),
+}
+
+# tf_keras's own objects that a config may name beside ours.
+_STOCK: Mapping[Kind, tuple[str, Mapping[str, Arguments]]] = {
+    "loss": (
+        "tf_keras.losses",
+        {
+            "Huber": {"delta": positive},
+            "LogCosh": {},
+            "MeanAbsoluteError": {},
+            "MeanSquaredError": {},
+        },
+    ),
+    "metric": (
+        "tf_keras.metrics",
+        {"MeanAbsoluteError": {}, "MeanSquaredError": {}, "RootMeanSquaredError": {}},
+    ),
+    "regularizer": (
+        "tf_keras.regularizers",
+        {"L1": {"l1": non_negative}, "L2": {"l2": non_negative}},
+    ),
+    "activation": (
+        "tf_keras.activations",
+        {name: {} for name in ("elu", "gelu", "linear", "relu", "selu", "tanh")},
+    ),
+    "initializer": (
+        "tf_keras.initializers",
+        {"GlorotUniform": {"seed": optional_seed}, "HeNormal": {"seed": optional_seed}},
+    ),
+    "constraint": (
+        "tf_keras.constraints",
+        {"NonNeg": {}, "MaxNorm": {"max_value": positive}},
+    ),
+    "optimizer": (
+        "tf_keras.optimizers",
+        {
+            "Adam": {"learning_rate": positive, "clipnorm": positive},
+            "AdamW": {
+                "learning_rate": positive,
+                "weight_decay": non_negative,
+                "clipnorm": positive,
+            },
+            "RMSprop": {"learning_rate": positive, "clipnorm": positive},
+            "SGD": {"learning_rate": positive, "momentum": non_negative, "clipnorm": positive},
+        },
+    ),
+}
+
+
+def named(kind: Kind) -> dict[str, Entry]:
+    """Every object of one kind by name, ours first, then tf_keras's own."""
+    ours = {name: entry for name, entry in OURS.items() if entry.kind == kind}
+    module, stock = _STOCK.get(kind, ("", {}))
+    return ours | {name: Entry(kind, module, arguments) for name, arguments in stock.items()}
+
+
+def check(kind: Kind, name: str, config: Mapping[str, Any]) -> None:
+    """Refuses a name or an argument that would fail later, without importing TensorFlow.
+
+    Raises:
+      LookupError: no object of this kind has this name.
+      ValueError: an argument is unknown, or its value is out of range.
+    """
+    known = named(kind)
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise LookupError(f"expected a {kind}: {', '.join(known)}; received {name!r}{hint}")
+    arguments = known[name].arguments
+    for argument, value in config.items():
+        if argument not in arguments:
+            accepted = ", ".join(arguments) or "no arguments"
+            raise ValueError(f"{argument}: {name} expected {accepted}, received {argument!r}")
+        arguments[argument](argument, value)

@@ -1,0 +1,15 @@
+"""Weight constraints."""
+
+import tensorflow as tf
+import tf_keras
+
+from custom_objects.registry import register
+
+
+@register
+class PositiveWeights(tf_keras.constraints.Constraint):
+    """Sets negative weights to zero after each step: more of an input never gives less."""
+
+    def __call__(self, weights: tf.Tensor) -> tf.Tensor:
+        """max(w, 0), same shape and dtype."""
+        return tf.nn.relu(weights)

@@ -1,0 +1,52 @@
+"""Pass-through layers that add a loss or a metric to the model they stand in."""
+
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from custom_objects.arguments import finite
+from custom_objects.registry import register
+
+
+@register
+class ActivityRegularizationLayer(tf_keras.layers.Layer):
+    """Passes its inputs through and adds ``rate · Σ inputs`` to the model's loss.
+
+    The sum runs over the whole batch: twice the batch, twice the penalty.
+
+    Args:
+      rate: weight of the penalty.
+      **kwargs: of ``tf_keras.layers.Layer``.
+
+    Raises:
+      ValueError: ``rate`` is not a finite number.
+    """
+
+    def __init__(self, rate: float = 0.1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rate = finite("rate", rate)
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The inputs, unchanged."""
+        self.add_loss(self.rate * tf.reduce_sum(inputs))
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        """All constructor arguments."""
+        return {**super().get_config(), "rate": self.rate}
+
+
+@register
+class MetricLoggingLayer(tf_keras.layers.Layer):
+    """Passes its inputs through and logs their standard deviation as ``std_of_activation``.
+
+    One number over the whole batch and all units, averaged over the batches of an epoch: 0 says
+    that the layer before is dead.
+    """
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The inputs, unchanged."""
+        deviation = tf.math.reduce_std(tf.cast(inputs, tf.float32))
+        self.add_metric(deviation, name="std_of_activation", aggregation="mean")
+        return inputs

@@ -1,0 +1,217 @@
+"""Losses: one pure function for the formula, a thin Keras class over it.
+
+Every loss here gives one value per sample, shape ``[batch, d0 .. dN-1]`` for inputs of shape
+``[batch, d0 .. dN]``: the mean over the last axis, as Keras's own do. Inputs of rank 1 are a batch
+of scalars and give ``[batch]``. (Rival: Keras takes a rank-1 input for one sample of ``batch``
+outputs, and gives a scalar.) Labels are cast to the dtype of the predictions.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from custom_objects.arguments import non_negative, positive
+from custom_objects.registry import register
+
+Reduction = tf_keras.losses.Reduction
+
+
+def huber(error: tf.Tensor, threshold: float = 1.0) -> tf.Tensor:
+    """Quadratic for small errors, linear for large ones: an outlier pulls with bounded force.
+
+    Equal to clipping the gradient of ½e² to [-threshold, threshold]::
+
+        ½e²                        where |e| < threshold
+        threshold·|e| - ½threshold²  elsewhere
+
+    written as m·(|e| - ½m) with m = min(|e|, threshold), which has no untaken branch, so no
+    gradient that is NaN or infinite behind a mask.
+
+    Args:
+      error: floating point, any shape.
+      threshold: where the two pieces meet, in units of the error.
+
+    Returns:
+      Same shape and dtype, in squared units of the error below the threshold.
+
+    Source: P. J. Huber, "Robust Estimation of a Location Parameter", 1964. Rival: some divide by
+    the threshold ("smooth L1").
+    """
+    magnitude = tf.abs(error)
+    clipped = tf.minimum(magnitude, threshold)
+    return clipped * (magnitude - 0.5 * clipped)
+
+
+def aligned(y_true: Any, y_pred: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Labels and predictions as tensors of one shape and dtype, that of the predictions.
+
+    ``(N,)`` against ``(N, 1)`` is read as N scalars on both sides; any other difference in shape
+    is refused, never broadcast. Integer predictions become ``floatx``.
+
+    Raises:
+      ValueError: the shapes differ.
+    """
+    y_pred = tf.convert_to_tensor(y_pred)
+    if not y_pred.dtype.is_floating:
+        y_pred = tf.cast(y_pred, tf_keras.backend.floatx())
+    y_true = tf.cast(y_true, y_pred.dtype)
+    ranks = (y_true.shape.rank, y_pred.shape.rank)
+    if ranks == (1, 2):
+        y_true = y_true[:, tf.newaxis]
+    elif ranks == (2, 1):
+        y_pred = y_pred[:, tf.newaxis]
+    if not y_true.shape.is_compatible_with(y_pred.shape):
+        raise ValueError(
+            f"y_true: expected the shape of y_pred, {y_pred.shape}, received {y_true.shape}"
+        )
+    return y_true, y_pred
+
+
+def errors(y_true: Any, y_pred: Any) -> tf.Tensor:
+    """``y_true - y_pred``, element by element, once ``aligned``."""
+    y_true, y_pred = aligned(y_true, y_pred)
+    return y_true - y_pred
+
+
+def per_sample(values: tf.Tensor) -> tf.Tensor:
+    """Mean over the last axis; a rank-1 tensor is one value per sample already."""
+    return values if values.shape.rank == 1 else tf.reduce_mean(values, axis=-1)
+
+
+@register
+def huber_fn(y_true: Any, y_pred: Any) -> tf.Tensor:
+    """Huber loss with threshold 1, one value per sample, as a plain function."""
+    return per_sample(huber(errors(y_true, y_pred)))
+
+
+def create_huber(threshold: float = 1.0) -> Callable[[Any, Any], tf.Tensor]:
+    """A Huber loss function with this threshold.
+
+    What is lost: a saved model holds only the function's name, ``huber_fn``, and a reload finds
+    the plain ``huber_fn`` with threshold 1. ``HuberLoss`` keeps its threshold.
+
+    Raises:
+      ValueError: ``threshold`` is not a finite number > 0.
+    """
+    threshold = positive("threshold", threshold)
+
+    def huber_fn(y_true: Any, y_pred: Any) -> tf.Tensor:
+        return per_sample(huber(errors(y_true, y_pred), threshold))
+
+    return huber_fn
+
+
+class PerSampleLoss(tf_keras.losses.Loss):
+    """A Keras loss that accepts the sample weights which its contract names, and no others.
+
+    A scalar, ``[batch]`` or ``[batch, d0 .. dN-1]``. Keras aligns weights from the right, so that
+    ``[batch]`` against ``[batch, d0, d1]`` would weigh the wrong axis in silence.
+    """
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tf.Tensor:
+        """The reduced loss; see ``tf_keras.losses.Loss``.
+
+        Raises:
+          ValueError: the shapes of labels and predictions differ, or ``sample_weight`` has another
+            shape than those above.
+        """
+        if sample_weight is not None:
+            shape = tf.convert_to_tensor(y_pred).shape
+            sample_weight = aligned_weight(sample_weight, shape[:-1] if shape.rank != 1 else shape)
+        return super().__call__(y_true, y_pred, sample_weight)
+
+
+def aligned_weight(sample_weight: Any, shape: tf.TensorShape) -> tf.Tensor:
+    """``sample_weight`` such that it multiplies per-sample values of ``shape`` as meant.
+
+    Raises:
+      ValueError: it is neither a scalar, nor ``[batch]``, nor of that shape.
+    """
+    weight = tf.convert_to_tensor(sample_weight)
+    rank = weight.shape.rank
+    if rank is None or shape.rank is None or rank == 0:
+        return weight
+    if rank == shape.rank + 1 and weight.shape[-1] == 1:
+        weight = tf.squeeze(weight, axis=-1)  # Keras turns [batch] into [batch, 1] inside fit().
+    elif rank == 1 and shape.rank > 1:
+        weight = tf.reshape(weight, [-1] + [1] * (shape.rank - 1))
+    expected = [shape, tf.TensorShape([shape[0]] + [1] * (shape.rank - 1))]
+    if not any(weight.shape.is_compatible_with(fits) for fits in expected):
+        raise ValueError(
+            f"sample_weight: expected a scalar, shape ({shape[0]},) or {shape}, "
+            f"received shape {tf.convert_to_tensor(sample_weight).shape}"
+        )
+    return weight
+
+
+@register
+class HuberLoss(PerSampleLoss):
+    """Huber loss: ``huber`` of the errors, mean over the last axis.
+
+    Args:
+      threshold: where quadratic turns linear, in units of the label.
+      reduction: AUTO, SUM_OVER_BATCH_SIZE, SUM or NONE.
+      name: shown in logs.
+
+    Raises:
+      ValueError: ``threshold`` is not a finite number > 0.
+
+    Example::
+
+        model.compile(loss=HuberLoss(threshold=2.0))
+    """
+
+    def __init__(
+        self,
+        threshold: float = 1.0,
+        reduction: str = Reduction.AUTO,
+        name: str = "huber_loss",
+    ) -> None:
+        super().__init__(reduction=reduction, name=name)
+        self.threshold = positive("threshold", threshold)
+
+    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
+        """One value per sample."""
+        return per_sample(huber(errors(y_true, y_pred), self.threshold))
+
+    def get_config(self) -> dict[str, Any]:
+        """All constructor arguments."""
+        return {**super().get_config(), "threshold": self.threshold}
+
+
+@register
+class CustomMSE(PerSampleLoss):
+    """Mean squared error that also pulls predictions towards one half.
+
+    mean (y_true - y_pred)² + regularization_factor · mean (0.5 - y_pred)², both means over the
+    last axis. Meant for labels between 0 and 1: elsewhere the pull is towards the wrong place.
+
+    Args:
+      regularization_factor: weight of the second term, >= 0.
+      reduction: AUTO, SUM_OVER_BATCH_SIZE, SUM or NONE.
+      name: shown in logs.
+
+    Raises:
+      ValueError: ``regularization_factor`` is not a finite number >= 0.
+    """
+
+    def __init__(
+        self,
+        regularization_factor: float = 0.1,
+        reduction: str = Reduction.AUTO,
+        name: str = "custom_mse",
+    ) -> None:
+        super().__init__(reduction=reduction, name=name)
+        self.regularization_factor = non_negative("regularization_factor", regularization_factor)
+
+    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
+        """One value per sample."""
+        y_true, y_pred = aligned(y_true, y_pred)
+        pull = self.regularization_factor * tf.square(0.5 - y_pred)
+        return per_sample(tf.square(y_true - y_pred) + pull)
+
+    def get_config(self) -> dict[str, Any]:
+        """All constructor arguments."""
+        return {**super().get_config(), "regularization_factor": self.regularization_factor}

@@ -1,0 +1,131 @@
+"""Streaming metrics whose state may be added up: over batches, replicas and Beam workers.
+
+TFMA and ``merge_state`` add the weights of a metric's copies; so the state here is sums and
+counts, kept in float64 so that a billion rows still count.
+"""
+
+import math
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from custom_objects.arguments import open_fraction, positive
+from custom_objects.losses import aligned_weight, errors, huber, per_sample
+from custom_objects.registry import register
+
+
+def _weights(values: tf.Tensor, sample_weight: Any) -> tf.Tensor:
+    """One float64 weight per value; 1 where none is given."""
+    ones = tf.ones(tf.shape(values), tf.float64)
+    if sample_weight is None:
+        return ones
+    return ones * tf.cast(aligned_weight(sample_weight, values.shape), tf.float64)
+
+
+@register
+class HuberMetric(tf_keras.metrics.Metric):
+    """Mean Huber loss over all samples seen since the last reset, weighted.
+
+    Σ wᵢ·huber(eᵢ) / Σ wᵢ, where huber(eᵢ) is the mean over the last axis; 0 before the first
+    sample. (The loss under SUM_OVER_BATCH_SIZE divides by the number of samples instead: the two
+    agree when no weights are given.)
+
+    Args:
+      threshold: where quadratic turns linear, in units of the label.
+      name: shown in logs, and the key in the Evaluator's result.
+      dtype: of the result.
+
+    Raises:
+      ValueError: ``threshold`` is not a finite number > 0.
+    """
+
+    def __init__(
+        self, threshold: float = 1.0, name: str = "huber_metric", dtype: Any = None
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.threshold = positive("threshold", threshold)
+        self.total = self.add_weight("total", initializer="zeros", dtype=tf.float64)
+        self.count = self.add_weight("count", initializer="zeros", dtype=tf.float64)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Adds a batch; ``sample_weight`` is a scalar, ``[batch]`` or one per value."""
+        values = per_sample(huber(errors(y_true, y_pred), self.threshold))
+        weights = _weights(values, sample_weight)
+        self.total.assign_add(tf.reduce_sum(weights * tf.cast(values, tf.float64)))
+        self.count.assign_add(tf.reduce_sum(weights))
+
+    def result(self) -> tf.Tensor:
+        """The weighted mean so far, a scalar."""
+        return tf.cast(tf.math.divide_no_nan(self.total, self.count), self.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """All constructor arguments."""
+        return {**super().get_config(), "threshold": self.threshold}
+
+
+_ACCURACY = 0.01
+_RATIO = (1 + _ACCURACY) / (1 - _ACCURACY)
+_SMALLEST, _LARGEST = 1e-6, 1e9
+_BUCKETS = 1 + math.ceil(math.log(_LARGEST / _SMALLEST) / math.log(_RATIO))
+
+
+@register
+class AbsoluteErrorQuantile(tf_keras.metrics.Metric):
+    """The absolute error that a given share of the samples stays under, to 1 % of its value.
+
+    ``quantile=0.5`` is the median error, 0.95 the tail error. Errors are counted in buckets whose
+    bounds grow by a fixed ratio, so that copies can be added up and the answer is off by at most
+    1 % of itself, for errors from 1e-6 to 1e9; smaller ones count as 0, larger ones and NaN as
+    1e9. 0 before the first sample.
+
+    Source: Masson, Rim, Lee, "DDSketch", 2019. Rival: exact quantiles, which need every error.
+
+    Args:
+      quantile: between 0 and 1.
+      name: shown in logs, and the key in the Evaluator's result.
+      dtype: of the result.
+
+    Raises:
+      ValueError: ``quantile`` is not between 0 and 1.
+    """
+
+    def __init__(
+        self, quantile: float = 0.5, name: str = "absolute_error_quantile", dtype: Any = None
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.quantile = open_fraction("quantile", quantile)
+        self.counts = self.add_weight(
+            "counts", shape=(_BUCKETS,), initializer="zeros", dtype=tf.float64
+        )
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Adds a batch; ``sample_weight`` is a scalar, ``[batch]`` or one per value."""
+        magnitude = tf.cast(tf.abs(errors(y_true, y_pred)), tf.float64)
+        largest = tf.constant(math.inf, tf.float64)
+        magnitude = per_sample(tf.where(tf.math.is_nan(magnitude), largest, magnitude))
+        steps = tf.math.log(tf.maximum(magnitude, _SMALLEST) / _SMALLEST) / math.log(_RATIO)
+        bucket = tf.cast(tf.math.ceil(tf.minimum(steps, float(_BUCKETS - 1))), tf.int32)
+        self.counts.assign_add(
+            tf.math.unsorted_segment_sum(
+                tf.reshape(_weights(magnitude, sample_weight), [-1]),
+                tf.reshape(bucket, [-1]),
+                _BUCKETS,
+            )
+        )
+
+    def reset_state(self) -> None:
+        """Forgets every sample; the base class can reset scalars only."""
+        self.counts.assign(tf.zeros((_BUCKETS,), tf.float64))
+
+    def result(self) -> tf.Tensor:
+        """The middle of the bucket where the cumulative weight reaches the quantile."""
+        reached = tf.cumsum(self.counts)
+        rank = tf.reduce_sum(tf.cast(reached < self.quantile * reached[-1], tf.float64))
+        upper = _SMALLEST * tf.pow(tf.constant(_RATIO, tf.float64), rank)
+        middle = tf.where(rank == 0, tf.zeros_like(upper), upper * 2 / (1 + _RATIO))
+        return tf.cast(middle, self.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """All constructor arguments."""
+        return {**super().get_config(), "quantile": self.quantile}

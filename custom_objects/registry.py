@@ -1,0 +1,90 @@
+"""Names every custom object ``custom_objects>Name`` in Keras's registry, and knows its source.
+
+Keras lets a second class take over a registered name in silence: a model then reloads with other
+maths than it was trained with. Here a name keeps its code for as long as the process lives.
+"""
+
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tf_keras
+
+from custom_objects import catalogue
+
+PACKAGE = "custom_objects"
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+_registered: dict[str, Any] = {}
+
+
+def register(target: T) -> T:
+    """Class or function decorator: saved models name ``target`` ``custom_objects>Name``.
+
+    Raises:
+      ValueError: the name is taken by different code, or the source of ``target`` cannot be read
+        (it is what travels with the model).
+    """
+    name = target.__name__
+    known = _registered.get(name)
+    if known is not None and _source(known) != _source(target):
+        raise ValueError(
+            f"{PACKAGE}>{name}: expected the code that is registered already, from "
+            f"{known.__module__}, received different code from {target.__module__}; "
+            "give the new object a name of its own"
+        )
+    _source(target)
+    tf_keras.utils.register_keras_serializable(package=PACKAGE, name=name)(target)
+    _registered[name] = target
+    return target
+
+
+def registered() -> dict[str, Any]:
+    """Every custom object by its plain name, all modules of the catalogue imported."""
+    for entry in catalogue.OURS.values():
+        importlib.import_module(entry.module)
+    return dict(sorted(_registered.items()))
+
+
+def fingerprint(name: str) -> str:
+    """SHA-256 of the file that defines a registered object: its code and its helpers'.
+
+    Raises:
+      LookupError: no object has this name.
+    """
+    objects = registered()
+    if name not in objects:
+        raise LookupError(f"no custom object is named {name!r}; expected one of {list(objects)}")
+    file = inspect.getsourcefile(objects[name])
+    assert file is not None, "register() has read the source"
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+
+
+def build(kind: catalogue.Kind, name: str, config: Mapping[str, Any]) -> Any:
+    """The object that a config names: an instance, or the function itself.
+
+    Raises:
+      LookupError, ValueError: see ``catalogue.check``.
+    """
+    catalogue.check(kind, name, config)
+    target = getattr(importlib.import_module(catalogue.named(kind)[name].module), name)
+    return target(**config) if inspect.isclass(target) else target
+
+
+def build_choice(kind: catalogue.Kind, choice: Mapping[str, Any] | None) -> Any:
+    """``build`` from a config's ``{"name": …, "config": …}``; None for no choice."""
+    return None if choice is None else build(kind, choice["name"], choice["config"])
+
+
+def _source(target: Any) -> str:
+    try:
+        return inspect.getsource(target)
+    except (OSError, TypeError) as error:
+        raise ValueError(
+            f"{target.__name__}: its source cannot be read, so it cannot travel with a model; "
+            "define it in a file, not in a prompt or a string"
+        ) from error

@@ -1,0 +1,32 @@
+"""Weight regularizers."""
+
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from custom_objects.arguments import non_negative
+from custom_objects.registry import register
+
+
+@register
+class L1Regularizer(tf_keras.regularizers.Regularizer):
+    """Adds Σ|factor·w| to the loss, which drives weights that do not pay to zero.
+
+    Args:
+      factor: strength, >= 0.
+
+    Raises:
+      ValueError: ``factor`` is not a finite number >= 0.
+    """
+
+    def __init__(self, factor: float = 0.01) -> None:
+        self.factor = non_negative("factor", factor)
+
+    def __call__(self, weights: tf.Tensor) -> tf.Tensor:
+        """The penalty, a scalar in the dtype of the weights."""
+        return tf.reduce_sum(tf.abs(self.factor * weights))
+
+    def get_config(self) -> dict[str, Any]:
+        """All constructor arguments."""
+        return {"factor": self.factor}

@@ -1,0 +1,274 @@
+"""The one config of a run: frozen, strict, and checked before TensorFlow is imported.
+
+The descriptions here are the comments of ``default.yaml`` and of ``huberflow config``.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from custom_objects import catalogue
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Choice(_Strict):
+    """An object by name, and its arguments."""
+
+    name: str
+    config: dict[str, Any] = {}
+
+
+def _of(kind: catalogue.Kind) -> AfterValidator:
+    def known(choice: Choice) -> Choice:
+        _check(kind, choice.name, choice.config)
+        return choice
+
+    return AfterValidator(known)
+
+
+def _check(kind: catalogue.Kind, name: str, config: dict[str, Any]) -> None:
+    """``catalogue.check``, naming the key below the choice that is wrong."""
+    try:
+        catalogue.check(kind, name, config)
+    except LookupError as error:
+        raise ValueError(f"name: {error.args[0]}") from error
+    except ValueError as error:
+        raise ValueError(f"config.{error}") from error
+
+
+Loss = Annotated[Choice, _of("loss")]
+Metric = Annotated[Choice, _of("metric")]
+Layer = Annotated[Choice, _of("layer")]
+Activation = Annotated[Choice, _of("activation")]
+Initializer = Annotated[Choice, _of("initializer")]
+Regularizer = Annotated[Choice, _of("regularizer")]
+Constraint = Annotated[Choice, _of("constraint")]
+Optimizer = Annotated[Choice, _of("optimizer")]
+
+
+class Splits(_Strict):
+    """How many of the hash buckets go where; a row's content alone decides its bucket."""
+
+    train: PositiveInt = Field(6, description="Buckets to train on.")
+    validation: PositiveInt = Field(1, description="Buckets that early stopping looks at.")
+    eval: PositiveInt = Field(3, description="Buckets that the Evaluator alone sees.")
+
+
+class Data(_Strict):
+    """Where the rows come from."""
+
+    path: Path | None = Field(
+        None,
+        description="Folder of CSV files with a header; null: the Chicago Taxi trips in TFX.",
+    )
+    label: str = Field("fare", description="Column to predict; rows must have it.")
+    splits: Splits = Splits()
+
+
+class Features(_Strict):
+    """How each raw column is used; a column named nowhere is not used."""
+
+    numeric: tuple[str, ...] = Field(
+        (
+            "trip_miles",
+            "trip_seconds",
+            "pickup_latitude",
+            "pickup_longitude",
+            "dropoff_latitude",
+            "dropoff_longitude",
+        ),
+        description="Standardised; the mean where missing, and marked.",
+    )
+    categorical: tuple[str, ...] = Field(
+        ("company", "payment_type", "pickup_community_area", "dropoff_community_area"),
+        description="Vocabularies with an embedding each; missing is a value of its own.",
+    )
+    cyclic: dict[str, PositiveFloat] = Field(
+        {"trip_start_hour": 24, "trip_start_day": 7, "trip_start_month": 12},
+        description="Columns that come round, with their period; a point on a circle.",
+    )
+    vocabulary_size: PositiveInt = Field(
+        1000, description="Most frequent values kept per category; the others are 'unknown'."
+    )
+
+    @model_validator(mode="after")
+    def _used_once(self) -> "Features":
+        columns = self.columns()
+        repeated = sorted({column for column in columns if columns.count(column) > 1})
+        if repeated:
+            raise ValueError(f"expected each column once, received twice: {', '.join(repeated)}")
+        if not columns:
+            raise ValueError("expected at least one column, received none")
+        return self
+
+    def columns(self) -> list[str]:
+        """All raw columns that the model reads."""
+        return [*self.numeric, *self.categorical, *self.cyclic]
+
+
+class Model(_Strict):
+    """The network; every object by name, ours or tf_keras's."""
+
+    hidden_units: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
+        (128, 64), description="Width of each dense layer."
+    )
+    embedding_dimension: PositiveInt = Field(8, description="Width of each category's embedding.")
+    activation: Activation = Field(Choice(name="relu"), description="Of the dense layers.")
+    initializer: Initializer = Field(
+        Choice(name="GlorotNormalInitializer"), description="Of the dense layers' weights."
+    )
+    regularizer: Regularizer | None = Field(
+        Choice(name="L1Regularizer", config={"factor": 1e-5}),
+        description="Of the dense layers' weights, or null.",
+    )
+    constraint: Constraint | None = Field(
+        None, description="Of the dense layers' weights, such as {name: PositiveWeights}, or null."
+    )
+    activity_regularization: Layer | None = Field(
+        Choice(name="ActivityRegularizationLayer", config={"rate": 1e-6}),
+        description="Pass-through layer after the last dense one that adds to the loss, or null.",
+    )
+    metric_logging: bool = Field(
+        True, description="Log the last dense layer's deviation as std_of_activation."
+    )
+
+
+class Training(_Strict):
+    """How the model is fitted."""
+
+    loss: Loss = Field(
+        Choice(name="HuberLoss", config={"threshold": 1.0}),
+        description="What is minimised, in units of the label.",
+    )
+    metrics: tuple[Metric, ...] = Field(
+        (
+            Choice(name="HuberMetric", config={"threshold": 1.0}),
+            Choice(name="MeanAbsoluteError"),
+        ),
+        description="Logged per epoch, on train and validation rows.",
+    )
+    optimizer: Optimizer = Field(
+        Choice(name="Adam", config={"learning_rate": 0.003}), description="How steps are taken."
+    )
+    epochs: PositiveInt = Field(12, description="At most this many; early stopping may end sooner.")
+    steps_per_epoch: PositiveInt | None = Field(
+        None, description="Batches in an epoch; null: all rows once."
+    )
+    batch_size: PositiveInt = Field(256, description="Rows per step, over all replicas.")
+    shuffle_buffer: PositiveInt = Field(20_000, description="Rows held in memory to shuffle.")
+    early_stopping_patience: PositiveInt | None = Field(
+        3, description="Epochs without a better validation loss before it stops; null: never."
+    )
+    mixed_precision: bool = Field(
+        False, description="float16 arithmetic with float32 weights; pays on a GPU."
+    )
+
+
+class EvaluationMetric(Choice):
+    """A metric by name, its arguments, and its key in every report."""
+
+    key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Bound(_Strict):
+    """One condition that a model must meet to be blessed."""
+
+    metric: str = Field(description="Key of a metric.")
+    slice: dict[str, str | int] | None = Field(
+        None, description="Rows it holds for, such as {payment_type: Cash}; null: all."
+    )
+    lower_bound: float | None = Field(None, description="At least this.")
+    upper_bound: float | None = Field(None, description="At most this.")
+    max_increase: float | None = Field(
+        None,
+        description="At most this share above the last blessed model's; 0.05 is 5 %.",
+    )
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> "Bound":
+        if (self.lower_bound, self.upper_bound, self.max_increase) == (None, None, None):
+            raise ValueError("expected lower_bound, upper_bound or max_increase, received none")
+        return self
+
+
+class Evaluation(_Strict):
+    """How a model is judged; the same for every model, so that runs compare."""
+
+    metrics: tuple[Annotated[EvaluationMetric, _of("metric")], ...] = Field(
+        (
+            EvaluationMetric(name="HuberMetric", config={"threshold": 1.0}, key="huber"),
+            EvaluationMetric(name="MeanAbsoluteError", key="mae"),
+            EvaluationMetric(name="RootMeanSquaredError", key="rmse"),
+            EvaluationMetric(
+                name="AbsoluteErrorQuantile", config={"quantile": 0.5}, key="median_error"
+            ),
+            EvaluationMetric(
+                name="AbsoluteErrorQuantile", config={"quantile": 0.95}, key="tail_error"
+            ),
+        ),
+        description="Computed on the eval split, beside example_count and calibration.",
+    )
+    slices: tuple[tuple[str, ...], ...] = Field(
+        (("payment_type",), ("trip_start_hour",)),
+        description="Columns (or combinations of columns) whose values are judged apart.",
+    )
+    gate: Annotated[tuple[Bound, ...], Field(min_length=1)] = Field(
+        (Bound(metric="huber", upper_bound=3.0, max_increase=0.1),),
+        description="What a model must meet to be pushed.",
+    )
+
+    @model_validator(mode="after")
+    def _gate_names_metrics(self) -> "Evaluation":
+        keys = [metric.key for metric in self.metrics]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"metrics: expected each key once, received {', '.join(keys)}")
+        for bound in self.gate:
+            if bound.metric not in (*keys, "example_count", "calibration"):
+                raise ValueError(
+                    f"gate: expected the key of a metric ({', '.join(keys)}, example_count, "
+                    f"calibration), received {bound.metric!r}"
+                )
+        return self
+
+
+class Config(_Strict):
+    """Everything that decides what a run does."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")] = Field(
+        "taxi", description="The model's name, and its folder under serving/."
+    )
+    workspace: Path = Field(
+        Path("workspace"), description="Folder for all that runs write; deleting it is a reset."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
+        42, description="Makes training repeat on the same machine."
+    )
+    data: Data = Data()
+    features: Features = Features()
+    model: Model = Model()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="after")
+    def _label_is_no_feature(self) -> "Config":
+        if self.data.label in self.features.columns():
+            raise ValueError(
+                f"data.label: expected a column that is no feature, received {self.data.label!r}"
+            )
+        return self
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON-safe values."""
+        return self.model_dump(mode="json")

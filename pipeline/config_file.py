@@ -1,0 +1,245 @@
+"""Reads, explains and writes configs: defaults, then a YAML file, then ``--set``; the last wins."""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pipeline.config import Choice, Config
+
+
+class ConfigError(Exception):
+    """The config is wrong; each line of the message is one mistake and what to write instead."""
+
+
+def load(path: Path | None = None, settings: Sequence[str] = ()) -> Config:
+    """The config of a run.
+
+    Args:
+      path: a YAML file with any of the keys of ``Config``.
+      settings: ``a.b=value`` each; the value is YAML.
+
+    Raises:
+      ConfigError: a file or setting is wrong; says which, what was expected, what to write.
+    """
+    values = Config().plain()
+    if path is not None:
+        values = merge(values, _read(path))
+    for setting in settings:
+        values = merge(values, _parse_setting(setting))
+    try:
+        # JSON mode reads lists as tuples and text as paths, and is strict about all else.
+        return Config.model_validate_json(json.dumps(values, default=str))
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(error))) from error
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` on top of ``base``, mapping by mapping.
+
+    An object that gets another ``name`` drops the arguments of the one before.
+    """
+    renamed = "config" in base and over.get("name", base.get("name")) != base.get("name")
+    merged = {**base, "config": {}} if renamed else dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        if not isinstance(value, Mapping) or key in _WHOLE:
+            merged[key] = value
+        elif isinstance(below, Mapping):
+            merged[key] = merge(below, value)
+        elif isinstance(below, list) and all(str(place).isdigit() for place in value):
+            # `--set training.metrics.0.config.threshold=2.0`
+            items = merge({str(place): item for place, item in enumerate(below)}, value)
+            merged[key] = list(items.values())
+        else:
+            merged[key] = value
+    return merged
+
+
+_WHOLE = {"cyclic"}
+"""Mappings whose keys are the user's: given anew, not merged."""
+
+
+def to_yaml(config: Config) -> str:
+    """The config as YAML, each key under its description."""
+    return "\n".join(_yaml_lines(config, 0)) + "\n"
+
+
+def _yaml_lines(model: BaseModel, depth: int) -> Iterable[str]:
+    indent = "  " * depth
+    for key, field in type(model).model_fields.items():
+        value = getattr(model, key)
+        section = isinstance(value, BaseModel) and not isinstance(value, Choice)
+        if section:
+            if depth == 0:
+                yield ""
+            yield f"{indent}# {(type(value).__doc__ or '').strip()}"
+            yield f"{indent}{key}:"
+            yield from _yaml_lines(value, depth + 1)
+            continue
+        if field.description:
+            yield f"{indent}# {field.description}"
+        yield from (indent + line for line in _yaml_value(key, _plain(value)))
+
+
+def _yaml_value(key: str, value: Any) -> list[str]:
+    """``key: value``, a list of mappings with an item a line, all else in one line if it fits."""
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return [f"{key}:", *(f"  - {_flow(item)}" for item in value)]
+    line = f"{key}: {_flow(value)}"
+    if len(line) > 90 and isinstance(value, list):
+        return [f"{key}:", *(f"  - {_flow(item)}" for item in value)]
+    return [line]
+
+
+def _flow(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**6)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return {
+            key: _plain(item)
+            for key, item in value
+            if item is not None and not (key == "config" and item == {})
+        }
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"--config: expected a readable file, received {path} ({error.strerror}); "
+            "write a first one with: huberflow config > my.yaml"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"--config: {path} is not YAML: {reason}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"--config: expected a mapping of keys in {path}, received "
+            f"{type(values).__name__}; write: training: {{epochs: 5}}"
+        )
+    return values
+
+
+def _parse_setting(setting: str) -> dict[str, Any]:
+    key, separator, text = setting.partition("=")
+    if not separator or not key.strip():
+        raise ConfigError(
+            f"--set: expected key=value, received {setting!r}; "
+            "write: --set training.loss.config.threshold=2.0"
+        )
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {key}: {text!r} is not a YAML value") from error
+    if isinstance(value, str) and _is_number(value):
+        value = float(value)  # YAML 1.1 reads 1e-3 as text.
+    for part in reversed(key.strip().split(".")):
+        value = {part: value}
+    return value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return text.lower().strip("+-") not in {"nan", "inf", "infinity"}
+
+
+def _explain(error: ValidationError) -> Iterable[str]:
+    mistakes = error.errors()
+    for mistake in mistakes:
+        path = [str(part) for part in mistake["loc"]]
+        if mistake["type"] == "extra_forbidden":
+            yield _unknown_key(path)
+        elif mistake["type"] == "too_short" and _has_deeper(mistake["loc"], mistakes):
+            continue  # pydantic also counts the items that it refused
+        else:
+            path, reason = _located(path, _expectation(mistake))
+            yield f"{'.'.join(path)}: {reason}{_correct_form(path)}"
+
+
+def _has_deeper(place: tuple[Any, ...], mistakes: Iterable[Any]) -> bool:
+    return any(m["loc"] != place and m["loc"][: len(place)] == place for m in mistakes)
+
+
+def _expectation(mistake: Any) -> str:
+    context = mistake.get("ctx", {})
+    if mistake["type"] == "value_error":
+        reason = str(context["error"])
+    elif mistake["type"] == "too_short":
+        reason = f"expected at least {context['min_length']} item"
+    elif mistake["type"] == "string_pattern_mismatch":
+        reason = f"expected text like {context['pattern']}"
+    else:
+        reason = mistake["msg"].replace("Input should be", "expected")
+    return reason if "received" in reason else f"{reason}, received {_flow(mistake['input'])}"
+
+
+def _located(path: list[str], reason: str) -> tuple[list[str], str]:
+    """Our own checks of a section name the key below it: ``config.threshold: expected …``."""
+    below, separator, rest = reason.partition(": ")
+    if separator and " " not in below:
+        return path + below.split("."), rest
+    return path, reason
+
+
+def _correct_form(path: Sequence[str]) -> str:
+    default = _lookup(Config().plain(), path)
+    if default is None:
+        return "; see: huberflow config"
+    if isinstance(default, dict | list) and not path[-1].isdigit():
+        return f"; write, for example: {path[-1]}: {_flow(_plain_default(path))}"
+    return f"; write, for example: --set {'.'.join(path)}={_flow(_plain_default(path))}"
+
+
+def _plain_default(path: Sequence[str]) -> Any:
+    value: Any = Config()
+    for part in path:
+        if isinstance(value, BaseModel):
+            value = getattr(value, part)
+        else:
+            value = value[int(part)] if isinstance(value, tuple) else value[part]
+    return _plain(value)
+
+
+def _unknown_key(path: Sequence[str]) -> str:
+    siblings = _lookup(Config().plain(), path[:-1])
+    known = list(siblings) if isinstance(siblings, dict) else []
+    close = difflib.get_close_matches(path[-1], known, n=1)
+    elsewhere = [key for key in _all_keys(Config().plain()) if key.endswith("." + path[-1])]
+    hint = ".".join([*path[:-1], close[0]]) if close else next(iter(elsewhere), None)
+    expected = f"did you mean {hint}?" if hint else f"expected one of: {', '.join(known)}"
+    return f"{'.'.join(path)}: no such key; {expected}"
+
+
+def _all_keys(values: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
+    for key, value in values.items():
+        yield prefix + key
+        if isinstance(value, dict):
+            yield from _all_keys(value, f"{prefix}{key}.")
+
+
+def _lookup(values: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        if isinstance(values, list) and part.isdigit() and int(part) < len(values):
+            values = values[int(part)]
+        elif isinstance(values, Mapping) and part in values:
+            values = values[part]
+        else:
+            return None
+    return values

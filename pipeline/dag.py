@@ -1,0 +1,165 @@
+"""The pipeline: which nodes there are, what feeds what, and the config that each sees."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from tfx.components import CsvExampleGen, ExampleValidator, SchemaGen, StatisticsGen, Transform
+from tfx.components.trainer.component import Trainer
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration import metadata
+from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.proto import example_gen_pb2, pusher_pb2, trainer_pb2
+from tfx.types import Channel
+from tfx.types.standard_artifacts import Model, ModelBlessing
+
+from components.baseline import LastBlessedOther
+from components.evaluator import Evaluator
+from components.pusher import Pusher
+from custom_objects.catalogue import OURS
+from pipeline.config import Choice, Config, Splits
+from pipeline.fingerprint import source_of
+from pipeline.workspace import Workspace
+
+# Prism, Beam's default, starts a server per job; the in-memory runner starts at once.
+_BEAM_ARGS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory"]
+
+
+def create_pipeline(config: Config, *, cache: bool = True) -> tfx_pipeline.Pipeline:
+    """The whole pipeline, ready for a runner.
+
+    Args:
+      config: validated; every node gets the part that it uses, as plain JSON, so that a change
+        re-runs that node and what follows it, and nothing else.
+      cache: whether nodes with the same code, config and inputs are reused.
+    """
+    workspace = Workspace(config.workspace.expanduser().absolute())
+    data = _data_nodes(config)
+    examples, schema = data["examples"].outputs["examples"], data["schema"].outputs["schema"]
+    transform = Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="components.preprocessing.preprocessing_fn",
+        custom_config=_transform_config(config),
+        # Nobody reads these: the statistics cost more than the transform itself.
+        disable_statistics=True,
+        disable_analyzer_cache=True,
+    )
+    trainer = Trainer(
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        run_fn="components.trainer.run_fn",
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["validation"]),
+        custom_config=_trainer_config(config),
+    )
+    model = trainer.outputs["model"]
+    baseline = Resolver(
+        strategy_class=LastBlessedOther,
+        candidate=model,
+        model=Channel(type=Model),
+        blessing=Channel(type=ModelBlessing),
+    ).with_id("Baseline")
+    evaluator = Evaluator(
+        examples=examples,
+        model=model,
+        baseline_model=baseline.outputs["model"],
+        schema=schema,
+        custom_config=_evaluator_config(config),
+    )
+    pusher = Pusher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(
+                base_directory=str(workspace.serving(config.name))
+            )
+        ),
+        custom_config={"source": source_of("components.pusher")},
+    )
+    return tfx_pipeline.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(workspace.artifacts),
+        components=[*data.values(), transform, trainer, baseline, evaluator, pusher],
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
+            str(workspace.metadata)
+        ),
+        beam_pipeline_args=_BEAM_ARGS,
+        enable_cache=cache,
+    )
+
+
+def _data_nodes(config: Config) -> dict[str, Any]:
+    examples = CsvExampleGen(
+        input_base=str(config.data.path or taxi_data()), output_config=_splits(config.data.splits)
+    ).with_id("ExampleGen")
+    statistics = StatisticsGen(examples=examples.outputs["examples"])
+    # No shapes: every column may be missing from a row, in training and in serving.
+    schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    return {
+        "examples": examples,
+        "statistics": statistics,
+        "schema": schema,
+        "validator": validator,
+    }
+
+
+def taxi_data() -> Path:
+    """Folder of the Chicago Taxi trips that the tfx wheel ships."""
+    spec = importlib.util.find_spec("tfx")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    tfx = Path(spec.submodule_search_locations[0])
+    return tfx / "examples" / "chicago_taxi_pipeline" / "data" / "simple"
+
+
+def _splits(splits: Splits) -> example_gen_pb2.Output:
+    split = example_gen_pb2.SplitConfig.Split
+    return example_gen_pb2.Output(
+        split_config=example_gen_pb2.SplitConfig(
+            splits=[split(name=name, hash_buckets=buckets) for name, buckets in splits]
+        )
+    )
+
+
+def _transform_config(config: Config) -> dict[str, Any]:
+    return {
+        "features": config.features.model_dump(mode="json"),
+        "label": config.data.label,
+        "source": source_of("components.preprocessing"),
+    }
+
+
+def _trainer_config(config: Config) -> dict[str, Any]:
+    values = config.plain()
+    return {
+        "seed": config.seed,
+        "label": config.data.label,
+        "features": values["features"],
+        "model": values["model"],
+        "training": values["training"],
+        "source": source_of("components.trainer", *_modules(config.model), *_modules(config.training)),
+    }
+
+
+def _evaluator_config(config: Config) -> dict[str, Any]:
+    return {
+        "label": config.data.label,
+        "evaluation": config.plain()["evaluation"],
+        "source": source_of("components.evaluator", *_modules(config.evaluation)),
+    }
+
+
+def _modules(section: BaseModel) -> set[str]:
+    """Our modules that hold the objects which a section names: they are imported by name."""
+    choices = [
+        choice
+        for _, value in section
+        for choice in (value if isinstance(value, tuple) else [value])
+        if isinstance(choice, Choice)
+    ]
+    return {OURS[choice.name].module for choice in choices if choice.name in OURS}

@@ -1,0 +1,78 @@
+"""Says in words why a node ran, or why it did not have to."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pipeline.records import Execution, Records
+
+
+def reason(records: Records, execution: Execution, *, cache: bool) -> str:
+    """One line for a node that has finished.
+
+    Args:
+      records: of the workspace.
+      execution: the node in this run.
+      cache: whether the run could reuse earlier results.
+    """
+    earlier = records.before(execution)
+    if execution.state == "cached":
+        artifacts = [a for group in execution.outputs.values() for a in group]
+        if execution.node == "Baseline" or not artifacts:
+            return ""
+        return f"as in run {records.producer(artifacts[0]).run}"
+    finished = [e for e in earlier if e.state in ("ran", "cached")]
+    if not finished:
+        return "its first run did not finish" if earlier else "first run"
+    if not cache:
+        return "--no-cache"
+    changes = list(_changes(finished[0], execution))
+    if changes:
+        return "; ".join(changes)
+    if earlier[0].state == "failed":
+        return "its last run did not finish"
+    return "its earlier result is gone"
+
+
+def _changes(before: Execution, now: Execution) -> Iterable[str]:
+    old, new = flatten(before.properties), flatten(now.properties)
+    code, config = [], []
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            path = key.removeprefix("custom_config.")
+            if path.startswith("source."):
+                code.append(path.removeprefix("source."))
+            else:
+                config.append(f"{path}: {_short(old.get(key))} -> {_short(new.get(key))}")
+    if config:
+        yield _listed("config", config)
+    if code:
+        yield _listed("code", code)
+    inputs = [key for key in sorted(now.inputs) if _ids(before, key) != _ids(now, key)]
+    gone = [key for key in sorted(before.inputs) if key not in now.inputs]
+    if inputs or gone:
+        yield _listed("new input", [key.replace("_", " ") for key in inputs + gone])
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _ids(execution: Execution, key: str) -> list[int]:
+    return sorted(artifact.id for artifact in execution.inputs.get(key, ()))
+
+
+def _listed(what: str, items: list[str], most: int = 2) -> str:
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return f"{what}: {', '.join(items[:most])}{more}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,148 @@
+"""Reads back from ML Metadata what a run did: the source of truth for all that is reported."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import ml_metadata
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from pipeline.workspace import Workspace
+
+State = Literal["ran", "cached", "failed", "running"]
+
+_STATES: Mapping[int, State] = {
+    pb.Execution.COMPLETE: "ran",
+    pb.Execution.CACHED: "cached",
+    pb.Execution.NEW: "running",
+    pb.Execution.RUNNING: "running",
+}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One output of a node."""
+
+    id: int
+    uri: Path
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One node in one run."""
+
+    id: int
+    node: str
+    run: str
+    state: State
+    properties: Mapping[str, Any]
+    inputs: Mapping[str, tuple[Artifact, ...]]
+    outputs: Mapping[str, tuple[Artifact, ...]]
+
+    def output(self, key: str) -> Artifact:
+        """The only artifact under an output key."""
+        (artifact,) = self.outputs[key]
+        return artifact
+
+
+class Records:
+    """What ML Metadata knows of one workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    @cached_property
+    def _store(self) -> Any:
+        config = pb.ConnectionConfig()
+        config.sqlite.filename_uri = str(self._workspace.metadata)
+        return ml_metadata.MetadataStore(config)
+
+    def run(self, run_id: str) -> dict[str, Execution]:
+        """Every node of a run by name, in the order in which they started."""
+        context = self._store.get_context_by_type_and_name("pipeline_run", run_id)
+        found = self._store.get_executions_by_context(context.id) if context else []
+        read = [self._read(execution) for execution in sorted(found, key=lambda e: e.id)]
+        return {execution.node: execution for execution in read}
+
+    def before(self, execution: Execution) -> list[Execution]:
+        """Earlier executions of the same node, the latest first."""
+        this = self._store.get_executions_by_id([execution.id])[0]
+        earlier = [e for e in self._same_node(this) if e.id < execution.id]
+        return [self._read(e) for e in sorted(earlier, key=lambda e: -e.id)]
+
+    def producer(self, artifact: Artifact) -> Execution:
+        """The execution that wrote an artifact."""
+        events = self._store.get_events_by_artifact_ids([artifact.id])
+        wrote = min(e.execution_id for e in events if e.type == pb.Event.OUTPUT)
+        return self._read(self._store.get_executions_by_id([wrote])[0])
+
+    def close_unfinished(self) -> list[Execution]:
+        """Marks what a killed run left open as failed, and removes what it half wrote.
+
+        Only for the holder of the workspace's lock: nothing is running then.
+        """
+        if not self._workspace.metadata.exists():
+            return []
+        closed = []
+        for execution in self._store.get_executions():
+            if execution.last_known_state in (pb.Execution.NEW, pb.Execution.RUNNING):
+                closed.append(self._read(execution))
+                for leftover in self._workspace.artifacts.glob(f"*/*/{execution.id}"):
+                    shutil.rmtree(leftover)
+                execution.last_known_state = pb.Execution.FAILED
+                self._store.put_executions([execution])
+        return closed
+
+    def _same_node(self, execution: Any) -> list[Any]:
+        (node,) = self._contexts(execution, "node")
+        return list(self._store.get_executions_by_context(node.id))
+
+    def _contexts(self, execution: Any, type_name: str) -> Iterator[Any]:
+        for context in self._store.get_contexts_by_execution(execution.id):
+            if context.type == type_name:
+                yield context
+
+    def _read(self, execution: Any) -> Execution:
+        events = self._store.get_events_by_execution_ids([execution.id])
+        (node,) = self._contexts(execution, "node")
+        (run,) = self._contexts(execution, "pipeline_run")
+        return Execution(
+            id=execution.id,
+            node=node.name.rpartition(".")[2],
+            run=run.name,
+            state=_STATES.get(execution.last_known_state, "failed"),
+            properties=_values(execution),
+            inputs=self._artifacts(events, pb.Event.INPUT),
+            outputs=self._artifacts(events, pb.Event.OUTPUT),
+        )
+
+    def _artifacts(self, events: list[Any], kind: int) -> dict[str, tuple[Artifact, ...]]:
+        keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type == kind}
+        found: dict[str, tuple[Artifact, ...]] = {}
+        for artifact in self._store.get_artifacts_by_id(list(keys)):
+            read = Artifact(artifact.id, Path(artifact.uri), _values(artifact))
+            found[keys[artifact.id]] = (*found.get(keys[artifact.id], ()), read)
+        return found
+
+
+def _values(message: Any) -> dict[str, Any]:
+    """Properties of an execution or artifact; those that hold JSON objects are read."""
+    found = {}
+    for name, value in [*message.properties.items(), *message.custom_properties.items()]:
+        if not name.startswith("__"):
+            found[name] = _parsed(getattr(value, value.WhichOneof("value")))
+    return found
+
+
+def _parsed(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
+    return value

@@ -1,0 +1,116 @@
+"""What came out of a run: how good the model is, whether it was blessed, where it lies."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.records import Execution
+
+SMALLEST_SLICE = 30
+"""A slice of fewer rows is never called the worst: its mean says little."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run in a few numbers; see ``components.evaluator.report`` for the report."""
+
+    report: Mapping[str, Any]
+    pushed: Path | None
+    anomalies: Sequence[str]
+
+    @property
+    def blessed(self) -> bool:
+        """Whether the model met its gate."""
+        return bool(self.report["blessed"])
+
+    @property
+    def overall(self) -> Mapping[str, Any]:
+        """The row of all eval examples."""
+        return next(row for row in self.report["slices"] if not row["slice"])
+
+    def worst_slice(self, metric: str) -> Mapping[str, Any] | None:
+        """The slice of at least ``SMALLEST_SLICE`` rows with the highest value of a metric."""
+        large = [
+            row
+            for row in self.report["slices"]
+            if row["slice"] and row["candidate"]["example_count"] >= SMALLEST_SLICE
+        ]
+        return max(large, key=lambda row: row["candidate"][metric], default=None)
+
+
+def read(run: Mapping[str, Execution]) -> Result:
+    """The result of a run whose nodes have all finished."""
+    evaluation = run["Evaluator"].output("evaluation").uri
+    pushed = run["Pusher"].output("pushed_model").properties
+    splits = run["ExampleValidator"].output("anomalies").properties.get("blessed", {})
+    return Result(
+        report=json.loads((evaluation / "report.json").read_text()),
+        pushed=Path(pushed["pushed_destination"]) if pushed["pushed"] else None,
+        anomalies=[split for split, clean in splits.items() if not clean],
+    )
+
+
+def show(console: Console, result: Result, gate_metric: str) -> None:
+    """The table at the end of a run.
+
+    Args:
+      console: where to.
+      result: of the run.
+      gate_metric: names the worst slice.
+    """
+    console.print(_metrics_table(result))
+    worst = result.worst_slice(gate_metric)
+    if worst is not None:
+        where = ", ".join(f"{column}={value}" for column, value in worst["slice"].items())
+        candidate = worst["candidate"]
+        console.print(
+            f"worst slice   {where}: {gate_metric} {candidate[gate_metric]:.4g} "
+            f"over {candidate['example_count']:.0f} rows",
+            highlight=False,
+        )
+    if result.anomalies:
+        console.print(
+            f"[yellow]anomalies     in {', '.join(result.anomalies)}: rows that do not fit the "
+            "schema; see the ExampleValidator's artifact[/]",
+            highlight=False,
+        )
+    if result.blessed:
+        console.print("blessed       [green]yes[/]", highlight=False)
+    for number, why in enumerate(result.report["reasons"]):
+        console.print(Text(f"{'not blessed' if number == 0 else '':14}{why}", "red"))
+    console.print(Text(f"{'pushed':14}{_pushed(result)}"), soft_wrap=True)
+
+
+def _metrics_table(result: Result) -> Table:
+    candidate, baseline = result.overall["candidate"], result.overall["baseline"]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("metric", "this model", "last blessed", "change"):
+        table.add_column(name, justify="left" if name == "metric" else "right")
+    for metric in result.report["metrics"]:
+        value, before = candidate[metric], (baseline or {}).get(metric)
+        digits = ",.0f" if metric == "example_count" else ".4g"
+        table.add_row(
+            metric,
+            f"{value:{digits}}",
+            "-" if before is None else f"{before:{digits}}",
+            f"{value / before - 1:+.1%}" if before else "",
+        )
+    return table
+
+
+def _pushed(result: Result) -> str:
+    if result.pushed is None:
+        return "nothing; what serves now is unchanged"
+    versions = [int(path.name) for path in result.pushed.parent.glob("[0-9]*")]
+    if not result.pushed.exists():
+        return f"{result.pushed} by an earlier run, but deleted since; write: --no-cache"
+    newest = max(versions)
+    if newest > int(result.pushed.name):
+        return f"{result.pushed} by an earlier run; version {newest} is newer and serves"
+    return str(result.pushed)

@@ -1,0 +1,132 @@
+"""TFX's local runner, with hooks around each node."""
+
+import logging
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Protocol
+
+from tfx.orchestration import metadata
+from tfx.orchestration.local import local_dag_runner, runner_utils
+from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.dsl.compiler import constants
+
+from pipeline.records import Execution, Records
+from pipeline.workspace import Workspace
+
+
+class Hooks(Protocol):
+    """What a run tells its listeners; each call returns at once."""
+
+    def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
+        """The nodes that will run, in order."""
+
+    def node_started(self, node: str) -> None:
+        """A node begins; it may turn out to be cached."""
+
+    def node_finished(self, execution: Execution, seconds: float) -> None:
+        """A node has run, or its earlier result was reused."""
+
+    def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
+        """A node raised, or was interrupted; the run ends here."""
+
+
+class NodeFailedError(Exception):
+    """A node failed; the cause is chained."""
+
+    def __init__(self, node: str, cause: BaseException) -> None:
+        super().__init__(f"{node} failed: {first_line(cause)}")
+        self.node = node
+
+
+class LocalRunner(local_dag_runner.LocalDagRunner):
+    """Runs a pipeline node by node in this process.
+
+    TFX's runner has no hooks; the loop here is its loop with them.
+
+    Args:
+      run_id: names the run in ML Metadata.
+      workspace: where it runs.
+      hooks: told of every step, in order.
+    """
+
+    def __init__(self, run_id: str, workspace: Workspace, hooks: Sequence[Hooks]) -> None:
+        super().__init__()
+        self._run_id = run_id
+        self._records = Records(workspace)
+        self._hooks = hooks
+
+    def run_with_ir(self, pipeline: Any, run_options: Any = None) -> None:
+        """Runs all nodes in order; see ``LocalDagRunner``.
+
+        Raises:
+          NodeFailedError: a node raised.
+          KeyboardInterrupt: the run was interrupted; what it had open is closed as failed.
+        """
+        del run_options
+        runtime_parameter_utils.substitute_runtime_parameter(
+            pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
+        )
+        nodes = [node.pipeline_node for node in pipeline.nodes]
+        self._tell("run_started", self._run_id, [node.node_info.id for node in nodes])
+        for node in nodes:
+            self._run_node(pipeline, node)
+
+    def _run_node(self, pipeline: Any, node: Any) -> None:
+        name, start = node.node_info.id, time.perf_counter()
+        self._tell("node_started", name)
+        try:
+            _launcher(pipeline, node).launch()
+            execution = self._records.run(self._run_id).get(name)
+            if execution is None or execution.state not in ("ran", "cached"):
+                raise RuntimeError("its inputs could not be resolved; see the log")  # TFX only logs
+        except BaseException as error:
+            self._records.close_unfinished()
+            self._tell("node_failed", name, time.perf_counter() - start, error)
+            if isinstance(error, Exception):
+                logging.getLogger(__name__).exception("%s failed", name)
+                raise NodeFailedError(name, error) from error
+            raise
+        self._tell("node_finished", execution, time.perf_counter() - start)
+
+    def _tell(self, event: str, *details: Any) -> None:
+        for hooks in self._hooks:
+            getattr(hooks, event)(*details)
+
+
+def _launcher(pipeline: Any, node: Any) -> launcher.Launcher:
+    deployment = runner_utils.extract_local_deployment_config(pipeline)
+    connection = deployment.metadata_connection_config
+    return launcher.Launcher(
+        pipeline_node=node,
+        mlmd_connection=metadata.Metadata(
+            getattr(connection, connection.WhichOneof("connection_config"))
+        ),
+        pipeline_info=pipeline.pipeline_info,
+        pipeline_runtime_spec=pipeline.runtime_spec,
+        executor_spec=runner_utils.extract_executor_spec(deployment, node.node_info.id),
+        custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node.node_info.id),
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """One line that says what went wrong: the innermost message, TFX's and Beam's wrapping off."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else ""
+    return text.partition(" [while running")[0] or type(error).__name__
+
+
+@contextmanager
+def termination_as_interrupt() -> Iterator[None]:
+    """SIGTERM unwinds like Ctrl-C, so that nothing is left half done."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
