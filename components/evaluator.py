@@ -151,7 +151,8 @@ def _value(part: Any) -> Any:
 
 
 def _refuse_missing(metrics: Iterable[str], slices: Iterable[Mapping[str, Any]]) -> None:
-    overall = next((row for row in slices if not row["slice"]), {CANDIDATE: {}, BASELINE: None})
+    nothing: Mapping[str, Any] = {CANDIDATE: {}, BASELINE: None}
+    overall = next((row for row in slices if not row["slice"]), nothing)
     for model in (CANDIDATE, BASELINE):
         if overall[model] is not None:
             missing = [name for name in metrics if name not in overall[model]]
@@ -190,7 +191,9 @@ def _failure(failure: Any, row: Mapping[str, Any]) -> str:
         )
     bounds = threshold.value_threshold
     if bounds.HasField("upper_bound") and not value <= bounds.upper_bound.value:
-        return f"{name} of {where} is {value:.4g}, above the upper bound {bounds.upper_bound.value:g}"
+        return (
+            f"{name} of {where} is {value:.4g}, above the upper bound {bounds.upper_bound.value:g}"
+        )
     return f"{name} of {where} is {value:.4g}, below the lower bound {bounds.lower_bound.value:g}"
 
 

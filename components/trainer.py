@@ -64,9 +64,7 @@ def dataset(
         features = tf.io.parse_example(batch, spec)
         return features, features.pop(config["label"])
 
-    return (
-        records.batch(config["training"]["batch_size"]).map(parse).prefetch(tf.data.AUTOTUNE)
-    )
+    return records.batch(config["training"]["batch_size"]).map(parse).prefetch(tf.data.AUTOTUNE)
 
 
 def strategy(gpus: list[Any]) -> tf.distribute.Strategy:
@@ -185,4 +183,6 @@ class _Progress(tf_keras.callbacks.Callback):
             "seconds": time.perf_counter() - self._start,
             "values": values,
         }
-        PROGRESS.info("epoch %d/%d %s", epoch + 1, self._epochs, values, extra={"progress": progress})
+        PROGRESS.info(
+            "epoch %d/%d %s", epoch + 1, self._epochs, values, extra={"progress": progress}
+        )

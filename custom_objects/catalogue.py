@@ -46,9 +46,7 @@ OURS: Mapping[str, Entry] = {
     "HuberLoss": Entry("loss", "custom_objects.losses", {"threshold": positive}),
     "CustomMSE": Entry("loss", "custom_objects.losses", {"regularization_factor": non_negative}),
     "HuberMetric": Entry("metric", "custom_objects.metrics", {"threshold": positive}),
-    "AbsoluteErrorQuantile": Entry(
-        "metric", "custom_objects.metrics", {"quantile": open_fraction}
-    ),
+    "AbsoluteErrorQuantile": Entry("metric", "custom_objects.metrics", {"quantile": open_fraction}),
     "L1Regularizer": Entry("regularizer", "custom_objects.regularizers", {"factor": non_negative}),
     "ActivityRegularizationLayer": Entry("layer", "custom_objects.layers", {"rate": finite}),
     "MetricLoggingLayer": Entry("layer", "custom_objects.layers"),

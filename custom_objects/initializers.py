@@ -35,9 +35,7 @@ class GlorotNormalInitializer(tf_keras.initializers.Initializer):
         dtype = tf.as_dtype(dtype or tf_keras.backend.floatx())
         if self.seed is None:
             return tf.random.normal(shape, stddev=deviation, dtype=dtype)
-        return tf.random.stateless_normal(
-            shape, seed=[self.seed, 0], stddev=deviation, dtype=dtype
-        )
+        return tf.random.stateless_normal(shape, seed=[self.seed, 0], stddev=deviation, dtype=dtype)
 
     def get_config(self) -> dict[str, Any]:
         """All constructor arguments."""

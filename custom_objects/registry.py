@@ -59,9 +59,7 @@ def fingerprint(name: str) -> str:
     objects = registered()
     if name not in objects:
         raise LookupError(f"no custom object is named {name!r}; expected one of {list(objects)}")
-    file = inspect.getsourcefile(objects[name])
-    assert file is not None, "register() has read the source"
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    return hashlib.sha256(Path(inspect.getfile(objects[name])).read_bytes()).hexdigest()
 
 
 def build(kind: catalogue.Kind, name: str, config: Mapping[str, Any]) -> Any:

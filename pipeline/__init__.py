@@ -1,0 +1,1 @@
+"""From config to result: the wiring, the runs, the command line."""

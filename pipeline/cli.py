@@ -1,5 +1,6 @@
 """The command line: parse, merge, validate, run. Every verb imports only what it needs."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -53,7 +54,7 @@ def cli() -> None:
       huberflow run --set training.loss.config.threshold=2.0
 
     Exit codes: 0 done and blessed, 1 failed, 2 the config or input is wrong, 3 not blessed.
-    """
+    """  # noqa: D301 (click reads the \b)
 
 
 @cli.command()
@@ -74,7 +75,7 @@ def run(
     \b
     Try a harder gate; the model that serves stays:
       huberflow run --set 'evaluation.gate=[{metric: huber, upper_bound: 0.5}]'
-    """
+    """  # noqa: D301 (click reads the \b)
     config = _load(workspace, config_file, settings)
     from pipeline.run import PipelineError, execute
     from pipeline.workspace import WorkspaceError
@@ -101,10 +102,8 @@ def config(
     \b
       huberflow config > my.yaml
       huberflow run --config my.yaml
-    """
+    """  # noqa: D301 (click reads the \b)
     if schema:
-        import json
-
         from pipeline.config import Config
 
         click.echo(json.dumps(Config.model_json_schema(), indent=2))
@@ -136,7 +135,7 @@ def _load(workspace: str | None, config_file: Path | None, settings: tuple[str, 
     from pipeline.config_file import ConfigError, load
 
     if workspace is not None:
-        settings = (*settings, f"workspace={workspace}")
+        settings = (*settings, f"workspace={json.dumps(workspace)}")  # text, even where it is 2024
     try:
         return load(config_file, settings)
     except ConfigError as error:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PositiveFloat,
@@ -96,7 +97,7 @@ class Features(_Strict):
         description="Vocabularies with an embedding each; missing is a value of its own.",
     )
     cyclic: dict[str, PositiveFloat] = Field(
-        {"trip_start_hour": 24, "trip_start_day": 7, "trip_start_month": 12},
+        {"trip_start_hour": 24.0, "trip_start_day": 7.0, "trip_start_month": 12.0},
         description="Columns that come round, with their period; a point on a circle.",
     )
     vocabulary_size: PositiveInt = Field(
@@ -182,11 +183,18 @@ class EvaluationMetric(Choice):
     key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
+def _text_or_whole(value: Any) -> Any:
+    """One message for both: pydantic has one for each type of a union."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("expected text or a whole number")
+    return value
+
+
 class Bound(_Strict):
     """One condition that a model must meet to be blessed."""
 
     metric: str = Field(description="Key of a metric.")
-    slice: dict[str, str | int] | None = Field(
+    slice: dict[str, Annotated[str | int, BeforeValidator(_text_or_whole)]] | None = Field(
         None, description="Rows it holds for, such as {payment_type: Cash}; null: all."
     )
     lower_bound: float | None = Field(None, description="At least this.")

@@ -2,6 +2,8 @@
 
 import difflib
 import json
+import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,7 +99,7 @@ def _yaml_value(key: str, value: Any) -> list[str]:
 
 
 def _flow(value: Any) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**6)
+    text = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=10**6)
     return text.removesuffix("\n").removesuffix("\n...")
 
 
@@ -115,15 +117,14 @@ def _plain(value: Any) -> Any:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = _parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
             f"--config: expected a readable file, received {path} ({error.strerror}); "
             "write a first one with: huberflow config > my.yaml"
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"--config: {path} is not YAML: {reason}") from error
+        raise ConfigError(f"--config: {path} is not YAML: {_in_one_line(error)}") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -136,28 +137,53 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _parse_setting(setting: str) -> dict[str, Any]:
     key, separator, text = setting.partition("=")
-    if not separator or not key.strip():
+    if not separator or not all(key.strip().split(".")):
         raise ConfigError(
             f"--set: expected key=value, received {setting!r}; "
             "write: --set training.loss.config.threshold=2.0"
         )
     try:
-        value = yaml.safe_load(text)
+        value = _parse(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set {key}: {text!r} is not a YAML value") from error
-    if isinstance(value, str) and _is_number(value):
-        value = float(value)  # YAML 1.1 reads 1e-3 as text.
+        raise ConfigError(f"--set {key}: {text!r} is not YAML: {_in_one_line(error)}") from error
     for part in reversed(key.strip().split(".")):
         value = {part: value}
     return value
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text.lower().strip("+-") not in {"nan", "inf", "infinity"}
+def _parse(text: str) -> Any:
+    return yaml.load(text, _Loader)  # noqa: S506 (it is a SafeLoader)
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose keys are text as written, each once, and where 1e-3 is a number."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Refuses a key that is given twice: PyYAML forgets the first in silence."""
+        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        written = [key.value for key in keys]
+        for key in keys:
+            if written.count(key.value) > 1:
+                raise yaml.YAMLError(f"{key.value!r} is given twice")
+            if key.tag != "tag:yaml.org,2002:merge":
+                key.tag = "tag:yaml.org,2002:str"  # else `on` is True, and 7 a number
+        return super().construct_mapping(node, deep)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes text that ``_Loader`` would take for a number."""
+
+
+for _yaml in (_Loader, _Dumper):
+    _yaml.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),  # YAML 1.1 wants 1.0e-3
+        list("-+.0123456789"),
+    )
 
 
 def _explain(error: ValidationError) -> Iterable[str]:
@@ -183,6 +209,8 @@ def _expectation(mistake: Any) -> str:
         reason = str(context["error"])
     elif mistake["type"] == "too_short":
         reason = f"expected at least {context['min_length']} item"
+    elif mistake["type"] == "missing":
+        reason = "expected this key"
     elif mistake["type"] == "string_pattern_mismatch":
         reason = f"expected text like {context['pattern']}"
     else:
@@ -204,7 +232,8 @@ def _correct_form(path: Sequence[str]) -> str:
         return "; see: huberflow config"
     if isinstance(default, dict | list) and not path[-1].isdigit():
         return f"; write, for example: {path[-1]}: {_flow(_plain_default(path))}"
-    return f"; write, for example: --set {'.'.join(path)}={_flow(_plain_default(path))}"
+    setting = f"{'.'.join(path)}={_flow(_plain_default(path))}"
+    return f"; write, for example: --set {shlex.quote(setting)}"
 
 
 def _plain_default(path: Sequence[str]) -> Any:

@@ -1,9 +1,9 @@
 """The pipeline: which nodes there are, what feeds what, and the config that each sees."""
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
+import tfx
 from pydantic import BaseModel
 from tfx.components import CsvExampleGen, ExampleValidator, SchemaGen, StatisticsGen, Transform
 from tfx.components.trainer.component import Trainer
@@ -110,11 +110,7 @@ def _data_nodes(config: Config) -> dict[str, Any]:
 
 def taxi_data() -> Path:
     """Folder of the Chicago Taxi trips that the tfx wheel ships."""
-    spec = importlib.util.find_spec("tfx")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    tfx = Path(spec.submodule_search_locations[0])
-    return tfx / "examples" / "chicago_taxi_pipeline" / "data" / "simple"
+    return Path(tfx.__file__).parent / "examples" / "chicago_taxi_pipeline" / "data" / "simple"
 
 
 def _splits(splits: Splits) -> example_gen_pb2.Output:
@@ -136,13 +132,16 @@ def _transform_config(config: Config) -> dict[str, Any]:
 
 def _trainer_config(config: Config) -> dict[str, Any]:
     values = config.plain()
+    modules = _modules(config.model) | _modules(config.training)
+    if config.model.metric_logging:
+        modules.add(OURS["MetricLoggingLayer"].module)
     return {
         "seed": config.seed,
         "label": config.data.label,
         "features": values["features"],
         "model": values["model"],
         "training": values["training"],
-        "source": source_of("components.trainer", *_modules(config.model), *_modules(config.training)),
+        "source": source_of("components.trainer", *modules),
     }
 
 

@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -42,6 +43,8 @@ class Display:
         self._cache = cache
         self._rows: dict[str, _Row] = {}
         self._width = 0
+        # One for all frames: it turns from where it began.
+        self._spinner = Spinner("dots", Text("running", _STYLES["running"]))
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -51,7 +54,14 @@ class Display:
         training.addHandler(listener)
         try:
             if self._console.is_terminal:
-                with Live(get_renderable=self._table, console=self._console, refresh_per_second=4):
+                # Redirected, what libraries print would come here instead of into the log.
+                with Live(
+                    get_renderable=self._table,
+                    console=self._console,
+                    refresh_per_second=4,
+                    redirect_stdout=False,
+                    redirect_stderr=False,
+                ):
                     yield
             else:
                 yield
@@ -80,7 +90,7 @@ class Display:
         interrupted = isinstance(error, KeyboardInterrupt)
         self._close(node, "failed", seconds, "interrupted" if interrupted else first_line(error))
 
-    def _training(self, progress: dict) -> None:
+    def _training(self, progress: Mapping[str, Any]) -> None:
         row = next((row for row in self._rows.values() if row.state == "running"), None)
         values = progress["values"]
         shown = {key: values[key] for key in ("loss", "val_loss") if key in values}
@@ -97,7 +107,9 @@ class Display:
         row.state, row.seconds, row.note = state, seconds, note
         if not self._console.is_terminal:
             self._console.print(
-                f"  {node:{self._width}}  {state:7} {seconds:6.1f} s  {note}", highlight=False, soft_wrap=True
+                f"  {node:{self._width}}  {state:7} {seconds:6.1f} s  {note}",
+                highlight=False,
+                soft_wrap=True,
             )
 
     def _table(self) -> RenderableType:
@@ -107,10 +119,9 @@ class Display:
         for node, row in self._rows.items():
             running = row.state == "running"
             seconds = time.perf_counter() - row.started if running else row.seconds
-            state = Text(row.state, _STYLES.get(row.state, "dim"))
             table.add_row(
                 node,
-                Spinner("dots", state) if running else state,
+                self._spinner if running else Text(row.state, _STYLES.get(row.state, "dim")),
                 "" if seconds is None else f"{seconds:.1f}",
                 Text(row.note, overflow="ellipsis", no_wrap=True),
             )
@@ -118,7 +129,7 @@ class Display:
 
 
 class _TrainingListener(logging.Handler):
-    def __init__(self, show) -> None:  # noqa: ANN001
+    def __init__(self, show: Callable[[Mapping[str, Any]], None]) -> None:
         super().__init__(logging.INFO)
         self._show = show
 

@@ -14,12 +14,9 @@ def reason(records: Records, execution: Execution, *, cache: bool) -> str:
       execution: the node in this run.
       cache: whether the run could reuse earlier results.
     """
-    earlier = records.before(execution)
     if execution.state == "cached":
-        artifacts = [a for group in execution.outputs.values() for a in group]
-        if execution.node == "Baseline" or not artifacts:
-            return ""
-        return f"as in run {records.producer(artifacts[0]).run}"
+        return _origin(records, execution)
+    earlier = records.before(execution)
     finished = [e for e in earlier if e.state in ("ran", "cached")]
     if not finished:
         return "its first run did not finish" if earlier else "first run"
@@ -31,6 +28,14 @@ def reason(records: Records, execution: Execution, *, cache: bool) -> str:
     if earlier[0].state == "failed":
         return "its last run did not finish"
     return "its earlier result is gone"
+
+
+def _origin(records: Records, execution: Execution) -> str:
+    if execution.node == "Baseline":
+        models = execution.outputs.get("model", ())
+        return f"model of run {records.producer(models[0]).run}" if models else "none blessed yet"
+    artifact = next(artifact for group in execution.outputs.values() for artifact in group)
+    return f"as in run {records.producer(artifact).run}"
 
 
 def _changes(before: Execution, now: Execution) -> Iterable[str]:
@@ -54,9 +59,11 @@ def _changes(before: Execution, now: Execution) -> Iterable[str]:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
+    """Nested mappings and lists as one mapping with dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
+        if isinstance(value, list) and value:
+            value = {str(place): item for place, item in enumerate(value)}
         if isinstance(value, Mapping) and value:
             flat |= flatten(value, f"{prefix}{key}.")
         else:

@@ -115,7 +115,7 @@ class Records:
             id=execution.id,
             node=node.name.rpartition(".")[2],
             run=run.name,
-            state=_STATES.get(execution.last_known_state, "failed"),
+            state="cached" if _only_looks_up(execution) else _state(execution),
             properties=_values(execution),
             inputs=self._artifacts(events, pb.Event.INPUT),
             outputs=self._artifacts(events, pb.Event.OUTPUT),
@@ -128,6 +128,15 @@ class Records:
             read = Artifact(artifact.id, Path(artifact.uri), _values(artifact))
             found[keys[artifact.id]] = (*found.get(keys[artifact.id], ()), read)
         return found
+
+
+def _only_looks_up(execution: Any) -> bool:
+    """A resolver runs nothing: it finds results of earlier runs."""
+    return execution.type.endswith(".Resolver") and _state(execution) == "ran"
+
+
+def _state(execution: Any) -> State:
+    return _STATES.get(execution.last_known_state, "failed")
 
 
 def _values(message: Any) -> dict[str, Any]:

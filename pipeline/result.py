@@ -107,7 +107,8 @@ def _metrics_table(result: Result) -> Table:
 def _pushed(result: Result) -> str:
     if result.pushed is None:
         return "nothing; what serves now is unchanged"
-    versions = [int(path.name) for path in result.pushed.parent.glob("[0-9]*")]
+    names = [path.name for path in result.pushed.parent.glob("*")]
+    versions = [int(name) for name in names if name.isdecimal()]
     if not result.pushed.exists():
         return f"{result.pushed} by an earlier run, but deleted since; write: --no-cache"
     newest = max(versions)

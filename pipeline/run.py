@@ -1,7 +1,6 @@
 """One run of the pipeline, from config to result."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import IO
 
 from rich.console import Console

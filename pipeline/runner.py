@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol
 
+from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import local_dag_runner, runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
-from tfx.dsl.compiler import constants
 
 from pipeline.records import Execution, Records
 from pipeline.workspace import Workspace

@@ -1,0 +1,39 @@
+# `make` lists the commands. Each of them first installs what is missing, once.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench clean
+
+BIN := .venv/bin
+READY := .venv/.ready
+CACHES := .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist
+ARGS ?=
+
+help: ## Lists these commands.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## Installs everything into .venv, or goes on where it stopped.
+	@:
+
+run: $(READY) ## Runs the pipeline; options go in ARGS="...".
+	@$(BIN)/huberflow run $(ARGS)
+
+test: $(READY) ## Runs the tests; options for pytest go in ARGS="...".
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY) ## Checks style, types, the direction of imports, and the lock file.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	.uv/bin/uv lock --check --python $(BIN)/python
+
+bench: $(READY) ## Runs the benchmarks; options go in ARGS="...".
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Deletes the caches of the tools; keeps .venv and the runs in workspace.
+	@rm -rf $(CACHES)
+	@find . \( -name .venv -o -name .uv -o -name .git -o -name workspace \) -prune \
+	  -o -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml uv.lock scripts/setup.sh
+	@sh scripts/setup.sh

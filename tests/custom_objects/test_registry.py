@@ -1,0 +1,118 @@
+"""The registry: one name, one code, for as long as the process lives."""
+
+import hashlib
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import tf_keras
+
+from custom_objects import catalogue, registry
+
+DOUBLED = """
+from custom_objects.registry import register
+
+
+@register
+def doubled(inputs):
+    return 2 * inputs
+"""
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """Writes a module and imports it; afterwards both registries are as they were."""
+    monkeypatch.setattr(registry, "_registered", registry.registered())
+    keras_names = tf_keras.utils.get_custom_objects()
+    before = dict(keras_names)
+
+    def load(name, source):
+        file = tmp_path / f"{name}.py"
+        file.write_text(source)
+        spec = importlib.util.spec_from_file_location(name, file)
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        return module
+
+    yield load
+    keras_names.clear()
+    keras_names.update(before)
+
+
+def test_lists_every_object_of_the_catalogue():
+    assert list(registry.registered()) == sorted(catalogue.OURS)
+
+
+@pytest.mark.parametrize("name", catalogue.OURS)
+def test_keras_knows_each_by_package_and_name(name):
+    target = registry.registered()[name]
+    assert tf_keras.saving.get_registered_object(f"custom_objects>{name}") is target
+    assert tf_keras.saving.get_registered_name(target) == f"custom_objects>{name}"
+
+
+@pytest.mark.parametrize("name", catalogue.OURS)
+def test_fingerprint_is_the_sha256_of_the_file(name):
+    module = sys.modules[registry.registered()[name].__module__]
+    content = Path(module.__file__).read_bytes()
+    assert registry.fingerprint(name) == hashlib.sha256(content).hexdigest()
+
+
+def test_fingerprint_changes_with_the_file(load):
+    module = load("doubling", DOUBLED)
+    before = registry.fingerprint("doubled")
+    with Path(module.__file__).open("a") as file:
+        file.write("# a helper was changed\n")
+    assert registry.fingerprint("doubled") != before
+
+
+def test_fingerprint_of_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(LookupError, match=r"'HuberLos'; expected one of .*'HuberLoss'"):
+        registry.fingerprint("HuberLos")
+
+
+def test_other_code_under_a_taken_name_is_refused_and_changes_nothing(load):
+    first = load("doubling", DOUBLED)
+    with pytest.raises(
+        ValueError, match=r"custom_objects>doubled: expected .+ from doubling, received .+ tripling"
+    ):
+        load("tripling", DOUBLED.replace("2 *", "3 *"))
+    assert registry.registered()["doubled"] is first.doubled
+    assert tf_keras.saving.get_registered_object("custom_objects>doubled") is first.doubled
+
+
+def test_another_class_may_not_take_the_name_of_ours(load):
+    with pytest.raises(ValueError, match=r"custom_objects>softplus: expected"):
+        load("impostor", DOUBLED.replace("doubled", "softplus"))
+
+
+def test_the_same_code_may_be_registered_again(load):
+    load("doubling", DOUBLED)
+    again = load("doubling_again", DOUBLED)
+    assert registry.registered()["doubled"] is again.doubled
+
+
+def test_code_without_a_file_is_refused(load):
+    with pytest.raises(ValueError, match=r"doubled: its source cannot be read.+in a file"):
+        exec(DOUBLED, {"__name__": "a_prompt"})  # noqa: S102
+    assert "doubled" not in registry.registered()
+    assert tf_keras.saving.get_registered_object("custom_objects>doubled") is None
+
+
+def test_build_gives_an_instance_of_a_class_and_a_function_itself():
+    loss = registry.build("loss", "HuberLoss", {"threshold": 2.0})
+    assert (type(loss).__name__, loss.threshold) == ("HuberLoss", 2.0)
+    function = registry.build("activation", "softplus", {})
+    assert function is registry.registered()["softplus"]
+
+
+def test_build_checks_the_config_first():
+    with pytest.raises(ValueError, match=r"^delta: HuberLoss expected threshold"):
+        registry.build("loss", "HuberLoss", {"delta": 2.0})
+
+
+def test_build_choice_reads_the_form_that_a_config_has():
+    loss = registry.build_choice("loss", {"name": "HuberLoss", "config": {"threshold": 2.0}})
+    assert loss.threshold == 2.0
+    assert registry.build_choice("constraint", None) is None

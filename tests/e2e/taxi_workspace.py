@@ -1,0 +1,79 @@
+"""Runs `huberflow` as a user does, and reads what the user reads."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+HUBERFLOW = Path(sys.executable).with_name("huberflow")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished `huberflow run`, as a user sees it."""
+
+    code: int
+    output: str
+    errors: str
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Each node's state, in order."""
+        return dict(re.findall(r"^  (\w+) +(ran|cached|failed) ", self.output, re.M))
+
+    def why(self, node: str) -> str:
+        """What the run says of why a node ran."""
+        return re.search(rf"^  {node} .* s  (.*)$", self.output, re.M)[1]
+
+    @property
+    def pushed(self) -> Path:
+        """The folder of the pushed version."""
+        return Path(re.search(r"^pushed +(/\S+)", self.output, re.M)[1])
+
+    def metric(self, name: str) -> float:
+        """A metric of the table."""
+        return float(re.search(rf"^{name} +([\d.,]+)", self.output, re.M)[1].replace(",", ""))
+
+
+class Workspace:
+    """A workspace, and the commands that a user types against it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.serving = root / "serving" / "taxi"
+
+    def arguments(self, *settings: str) -> list[str]:
+        return ["run", "--workspace", str(self.root), *(f"--set={s}" for s in settings)]
+
+    def run(self, *settings: str, code_from: Path = ROOT) -> Run:
+        done = subprocess.run(
+            [HUBERFLOW, *self.arguments(*settings)],
+            capture_output=True,
+            text=True,
+            cwd=self.root.parent,
+            env={**os.environ, "PYTHONPATH": str(code_from)},
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *settings: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [HUBERFLOW, *self.arguments(*settings)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.root.parent,
+        )
+
+    def versions(self) -> list[str]:
+        return sorted(path.name for path in self.serving.iterdir())
+
+    def latest(self, node: str, key: str) -> Path:
+        """Folder of the newest artifact under a node's output key."""
+        return max((self.root / "artifacts" / node / key).iterdir(), key=lambda p: int(p.name))
+
+    def report(self) -> dict:
+        return json.loads((self.latest("Evaluator", "evaluation") / "report.json").read_text())

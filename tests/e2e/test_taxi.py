@@ -1,0 +1,238 @@
+"""The main job, on real data, through the real parts."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from taxi_workspace import ROOT, Run, Workspace
+
+pytestmark = pytest.mark.e2e
+
+NODES = [
+    "ExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer",
+    "Baseline",
+    "Evaluator",
+    "Pusher",
+]
+DATA = NODES[:5]
+
+ASK_THE_PUSHED_MODEL = """
+import glob, sys
+import numpy as np
+import tensorflow as tf
+
+assert not any(name in sys.modules for name in ("custom_objects", "components", "pipeline"))
+model = tf.saved_model.load(sys.argv[1])
+records = list(tf.data.TFRecordDataset(sorted(glob.glob(sys.argv[2])), "GZIP").as_numpy_iterator())
+serialized = model.signatures["serving_default"](examples=tf.constant(records))["prediction"]
+
+ask = model.signatures["columns"]
+specs = ask.structured_input_signature[1]
+examples = [tf.train.Example.FromString(record).features.feature for record in records]
+
+def column(name, dtype):
+    kind = {tf.string: "bytes_list"}.get(dtype)
+    missing = b"" if dtype == tf.string else float("nan")
+    found = []
+    for example in examples:
+        feature = example[name]
+        values = getattr(feature, feature.WhichOneof("kind") or "bytes_list").value
+        found.append(values[0] if values else missing)
+    return tf.constant(found, dtype)
+
+columns = ask(**{name: column(name, spec.dtype) for name, spec in specs.items()})["prediction"]
+labels = [example["fare"].float_list.value[0] for example in examples]
+np.savez(sys.argv[3], labels=labels, serialized=serialized, columns=columns)
+"""
+
+
+@pytest.fixture(scope="session")
+def answers(workspace: Workspace, first: Run, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What the pushed model says of every eval row, asked where nothing of ours is installed."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    examples = workspace.latest("ExampleGen", "examples") / "Split-eval" / "*.gz"
+    subprocess.run(
+        # -I: no PYTHONPATH, no current folder. The editable install is a .pth file, so -S and the
+        # library folder alone.
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            f"import sys; sys.path.append({np.__path__[0].rpartition('/')[0]!r})\n"
+            + ASK_THE_PUSHED_MODEL,
+            str(workspace.serving / "1"),
+            str(examples),
+            str(folder / "answers.npz"),
+        ],
+        check=True,
+        cwd=folder,
+    )
+    return dict(np.load(folder / "answers.npz"))
+
+
+def test_first_run_trains_evaluates_and_pushes(first: Run, workspace: Workspace) -> None:
+    assert first.code == 0, first.output + first.errors
+    assert list(first.states) == NODES
+    assert set(first.states.values()) - {"cached"} == {"ran"}
+    assert "blessed       yes" in first.output
+    assert (workspace.serving / "1" / "saved_model.pb").is_file()
+    assert first.pushed == workspace.serving / "1"
+
+
+def test_first_run_beats_predicting_the_median(first: Run, answers: dict) -> None:
+    error = np.abs(answers["labels"] - np.median(answers["labels"]))
+    assert first.metric("mae") < 0.3 * error.mean()
+
+
+def test_evaluator_and_numpy_agree_on_huber(
+    answers: dict, first: Run, workspace: Workspace
+) -> None:
+    error = np.abs(answers["labels"].astype(np.float64) - answers["serialized"])
+    huber = np.where(error < 1, error**2 / 2, error - 0.5).mean()
+    overall = next(row for row in workspace.report()["slices"] if not row["slice"])
+    assert overall["candidate"]["huber"] == pytest.approx(huber, rel=1e-5)
+    assert overall["candidate"]["example_count"] == len(error)
+
+
+def test_evaluator_agrees_with_numpy_on_all_other_metrics(
+    answers: dict, first: Run, workspace: Workspace
+) -> None:
+    labels, predictions = answers["labels"].astype(np.float64), answers["serialized"]
+    error = np.abs(labels - predictions)
+    found = next(row for row in workspace.report()["slices"] if not row["slice"])["candidate"]
+    assert found["mae"] == pytest.approx(error.mean(), rel=1e-4)
+    assert found["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-4)
+    assert found["calibration"] == pytest.approx(predictions.sum() / labels.sum(), rel=1e-4)
+    assert found["median_error"] == pytest.approx(np.quantile(error, 0.5), rel=0.02)
+    assert found["tail_error"] == pytest.approx(np.quantile(error, 0.95), rel=0.02)
+
+
+def test_both_signatures_give_the_same_number(answers: dict) -> None:
+    np.testing.assert_array_equal(answers["serialized"], answers["columns"])
+
+
+def test_second_run_reuses_every_node_and_says_so(again: Run, workspace: Workspace) -> None:
+    assert again.code == 0, again.errors
+    assert again.states == dict.fromkeys(NODES, "cached")
+    assert all("as in run" in again.why(node) for node in NODES if node != "Baseline")
+    assert workspace.versions()[0] == "1"
+
+
+def test_another_threshold_runs_the_trainer_onward_only(other_threshold: Run) -> None:
+    assert other_threshold.code == 0, other_threshold.errors
+    ran = [node for node, state in other_threshold.states.items() if state == "ran"]
+    assert ran == ["Trainer", "Evaluator", "Pusher"]
+    assert other_threshold.why("Trainer") == "config: training.loss.config.threshold: 1.0 -> 2.0"
+
+
+def test_a_second_model_stands_beside_the_last_blessed_one(
+    first: Run, other_threshold: Run, workspace: Workspace
+) -> None:
+    row = re.search(r"^huber +([\d.]+) +([\d.]+) +[+-][\d.]+%", other_threshold.output, re.M)
+    assert float(row[2]) == first.metric("huber")
+    assert other_threshold.pushed == workspace.serving / "2"
+
+
+def test_impossible_gate_pushes_nothing_and_says_why(
+    other_threshold: Run, workspace: Workspace
+) -> None:
+    before = workspace.versions()
+    run = workspace.run(
+        "training.loss.config.threshold=2.0",
+        "evaluation.gate=[{metric: huber, upper_bound: 1e-6},"
+        " {metric: mae, slice: {payment_type: Cash}, max_increase: -0.9}]",
+    )
+    assert run.code == 3, run.errors
+    assert "huber of all rows is" in run.output
+    assert "above the upper bound 1e-06" in run.output
+    assert "mae of payment_type=Cash is" in run.output
+    assert "the gate allows -90.0%" in run.output
+    assert "pushed        nothing" in run.output
+    assert workspace.versions() == before
+
+
+def test_changed_code_runs_what_depends_on_it_and_nothing_else(
+    other_threshold: Run, workspace: Workspace, tmp_path: Path
+) -> None:
+    for room in ("components", "custom_objects", "pipeline"):
+        shutil.copytree(ROOT / room, tmp_path / room)
+    pusher = tmp_path / "components" / "pusher.py"
+    pusher.write_text(pusher.read_text() + "\n# changed\n")
+    run = workspace.run("training.loss.config.threshold=2.0", code_from=tmp_path)
+    assert run.code == 0, run.errors
+    assert [node for node, state in run.states.items() if state == "ran"] == ["Pusher"]
+    assert "code: components/pusher.py" in run.why("Pusher")
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> str:
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if text in line:
+            return seen
+    raise AssertionError(f"{text!r} never came:\n{seen}")
+
+
+def test_killed_run_is_taken_up_again(other_threshold: Run, workspace: Workspace) -> None:
+    settings = ("training.epochs=3", "seed=7")
+    process = workspace.start(*settings)
+    wait_for(process, "epoch 1/3")
+    process.kill()
+    process.wait()
+    before = workspace.versions()
+
+    run = workspace.run(*settings)
+    assert run.code in (0, 3), run.output + run.errors
+    assert "closed Trainer of run" in run.output
+    assert run.states | dict.fromkeys(DATA, "cached") == run.states
+    assert run.states["Trainer"] == "ran"
+    assert run.why("Trainer").startswith("config: ")
+    assert all(name.isdigit() for name in [*before, *workspace.versions()])
+
+
+def test_terminated_run_closes_its_books(other_threshold: Run, workspace: Workspace) -> None:
+    process = workspace.start("training.epochs=30", "seed=8")
+    wait_for(process, "epoch 1/30")
+    before = workspace.versions()
+    process.send_signal(signal.SIGTERM)
+    rest = process.stdout.read()
+    assert process.wait() == 130
+    assert "Trainer" in rest
+    assert "interrupted" in rest
+    assert workspace.versions() == before
+    again = workspace.run("training.loss.config.threshold=2.0")
+    assert "closed" not in again.output
+
+
+def test_failing_node_is_named_with_its_cause_and_the_log(
+    other_threshold: Run, workspace: Workspace
+) -> None:
+    run = workspace.run("features.numeric=[no_such_column]")
+    assert run.code == 1
+    assert "huberflow: Transform failed:" in run.errors
+    assert "no_such_column" in run.errors
+    log = Path(re.search(r"log: (\S+)", run.errors)[1])
+    assert "Traceback" in log.read_text()
+    assert "Traceback" not in run.errors + run.output
+
+
+def test_nothing_is_written_outside_the_workspace(first: Run, workspace: Workspace) -> None:
+    assert [path.name for path in workspace.root.parent.iterdir()] == ["workspace"]
+    assert {path.name for path in workspace.root.iterdir()} == {
+        ".lock",
+        "artifacts",
+        "logs",
+        "metadata.sqlite",
+        "serving",
+    }
