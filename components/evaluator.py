@@ -75,7 +75,9 @@ def _threshold(gate: Mapping[str, Any]) -> config_pb2.PerSliceMetricThreshold:
     if gate["max_increase"] is not None:
         threshold.change_threshold.direction = config_pb2.MetricDirection.LOWER_IS_BETTER
         threshold.change_threshold.relative.value = gate["max_increase"]
-    spec = config_pb2.SlicingSpec(feature_values=gate["slice"] or {})
+    # TFMA wants text, and compares "7" with a column of whole numbers as 7.
+    values = {column: str(value) for column, value in (gate["slice"] or {}).items()}
+    spec = config_pb2.SlicingSpec(feature_values=values)
     return config_pb2.PerSliceMetricThreshold(slicing_specs=[spec], threshold=threshold)
 
 

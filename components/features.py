@@ -1,40 +1,28 @@
-"""The names of transformed features: what Transform writes and the model reads.
+"""What Transform writes and the model reads: two tensors and the label.
 
 A ``features`` mapping, plain JSON, says how each raw column is used::
 
-    {"numeric": ["trip_miles"], "categorical": ["company"], "cyclic": {"hour": 24}, ...}
+    {"numeric": ["trip_miles"], "categorical": ["company"], "cyclic": {"hour": 24},
+     "vocabulary_size": 1000}
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+NUMBERS = "numbers"
+"""float32 ``[batch, numbers]``: value and missing mark of each numeric column, sine and cosine of
+each cyclic one, in the order of ``features``."""
 
-def value(column: str) -> str:
-    """A numeric column, standardised; 0 (its mean) where missing."""
-    return f"{column}_value"
-
-
-def missing(column: str) -> str:
-    """1 where a numeric column is missing, else 0."""
-    return f"{column}_missing"
+INDICES = "indices"
+"""int64 ``[batch, categories]``: rows of one embedding table. Each categorical column has its own
+range of rows: first missing, then its vocabulary, last the unknown."""
 
 
-def index(column: str) -> str:
-    """A categorical column as 0 for missing, then the vocabulary, then one for the unknown."""
-    return f"{column}_index"
+def columns(features: Mapping[str, Any]) -> list[str]:
+    """All raw columns that the model reads."""
+    return [*features["numeric"], *features["categorical"], *features["cyclic"]]
 
 
-def sine(column: str) -> str:
-    """First coordinate of a cyclic column on the unit circle; 0 where missing."""
-    return f"{column}_sine"
-
-
-def cosine(column: str) -> str:
-    """Second coordinate of a cyclic column on the unit circle; 0 where missing."""
-    return f"{column}_cosine"
-
-
-def dense_names(features: Mapping[str, Any]) -> list[str]:
-    """Transformed features that are real numbers, in the order the model reads them."""
-    numeric = [name(column) for column in features["numeric"] for name in (value, missing)]
-    return numeric + [name(column) for column in features["cyclic"] for name in (sine, cosine)]
+def table_rows(vocabulary_sizes: Mapping[str, int]) -> int:
+    """Rows of the embedding table: every vocabulary, and two more for missing and unknown."""
+    return sum(size + 2 for size in vocabulary_sizes.values())

@@ -1,42 +1,44 @@
 """The model: embeddings for categories, dense layers, one number out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import tf_keras
 
-from components import features as names
+from components.features import INDICES, NUMBERS
 from custom_objects import registry
 
 
 def build_model(
     model: Mapping[str, Any],
-    features: Mapping[str, Any],
-    vocabulary_sizes: Mapping[str, int],
+    *,
+    numbers: int,
+    categories: int,
+    table_rows: int,
     output_bias: float = 0.0,
 ) -> tf_keras.Model:
-    """An uncompiled functional model over transformed features.
+    """An uncompiled functional model over the tensors of ``components.features``.
 
     Args:
       model: hidden_units, embedding_dimension, and the objects by name: activation, initializer,
         regularizer, constraint, activity_regularization, metric_logging.
-      features: see ``components.features``.
-      vocabulary_sizes: known values of each categorical column, the unknown's place included.
+      numbers: width of ``numbers``; 0 for none.
+      categories: width of ``indices``; 0 for none.
+      table_rows: rows of the embedding table.
       output_bias: where predictions start; the label's median saves many steps.
 
     Returns:
-      A model from a dict of ``[batch, 1]`` inputs to a float32 ``[batch, 1]`` prediction.
+      A model from a dict of inputs to a float32 ``[batch, 1]`` prediction.
     """
-    numbers = {name: tf_keras.Input((1,), name=name) for name in names.dense_names(features)}
-    indices = {
-        column: tf_keras.Input((1,), name=names.index(column), dtype="int64")
-        for column in features["categorical"]
-    }
-    embedded = [
-        _embedding(column, vocabulary_sizes[column], model["embedding_dimension"])(tensor)
-        for column, tensor in indices.items()
-    ]
-    hidden = _joined([*numbers.values(), *embedded])
+    inputs, parts = {}, []
+    if numbers:
+        inputs[NUMBERS] = tf_keras.Input((numbers,), name=NUMBERS)
+        parts.append(inputs[NUMBERS])
+    if categories:
+        inputs[INDICES] = tf_keras.Input((categories,), name=INDICES, dtype="int64")
+        embedding = tf_keras.layers.Embedding(table_rows, model["embedding_dimension"])
+        parts.append(tf_keras.layers.Flatten()(embedding(inputs[INDICES])))
+    hidden = tf_keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
     for units in model["hidden_units"]:
         hidden = _dense(units, model)(hidden)
     if model["activity_regularization"] is not None:
@@ -50,15 +52,7 @@ def build_model(
         dtype="float32",
         bias_initializer=tf_keras.initializers.Constant(output_bias),
     )(hidden)
-    return tf_keras.Model({**numbers, **_by_name(indices.values())}, prediction)
-
-
-def _embedding(column: str, size: int, dimension: int) -> tf_keras.Sequential:
-    """One row for missing, one for each known value, one for the unknown."""
-    return tf_keras.Sequential(
-        [tf_keras.layers.Embedding(size + 1, dimension), tf_keras.layers.Flatten()],
-        name=f"{column}_embedding",
-    )
+    return tf_keras.Model(inputs, prediction)
 
 
 def _dense(units: int, model: Mapping[str, Any]) -> tf_keras.layers.Dense:
@@ -69,11 +63,3 @@ def _dense(units: int, model: Mapping[str, Any]) -> tf_keras.layers.Dense:
         kernel_regularizer=registry.build_choice("regularizer", model["regularizer"]),
         kernel_constraint=registry.build_choice("constraint", model["constraint"]),
     )
-
-
-def _joined(tensors: Sequence[Any]) -> Any:
-    return tensors[0] if len(tensors) == 1 else tf_keras.layers.Concatenate()(tensors)
-
-
-def _by_name(inputs: Any) -> dict[str, Any]:
-    return {tensor.node.layer.name: tensor for tensor in inputs}

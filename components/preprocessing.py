@@ -7,13 +7,13 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components import features as names
+from components.features import INDICES, NUMBERS
 
 
 def preprocessing_fn(
     inputs: Mapping[str, tf.SparseTensor], custom_config: Mapping[str, Any]
 ) -> dict[str, tf.Tensor]:
-    """Raw columns to transformed features, and the label as it is.
+    """Raw columns to the tensors of ``components.features``, and the label as it is.
 
     Every raw column is sparse, so that any of them may be missing from a row. Statistics
     (means, deviations, vocabularies) come from the train split alone, and none of them sees the
@@ -24,36 +24,50 @@ def preprocessing_fn(
       custom_config: ``features`` and ``label``, see ``components.features``.
 
     Returns:
-      Dense ``[batch]`` tensors by the names of ``components.features``, and ``[batch]`` label.
+      ``numbers`` and ``indices``, where there are such columns, and the ``[batch]`` float label.
     """
     features, label = custom_config["features"], custom_config["label"]
-    outputs: dict[str, tf.Tensor] = {}
-    for column in features["numeric"]:
-        numbers = _as_float(inputs[column])
-        outputs[names.value(column)] = _dense(tft.scale_to_z_score(numbers), 0.0)
-        outputs[names.missing(column)] = 1.0 - _dense(_ones_like(numbers), 0.0)
-    for column in features["categorical"]:
-        outputs[names.index(column)] = _vocabulary_index(column, inputs[column], features)
-    for column, period in features["cyclic"].items():
-        angle = _map(_as_float(inputs[column]), lambda x, period=period: x * (2 * math.pi / period))
-        outputs[names.sine(column)] = _dense(_map(angle, tf.sin), 0.0)
-        outputs[names.cosine(column)] = _dense(_map(angle, tf.cos), 0.0)
-    outputs[label] = _dense(_as_float(inputs[label]), math.nan)
+    numbers = [
+        *(tensor for column in features["numeric"] for tensor in _numeric(inputs[column])),
+        *(
+            tensor
+            for column, period in features["cyclic"].items()
+            for tensor in _cyclic(inputs[column], period)
+        ),
+    ]
+    outputs = {label: _dense(_as_float(inputs[label]), math.nan)}
+    if numbers:
+        outputs[NUMBERS] = tf.stack(numbers, axis=1)
+    if features["categorical"]:
+        outputs[INDICES] = _categorical(inputs, features)
     return outputs
 
 
-def _vocabulary_index(
-    column: str, values: tf.SparseTensor, features: Mapping[str, Any]
-) -> tf.Tensor:
-    if values.dtype != tf.string:
-        values = _map(values, tf.strings.as_string)
-    known = tft.compute_and_apply_vocabulary(
-        values,
-        top_k=features["vocabulary_size"],
-        num_oov_buckets=1,
-        vocab_filename=column,
-    )
-    return _dense(known, -1) + 1
+def _numeric(values: tf.SparseTensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Standardised, 0 (the mean) where missing; and 1 where missing."""
+    numbers = _as_float(values)
+    present = _map(numbers, tf.ones_like)
+    return _dense(tft.scale_to_z_score(numbers), 0.0), 1.0 - _dense(present, 0.0)
+
+
+def _cyclic(values: tf.SparseTensor, period: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """A point on the unit circle; its centre where missing."""
+    angle = _map(_as_float(values), lambda x: x * (2 * math.pi / period))
+    return _dense(_map(angle, tf.sin), 0.0), _dense(_map(angle, tf.cos), 0.0)
+
+
+def _categorical(inputs: Mapping[str, tf.SparseTensor], features: Mapping[str, Any]) -> tf.Tensor:
+    columns, offset = [], tf.constant(0, tf.int64)
+    for column in features["categorical"]:
+        values = inputs[column]
+        if values.dtype != tf.string:
+            values = _map(values, tf.strings.as_string)
+        known = tft.compute_and_apply_vocabulary(
+            values, top_k=features["vocabulary_size"], num_oov_buckets=1, vocab_filename=column
+        )
+        columns.append(offset + 1 + _dense(known, -1))
+        offset += 2 + tft.experimental.get_vocabulary_size_by_name(column)
+    return tf.stack(columns, axis=1)
 
 
 def _map(sparse: tf.SparseTensor, function: Any) -> tf.SparseTensor:
@@ -62,10 +76,6 @@ def _map(sparse: tf.SparseTensor, function: Any) -> tf.SparseTensor:
 
 def _as_float(sparse: tf.SparseTensor) -> tf.SparseTensor:
     return _map(sparse, lambda x: tf.cast(x, tf.float32))
-
-
-def _ones_like(sparse: tf.SparseTensor) -> tf.SparseTensor:
-    return _map(sparse, tf.ones_like)
 
 
 def _dense(sparse: tf.SparseTensor, default: Any) -> tf.Tensor:

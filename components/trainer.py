@@ -1,8 +1,9 @@
 """Trains the model and exports it: what TFX's Trainer calls."""
 
 import logging
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import tensorflow_transform as tft
 import tf_keras
 
 from components import serving
+from components.features import columns, table_rows
 from components.model import build_model
 from custom_objects import registry
 
@@ -28,43 +30,99 @@ def run_fn(fn_args: Any) -> None:
         ``model`` and ``training``, all plain JSON.
     """
     config = fn_args.custom_config
+    training, log_dir = config["training"], Path(fn_args.model_run_dir)
+    log_dir.mkdir(parents=True, exist_ok=True)
     tf_keras.utils.set_random_seed(config["seed"])
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
-    train = dataset(fn_args.train_files, transform, config, shuffle=True)
-    validation = dataset(fn_args.eval_files, transform, config, shuffle=False)
-    with _precision(config["training"]["mixed_precision"]):
+    layer = transform.transform_features_layer()
+    with tempfile.TemporaryDirectory(dir=log_dir) as aside, _precision(training["mixed_precision"]):
+        train = blocks(fn_args.train_files, transform, layer, config, f"{aside}/train")
+        validation = blocks(fn_args.eval_files, transform, layer, config, f"{aside}/validation")
         with strategy(tf.config.list_logical_devices("GPU")).scope():
-            model = build_model(
-                config["model"],
-                config["features"],
-                {c: transform.vocabulary_size_by_name(c) + 1 for c in _categorical(config)},
-                output_bias=_median_label(fn_args.train_files, transform, config),
-            )
-            compile_model(model, config["training"])
-        Path(fn_args.model_run_dir).mkdir(parents=True, exist_ok=True)
-        fit(model, train, validation, config["training"], fn_args.model_run_dir)
-    export(model, transform, config, fn_args.serving_model_dir)
+            model = _model(config, transform, _median_label(train))
+            compile_model(model, training)
+        size = training["batch_size"]
+        fit(
+            model,
+            shuffled(train, config["seed"]).rebatch(size).prefetch(tf.data.AUTOTUNE),
+            validation.rebatch(size).prefetch(tf.data.AUTOTUNE),
+            training,
+            log_dir,
+        )
+    model.transform = layer
+    export(model, raw_spec(transform, columns(config["features"])), fn_args.serving_model_dir)
 
 
-def dataset(
+def blocks(
     patterns: list[str],
     transform: tft.TFTransformOutput,
+    layer: tf_keras.Model,
     config: Mapping[str, Any],
-    *,
-    shuffle: bool,
+    cache: str,
 ) -> tf.data.Dataset:
-    """Batches of (transformed features, label) from gzipped TFRecords, in a repeatable order."""
+    """Transformed rows from gzipped raw examples, some thousands at a time, in a repeatable order.
+
+    The transform graph runs here, in TensorFlow, once: the first pass writes its result to the
+    file ``cache``. Transform's own copy, written by Beam row by row in Python, takes many times
+    as long. Each element is (features, label) for one block of rows.
+    """
+    label = config["label"]
     files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
-    if shuffle:
-        records = records.shuffle(config["training"]["shuffle_buffer"], seed=config["seed"])
-    spec = transform.transformed_feature_spec()
+    spec = raw_spec(transform, [*columns(config["features"]), label])
 
     def parse(batch: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        features = tf.io.parse_example(batch, spec)
-        return features, features.pop(config["label"])
+        features = layer(tf.io.parse_example(batch, spec))
+        return features, features.pop(label)
 
-    return records.batch(config["training"]["batch_size"]).map(parse).prefetch(tf.data.AUTOTUNE)
+    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+    return records.batch(_BLOCK_ROWS).map(parse).cache(cache)
+
+
+_BLOCK_ROWS = 4096
+
+
+def shuffled(rows: tf.data.Dataset, seed: int, most_blocks: int = 64) -> tf.data.Dataset:
+    """Blocks in random order, rows in random order within each; anew in every epoch.
+
+    ExampleGen has mixed all rows already, so that any block is a fair sample.
+    """
+
+    def permuted(
+        number: tf.Tensor, block: tuple[dict[str, tf.Tensor], tf.Tensor]
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(tf.shape(block[1])[0]), seed=tf.stack([tf.cast(seed, tf.int64), number])
+        )
+        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, order), block)
+
+    numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+    mixed = rows.shuffle(most_blocks, seed=seed)
+    return tf.data.Dataset.zip((numbers, mixed)).map(permuted)
+
+
+def raw_spec(transform: tft.TFTransformOutput, names: Iterable[str]) -> dict[str, Any]:
+    """How to parse these columns of a raw ``tf.Example``."""
+    spec = transform.raw_feature_spec()
+    return {name: spec[name] for name in names}
+
+
+def _model(
+    config: Mapping[str, Any], transform: tft.TFTransformOutput, output_bias: float
+) -> tf_keras.Model:
+    features = config["features"]
+    sizes = {c: transform.vocabulary_size_by_name(c) for c in features["categorical"]}
+    return build_model(
+        config["model"],
+        numbers=2 * (len(features["numeric"]) + len(features["cyclic"])),
+        categories=len(sizes),
+        table_rows=table_rows(sizes),
+        output_bias=output_bias,
+    )
+
+
+def _median_label(rows: tf.data.Dataset) -> float:
+    """Median label of the first block: a constant prediction that robust losses start well from."""
+    return float(np.median(next(iter(rows))[1]))
 
 
 def strategy(gpus: list[Any]) -> tf.distribute.Strategy:
@@ -86,7 +144,7 @@ def fit(
     train: tf.data.Dataset,
     validation: tf.data.Dataset,
     training: Mapping[str, Any],
-    log_dir: str,
+    log_dir: Path,
 ) -> tf_keras.callbacks.History:
     """Trains until the epochs are used up or validation loss stops falling.
 
@@ -108,11 +166,13 @@ def fit(
                 restore_best_weights=True,
             ),
             tf_keras.callbacks.TerminateOnNaN(),
-            tf_keras.callbacks.CSVLogger(str(Path(log_dir) / "epochs.csv")),
+            tf_keras.callbacks.CSVLogger(str(log_dir / "epochs.csv")),
             _Progress(training["epochs"]),
         ],
     )
-    if not np.isfinite(history.history["loss"]).all():
+    # The last step's damage shows in the validation loss alone.
+    losses = [*history.history["loss"], *history.history.get("val_loss", [])]
+    if not np.isfinite(losses).all():
         raise FloatingPointError(
             f"training diverged: the loss of epoch {len(history.epoch)} is not finite; "
             "lower it: --set training.optimizer.config.learning_rate=0.0001"
@@ -120,38 +180,10 @@ def fit(
     return history
 
 
-def export(
-    model: tf_keras.Model,
-    transform: tft.TFTransformOutput,
-    config: Mapping[str, Any],
-    path: str,
-) -> None:
+def export(model: tf_keras.Model, spec: Mapping[str, Any], path: str) -> None:
     """Writes a SavedModel with the signatures of ``components.serving``."""
-    model.transform = transform.transform_features_layer()
-    raw_spec = {
-        name: spec
-        for name, spec in transform.raw_feature_spec().items()
-        if name in _raw_columns(config)
-    }
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    model.save(path, save_format="tf", signatures=serving.signatures(model, raw_spec))
-
-
-def _raw_columns(config: Mapping[str, Any]) -> set[str]:
-    features = config["features"]
-    return {*features["numeric"], *features["categorical"], *features["cyclic"]}
-
-
-def _categorical(config: Mapping[str, Any]) -> list[str]:
-    return list(config["features"]["categorical"])
-
-
-def _median_label(
-    patterns: list[str], transform: tft.TFTransformOutput, config: Mapping[str, Any]
-) -> float:
-    """Median of the first labels: a constant prediction that Huber and absolute error like."""
-    labels = dataset(patterns, transform, config, shuffle=False).map(lambda _, label: label)
-    return float(np.median(np.concatenate(list(labels.take(16).as_numpy_iterator()))))
+    model.save(path, save_format="tf", signatures=serving.signatures(model, spec))
 
 
 @contextmanager

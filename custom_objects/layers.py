@@ -29,7 +29,8 @@ class ActivityRegularizationLayer(tf_keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """The inputs, unchanged."""
-        self.add_loss(self.rate * tf.reduce_sum(inputs))
+        # In float16, mixed precision's inputs, the sum over a large batch is infinite.
+        self.add_loss(self.rate * tf.reduce_sum(tf.cast(inputs, self.variable_dtype)))
         return inputs
 
     def get_config(self) -> dict[str, Any]:

@@ -168,7 +168,6 @@ class Training(_Strict):
         None, description="Batches in an epoch; null: all rows once."
     )
     batch_size: PositiveInt = Field(256, description="Rows per step, over all replicas.")
-    shuffle_buffer: PositiveInt = Field(20_000, description="Rows held in memory to shuffle.")
     early_stopping_patience: PositiveInt | None = Field(
         3, description="Epochs without a better validation loss before it stops; null: never."
     )
@@ -228,7 +227,7 @@ class Evaluation(_Strict):
         ),
         description="Computed on the eval split, beside example_count and calibration.",
     )
-    slices: tuple[tuple[str, ...], ...] = Field(
+    slices: tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...] = Field(
         (("payment_type",), ("trip_start_hour",)),
         description="Columns (or combinations of columns) whose values are judged apart.",
     )
@@ -242,11 +241,17 @@ class Evaluation(_Strict):
         keys = [metric.key for metric in self.metrics]
         if len(set(keys)) < len(keys):
             raise ValueError(f"metrics: expected each key once, received {', '.join(keys)}")
-        for bound in self.gate:
+        for place, bound in enumerate(self.gate):
             if bound.metric not in (*keys, "example_count", "calibration"):
                 raise ValueError(
                     f"gate: expected the key of a metric ({', '.join(keys)}, example_count, "
                     f"calibration), received {bound.metric!r}"
+                )
+            if bound.slice and set(bound.slice) not in map(set, self.slices):
+                slices = " or ".join(", ".join(columns) for columns in self.slices)
+                raise ValueError(
+                    f"gate.{place}.slice: expected values of one of the slices ({slices}), "
+                    f"received {', '.join(bound.slice)}"
                 )
         return self
 

@@ -73,7 +73,7 @@ class Display:
         self._rows = {node: _Row() for node in nodes}
         self._width = max(map(len, nodes))
         if not self._console.is_terminal:
-            self._console.print(f"run {run_id}", highlight=False, soft_wrap=True)
+            self._print(f"run {run_id}")
 
     def node_started(self, node: str) -> None:
         """Starts its clock."""
@@ -100,17 +100,16 @@ class Display:
         if row is not None:
             row.note = note
         if not self._console.is_terminal:
-            self._console.print(f"  {'':{self._width}}  {note}", highlight=False, soft_wrap=True)
+            self._print(f"  {'':{self._width}}  {note}")
 
     def _close(self, node: str, state: str, seconds: float, note: str) -> None:
         row = self._rows[node]
         row.state, row.seconds, row.note = state, seconds, note
         if not self._console.is_terminal:
-            self._console.print(
-                f"  {node:{self._width}}  {state:7} {seconds:6.1f} s  {note}",
-                highlight=False,
-                soft_wrap=True,
-            )
+            self._print(f"  {node:{self._width}}  {state:7} {seconds:6.1f} s  {note}")
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _table(self) -> RenderableType:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

@@ -59,12 +59,12 @@ def _changes(before: Execution, now: Execution) -> Iterable[str]:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings and lists as one mapping with dotted keys."""
+    """Nested mappings and lists as one mapping with dotted keys; empty ones leave none."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        if isinstance(value, list) and value:
+        if isinstance(value, list):
             value = {str(place): item for place, item in enumerate(value)}
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value

@@ -73,6 +73,7 @@ def show(console: Console, result: Result, gate_metric: str) -> None:
             f"worst slice   {where}: {gate_metric} {candidate[gate_metric]:.4g} "
             f"over {candidate['example_count']:.0f} rows",
             highlight=False,
+            markup=False,
         )
     if result.anomalies:
         console.print(

@@ -65,5 +65,6 @@ def _run(
         found = result.read(records.run(run_id))
     console.print()
     result.show(console, found, gate_metric=config.evaluation.gate[0].metric)
-    console.print(f"{'log':14}{workspace.log(run_id)}", soft_wrap=True, highlight=False)
+    line = f"{'log':14}{workspace.log(run_id)}"
+    console.print(line, soft_wrap=True, highlight=False, markup=False)
     return found

@@ -269,6 +269,12 @@ WRONG = [
         "write, for example: --set 'evaluation.gate.0={metric: huber, upper_bound: 3.0",
     ),
     (
+        "evaluation.gate.0.slice={company: Flash}",
+        "evaluation.gate.0.slice: expected values of one of the slices (payment_type or "
+        "trip_start_hour), received company",
+    ),
+    ("evaluation.slices=[[]]", "evaluation.slices.0: expected at least 1 item, received []; write"),
+    (
         "evaluation.metrics.1.key=huber",
         "evaluation.metrics: expected each key once, received huber, huber, rmse",
     ),
@@ -293,6 +299,19 @@ def what_to_write(message: str) -> str | None:
     section = message.partition(": ")[0].rpartition(".")[0]
     key, _, value = example[2].partition(": ")
     return f"{section}.{key}={value}".removeprefix(".")
+
+
+class TestGateSlice:
+    def test_may_be_any_slice_in_any_order(self):
+        settings = [
+            "evaluation.slices=[[company], [payment_type, trip_start_hour]]",
+            "evaluation.gate.0.slice={trip_start_hour: 7, payment_type: Cash}",
+        ]
+        (bound,) = load(None, settings).evaluation.gate
+        assert bound.slice == {"trip_start_hour": 7, "payment_type": "Cash"}
+
+    def test_is_all_rows_where_it_names_none(self):
+        assert load(None, ["evaluation.slices=[]"]).evaluation.gate[0].slice is None
 
 
 class TestWrongSettings:

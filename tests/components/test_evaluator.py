@@ -1,0 +1,338 @@
+"""The gate and the report, by TFMA itself on a handful of rows.
+
+Here two models "predict" a column of their own, so that each error can be read off the table.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_transform.tf_metadata import schema_utils
+from tfx.types import standard_artifacts
+
+from components import evaluator
+from components.evaluator import describe_slice, eval_config, report
+
+# fare, candidate's and baseline's prediction, payment_type (a company's number is text), hour
+ROWS = [
+    (10.0, 12.0, 11.0, "Cash", 7),
+    (10.0, 12.0, 11.0, "Cash", 8),
+    (20.0, 20.0, 21.0, "Card", 7),
+    (20.0, 20.0, 21.0, "7", 8),
+    (20.0, 20.0, 21.0, None, 8),
+]
+METRICS = [
+    {"name": "MeanAbsoluteError", "config": {}, "key": "mae"},
+    {"name": "HuberMetric", "config": {"threshold": 1.0}, "key": "huber"},
+    {"name": "AbsoluteErrorQuantile", "config": {"quantile": 0.5}, "key": "median_error"},
+]
+BASELINE_ID, CANDIDATE_ID = 3, 7
+
+
+def bound(metric: str, **given) -> dict:
+    unset = dict.fromkeys(("slice", "lower_bound", "upper_bound", "max_increase"))
+    return {"metric": metric, **unset, **given}
+
+
+def evaluation(*gate, metrics=METRICS, slices=(("payment_type",), ("hour",))) -> dict:
+    return {"metrics": metrics, "slices": [list(s) for s in slices], "gate": list(gate)}
+
+
+class TestEvalConfig:
+    def config(self, *gate, **changes):
+        return eval_config(evaluation(*gate, **changes), "fare")
+
+    def metrics(self, *gate) -> dict:
+        (spec,) = self.config(*gate).metrics_specs
+        return {json.loads(metric.config)["name"]: metric for metric in spec.metrics}
+
+    def test_every_metric_says_where_it_is_imported_from(self):
+        found = self.metrics(bound("mae", upper_bound=1.0))
+        assert [(name, m.class_name, m.module) for name, m in found.items()] == [
+            ("example_count", "ExampleCount", ""),
+            ("calibration", "Calibration", ""),
+            ("mae", "MeanAbsoluteError", "tf_keras.metrics"),
+            ("huber", "HuberMetric", "custom_objects.metrics"),
+            ("median_error", "AbsoluteErrorQuantile", "custom_objects.metrics"),
+        ]
+
+    def test_a_metric_keeps_its_arguments(self):
+        found = self.metrics(bound("mae", upper_bound=1.0))
+        assert json.loads(found["huber"].config) == {"name": "huber", "threshold": 1.0}
+
+    def test_bounds_lie_at_their_metric_and_slice(self):
+        cash = {"payment_type": "Cash"}
+        found = self.metrics(
+            bound("huber", upper_bound=3.0, lower_bound=0.5),
+            bound("huber", slice=cash, max_increase=0.1),
+            bound("example_count", lower_bound=100.0),
+        )
+        overall, in_cash = found["huber"].per_slice_thresholds
+        assert overall.threshold.value_threshold.upper_bound.value == 3.0
+        assert overall.threshold.value_threshold.lower_bound.value == 0.5
+        assert not overall.threshold.HasField("change_threshold")
+        assert dict(overall.slicing_specs[0].feature_values) == {}
+        assert in_cash.threshold.change_threshold.relative.value == 0.1
+        assert not in_cash.threshold.HasField("value_threshold")
+        assert dict(in_cash.slicing_specs[0].feature_values) == cash
+        (rows,) = found["example_count"].per_slice_thresholds
+        assert not rows.threshold.value_threshold.HasField("upper_bound")
+        assert not found["mae"].per_slice_thresholds
+
+    def test_a_bound_of_zero_is_a_bound(self):
+        (threshold,) = self.metrics(bound("mae", upper_bound=0.0))["mae"].per_slice_thresholds
+        assert threshold.threshold.value_threshold.HasField("upper_bound")
+
+    def test_an_increase_is_what_is_bad(self):
+        (threshold,) = self.metrics(bound("mae", max_increase=0.1))["mae"].per_slice_thresholds
+        change = threshold.threshold.change_threshold
+        assert change.direction == config_pb2.MetricDirection.LOWER_IS_BETTER
+
+    def test_slices_are_all_rows_and_those_asked_for(self):
+        specs = self.config(slices=[("hour",), ("hour", "payment_type")]).slicing_specs
+        assert [list(spec.feature_keys) for spec in specs] == [
+            [],
+            ["hour"],
+            ["hour", "payment_type"],
+        ]
+
+    def test_both_models_are_asked_through_their_signature(self):
+        models = {model.name: model for model in self.config().model_specs}
+        assert models["baseline"].is_baseline
+        assert not models["candidate"].is_baseline
+        for model in models.values():
+            assert model.label_key == "fare"
+            assert model.signature_name == "serving_default"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one Evaluator run left."""
+
+    report: dict
+    blessing: standard_artifacts.ModelBlessing
+    uri: str
+    evaluation: dict
+
+    @property
+    def is_blessed_on_disk(self) -> bool:
+        return (Path(self.blessing.uri) / "BLESSED").exists()
+
+    def values(self, slice_key: dict, model: str = "candidate") -> dict:
+        (row,) = [row for row in self.report["slices"] if row["slice"] == slice_key]
+        return row[model]
+
+
+def artifact(kind, path: Path, number: int = 0, **properties):
+    path.mkdir(parents=True, exist_ok=True)
+    made = kind()
+    made.uri, made.id = str(path), number
+    for name, value in properties.items():
+        setattr(made, name, value)
+    return made
+
+
+def write_model(path: Path, column: str) -> None:
+    """A SavedModel whose prediction is a column of the raw rows."""
+    module = tf.Module()
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
+    def serve(examples):
+        spec = {column: tf.io.FixedLenFeature([], tf.float32)}
+        return {"prediction": tf.io.parse_example(examples, spec)[column]}
+
+    module.serve = serve
+    target = str(path / "Format-Serving")
+    tf.saved_model.save(module, target, signatures={"serving_default": serve})
+
+
+def example(fare, candidate, baseline, payment_type, hour) -> bytes:
+    numbers = {"fare": fare, "candidate": candidate, "baseline": baseline}
+    feature = {
+        name: tf.train.Feature(float_list=tf.train.FloatList(value=[number]))
+        for name, number in numbers.items()
+    }
+    feature["hour"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[hour]))
+    if payment_type is not None:
+        feature["payment_type"] = tf.train.Feature(
+            bytes_list=tf.train.BytesList(value=[payment_type.encode()])
+        )
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory):
+    """Runs the Evaluator's executor as TFX would, with or without a baseline."""
+    root = tmp_path_factory.mktemp("evaluator")
+    write_model(root / "candidate", "candidate")
+    write_model(root / "baseline", "baseline")
+    examples = artifact(standard_artifacts.Examples, root / "rows", split_names='["eval"]')
+    (root / "rows" / "Split-eval").mkdir()
+    file = str(root / "rows" / "Split-eval" / "data_tfrecord-00000-of-00001.gz")
+    with tf.io.TFRecordWriter(file, "GZIP") as writer:
+        for row in ROWS:
+            writer.write(example(*row))
+    schema = artifact(standard_artifacts.Schema, root / "schema")
+    numbers = {k: tf.io.VarLenFeature(tf.float32) for k in ("fare", "candidate", "baseline")}
+    categories = {
+        "payment_type": tf.io.VarLenFeature(tf.string),
+        "hour": tf.io.VarLenFeature(tf.int64),
+    }
+    (root / "schema" / "schema.pbtxt").write_text(
+        text_format.MessageToString(schema_utils.schema_from_feature_spec(numbers | categories))
+    )
+
+    def judge(asked: dict, *, baseline: bool) -> Judged:
+        out = tmp_path_factory.mktemp("out")
+        model = standard_artifacts.Model
+        inputs = {
+            "examples": [examples],
+            "model": [artifact(model, root / "candidate", CANDIDATE_ID)],
+            "baseline_model": [artifact(model, root / "baseline", BASELINE_ID)] if baseline else [],
+            "schema": [schema],
+        }
+        found = artifact(standard_artifacts.ModelEvaluation, out / "evaluation")
+        blessing = artifact(standard_artifacts.ModelBlessing, out / "blessing")
+        evaluator.Executor(
+            evaluator.Executor.Context(
+                beam_pipeline_args=["--runner=FnApiRunner", "--direct_running_mode=in_memory"],
+                tmp_dir=str(out / "tmp"),
+                unique_id="1",
+            )
+        ).Do(
+            inputs,
+            {"evaluation": [found], "blessing": [blessing]},
+            {"custom_config": json.dumps({"evaluation": asked, "label": "fare"})},
+        )
+        written = json.loads((out / "evaluation" / evaluator.REPORT).read_text())
+        return Judged(written, blessing, found.uri, asked)
+
+    return judge
+
+
+@pytest.fixture(scope="module")
+def refused(judge):
+    """A candidate that misses every kind of bound, beside a baseline."""
+    asked = evaluation(
+        bound("mae", upper_bound=0.5),
+        bound("example_count", lower_bound=100.0),
+        bound("mae", slice={"payment_type": "Cash"}, max_increase=0.1),
+        bound("mae", slice={"payment_type": "Cheque"}, upper_bound=1.0),
+        bound("huber", slice={"hour": 7}, upper_bound=0.25),
+        bound("median_error", slice={"payment_type": "7"}, lower_bound=0.5),
+        bound("calibration", upper_bound=2.0, lower_bound=0.5, max_increase=0.5),
+    )
+    return judge(asked, baseline=True)
+
+
+@pytest.fixture(scope="module")
+def blessed(judge):
+    """A first candidate that meets its gate; there is nothing to compare it with."""
+    asked = evaluation(
+        bound("mae", upper_bound=0.9, max_increase=0.0),
+        bound("mae", slice={"hour": 8}, upper_bound=0.7),
+        metrics=METRICS[:1],
+    )
+    return judge(asked, baseline=False)
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        "reason",
+        [
+            "mae of all rows is 0.8, above the upper bound 0.5",
+            "example_count of all rows is 5, below the lower bound 100",
+            "mae of payment_type=Cash is 2, +100.0% against the baseline's 1; the gate allows "
+            "+10.0%",
+            "no row of payment_type=Cheque, which the gate names",
+            "huber of hour=7 is 0.75, above the upper bound 0.25",
+            "median_error of payment_type=7 is 0, below the lower bound 0.5",
+        ],
+    )
+    def test_says_why(self, refused, reason):
+        assert reason in refused.report["reasons"]
+
+    def test_gives_no_reason_for_a_bound_that_is_met(self, refused):
+        assert len(refused.report["reasons"]) == 6
+
+    def test_is_not_blessed(self, refused):
+        assert refused.report["blessed"] is False
+        assert refused.blessing.get_int_custom_property("blessed") == 0
+        assert not refused.is_blessed_on_disk
+
+
+class TestReport:
+    def test_has_the_metrics_in_the_order_asked_for(self, refused):
+        assert refused.report["metrics"] == [
+            "example_count",
+            "calibration",
+            "mae",
+            "huber",
+            "median_error",
+        ]
+
+    def test_has_both_models_over_all_rows(self, refused):
+        assert refused.values({}) == pytest.approx(
+            {
+                "example_count": 5,
+                "calibration": 84 / 80,
+                "mae": 0.8,
+                "huber": 0.6,  # two errors of 2 with threshold 1: (1.5 + 1.5) / 5
+                "median_error": 0,
+            }
+        )
+        assert refused.values({}, "baseline") == pytest.approx(
+            {"example_count": 5, "calibration": 85 / 80, "mae": 1, "huber": 0.5, "median_error": 1},
+            rel=0.011,
+        )
+
+    def test_has_every_value_of_every_slice(self, refused):
+        assert [row["slice"] for row in refused.report["slices"]] == [
+            {},
+            {"hour": 7},
+            {"hour": 8},
+            {"payment_type": "7"},
+            {"payment_type": "Card"},
+            {"payment_type": "Cash"},
+        ]
+
+    def test_leaves_rows_without_a_value_out_of_its_slices(self, refused):
+        rows = {
+            str(row["slice"]): row["candidate"]["example_count"] for row in refused.report["slices"]
+        }
+        assert rows["{}"] == 5
+        assert sum(n for key, n in rows.items() if "payment_type" in key) == 4
+
+    def test_a_metric_that_was_not_computed_is_an_error(self, refused):
+        ghost = {"name": "HuberMetric", "config": {"threshold": 9.0}, "key": "ghost"}
+        asked = {**refused.evaluation, "metrics": [*METRICS, ghost]}
+        with pytest.raises(RuntimeError, match=r"computed no ghost for the candidate model: expec"):
+            report(refused.uri, asked)
+
+
+class TestBlessed:
+    def test_without_a_baseline_nothing_is_compared(self, blessed):
+        assert blessed.report["blessed"] is True
+        assert blessed.report["reasons"] == []
+        assert all(row["baseline"] is None for row in blessed.report["slices"])
+
+    def test_has_the_candidates_values(self, blessed):
+        assert blessed.values({}) == pytest.approx(
+            {"example_count": 5, "calibration": 84 / 80, "mae": 0.8}
+        )
+
+    def test_says_so_for_the_pusher_and_for_the_next_baseline(self, blessed):
+        assert blessed.is_blessed_on_disk
+        assert blessed.blessing.get_int_custom_property("blessed") == 1
+        assert blessed.blessing.get_int_custom_property("current_model_id") == CANDIDATE_ID
+
+
+def test_a_slice_is_named_as_in_the_config():
+    assert describe_slice({}) == "all rows"
+    assert describe_slice({"payment_type": "Cash", "hour": 7}) == "payment_type=Cash, hour=7"

@@ -1,0 +1,294 @@
+"""What the model gets to see of a raw row, by a real analysis of eight rows."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import statistics
+
+import apache_beam as beam
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_transform import beam as tft_beam
+from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+
+from components import trainer
+from components.preprocessing import preprocessing_fn
+
+CONFIG = {
+    "features": {
+        "numeric": ["miles", "seconds", "never"],
+        "categorical": ["company", "area"],
+        "cyclic": {"hour": 24.0, "day": 7.0},
+        "vocabulary_size": 2,
+    },
+    "label": "fare",
+    "seed": 5,
+    "training": {"batch_size": 3, "shuffle_buffer": 64},
+}
+TYPES = {
+    "miles": tf.float32,
+    "seconds": tf.int64,
+    "never": tf.float32,
+    "company": tf.string,
+    "area": tf.int64,
+    "hour": tf.int64,
+    "day": tf.float32,
+    "fare": tf.float32,
+    "unused": tf.float32,
+}
+NOTHING = dict.fromkeys(TYPES)
+MILES = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 9.0]
+TRAIN = [
+    {**NOTHING, "fare": 5.0, "miles": MILES[0], "company": "Blue", "area": 8, "hour": 0},
+    {**NOTHING, "fare": 6.0, "miles": MILES[1], "company": "Blue", "area": 8, "hour": 6},
+    {**NOTHING, "fare": 7.0, "miles": MILES[2], "company": "Blue", "area": 8, "hour": 12},
+    {**NOTHING, "fare": 8.0, "miles": MILES[3], "company": "City", "area": 76, "seconds": 10},
+    {**NOTHING, "fare": 9.0, "miles": MILES[4], "company": "City", "area": 76, "seconds": 30},
+    {**NOTHING, "fare": 1e6, "miles": MILES[5], "company": "Rare", "area": 5, "day": 1.75},
+    {**NOTHING, "fare": 0.5, "miles": MILES[6], "unused": 1.0},
+    {**NOTHING, "fare": 3.25},
+]
+
+
+def write(row: dict) -> dict:
+    """A raw row as a sparse instance: a list of what is there."""
+    return {
+        name: [] if value is None else [value.encode() if isinstance(value, str) else value]
+        for name, value in row.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory):
+    """The analysis of TRAIN: its folder, and the rows as they came out of it, in any order."""
+    root = tmp_path_factory.mktemp("transform")
+    spec = {name: tf.io.VarLenFeature(dtype) for name, dtype in TYPES.items()}
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
+    options = beam.pipeline.PipelineOptions(
+        ["--runner=FnApiRunner", "--direct_running_mode=in_memory"]
+    )
+    with (
+        tft_beam.Context(temp_dir=str(root / "tmp")),
+        beam.Pipeline(options=options) as pipeline,
+    ):
+        rows = pipeline | beam.Create([write(row) for row in TRAIN])
+        (found, _), transform = (rows, metadata) | tft_beam.AnalyzeAndTransformDataset(
+            functools.partial(preprocessing_fn, custom_config=CONFIG)
+        )
+        _ = transform | tft_beam.WriteTransformFn(str(root / "graph"))
+        raw_metadata = root / "graph" / tft.TFTransformOutput.RAW_METADATA_DIR
+        _ = metadata | tft_beam.WriteMetadata(str(raw_metadata), pipeline)
+        _ = (
+            found
+            | beam.Map(lambda row: json.dumps({name: float(row[name]) for name in row}))
+            | beam.io.WriteToText(str(root / "rows"), shard_name_template="")
+        )
+    lines = (root / "rows").read_text().splitlines()
+    return str(root / "graph"), [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def transform(analysed):
+    """Transforms rows as the exported model does: by TFT's layer, with TRAIN's statistics."""
+    output = tft.TFTransformOutput(analysed[0])
+    layer = output.transform_features_layer()
+
+    def transform(*rows: dict) -> dict[str, np.ndarray]:
+        columns = {}
+        for name, dtype in TYPES.items():
+            there = [(place, row[name]) for place, row in enumerate(rows) if row[name] is not None]
+            columns[name] = tf.SparseTensor(
+                np.array([(place, 0) for place, _ in there], np.int64).reshape(-1, 2),
+                tf.constant([value for _, value in there], dtype),
+                (len(rows), 1),
+            )
+        return {name: values.numpy() for name, values in layer(columns).items()}
+
+    transform.output = output
+    return transform
+
+
+def of(**values) -> dict:
+    """A raw row where all else is missing."""
+    return {**NOTHING, **values}
+
+
+class TestNumbers:
+    def test_are_standardised(self, transform):
+        values = transform(*TRAIN[:7])["miles_value"]
+        mean, deviation = statistics.fmean(MILES), statistics.pstdev(MILES)
+        np.testing.assert_allclose(values, [(m - mean) / deviation for m in MILES], rtol=1e-5)
+
+    def test_missing_is_the_mean_and_marked(self, transform):
+        found = transform(of(), of(miles=statistics.fmean(MILES)))
+        np.testing.assert_allclose(found["miles_value"], [0, 0], atol=1e-6)
+        assert list(found["miles_missing"]) == [1, 0]
+
+    def test_missing_values_have_no_part_in_the_mean(self, transform):
+        """Only two rows have seconds: 10 and 30."""
+        found = transform(of(seconds=10), of(seconds=20), of(seconds=30))
+        np.testing.assert_allclose(found["seconds_value"], [-1, 0, 1], atol=1e-6)
+
+    def test_whole_numbers_become_floats(self, transform):
+        assert transform(of(seconds=10))["seconds_value"].dtype == np.float32
+
+    def test_a_column_never_seen_in_training_is_no_nan_in_serving(self, transform):
+        found = transform(of(never=3.0), of())
+        assert np.isfinite(found["never_value"]).all()
+        assert list(found["never_missing"]) == [0, 1]
+
+
+class TestCategories:
+    def test_are_numbered_by_frequency_with_0_for_missing_and_the_unknown_last(self, transform):
+        found = transform(
+            of(), of(company="Blue"), of(company="City"), of(company="Rare"), of(company="New")
+        )
+        assert list(found["company_index"]) == [0, 1, 2, 3, 3]
+
+    def test_may_be_whole_numbers(self, transform):
+        found = transform(of(), of(area=8), of(area=76), of(area=5), of(area=-1))
+        assert list(found["area_index"]) == [0, 1, 2, 3, 3]
+
+    def test_have_the_size_that_the_trainer_asks_for(self, transform):
+        """The greatest index is the size: ``components.trainer`` adds a place for the unknown."""
+        size = transform.output.vocabulary_size_by_name("company") + 1
+        assert size == 3
+        assert transform(of(company="New"))["company_index"].max() == size
+
+    def test_case_and_spaces_make_another_category(self, transform):
+        assert list(transform(of(company="blue"), of(company="Blue "))["company_index"]) == [3, 3]
+
+
+class TestCyclic:
+    @pytest.mark.parametrize(
+        ("hour", "sine", "cosine"),
+        [(0, 0, 1), (6, 1, 0), (12, 0, -1), (18, -1, 0), (24, 0, 1), (30, 1, 0)],
+    )
+    def test_is_a_point_on_the_circle(self, transform, hour, sine, cosine):
+        found = transform(of(hour=hour))
+        np.testing.assert_allclose(found["hour_sine"], [sine], atol=1e-5)
+        np.testing.assert_allclose(found["hour_cosine"], [cosine], atol=1e-5)
+
+    def test_has_a_period_of_its_own(self, transform):
+        found = transform(of(day=1.75))
+        np.testing.assert_allclose(found["day_sine"], [1], atol=1e-6)
+
+    def test_missing_is_the_middle_of_the_circle(self, transform):
+        found = transform(of())
+        assert (found["hour_sine"][0], found["hour_cosine"][0]) == (0, 0)
+
+
+class TestLabel:
+    def test_is_as_it_was(self, transform):
+        np.testing.assert_array_equal(transform(*TRAIN)["fare"], [row["fare"] for row in TRAIN])
+
+    def test_missing_is_nan_and_never_a_number(self, transform):
+        assert math.isnan(transform(of())["fare"][0])
+
+    def test_has_no_part_in_any_feature(self, transform):
+        rows = [{**row, "fare": None} for row in TRAIN]
+        with_label, without = transform(*TRAIN), transform(*rows)
+        for name in with_label.keys() - {"fare"}:
+            np.testing.assert_array_equal(with_label[name], without[name])
+
+
+class TestOutput:
+    def test_is_what_the_config_names_and_no_more(self, transform):
+        assert set(transform(of())) == {
+            "miles_value",
+            "miles_missing",
+            "seconds_value",
+            "seconds_missing",
+            "never_value",
+            "never_missing",
+            "company_index",
+            "area_index",
+            "hour_sine",
+            "hour_cosine",
+            "day_sine",
+            "day_cosine",
+            "fare",
+        }
+
+    def test_has_one_value_a_row(self, transform):
+        assert {values.shape for values in transform(*TRAIN).values()} == {(len(TRAIN),)}
+
+    def test_is_the_same_in_training_and_in_serving(self, analysed, transform):
+        _, written = analysed
+        served = transform(*TRAIN)
+        assert len(written) == len(TRAIN)
+        for row in written:
+            (place,) = np.flatnonzero(served["fare"] == row["fare"])
+            for name, value in row.items():
+                assert served[name][place] == pytest.approx(value, abs=1e-6), name
+
+    def test_statistics_come_from_the_analysed_rows_alone(self, transform):
+        """Beside an extreme row a value means what it meant before."""
+        alone = transform(of(miles=3.0, company="Blue"))
+        beside = transform(of(miles=3.0, company="Blue"), *[of(miles=1e9, company="New")] * 9)
+        assert alone["miles_value"][0] == beside["miles_value"][0]
+        assert alone["company_index"][0] == beside["company_index"][0]
+
+
+class TestTrainersDataset:
+    """The same rows as the Trainer reads them, from files of raw examples."""
+
+    FARES = [row["fare"] for row in TRAIN]  # noqa: RUF012
+
+    @pytest.fixture(scope="class")
+    def files(self, tmp_path_factory):
+        """TRAIN in two files, the second one written first."""
+        folder = tmp_path_factory.mktemp("examples")
+        for file, rows in (("b.gz", TRAIN[5:]), ("a.gz", TRAIN[:5])):
+            with tf.io.TFRecordWriter(str(folder / file), "GZIP") as writer:
+                for row in rows:
+                    writer.write(self.example(row))
+        return [str(folder / "*.gz")]
+
+    def example(self, row: dict) -> bytes:
+        feature = {}
+        for name, values in write(row).items():
+            if TYPES[name] == tf.string:
+                kind = {"bytes_list": tf.train.BytesList(value=values)}
+            elif TYPES[name] == tf.int64:
+                kind = {"int64_list": tf.train.Int64List(value=values)}
+            else:
+                kind = {"float_list": tf.train.FloatList(value=values)}
+            feature[name] = tf.train.Feature(**kind)
+        return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+    @pytest.fixture
+    def read(self, files, transform):
+        def read(*, shuffle, **changes):
+            config = {**CONFIG, **changes}
+            layer = transform.output.transform_features_layer()
+            return list(trainer.dataset(files, transform.output, layer, config, shuffle=shuffle))
+
+        return read
+
+    def labels(self, batches) -> list[list[float]]:
+        return [label.numpy().tolist() for _, label in batches]
+
+    def test_is_in_the_order_of_the_files(self, read):
+        found = self.labels(read(shuffle=False))
+        assert found == [self.FARES[:3], self.FARES[3:6], self.FARES[6:]]
+
+    def test_is_shuffled_in_an_order_that_repeats_with_the_seed(self, read):
+        first, again = (self.labels(read(shuffle=True)) for _ in range(2))
+        other = self.labels(read(shuffle=True, seed=6))
+        assert first == again
+        assert first != other
+        assert sorted(fare for batch in first for fare in batch) == sorted(self.FARES)
+
+    def test_has_the_features_of_each_row_beside_its_label(self, read, transform):
+        expected = transform(*TRAIN)
+        del expected["fare"]
+        for features, label in read(shuffle=True):
+            places = [self.FARES.index(fare) for fare in label.numpy()]
+            assert features.keys() == expected.keys()
+            for name, values in features.items():
+                np.testing.assert_allclose(values, expected[name][places], atol=1e-6)

@@ -1,0 +1,400 @@
+"""How the model is built, fitted and kept, on a few rows in memory."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from components import trainer
+from components.model import build_model
+from custom_objects import catalogue
+
+FEATURES = {"numeric": ["miles"], "categorical": ["company"], "cyclic": {"hour": 24.0}}
+SIZES = {"company": 3}
+INPUTS = ("miles_value", "miles_missing", "hour_sine", "hour_cosine", "company_index")
+MODEL = {
+    "hidden_units": [8, 4],
+    "embedding_dimension": 2,
+    "activation": {"name": "relu", "config": {}},
+    "initializer": {"name": "GlorotNormalInitializer", "config": {}},
+    "regularizer": {"name": "L1Regularizer", "config": {"factor": 1e-5}},
+    "constraint": None,
+    "activity_regularization": {"name": "ActivityRegularizationLayer", "config": {"rate": 1e-6}},
+    "metric_logging": True,
+}
+TRAINING = {
+    "loss": {"name": "HuberLoss", "config": {"threshold": 2.0}},
+    "metrics": [{"name": "HuberMetric", "config": {"threshold": 2.0}}],
+    "optimizer": {"name": "Adam", "config": {"learning_rate": 0.05}},
+    "epochs": 3,
+    "steps_per_epoch": None,
+    "batch_size": 16,
+    "shuffle_buffer": 64,
+    "early_stopping_patience": None,
+    "mixed_precision": False,
+}
+# A value that is valid for each argument, and not its default.
+ARGUMENTS = {
+    "threshold": 2.5,
+    "regularization_factor": 0.3,
+    "delta": 2.5,
+    "quantile": 0.75,
+    "factor": 0.02,
+    "l1": 0.02,
+    "l2": 0.02,
+    "rate": 0.03,
+    "seed": 5,
+    "max_value": 1.5,
+    "learning_rate": 0.02,
+    "clipnorm": 1.5,
+    "weight_decay": 0.02,
+    "momentum": 0.5,
+}
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seed():
+    tf_keras.utils.set_random_seed(20260701)
+
+
+def rows(number: int = 64, seed: int = 1) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Transformed features, and a label that depends on them."""
+    random = np.random.default_rng(seed)
+    features = {name: random.normal(size=number).astype(np.float32) for name in INPUTS[:4]}
+    features["company_index"] = random.integers(0, SIZES["company"] + 1, number)
+    return features, (10 + 3 * features["miles_value"]).astype(np.float32)
+
+
+def data(number: int = 64, seed: int = 1, *, shuffle: int | None = None) -> tf.data.Dataset:
+    made = tf.data.Dataset.from_tensor_slices(rows(number, seed))
+    made = made if shuffle is None else made.shuffle(number, seed=shuffle)
+    return made.batch(TRAINING["batch_size"])
+
+
+def out_of_reach() -> tf.data.Dataset:
+    """Rows to validate on, whose labels training moves away from: the first epoch is the best."""
+    features, labels = rows()
+    return tf.data.Dataset.from_tensor_slices((features, -100 * labels)).batch(16)
+
+
+def compiled(model=None, training=None, **options) -> tf_keras.Model:
+    made = build_model({**MODEL, **(model or {})}, FEATURES, SIZES, **options)
+    trainer.compile_model(made, {**TRAINING, **(training or {})})
+    return made
+
+
+def fitted(folder, *, train=None, validation=None, model=None, **training):
+    """A model and how its training went."""
+    made = compiled(model, training)
+    history = trainer.fit(
+        made,
+        data(shuffle=3) if train is None else train,
+        data(seed=2) if validation is None else validation,
+        {**TRAINING, **training},
+        str(folder),
+    )
+    return made, history
+
+
+def hidden(model: tf_keras.Model) -> list[tf_keras.layers.Dense]:
+    """The dense layers before the prediction."""
+    dense = [layer for layer in model.layers if isinstance(layer, tf_keras.layers.Dense)]
+    return [layer for layer in dense if layer.name != "prediction"]
+
+
+def epochs(history) -> int:
+    return len(history.history["loss"])
+
+
+class TestFit:
+    def test_learns(self, tmp_path):
+        _, history = fitted(tmp_path, epochs=20)
+        losses = history.history["val_loss"]
+        assert min(losses) < 0.2 * losses[0]
+
+    def test_the_same_seed_gives_the_same_weights_bit_for_bit(self, tmp_path):
+        def weights(seed):
+            tf_keras.utils.set_random_seed(seed)
+            model, _ = fitted(tmp_path)
+            return [weight.tobytes() for weight in model.get_weights()]
+
+        first, again, other = weights(7), weights(7), weights(8)
+        assert first == again
+        assert first != other
+
+    def test_keeps_the_weights_of_the_best_epoch(self, tmp_path):
+        """Also where all epochs are used up."""
+        model, history = fitted(tmp_path, validation=out_of_reach(), epochs=4)
+        losses = history.history["val_loss"]
+        assert len(losses) == 4
+        assert losses[0] == min(losses), "the first epoch is not the best: a poor example"
+        assert losses[0] < 0.997 * losses[-1]
+        kept = model.evaluate(out_of_reach(), return_dict=True, verbose=0)["loss"]
+        assert kept == pytest.approx(losses[0], rel=1e-6)
+
+    @pytest.mark.parametrize("patience", [1, 3])
+    def test_stops_when_validation_no_longer_improves(self, tmp_path, patience):
+        _, history = fitted(
+            tmp_path, validation=out_of_reach(), epochs=9, early_stopping_patience=patience
+        )
+        assert epochs(history) == 1 + patience
+
+    def test_an_epoch_may_be_a_number_of_steps(self, tmp_path):
+        """More steps than there are batches: the rows come round."""
+        model, history = fitted(tmp_path, steps_per_epoch=7, epochs=2)
+        assert epochs(history) == 2
+        assert model.optimizer.iterations.numpy() == 14
+
+    def test_writes_a_table_of_epochs(self, tmp_path):
+        _, history = fitted(tmp_path)
+        with (tmp_path / "epochs.csv").open() as file:
+            table = list(csv.DictReader(file))
+        assert [row["epoch"] for row in table] == ["0", "1", "2"]
+        losses = [float(row["val_loss"]) for row in table]
+        assert losses == pytest.approx(history.history["val_loss"])
+
+
+class TestDivergence:
+    def test_is_an_error_that_says_what_to_write(self, tmp_path):
+        optimizer = {"name": "SGD", "config": {"learning_rate": 1e30}}
+        with pytest.raises(FloatingPointError) as caught:
+            fitted(tmp_path, optimizer=optimizer, epochs=5)
+        message = str(caught.value)
+        assert re.match(r"training diverged: the loss of epoch [12] is not finite; ", message)
+        assert message.endswith("--set training.optimizer.config.learning_rate=0.0001")
+
+    def test_of_the_last_step_is_an_error_too(self, tmp_path):
+        """The loss is that of the weights before the step; only validation sees them after it."""
+        optimizer = {"name": "SGD", "config": {"learning_rate": 1e30}}
+        one_step = data().take(1)
+        with pytest.raises(FloatingPointError, match="loss of epoch 1 is not finite"):
+            fitted(tmp_path, train=one_step, optimizer=optimizer, epochs=1)
+
+    def test_ends_training_at_once(self, tmp_path, caplog):
+        optimizer = {"name": "SGD", "config": {"learning_rate": 1e30}}
+        with (
+            caplog.at_level(logging.INFO, logger=trainer.PROGRESS.name),
+            pytest.raises(FloatingPointError),
+        ):
+            fitted(tmp_path, optimizer=optimizer, epochs=50)
+        assert len(caplog.records) <= 2
+
+
+class TestProgress:
+    def test_is_told_once_an_epoch(self, tmp_path, caplog):
+        with caplog.at_level(logging.INFO, logger="huberflow.training"):
+            _, history = fitted(tmp_path)
+        told = [record.progress for record in caplog.records if hasattr(record, "progress")]
+        assert [(p["epoch"], p["epochs"]) for p in told] == [(1, 3), (2, 3), (3, 3)]
+        assert [p["values"]["val_loss"] for p in told] == pytest.approx(history.history["val_loss"])
+        assert all(p["seconds"] > 0 for p in told)
+
+    def test_holds_every_metric_on_both_splits(self, tmp_path, caplog):
+        with caplog.at_level(logging.INFO, logger="huberflow.training"):
+            fitted(tmp_path, epochs=1)
+        values = caplog.records[-1].progress["values"]
+        names = {"loss", "huber_metric", "std_of_activation"}
+        assert set(values) == names | {f"val_{name}" for name in names}
+        assert all(type(value) is float for value in values.values())
+
+
+class TestMixedPrecision:
+    def test_trains_in_float16_with_float32_weights_and_answer(self, tmp_path):
+        with trainer._precision(True):
+            model, history = fitted(tmp_path, epochs=20, mixed_precision=True)
+        for layer in hidden(model):
+            assert (layer.compute_dtype, layer.variable_dtype) == ("float16", "float32")
+        assert model.get_layer("prediction").compute_dtype == "float32"
+        losses = history.history["val_loss"]
+        assert min(losses) < 0.3 * losses[0]
+
+    def test_a_large_batch_does_not_overflow(self, tmp_path):
+        """Sums over a batch do not fit into float16."""
+        features, labels = rows(4096)
+        large = {name: values * 50 for name, values in features.items() if name in INPUTS[:4]}
+        batch = tf.data.Dataset.from_tensors((features | large, labels))
+        with trainer._precision(True):
+            _, history = fitted(
+                tmp_path,
+                train=batch,
+                model={"hidden_units": [64]},
+                optimizer={"name": "Adam", "config": {"learning_rate": 1e-4}},
+                mixed_precision=True,
+            )
+        assert np.isfinite(history.history["loss"]).all()
+
+    @pytest.mark.parametrize("mixed", [True, False])
+    def test_the_policy_is_as_before_afterwards(self, mixed):
+        before = tf_keras.mixed_precision.global_policy().name
+        with trainer._precision(mixed):
+            during = tf_keras.mixed_precision.global_policy().name
+        assert during == ("mixed_float16" if mixed else "float32")
+        assert tf_keras.mixed_precision.global_policy().name == before
+
+    def test_the_policy_is_as_before_after_a_failure(self):
+        before = tf_keras.mixed_precision.global_policy().name
+        with pytest.raises(ZeroDivisionError), trainer._precision(True):
+            raise ZeroDivisionError
+        assert tf_keras.mixed_precision.global_policy().name == before
+
+    def test_is_off_whatever_was_set_before(self, tmp_path):
+        """A pipeline runs many trainings in one process."""
+        tf_keras.mixed_precision.set_global_policy("mixed_float16")
+        try:
+            with trainer._precision(False):
+                assert {layer.compute_dtype for layer in hidden(compiled())} == {"float32"}
+        finally:
+            tf_keras.mixed_precision.set_global_policy("float32")
+
+
+class TestStrategy:
+    @pytest.mark.parametrize("gpus", [[], ["GPU:0"]])
+    def test_up_to_one_gpu_is_plain_tensorflow(self, gpus):
+        found = trainer.strategy(gpus)
+        assert not isinstance(found, tf.distribute.MirroredStrategy)
+        assert found.num_replicas_in_sync == 1
+
+    def test_several_gpus_are_mirrored(self):
+        found = trainer.strategy(["GPU:0", "GPU:1"])
+        assert isinstance(found, tf.distribute.MirroredStrategy)
+
+    def test_two_devices_train_the_same_model_as_one(self, tmp_path):
+        """Two logical CPUs stand in; without shuffling, a batch is a batch however it is cut."""
+
+        def losses(strategy):
+            tf_keras.utils.set_random_seed(7)
+            with strategy.scope():
+                model = compiled({"activity_regularization": None, "metric_logging": False})
+            training = {**TRAINING, "epochs": 2}
+            return trainer.fit(model, data(), data(seed=2), training, str(tmp_path)).history
+
+        cpus = tf.config.list_logical_devices("CPU")
+        two = tf.distribute.MirroredStrategy([cpu.name for cpu in cpus])
+        assert two.num_replicas_in_sync == 2
+        alone, together = losses(trainer.strategy([])), losses(two)
+        assert together["loss"] == pytest.approx(alone["loss"], rel=1e-4)
+        assert together["val_huber_metric"] == pytest.approx(alone["val_huber_metric"], rel=1e-4)
+
+
+def choices(*kinds: str):
+    """Every object of these kinds that a config may name, with all its arguments set."""
+    return [
+        pytest.param(
+            kind,
+            {"name": name, "config": {key: ARGUMENTS[key] for key in entry.arguments}},
+            id=f"{kind}-{name}",
+        )
+        for kind in kinds
+        for name, entry in catalogue.named(kind).items()
+    ]
+
+
+def assert_takes_a_step(model: tf_keras.Model) -> None:
+    model.run_eagerly = True  # a graph for each of so many models takes long
+    before = model.get_weights()
+    features, labels = rows(16)
+    result = model.train_on_batch(features, labels, return_dict=True)
+    assert np.isfinite(list(result.values())).all()
+    changed = [not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+    assert any(changed), "nothing was learned"
+
+
+class TestEveryObject:
+    @pytest.mark.parametrize(
+        ("kind", "choice"), choices("activation", "initializer", "regularizer", "constraint")
+    )
+    def test_of_the_dense_layers(self, kind, choice):
+        model = compiled({kind: choice})
+        attribute = kind if kind == "activation" else f"kernel_{kind}"
+        for layer in hidden(model):
+            found = getattr(layer, attribute)
+            assert getattr(found, "__name__", type(found).__name__) == choice["name"]
+            if choice["config"]:
+                config = found.get_config()
+                assert {key: config[key] for key in choice["config"]} == pytest.approx(
+                    choice["config"]
+                )
+        assert_takes_a_step(model)
+
+    @pytest.mark.parametrize(("kind", "choice"), choices("layer"))
+    def test_after_the_dense_layers(self, kind, choice):
+        model = compiled({"activity_regularization": choice, "metric_logging": False})
+        found = model.layers[-2]
+        assert type(found).__name__ == choice["name"]
+        assert choice["config"].items() <= found.get_config().items()
+        assert_takes_a_step(model)
+
+    @pytest.mark.parametrize(("kind", "choice"), choices("loss"))
+    def test_to_minimise(self, kind, choice):
+        model = compiled(training={"loss": choice})
+        name = getattr(model.loss, "__name__", type(model.loss).__name__)
+        assert name == choice["name"]
+        assert_takes_a_step(model)
+
+    @pytest.mark.parametrize(("kind", "choice"), choices("metric"))
+    def test_to_log(self, kind, choice):
+        model = compiled(training={"metrics": [choice]})
+        assert_takes_a_step(model)
+        assert choice["name"] in {type(metric).__name__ for metric in model.metrics}
+
+    @pytest.mark.parametrize(("kind", "choice"), choices("optimizer"))
+    def test_to_take_steps(self, kind, choice):
+        model = compiled(training={"optimizer": choice})
+        assert type(model.optimizer).__name__ == choice["name"]
+        config = model.optimizer.get_config()
+        assert {key: config[key] for key in choice["config"]} == pytest.approx(choice["config"])
+        assert_takes_a_step(model)
+
+    def test_may_be_left_out(self):
+        none = dict.fromkeys(("regularizer", "constraint", "activity_regularization"))
+        model = compiled({**none, "metric_logging": False})
+        assert model.losses == []
+        assert_takes_a_step(model)
+
+
+class TestModel:
+    @pytest.mark.parametrize(
+        "features",
+        [
+            {"numeric": ["miles"], "categorical": [], "cyclic": {}},
+            {"numeric": [], "categorical": ["company"], "cyclic": {}},
+            {"numeric": [], "categorical": [], "cyclic": {"hour": 24.0}},
+        ],
+    )
+    def test_reads_the_features_of_the_config_and_no_others(self, features):
+        model = build_model(MODEL, features, SIZES)
+        prefixes = [column for group in features.values() for column in group]
+        assert {name.partition("_")[0] for name in model.input_names} == set(prefixes)
+        answer = model({name: np.ones((2, 1)) for name in model.input_names})
+        assert answer.shape == (2, 1)
+
+    def test_has_a_place_for_the_missing_every_known_and_the_unknown(self):
+        model = build_model(MODEL, FEATURES, SIZES)
+        embedding = model.get_layer("company_embedding").layers[0]
+        assert embedding.input_dim == SIZES["company"] + 1
+        assert embedding.output_dim == MODEL["embedding_dimension"]
+
+    def test_has_the_layers_of_the_config(self):
+        model = build_model({**MODEL, "hidden_units": [5, 4, 3]}, FEATURES, SIZES)
+        assert [layer.units for layer in hidden(model)] == [5, 4, 3]
+        assert model.output_shape == (None, 1)
+
+    def test_starts_at_the_bias(self):
+        model = build_model(MODEL, FEATURES, SIZES, output_bias=11.25)
+        assert model.get_layer("prediction").bias.numpy() == [11.25]
+
+    def test_logs_its_activation_only_where_asked(self):
+        def logged(metric_logging):
+            model = compiled({"metric_logging": metric_logging})
+            model.run_eagerly = True
+            features, labels = rows(16)
+            return "std_of_activation" in model.train_on_batch(features, labels, return_dict=True)
+
+        assert logged(True)
+        assert not logged(False)

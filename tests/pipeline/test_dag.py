@@ -1,0 +1,88 @@
+"""What each node is told, for TFX runs a node again where that has changed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline.config_file import load
+from pipeline.dag import create_pipeline, taxi_data
+
+# A config that names no object of ours in the Trainer.
+PLAIN = [
+    "training.loss.name=MeanAbsoluteError",
+    "training.metrics=[]",
+    "model.activation.name=relu",
+    "model.initializer.name=GlorotUniform",
+    "model.regularizer=null",
+    "model.activity_regularization=null",
+    "model.metric_logging=false",
+]
+
+
+def told(*settings: str) -> dict[str, dict]:
+    """Every node's parameters under a config."""
+    nodes = create_pipeline(load(None, settings)).components
+    return {node.id: dict(node.exec_properties) for node in nodes}
+
+
+def sources(node: str, *settings: str) -> set[str]:
+    """The files whose hashes a node is told."""
+    return set(json.loads(told(*settings)[node]["custom_config"])["source"])
+
+
+class TestWhatAChangeRuns:
+    @pytest.mark.parametrize(
+        ("setting", "nodes"),
+        [
+            ("data.path=/data/other", {"ExampleGen"}),
+            ("data.splits.eval=4", {"ExampleGen"}),
+            ("features.vocabulary_size=10", {"Transform", "Trainer"}),
+            ("data.label=tips", {"Transform", "Trainer", "Evaluator"}),
+            ("model.hidden_units=[8]", {"Trainer"}),
+            ("training.loss.config.threshold=2.0", {"Trainer"}),
+            ("training.metrics=[]", {"Trainer"}),
+            ("seed=1", {"Trainer"}),
+            ("evaluation.metrics.0.config.threshold=2.0", {"Evaluator"}),
+            ("evaluation.gate.0.upper_bound=0.5", {"Evaluator"}),
+            ("evaluation.slices=[]", {"Evaluator"}),
+        ],
+    )
+    def test_is_its_own_node_and_no_other(self, setting, nodes):
+        before, after = told(), told(setting)
+        assert {node for node in before if before[node] != after[node]} == nodes
+
+    def test_the_same_config_is_told_the_same(self):
+        assert told() == told()
+
+
+class TestCodeOfNodes:
+    """Objects are imported by name: no import statement leads to their module."""
+
+    @pytest.mark.parametrize(
+        ("node", "settings", "module"),
+        [
+            ("Trainer", ["training.loss.name=HuberLoss"], "losses"),
+            ("Trainer", ["model.constraint.name=PositiveWeights"], "constraints"),
+            ("Trainer", ["training.metrics=[{name: HuberMetric}]"], "metrics"),
+            ("Trainer", ["model.metric_logging=true"], "layers"),
+            ("Evaluator", ["evaluation.metrics.0.name=HuberMetric"], "metrics"),
+        ],
+    )
+    def test_an_object_that_is_named_brings_its_file(self, node, settings, module):
+        assert f"custom_objects/{module}.py" in sources(node, *PLAIN, *settings)
+
+    def test_an_object_that_is_not_named_does_not(self):
+        files = sources("Trainer", *PLAIN)
+        assert not {f"custom_objects/{name}.py" for name in ("layers", "metrics", "losses")} & files
+
+
+class TestData:
+    def test_of_the_default_config_is_there(self):
+        (file,) = taxi_data().glob("*.csv")
+        header, *_ = file.read_text().splitlines()
+        assert {"fare", "trip_miles"} < set(header.split(","))
+
+    def test_of_the_users_own(self):
+        assert told("data.path=/data/other")["ExampleGen"]["input_base"] == "/data/other"

@@ -1,0 +1,45 @@
+"""Three nodes that TFX runs in milliseconds. TFX imports them by the name of this module.
+
+No ``from __future__ import annotations``: TFX reads the annotations themselves.
+"""
+
+from pathlib import Path
+
+import apache_beam as beam
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types.standard_artifacts import Examples, Model
+
+
+@component
+def Numbers(numbers: OutputArtifact[Examples], count: Parameter[int]):  # noqa: N802
+    """Writes 0 .. count-1."""
+    Path(numbers.uri).mkdir(parents=True, exist_ok=True)
+    (Path(numbers.uri) / "numbers.txt").write_text(" ".join(map(str, range(count))))
+
+
+@component
+def Total(  # noqa: N802
+    numbers: InputArtifact[Examples], total: OutputArtifact[Model], trouble: Parameter[str]
+):
+    """Writes the sum, unless the file ``trouble`` names a way to go wrong; half is then done."""
+    Path(total.uri).mkdir(parents=True, exist_ok=True)
+    (Path(total.uri) / "half.txt").touch()
+    way = Path(trouble).read_text() if Path(trouble).exists() else ""
+    if way == "interrupt":
+        raise KeyboardInterrupt
+    if way == "fail":
+        raise ValueError("no rows in the data\nat line 3")
+    if way == "fail in beam":
+        with beam.Pipeline("FnApiRunner") as pipeline:
+            _ = pipeline | beam.Create([0]) | "Divide" >> beam.Map(lambda zero: 1 // zero)
+    text = (Path(numbers.uri) / "numbers.txt").read_text()
+    (Path(total.uri) / "total.txt").write_text(str(sum(map(int, text.split()))))
+
+
+@component
+def Report(total: InputArtifact[Model], report: OutputArtifact[Model]):  # noqa: N802
+    """Copies the sum."""
+    Path(report.uri).mkdir(parents=True, exist_ok=True)
+    text = (Path(total.uri) / "total.txt").read_text()
+    (Path(report.uri) / "report.txt").write_text(text)
