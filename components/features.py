@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 NUMBERS = "numbers"
-"""float32 ``[batch, numbers]``: value and missing mark of each numeric column, sine and cosine of
-each cyclic one, in the order of ``features``."""
+"""float32 ``[batch, numbers]``: the value of each numeric column, then whether it is missing; the
+sine of each cyclic column, then its cosine."""
 
 INDICES = "indices"
-"""int64 ``[batch, categories]``: rows of one embedding table. Each categorical column has its own
-range of rows: first missing, then its vocabulary, last the unknown."""
+"""int64 ``[batch, categories]``: rows of one embedding table, see ``VOCABULARY``."""
+
+VOCABULARY = "categories"
+"""One vocabulary for all categorical columns, of entries such as ``company=Flash Cab``. A missing
+value is ``company=``; what is not in the vocabulary shares the row after its last."""
 
 
 def columns(features: Mapping[str, Any]) -> list[str]:
@@ -23,6 +26,6 @@ def columns(features: Mapping[str, Any]) -> list[str]:
     return [*features["numeric"], *features["categorical"], *features["cyclic"]]
 
 
-def table_rows(vocabulary_sizes: Mapping[str, int]) -> int:
-    """Rows of the embedding table: every vocabulary, and two more for missing and unknown."""
-    return sum(size + 2 for size in vocabulary_sizes.values())
+def count_numbers(features: Mapping[str, Any]) -> int:
+    """Width of ``NUMBERS``."""
+    return 2 * (len(features["numeric"]) + len(features["cyclic"]))

@@ -1,22 +1,26 @@
-"""From raw columns to features: the same graph in training and in serving."""
+"""From raw columns to features: the same graph in training and in serving.
+
+Columns of a kind are handled together, as one tensor: TFT traces this code half a dozen times, and
+Beam runs some stages for every analyzer.
+"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.features import INDICES, NUMBERS
+from components.features import INDICES, NUMBERS, VOCABULARY
+
+Columns = Mapping[str, tf.SparseTensor]
 
 
-def preprocessing_fn(
-    inputs: Mapping[str, tf.SparseTensor], custom_config: Mapping[str, Any]
-) -> dict[str, tf.Tensor]:
+def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
     """Raw columns to the tensors of ``components.features``, and the label as it is.
 
     Every raw column is sparse, so that any of them may be missing from a row. Statistics
-    (means, deviations, vocabularies) come from the train split alone, and none of them sees the
+    (means, deviations, vocabulary) come from the train split alone, and none of them sees the
     label.
 
     Args:
@@ -27,58 +31,57 @@ def preprocessing_fn(
       ``numbers`` and ``indices``, where there are such columns, and the ``[batch]`` float label.
     """
     features, label = custom_config["features"], custom_config["label"]
-    numbers = [
-        *(tensor for column in features["numeric"] for tensor in _numeric(inputs[column])),
-        *(
-            tensor
-            for column, period in features["cyclic"].items()
-            for tensor in _cyclic(inputs[column], period)
-        ),
-    ]
-    outputs = {label: _dense(_as_float(inputs[label]), math.nan)}
+    outputs = {label: tf.squeeze(_numbers(inputs, [label]), axis=1)}
+    numbers = []
+    if features["numeric"]:
+        numbers += _standardised(_numbers(inputs, features["numeric"]))
+    if features["cyclic"]:
+        numbers += _on_a_circle(_numbers(inputs, features["cyclic"]), features["cyclic"].values())
     if numbers:
-        outputs[NUMBERS] = tf.stack(numbers, axis=1)
+        outputs[NUMBERS] = tf.concat(numbers, axis=1)
     if features["categorical"]:
-        outputs[INDICES] = _categorical(inputs, features)
+        outputs[INDICES] = tft.compute_and_apply_vocabulary(
+            _entries(inputs, features["categorical"]),
+            top_k=features["vocabulary_size"],
+            num_oov_buckets=1,
+            vocab_filename=VOCABULARY,
+        )
     return outputs
 
 
-def _numeric(values: tf.SparseTensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Standardised, 0 (the mean) where missing; and 1 where missing."""
-    numbers = _as_float(values)
-    present = _map(numbers, tf.ones_like)
-    return _dense(tft.scale_to_z_score(numbers), 0.0), 1.0 - _dense(present, 0.0)
+def _standardised(numbers: tf.Tensor) -> list[tf.Tensor]:
+    """Mean 0 and deviation 1 by column, 0 where missing; and 1 where missing."""
+    missing = tf.math.is_nan(numbers)
+    # TFT leaves NaN out of means and deviations.
+    values = tft.scale_to_z_score(numbers, elementwise=True)
+    return [tf.where(missing, tf.zeros_like(values), values), tf.cast(missing, tf.float32)]
 
 
-def _cyclic(values: tf.SparseTensor, period: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """A point on the unit circle; its centre where missing."""
-    angle = _map(_as_float(values), lambda x: x * (2 * math.pi / period))
-    return _dense(_map(angle, tf.sin), 0.0), _dense(_map(angle, tf.cos), 0.0)
+def _on_a_circle(numbers: tf.Tensor, periods: Iterable[float]) -> list[tf.Tensor]:
+    """Points on the unit circle; its centre where missing."""
+    angle = numbers * tf.constant([2 * math.pi / period for period in periods], tf.float32)
+    present = tf.logical_not(tf.math.is_nan(angle))
+    return [tf.where(present, f(angle), tf.zeros_like(angle)) for f in (tf.sin, tf.cos)]
 
 
-def _categorical(inputs: Mapping[str, tf.SparseTensor], features: Mapping[str, Any]) -> tf.Tensor:
-    columns, offset = [], tf.constant(0, tf.int64)
-    for column in features["categorical"]:
-        values = inputs[column]
-        if values.dtype != tf.string:
-            values = _map(values, tf.strings.as_string)
-        known = tft.compute_and_apply_vocabulary(
-            values, top_k=features["vocabulary_size"], num_oov_buckets=1, vocab_filename=column
-        )
-        columns.append(offset + 1 + _dense(known, -1))
-        offset += 2 + tft.experimental.get_vocabulary_size_by_name(column)
-    return tf.stack(columns, axis=1)
+def _numbers(inputs: Columns, columns: Iterable[str]) -> tf.Tensor:
+    """float32 ``[batch, columns]``, NaN where missing."""
+    return tf.stack([_dense(inputs[c], tf.float32, math.nan) for c in columns], axis=1)
 
 
-def _map(sparse: tf.SparseTensor, function: Any) -> tf.SparseTensor:
-    return tf.SparseTensor(sparse.indices, function(sparse.values), sparse.dense_shape)
+def _entries(inputs: Columns, columns: Iterable[str]) -> tf.Tensor:
+    """Entries of the vocabulary, ``[batch, columns]``."""
+    return tf.stack(
+        [tf.strings.join([f"{c}=", _dense(inputs[c], tf.string, "")]) for c in columns], axis=1
+    )
 
 
-def _as_float(sparse: tf.SparseTensor) -> tf.SparseTensor:
-    return _map(sparse, lambda x: tf.cast(x, tf.float32))
-
-
-def _dense(sparse: tf.SparseTensor, default: Any) -> tf.Tensor:
-    """``[batch]`` values, ``default`` where the row has none."""
-    column = tf.SparseTensor(sparse.indices, sparse.values, [sparse.dense_shape[0], 1])
+def _dense(sparse: tf.SparseTensor, dtype: tf.DType, default: Any) -> tf.Tensor:
+    """``[batch]`` values as ``dtype``, ``default`` where the row has none."""
+    values = sparse.values
+    if dtype == tf.string and values.dtype != tf.string:
+        values = tf.strings.as_string(values)
+    elif values.dtype != dtype:
+        values = tf.cast(values, dtype)
+    column = tf.SparseTensor(sparse.indices, values, [sparse.dense_shape[0], 1])
     return tf.squeeze(tf.sparse.to_dense(column, default), axis=1)

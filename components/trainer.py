@@ -14,7 +14,7 @@ import tensorflow_transform as tft
 import tf_keras
 
 from components import serving
-from components.features import columns, table_rows
+from components.features import VOCABULARY, columns, count_numbers
 from components.model import build_model
 from custom_objects import registry
 
@@ -110,19 +110,23 @@ def _model(
     config: Mapping[str, Any], transform: tft.TFTransformOutput, output_bias: float
 ) -> tf_keras.Model:
     features = config["features"]
-    sizes = {c: transform.vocabulary_size_by_name(c) for c in features["categorical"]}
+    categories = len(features["categorical"])
     return build_model(
         config["model"],
-        numbers=2 * (len(features["numeric"]) + len(features["cyclic"])),
-        categories=len(sizes),
-        table_rows=table_rows(sizes),
+        numbers=count_numbers(features),
+        categories=categories,
+        table_rows=1 + transform.vocabulary_size_by_name(VOCABULARY) if categories else 0,
         output_bias=output_bias,
     )
 
 
 def _median_label(rows: tf.data.Dataset) -> float:
-    """Median label of the first block: a constant prediction that robust losses start well from."""
-    return float(np.median(next(iter(rows))[1]))
+    """Median label of the first block: a constant prediction that robust losses start well from.
+
+    Reads all rows, for a cache that is filled in part is thrown away.
+    """
+    first, *_ = (labels for _, labels in rows)
+    return float(np.median(first))
 
 
 def strategy(gpus: list[Any]) -> tf.distribute.Strategy:

@@ -94,14 +94,14 @@ class Features(_Strict):
     )
     categorical: tuple[str, ...] = Field(
         ("company", "payment_type", "pickup_community_area", "dropoff_community_area"),
-        description="Vocabularies with an embedding each; missing is a value of its own.",
+        description="Values from a vocabulary, embedded; missing is a value of its own.",
     )
     cyclic: dict[str, PositiveFloat] = Field(
         {"trip_start_hour": 24.0, "trip_start_day": 7.0, "trip_start_month": 12.0},
         description="Columns that come round, with their period; a point on a circle.",
     )
     vocabulary_size: PositiveInt = Field(
-        1000, description="Most frequent values kept per category; the others are 'unknown'."
+        1000, description="Most frequent values kept, over all categories; others are unknown."
     )
 
     @model_validator(mode="after")

@@ -80,6 +80,7 @@ class TestHelp:
         assert examples
         assert "\\b" not in text
         for example in examples:
+            assert example.count("huberflow") == 1, "two examples have become one line"
             _, name, *words = shlex.split(example.partition(" > ")[0])
             context = cli.cli.commands[name].make_context(name, words)
             assert isinstance(load(None, context.params["settings"]), Config)

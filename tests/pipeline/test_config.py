@@ -411,6 +411,15 @@ class TestRoundTrip:
         path.write_text(to_yaml(config), encoding="utf-8")
         assert load(path) == config
 
+    @pytest.mark.parametrize(
+        "text",
+        ["1e5", "7", "yes", "null", "2020-01-01", "a: b", "#1", "größe", " x", "", "'", "[a"],
+    )
+    def test_text_stays_text(self, text, tmp_path):
+        config = Config(data={"label": text})
+        (tmp_path / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
+        assert load(tmp_path / "config.yaml") == config
+
     def test_without_any_optional_object(self, tmp_path):
         objects = ("regularizer", "constraint", "activity_regularization")
         config = load(None, [f"model.{name}=null" for name in objects])
