@@ -51,10 +51,10 @@ def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, Any]) -> dict[
 
 def _standardised(numbers: tf.Tensor) -> list[tf.Tensor]:
     """Mean 0 and deviation 1 by column, 0 where missing; and 1 where missing."""
-    missing = tf.math.is_nan(numbers)
-    # TFT leaves NaN out of means and deviations.
+    # TFT leaves NaN out of means and deviations; a column that was never there has NaN for both.
     values = tft.scale_to_z_score(numbers, elementwise=True)
-    return [tf.where(missing, tf.zeros_like(values), values), tf.cast(missing, tf.float32)]
+    values = tf.where(tf.math.is_nan(values), tf.zeros_like(values), values)
+    return [values, tf.cast(tf.math.is_nan(numbers), tf.float32)]
 
 
 def _on_a_circle(numbers: tf.Tensor, periods: Iterable[float]) -> list[tf.Tensor]:

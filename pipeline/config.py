@@ -123,9 +123,9 @@ class Model(_Strict):
     """The network; every object by name, ours or tf_keras's."""
 
     hidden_units: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
-        (128, 64), description="Width of each dense layer."
+        (64, 32), description="Width of each dense layer."
     )
-    embedding_dimension: PositiveInt = Field(8, description="Width of each category's embedding.")
+    embedding_dimension: PositiveInt = Field(4, description="Width of each category's embedding.")
     activation: Activation = Field(Choice(name="relu"), description="Of the dense layers.")
     initializer: Initializer = Field(
         Choice(name="GlorotNormalInitializer"), description="Of the dense layers' weights."
@@ -163,13 +163,13 @@ class Training(_Strict):
     optimizer: Optimizer = Field(
         Choice(name="Adam", config={"learning_rate": 0.003}), description="How steps are taken."
     )
-    epochs: PositiveInt = Field(12, description="At most this many; early stopping may end sooner.")
+    epochs: PositiveInt = Field(20, description="At most this many; early stopping may end sooner.")
     steps_per_epoch: PositiveInt | None = Field(
         None, description="Batches in an epoch; null: all rows once."
     )
     batch_size: PositiveInt = Field(256, description="Rows per step, over all replicas.")
     early_stopping_patience: PositiveInt | None = Field(
-        3, description="Epochs without a better validation loss before it stops; null: never."
+        5, description="Epochs without a better validation loss before it stops; null: never."
     )
     mixed_precision: bool = Field(
         False, description="float16 arithmetic with float32 weights; pays on a GPU."

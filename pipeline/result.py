@@ -108,11 +108,17 @@ def _metrics_table(result: Result) -> Table:
 def _pushed(result: Result) -> str:
     if result.pushed is None:
         return "nothing; what serves now is unchanged"
-    names = [path.name for path in result.pushed.parent.glob("*")]
-    versions = [int(name) for name in names if name.isdecimal()]
+    path = from_here(result.pushed)
     if not result.pushed.exists():
-        return f"{result.pushed} by an earlier run, but deleted since; write: --no-cache"
-    newest = max(versions)
+        return f"{path} by an earlier run, but deleted since; write: --no-cache"
+    names = [version.name for version in result.pushed.parent.iterdir()]
+    newest = max(int(name) for name in names if name.isdecimal())
     if newest > int(result.pushed.name):
-        return f"{result.pushed} by an earlier run; version {newest} is newer and serves"
-    return str(result.pushed)
+        return f"{path} by an earlier run; version {newest} is newer and serves"
+    return path
+
+
+def from_here(path: Path) -> str:
+    """A path as one would type it: relative where it lies below the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

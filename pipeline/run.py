@@ -51,6 +51,7 @@ def _run(
         from pipeline.records import Records
         from pipeline.runner import LocalRunner, NodeFailedError, termination_as_interrupt
 
+    log = result.from_here(workspace.log(run_id))
     with termination_as_interrupt():
         records = Records(workspace)
         for execution in records.close_unfinished():
@@ -61,10 +62,10 @@ def _run(
             try:
                 runner.run(create_pipeline(config, cache=cache))
             except NodeFailedError as error:
-                raise PipelineError(f"{error}\nlog: {workspace.log(run_id)}") from error
+                raise PipelineError(f"{error}\nlog: {log}") from error
         found = result.read(records.run(run_id))
     console.print()
     result.show(console, found, gate_metric=config.evaluation.gate[0].metric)
-    line = f"{'log':14}{workspace.log(run_id)}"
+    line = f"{'log':14}{log}"
     console.print(line, soft_wrap=True, highlight=False, markup=False)
     return found

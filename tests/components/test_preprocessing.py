@@ -16,6 +16,7 @@ from tensorflow_transform import beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from components import trainer
+from components.features import INDICES, NUMBERS, VOCABULARY, count_numbers
 from components.preprocessing import preprocessing_fn
 
 CONFIG = {
@@ -23,11 +24,10 @@ CONFIG = {
         "numeric": ["miles", "seconds", "never"],
         "categorical": ["company", "area"],
         "cyclic": {"hour": 24.0, "day": 7.0},
-        "vocabulary_size": 2,
+        "vocabulary_size": 6,
     },
     "label": "fare",
     "seed": 5,
-    "training": {"batch_size": 3, "shuffle_buffer": 64},
 }
 TYPES = {
     "miles": tf.float32,
@@ -84,7 +84,7 @@ def analysed(tmp_path_factory):
         _ = metadata | tft_beam.WriteMetadata(str(raw_metadata), pipeline)
         _ = (
             found
-            | beam.Map(lambda row: json.dumps({name: float(row[name]) for name in row}))
+            | beam.Map(lambda row: json.dumps({k: np.asarray(v).tolist() for k, v in row.items()}))
             | beam.io.WriteToText(str(root / "rows"), shard_name_template="")
         )
     lines = (root / "rows").read_text().splitlines()
@@ -106,10 +106,29 @@ def transform(analysed):
                 tf.constant([value for _, value in there], dtype),
                 (len(rows), 1),
             )
-        return {name: values.numpy() for name, values in layer(columns).items()}
+        return named({name: values.numpy() for name, values in layer(columns).items()})
 
     transform.output = output
     return transform
+
+
+def named(found: dict) -> dict[str, np.ndarray]:
+    """The tensors by what each of their columns means, as `components.features` says."""
+    features = CONFIG["features"]
+    numeric, cyclic = features["numeric"], features["cyclic"]
+    names = [
+        *(f"{c}_value" for c in numeric),
+        *(f"{c}_missing" for c in numeric),
+        *(f"{c}_sine" for c in cyclic),
+        *(f"{c}_cosine" for c in cyclic),
+    ]
+    numbers, indices = np.atleast_2d(found[NUMBERS]), np.atleast_2d(found[INDICES])
+    assert numbers.shape[1] == count_numbers(features) == len(names)
+    return {
+        **dict(zip(names, numbers.T, strict=True)),
+        **dict(zip((f"{c}_index" for c in features["categorical"]), indices.T, strict=True)),
+        "fare": np.atleast_1d(found["fare"]),
+    }
 
 
 def of(**values) -> dict:
@@ -143,24 +162,40 @@ class TestNumbers:
 
 
 class TestCategories:
-    def test_are_numbered_by_frequency_with_0_for_missing_and_the_unknown_last(self, transform):
-        found = transform(
-            of(), of(company="Blue"), of(company="City"), of(company="Rare"), of(company="New")
-        )
-        assert list(found["company_index"]) == [0, 1, 2, 3, 3]
+    """Entries seen twice or more fill the vocabulary of six; the others are unknown."""
 
-    def test_may_be_whole_numbers(self, transform):
-        found = transform(of(), of(area=8), of(area=76), of(area=5), of(area=-1))
-        assert list(found["area_index"]) == [0, 1, 2, 3, 3]
+    UNKNOWN = 6
 
-    def test_have_the_size_that_the_trainer_asks_for(self, transform):
-        """The greatest index is the size: ``components.trainer`` adds a place for the unknown."""
-        size = transform.output.vocabulary_size_by_name("company") + 1
-        assert size == 3
-        assert transform(of(company="New"))["company_index"].max() == size
+    def test_each_known_value_of_each_column_has_a_row_of_its_own(self, transform):
+        found = transform(of(company="Blue", area=8), of(company="City", area=76), of())
+        rows = [*found["company_index"], *found["area_index"]]
+        assert sorted(rows) == [0, 1, 2, 3, 4, 5]
 
-    def test_case_and_spaces_make_another_category(self, transform):
-        assert list(transform(of(company="blue"), of(company="Blue "))["company_index"]) == [3, 3]
+    def test_the_most_frequent_come_first(self, transform):
+        found = transform(of(company="Blue", area=8))
+        assert {found["company_index"][0], found["area_index"][0]} == {0, 1}
+
+    def test_rare_and_unseen_values_share_the_row_after_the_vocabulary(self, transform):
+        found = transform(of(company="Rare", area=5), of(company="New", area=-1))
+        assert {*found["company_index"], *found["area_index"]} == {self.UNKNOWN}
+
+    def test_the_vocabulary_has_the_size_that_the_trainer_asks_for(self, transform):
+        assert transform.output.vocabulary_size_by_name(VOCABULARY) == self.UNKNOWN
+
+    def test_the_vocabulary_can_be_read(self, transform):
+        entries = transform.output.vocabulary_by_name(VOCABULARY)
+        assert set(entries) == {
+            b"company=Blue",
+            b"company=City",
+            b"company=",
+            b"area=8",
+            b"area=76",
+            b"area=",
+        }
+
+    def test_case_and_spaces_make_another_value(self, transform):
+        found = transform(of(company="blue"), of(company="Blue "))
+        assert set(found["company_index"]) == {self.UNKNOWN}
 
 
 class TestCyclic:
@@ -198,33 +233,16 @@ class TestLabel:
 
 class TestOutput:
     def test_is_what_the_config_names_and_no_more(self, transform):
-        assert set(transform(of())) == {
-            "miles_value",
-            "miles_missing",
-            "seconds_value",
-            "seconds_missing",
-            "never_value",
-            "never_missing",
-            "company_index",
-            "area_index",
-            "hour_sine",
-            "hour_cosine",
-            "day_sine",
-            "day_cosine",
-            "fare",
-        }
-
-    def test_has_one_value_a_row(self, transform):
-        assert {values.shape for values in transform(*TRAIN).values()} == {(len(TRAIN),)}
+        assert set(transform.output.transformed_feature_spec()) == {NUMBERS, INDICES, "fare"}
 
     def test_is_the_same_in_training_and_in_serving(self, analysed, transform):
         _, written = analysed
         served = transform(*TRAIN)
         assert len(written) == len(TRAIN)
-        for row in written:
+        for row in map(named, written):
             (place,) = np.flatnonzero(served["fare"] == row["fare"])
             for name, value in row.items():
-                assert served[name][place] == pytest.approx(value, abs=1e-6), name
+                assert served[name][place] == pytest.approx(value[0], abs=1e-6), name
 
     def test_statistics_come_from_the_analysed_rows_alone(self, transform):
         """Beside an extreme row a value means what it meant before."""
@@ -237,7 +255,7 @@ class TestOutput:
 class TestTrainersDataset:
     """The same rows as the Trainer reads them, from files of raw examples."""
 
-    FARES = [row["fare"] for row in TRAIN]  # noqa: RUF012
+    FARES = tuple(row["fare"] for row in TRAIN)
 
     @pytest.fixture(scope="class")
     def files(self, tmp_path_factory):
@@ -262,33 +280,35 @@ class TestTrainersDataset:
         return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
     @pytest.fixture
-    def read(self, files, transform):
-        def read(*, shuffle, **changes):
-            config = {**CONFIG, **changes}
-            layer = transform.output.transform_features_layer()
-            return list(trainer.dataset(files, transform.output, layer, config, shuffle=shuffle))
+    def rows(self, files, transform, tmp_path):
+        layer = transform.output.transform_features_layer()
+        return trainer.blocks(files, transform.output, layer, CONFIG, str(tmp_path / "cache"))
 
-        return read
+    def labels(self, rows) -> list[float]:
+        return [fare for _, labels in rows for fare in labels.numpy().tolist()]
 
-    def labels(self, batches) -> list[list[float]]:
-        return [label.numpy().tolist() for _, label in batches]
+    def test_are_in_the_order_of_the_files(self, rows):
+        assert self.labels(rows) == list(self.FARES)
 
-    def test_is_in_the_order_of_the_files(self, read):
-        found = self.labels(read(shuffle=False))
-        assert found == [self.FARES[:3], self.FARES[3:6], self.FARES[6:]]
+    def test_are_the_same_from_the_cache(self, rows):
+        assert self.labels(rows) == self.labels(rows)
 
-    def test_is_shuffled_in_an_order_that_repeats_with_the_seed(self, read):
-        first, again = (self.labels(read(shuffle=True)) for _ in range(2))
-        other = self.labels(read(shuffle=True, seed=6))
+    def test_are_shuffled_in_an_order_that_repeats_with_the_seed(self, rows):
+        first, again = (self.labels(trainer.shuffled(rows, seed=5)) for _ in range(2))
+        other = self.labels(trainer.shuffled(rows, seed=6))
         assert first == again
         assert first != other
-        assert sorted(fare for batch in first for fare in batch) == sorted(self.FARES)
+        assert first != list(self.FARES)
+        assert sorted(first) == sorted(self.FARES)
 
-    def test_has_the_features_of_each_row_beside_its_label(self, read, transform):
+    def test_are_shuffled_anew_in_every_epoch(self, rows):
+        mixed = trainer.shuffled(rows, seed=5)
+        assert self.labels(mixed) != self.labels(mixed)
+
+    def test_have_the_features_beside_their_label(self, rows, transform):
         expected = transform(*TRAIN)
-        del expected["fare"]
-        for features, label in read(shuffle=True):
+        for features, label in trainer.shuffled(rows, seed=5):
+            found = named({**{k: v.numpy() for k, v in features.items()}, "fare": label.numpy()})
             places = [self.FARES.index(fare) for fare in label.numpy()]
-            assert features.keys() == expected.keys()
-            for name, values in features.items():
+            for name, values in found.items():
                 np.testing.assert_allclose(values, expected[name][places], atol=1e-6)

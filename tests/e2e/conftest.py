@@ -1,8 +1,10 @@
 """One workspace, a few real runs in it, shared by all end-to-end tests."""
 
+import shutil
 import subprocess
 
 import pytest
+import readme
 from taxi_workspace import ROOT, Run, Workspace
 
 
@@ -20,7 +22,7 @@ def first(workspace: Workspace) -> Run:
         text=True,
         cwd=ROOT,
     )
-    return Run(done.returncode, done.stdout, done.stderr)
+    return workspace.finished(done)
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +36,24 @@ def again(workspace: Workspace, first: Run) -> Run:
 def other_threshold(workspace: Workspace, again: Run) -> Run:
     """Another loss threshold, so a second model, judged against the first."""
     return workspace.run("training.loss.config.threshold=2.0")
+
+
+@pytest.fixture(scope="session")
+def gated(workspace: Workspace, other_threshold: Run) -> Run:
+    """The first model again, and a gate that it does not pass."""
+    return workspace.run("evaluation.gate=[{metric: huber, upper_bound: 0.5}]")
+
+
+@pytest.fixture(scope="session")
+def own_loss(workspace: Workspace, gated: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A loss added to a copy of the code, as the README says, and trained with."""
+    copy = tmp_path_factory.mktemp("code")
+    for room in ("components", "custom_objects", "pipeline"):
+        shutil.copytree(ROOT / room, copy / room)
+    loss, entry = readme.blocks("python")
+    with (copy / "custom_objects" / "losses.py").open("a") as file:
+        file.write(f"\n\n{loss}")
+    catalogue = copy / "custom_objects" / "catalogue.py"
+    mark = "OURS: Mapping[str, Entry] = {\n"
+    catalogue.write_text(catalogue.read_text().replace(mark, mark + entry))
+    return workspace.run("training.loss.name=LogCoshLoss", code_from=copy)

@@ -19,6 +19,8 @@ class Run:
     code: int
     output: str
     errors: str
+    versions: list[str]
+    """What serves afterwards."""
 
     @property
     def states(self) -> dict[str, str]:
@@ -32,7 +34,7 @@ class Run:
     @property
     def pushed(self) -> Path:
         """The folder of the pushed version."""
-        return Path(re.search(r"^pushed +(/\S+)", self.output, re.M)[1])
+        return Path(re.search(r"^pushed +(\S+)", self.output, re.M)[1])
 
     def metric(self, name: str) -> float:
         """A metric of the table."""
@@ -57,7 +59,10 @@ class Workspace:
             cwd=self.root.parent,
             env={**os.environ, "PYTHONPATH": str(code_from)},
         )
-        return Run(done.returncode, done.stdout, done.stderr)
+        return self.finished(done)
+
+    def finished(self, done: subprocess.CompletedProcess[str]) -> Run:
+        return Run(done.returncode, done.stdout, done.stderr, self.versions())
 
     def start(self, *settings: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -69,7 +74,7 @@ class Workspace:
         )
 
     def versions(self) -> list[str]:
-        return sorted(path.name for path in self.serving.iterdir())
+        return sorted(path.name for path in self.serving.glob("*"))
 
     def latest(self, node: str, key: str) -> Path:
         """Folder of the newest artifact under a node's output key."""
