@@ -43,8 +43,6 @@ class Display:
         self._cache = cache
         self._rows: dict[str, _Row] = {}
         self._width = 0
-        # One for all frames: it turns from where it began.
-        self._spinner = Spinner("dots", Text("running", _STYLES["running"]))
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -118,9 +116,10 @@ class Display:
         for node, row in self._rows.items():
             running = row.state == "running"
             seconds = time.perf_counter() - row.started if running else row.seconds
+            state = Text(row.state, _STYLES.get(row.state, "dim"))
             table.add_row(
                 node,
-                self._spinner if running else Text(row.state, _STYLES.get(row.state, "dim")),
+                Spinner("dots", state) if running else state,
                 "" if seconds is None else f"{seconds:.1f}",
                 Text(row.note, overflow="ellipsis", no_wrap=True),
             )

@@ -108,6 +108,12 @@ class TestCopyThatDies:
     def test_leaves_no_version(self, died, base):
         assert versions(base) == ["1"]
 
+    def test_of_another_version_is_cleared_away_too(self, model, base):
+        """Such as after someone deleted the versions."""
+        (base / ".pushing-7").mkdir(parents=True)
+        publish(str(model), str(base))
+        assert [path.name for path in base.iterdir()] == ["1"]
+
     def test_is_cleared_away_by_the_next(self, died, model, base):
         assert any(path.name != "1" for path in base.iterdir()), "the copy left nothing to clear"
         assert publish(str(model), str(base)) == f"{base}/2"

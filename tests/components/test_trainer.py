@@ -15,9 +15,7 @@ from components import trainer
 from components.model import build_model
 from custom_objects import catalogue
 
-FEATURES = {"numeric": ["miles"], "categorical": ["company"], "cyclic": {"hour": 24.0}}
-SIZES = {"company": 3}
-INPUTS = ("miles_value", "miles_missing", "hour_sine", "hour_cosine", "company_index")
+WIDTHS = {"numbers": 4, "categories": 2, "table_rows": 5}
 MODEL = {
     "hidden_units": [8, 4],
     "embedding_dimension": 2,
@@ -35,7 +33,6 @@ TRAINING = {
     "epochs": 3,
     "steps_per_epoch": None,
     "batch_size": 16,
-    "shuffle_buffer": 64,
     "early_stopping_patience": None,
     "mixed_precision": False,
 }
@@ -66,9 +63,9 @@ def _fixed_seed():
 def rows(number: int = 64, seed: int = 1) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Transformed features, and a label that depends on them."""
     random = np.random.default_rng(seed)
-    features = {name: random.normal(size=number).astype(np.float32) for name in INPUTS[:4]}
-    features["company_index"] = random.integers(0, SIZES["company"] + 1, number)
-    return features, (10 + 3 * features["miles_value"]).astype(np.float32)
+    numbers = random.normal(size=(number, WIDTHS["numbers"])).astype(np.float32)
+    indices = random.integers(0, WIDTHS["table_rows"], (number, WIDTHS["categories"]))
+    return {"numbers": numbers, "indices": indices}, 10 + 3 * numbers[:, 0]
 
 
 def data(number: int = 64, seed: int = 1, *, shuffle: int | None = None) -> tf.data.Dataset:
@@ -84,7 +81,7 @@ def out_of_reach() -> tf.data.Dataset:
 
 
 def compiled(model=None, training=None, **options) -> tf_keras.Model:
-    made = build_model({**MODEL, **(model or {})}, FEATURES, SIZES, **options)
+    made = build_model({**MODEL, **(model or {})}, **WIDTHS, **options)
     trainer.compile_model(made, {**TRAINING, **(training or {})})
     return made
 
@@ -97,7 +94,7 @@ def fitted(folder, *, train=None, validation=None, model=None, **training):
         data(shuffle=3) if train is None else train,
         data(seed=2) if validation is None else validation,
         {**TRAINING, **training},
-        str(folder),
+        folder,
     )
     return made, history
 
@@ -217,8 +214,8 @@ class TestMixedPrecision:
     def test_a_large_batch_does_not_overflow(self, tmp_path):
         """Sums over a batch do not fit into float16."""
         features, labels = rows(4096)
-        large = {name: values * 50 for name, values in features.items() if name in INPUTS[:4]}
-        batch = tf.data.Dataset.from_tensors((features | large, labels))
+        large = {**features, "numbers": features["numbers"] * 50}
+        batch = tf.data.Dataset.from_tensors((large, labels))
         with trainer._precision(True):
             _, history = fitted(
                 tmp_path,
@@ -272,7 +269,7 @@ class TestStrategy:
             with strategy.scope():
                 model = compiled({"activity_regularization": None, "metric_logging": False})
             training = {**TRAINING, "epochs": 2}
-            return trainer.fit(model, data(), data(seed=2), training, str(tmp_path)).history
+            return trainer.fit(model, data(), data(seed=2), training, tmp_path).history
 
         cpus = tf.config.list_logical_devices("CPU")
         two = tf.distribute.MirroredStrategy([cpu.name for cpu in cpus])
@@ -360,33 +357,35 @@ class TestEveryObject:
 
 class TestModel:
     @pytest.mark.parametrize(
-        "features",
+        ("widths", "inputs"),
         [
-            {"numeric": ["miles"], "categorical": [], "cyclic": {}},
-            {"numeric": [], "categorical": ["company"], "cyclic": {}},
-            {"numeric": [], "categorical": [], "cyclic": {"hour": 24.0}},
+            ({"numbers": 4, "categories": 0, "table_rows": 0}, {"numbers": 4}),
+            ({"numbers": 0, "categories": 2, "table_rows": 5}, {"indices": 2}),
+            ({"numbers": 4, "categories": 2, "table_rows": 5}, {"numbers": 4, "indices": 2}),
         ],
     )
-    def test_reads_the_features_of_the_config_and_no_others(self, features):
-        model = build_model(MODEL, features, SIZES)
-        prefixes = [column for group in features.values() for column in group]
-        assert {name.partition("_")[0] for name in model.input_names} == set(prefixes)
-        answer = model({name: np.ones((2, 1)) for name in model.input_names})
-        assert answer.shape == (2, 1)
+    def test_reads_the_features_that_there_are(self, widths, inputs):
+        model = build_model(MODEL, **widths)
+        assert {name: shape[1] for name, shape in model.input_shape.items()} == inputs
+        answer = model({name: np.ones((3, width)) for name, width in inputs.items()})
+        assert answer.shape == (3, 1)
 
-    def test_has_a_place_for_the_missing_every_known_and_the_unknown(self):
-        model = build_model(MODEL, FEATURES, SIZES)
-        embedding = model.get_layer("company_embedding").layers[0]
-        assert embedding.input_dim == SIZES["company"] + 1
+    def test_has_a_row_for_each_entry_of_the_vocabulary(self):
+        (embedding,) = (
+            layer
+            for layer in build_model(MODEL, **WIDTHS).layers
+            if isinstance(layer, tf_keras.layers.Embedding)
+        )
+        assert embedding.input_dim == WIDTHS["table_rows"]
         assert embedding.output_dim == MODEL["embedding_dimension"]
 
     def test_has_the_layers_of_the_config(self):
-        model = build_model({**MODEL, "hidden_units": [5, 4, 3]}, FEATURES, SIZES)
+        model = build_model({**MODEL, "hidden_units": [5, 4, 3]}, **WIDTHS)
         assert [layer.units for layer in hidden(model)] == [5, 4, 3]
         assert model.output_shape == (None, 1)
 
     def test_starts_at_the_bias(self):
-        model = build_model(MODEL, FEATURES, SIZES, output_bias=11.25)
+        model = build_model(MODEL, **WIDTHS, output_bias=11.25)
         assert model.get_layer("prediction").bias.numpy() == [11.25]
 
     def test_logs_its_activation_only_where_asked(self):

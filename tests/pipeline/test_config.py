@@ -192,7 +192,7 @@ WRONG = [
     (
         "training.epochs=0",
         "training.epochs: expected greater than 0, received 0; "
-        "write, for example: --set training.epochs=12",
+        "write, for example: --set training.epochs=20",
     ),
     ("seed=-1", "seed: expected greater than or equal to 0, received -1; write, for example: "),
     ("seed=3000000000", "seed: expected less than 2147483648, received 3000000000"),
@@ -205,7 +205,7 @@ WRONG = [
     ("training.mixed_precision=1", "expected a valid boolean, received 1; write, for example: "),
     ("training.loss.config.threshold=true", "expected a finite number > 0, received True (bool)"),
     ("training.loss.config.threshold=abc", "expected a finite number > 0, received 'abc' (str)"),
-    ("model.hidden_units=64", "received 64; write, for example: hidden_units: [128, 64]"),
+    ("model.hidden_units=64", "received 64; write, for example: hidden_units: [64, 32]"),
     ("data.label=", "data.label: expected a valid string, received null; write, for example: "),
     (
         "training.loss=HuberLoss",
