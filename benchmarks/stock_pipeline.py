@@ -1,7 +1,7 @@
 """The Chicago Taxi pipeline as TFX's tutorials write it: ``python -m benchmarks.stock_pipeline``.
 
 TFX's defaults throughout, with one departure: functions by dotted path in place of
-``module_file``, whose packaging needs pip (an environment made by uv has none) and takes longer.
+``module_file``, whose packaging needs pip, which an environment made by uv has not.
 """
 
 from importlib import resources

@@ -27,7 +27,8 @@ def huber(error: tf.Tensor, threshold: float = 1.0) -> tf.Tensor:
         threshold·|e| - ½threshold²  elsewhere
 
     written as m·(|e| - ½m) with m = min(|e|, threshold), which has no untaken branch, so no
-    gradient that is NaN or infinite behind a mask.
+    gradient that is NaN or infinite behind a mask. Both factors may carry the sign of e, and then
+    m is e clipped, which is also the gradient: one pass over the values gives both.
 
     Args:
       error: floating point, any shape.
@@ -39,9 +40,13 @@ def huber(error: tf.Tensor, threshold: float = 1.0) -> tf.Tensor:
     Source: P. J. Huber, "Robust Estimation of a Location Parameter", 1964. Rival: some divide by
     the threshold ("smooth L1").
     """
-    magnitude = tf.abs(error)
-    clipped = tf.minimum(magnitude, threshold)
-    return clipped * (magnitude - 0.5 * clipped)
+
+    @tf.custom_gradient
+    def with_gradient(error: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+        clipped = tf.clip_by_value(error, -threshold, threshold)
+        return clipped * (error - 0.5 * clipped), lambda upstream: upstream * clipped
+
+    return with_gradient(error)
 
 
 def aligned(y_true: Any, y_pred: Any) -> tuple[tf.Tensor, tf.Tensor]:
