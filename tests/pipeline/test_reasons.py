@@ -160,7 +160,7 @@ class TestCached:
     @pytest.mark.parametrize("outputs", [{}, {"model": ()}])
     def test_no_baseline_yet(self, outputs):
         now = execution(node="Baseline", state="cached", outputs=outputs)
-        assert self.origin(now) == "none blessed yet"
+        assert self.origin(now) == "no other blessed model"
 
 
 class TestFlatten:
