@@ -21,6 +21,8 @@ class Run:
     errors: str
     versions: list[str]
     """What serves afterwards."""
+    report: dict
+    """The newest evaluation report in the workspace; empty where there is none yet."""
 
     @property
     def states(self) -> dict[str, str]:
@@ -62,7 +64,7 @@ class Workspace:
         return self.finished(done)
 
     def finished(self, done: subprocess.CompletedProcess[str]) -> Run:
-        return Run(done.returncode, done.stdout, done.stderr, self.versions())
+        return Run(done.returncode, done.stdout, done.stderr, self.versions(), self.report())
 
     def start(self, *settings: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -81,4 +83,6 @@ class Workspace:
         return max((self.root / "artifacts" / node / key).iterdir(), key=lambda p: int(p.name))
 
     def report(self) -> dict:
-        return json.loads((self.latest("Evaluator", "evaluation") / "report.json").read_text())
+        reports = self.root.glob("artifacts/Evaluator/evaluation/*/report.json")
+        newest = max(reports, key=lambda path: int(path.parent.name), default=None)
+        return json.loads(newest.read_text()) if newest else {}

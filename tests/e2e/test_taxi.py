@@ -93,22 +93,18 @@ def test_first_run_beats_predicting_the_median(first: Run, answers: dict) -> Non
     assert first.metric("mae") < 0.3 * error.mean()
 
 
-def test_evaluator_and_numpy_agree_on_huber(
-    answers: dict, first: Run, workspace: Workspace
-) -> None:
+def test_evaluator_and_numpy_agree_on_huber(answers: dict, first: Run) -> None:
     error = np.abs(answers["labels"].astype(np.float64) - answers["serialized"])
     huber = np.where(error < 1, error**2 / 2, error - 0.5).mean()
-    overall = next(row for row in workspace.report()["slices"] if not row["slice"])
+    overall = next(row for row in first.report["slices"] if not row["slice"])
     assert overall["candidate"]["huber"] == pytest.approx(huber, rel=1e-5)
     assert overall["candidate"]["example_count"] == len(error)
 
 
-def test_evaluator_agrees_with_numpy_on_all_other_metrics(
-    answers: dict, first: Run, workspace: Workspace
-) -> None:
+def test_evaluator_agrees_with_numpy_on_all_other_metrics(answers: dict, first: Run) -> None:
     labels, predictions = answers["labels"].astype(np.float64), answers["serialized"]
     error = np.abs(labels - predictions)
-    found = next(row for row in workspace.report()["slices"] if not row["slice"])["candidate"]
+    found = next(row for row in first.report["slices"] if not row["slice"])["candidate"]
     assert found["mae"] == pytest.approx(error.mean(), rel=1e-4)
     assert found["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-4)
     assert found["calibration"] == pytest.approx(predictions.sum() / labels.sum(), rel=1e-4)
