@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.features import INDICES, NUMBERS, VOCABULARY
+from components.features import INDICES, NUMBERS, VOCABULARY, columns
 
 Columns = Mapping[str, tf.SparseTensor]
 
@@ -29,8 +29,17 @@ def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, Any]) -> dict[
 
     Returns:
       ``numbers`` and ``indices``, where there are such columns, and the ``[batch]`` float label.
+
+    Raises:
+      ValueError: the data have no column of a name.
     """
     features, label = custom_config["features"], custom_config["label"]
+    absent = [column for column in [*columns(features), label] if column not in inputs]
+    if absent:
+        raise ValueError(
+            f"features and label: expected columns of the data ({', '.join(sorted(inputs))}), "
+            f"received {', '.join(absent)}"
+        )
     outputs = {label: tf.squeeze(_numbers(inputs, [label]), axis=1)}
     numbers = []
     if features["numeric"]:
@@ -64,15 +73,16 @@ def _on_a_circle(numbers: tf.Tensor, periods: Iterable[float]) -> list[tf.Tensor
     return [tf.where(present, f(angle), tf.zeros_like(angle)) for f in (tf.sin, tf.cos)]
 
 
-def _numbers(inputs: Columns, columns: Iterable[str]) -> tf.Tensor:
-    """float32 ``[batch, columns]``, NaN where missing."""
-    return tf.stack([_dense(inputs[c], tf.float32, math.nan) for c in columns], axis=1)
+def _numbers(inputs: Columns, names: Iterable[str]) -> tf.Tensor:
+    """float32 ``[batch, names]``, NaN where missing."""
+    return tf.stack([_dense(inputs[name], tf.float32, math.nan) for name in names], axis=1)
 
 
-def _entries(inputs: Columns, columns: Iterable[str]) -> tf.Tensor:
-    """Entries of the vocabulary, ``[batch, columns]``."""
+def _entries(inputs: Columns, names: Iterable[str]) -> tf.Tensor:
+    """Entries of the vocabulary, string ``[batch, names]``."""
     return tf.stack(
-        [tf.strings.join([f"{c}=", _dense(inputs[c], tf.string, "")]) for c in columns], axis=1
+        [tf.strings.join([f"{name}=", _dense(inputs[name], tf.string, "")]) for name in names],
+        axis=1,
     )
 
 

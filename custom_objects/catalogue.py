@@ -121,8 +121,9 @@ def check(kind: Kind, name: str, config: Mapping[str, Any]) -> None:
     known = named(kind)
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        article = "an" if kind[0] in "aio" else "a"
         hint = f" (did you mean {close[0]}?)" if close else ""
-        raise LookupError(f"expected a {kind}: {', '.join(known)}; received {name!r}{hint}")
+        raise LookupError(f"expected {article} {kind}: {', '.join(known)}; received {name!r}{hint}")
     arguments = known[name].arguments
     for argument, value in config.items():
         if argument not in arguments:

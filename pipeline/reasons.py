@@ -33,7 +33,9 @@ def reason(records: Records, execution: Execution, *, cache: bool) -> str:
 def _origin(records: Records, execution: Execution) -> str:
     if execution.node == "Baseline":
         models = execution.outputs.get("model", ())
-        return f"model of run {records.producer(models[0]).run}" if models else "no other blessed model"
+        if not models:
+            return "no other blessed model"
+        return f"model of run {records.producer(models[0]).run}"
     artifact = next(artifact for group in execution.outputs.values() for artifact in group)
     return f"as in run {records.producer(artifact).run}"
 

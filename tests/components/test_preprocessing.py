@@ -198,6 +198,14 @@ class TestCategories:
         assert set(found["company_index"]) == {self.UNKNOWN}
 
 
+class TestColumns:
+    def test_one_that_the_data_lack_is_named(self):
+        config = {**CONFIG, "features": {**CONFIG["features"], "numeric": ["miles", "mile"]}}
+        columns = dict.fromkeys(TYPES)
+        with pytest.raises(ValueError, match=r"expected columns .*miles.*, received mile$"):
+            preprocessing_fn(columns, config)
+
+
 class TestCyclic:
     @pytest.mark.parametrize(
         ("hour", "sine", "cosine"),
@@ -252,32 +260,34 @@ class TestOutput:
         assert alone["company_index"][0] == beside["company_index"][0]
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """TRAIN in two files, the second one written first."""
+    folder = tmp_path_factory.mktemp("examples")
+    for file, rows in (("b.gz", TRAIN[5:]), ("a.gz", TRAIN[:5])):
+        with tf.io.TFRecordWriter(str(folder / file), "GZIP") as writer:
+            for row in rows:
+                writer.write(example(row))
+    return [str(folder / "*.gz")]
+
+
+def example(row: dict) -> bytes:
+    feature = {}
+    for name, values in write(row).items():
+        if TYPES[name] == tf.string:
+            kind = {"bytes_list": tf.train.BytesList(value=values)}
+        elif TYPES[name] == tf.int64:
+            kind = {"int64_list": tf.train.Int64List(value=values)}
+        else:
+            kind = {"float_list": tf.train.FloatList(value=values)}
+        feature[name] = tf.train.Feature(**kind)
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
 class TestTrainersDataset:
     """The same rows as the Trainer reads them, from files of raw examples."""
 
     FARES = tuple(row["fare"] for row in TRAIN)
-
-    @pytest.fixture(scope="class")
-    def files(self, tmp_path_factory):
-        """TRAIN in two files, the second one written first."""
-        folder = tmp_path_factory.mktemp("examples")
-        for file, rows in (("b.gz", TRAIN[5:]), ("a.gz", TRAIN[:5])):
-            with tf.io.TFRecordWriter(str(folder / file), "GZIP") as writer:
-                for row in rows:
-                    writer.write(self.example(row))
-        return [str(folder / "*.gz")]
-
-    def example(self, row: dict) -> bytes:
-        feature = {}
-        for name, values in write(row).items():
-            if TYPES[name] == tf.string:
-                kind = {"bytes_list": tf.train.BytesList(value=values)}
-            elif TYPES[name] == tf.int64:
-                kind = {"int64_list": tf.train.Int64List(value=values)}
-            else:
-                kind = {"float_list": tf.train.FloatList(value=values)}
-            feature[name] = tf.train.Feature(**kind)
-        return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
     @pytest.fixture
     def rows(self, files, transform, tmp_path):
