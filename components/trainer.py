@@ -1,5 +1,6 @@
 """Trains the model and exports it: what TFX's Trainer calls."""
 
+import collections
 import logging
 import tempfile
 import time
@@ -125,7 +126,9 @@ def _median_label(rows: tf.data.Dataset) -> float:
 
     Reads all rows, for a cache that is filled in part is thrown away.
     """
-    first, *_ = (labels for _, labels in rows)
+    labels = (labels for _, labels in rows)
+    first = next(labels)
+    collections.deque(labels, maxlen=0)
     return float(np.median(first))
 
 
