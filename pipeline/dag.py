@@ -70,16 +70,7 @@ def create_pipeline(config: Config, *, cache: bool = True) -> tfx_pipeline.Pipel
         schema=schema,
         custom_config=_evaluator_config(config),
     )
-    pusher = Pusher(
-        model=model,
-        model_blessing=evaluator.outputs["blessing"],
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(
-                base_directory=str(workspace.serving(config.name))
-            )
-        ),
-        custom_config={"source": source_of("components.pusher")},
-    )
+    pusher = _pusher(config, workspace, model, evaluator.outputs["blessing"])
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(workspace.artifacts),
@@ -89,6 +80,19 @@ def create_pipeline(config: Config, *, cache: bool = True) -> tfx_pipeline.Pipel
         ),
         beam_pipeline_args=_BEAM_ARGS,
         enable_cache=cache,
+    )
+
+
+def _pusher(config: Config, workspace: Workspace, model: Any, blessing: Any) -> Pusher:
+    return Pusher(
+        model=model,
+        model_blessing=blessing,
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(
+                base_directory=str(workspace.serving(config.name))
+            )
+        ),
+        custom_config={"source": source_of("components.pusher")},
     )
 
 
