@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import ml_metadata
+from google.protobuf import json_format, struct_pb2
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from pipeline.workspace import Workspace
 
 State = Literal["ran", "cached", "failed", "running"]
+
+TRACKING_ID = "mlflow_run_id"
+"""Custom property of a run in ML Metadata."""
 
 _STATES: Mapping[int, State] = {
     pb.Execution.COMPLETE: "ran",
@@ -81,6 +85,19 @@ class Records:
         wrote = min(e.execution_id for e in events if e.type == pb.Event.OUTPUT)
         return self._read(self._store.get_executions_by_id([wrote])[0])
 
+    def note_tracked(self, run_id: str, tracking_id: str) -> None:
+        """Writes on a run under which id the tracking server knows it; the cache never looks."""
+        context = self._store.get_context_by_type_and_name("pipeline_run", run_id)
+        if context is not None:
+            context.custom_properties[TRACKING_ID].string_value = tracking_id
+            self._store.put_contexts([context])
+
+    def tracking_id(self, run_id: str) -> str | None:
+        """What ``note_tracked`` wrote."""
+        context = self._store.get_context_by_type_and_name("pipeline_run", run_id)
+        found = context.custom_properties if context else {}
+        return str(found[TRACKING_ID].string_value) if TRACKING_ID in found else None
+
     def close_unfinished(self) -> list[Execution]:
         """Marks what a killed run left open as failed, and removes what it half wrote.
 
@@ -118,11 +135,12 @@ class Records:
             state="cached" if _only_looks_up(execution) else _state(execution),
             properties=_values(execution),
             inputs=self._artifacts(events, pb.Event.INPUT),
-            outputs=self._artifacts(events, pb.Event.OUTPUT),
+            # What a resolver found is an internal output.
+            outputs=self._artifacts(events, pb.Event.OUTPUT, pb.Event.INTERNAL_OUTPUT),
         )
 
-    def _artifacts(self, events: list[Any], kind: int) -> dict[str, tuple[Artifact, ...]]:
-        keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type == kind}
+    def _artifacts(self, events: list[Any], *kinds: int) -> dict[str, tuple[Artifact, ...]]:
+        keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type in kinds}
         found: dict[str, tuple[Artifact, ...]] = {}
         for artifact in self._store.get_artifacts_by_id(list(keys)):
             read = Artifact(artifact.id, Path(artifact.uri), _values(artifact))
@@ -149,6 +167,9 @@ def _values(message: Any) -> dict[str, Any]:
 
 
 def _parsed(value: Any) -> Any:
+    if isinstance(value, struct_pb2.Struct):
+        found = json_format.MessageToDict(value)
+        return found.get("__value__", found)  # TFX's wrapping of a JSON value
     if isinstance(value, str) and value.startswith("{"):
         try:
             return json.loads(value)

@@ -1,0 +1,157 @@
+"""What a workspace knows of its runs: the journals of its runs, read."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.records import Artifact, Execution, State
+
+Status = Literal["running", "done", "failed", "interrupted", "killed"]
+Kind = Literal["run", "sweep"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of a run."""
+
+    name: str
+    state: State
+    started: float
+    """Seconds since 1970, as all times here."""
+    seconds: float | None = None
+    execution: Execution | None = None
+    """As ML Metadata has it; none while it runs, and where it failed."""
+    usage: Mapping[str, float] = field(default_factory=dict)
+    """Peaks while it ran, such as ``peak_memory_mb``."""
+    cause: str | None = None
+    """One line that says why it failed."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of training: its number from 1, when it ended, and its values by name."""
+
+    number: int
+    ended: float
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, or one sweep of runs, as far as it went."""
+
+    id: str
+    name: str
+    """For people."""
+    started: float
+    kind: Kind = "run"
+    status: Status = "running"
+    ended: float | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """The whole resolved config, JSON-safe."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the config does not say: git commit, versions, the command, a sweep's grid."""
+    sweep: str | None = None
+    """Id of the sweep that it is a point of."""
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    """Those that have started, in order."""
+    epochs: tuple[Epoch, ...] = ()
+    """Of this run's own training; a cached Trainer has none, see its ``epochs.csv``."""
+
+    def artifact(self, node: str, key: str) -> Artifact | None:
+        """The only output of a node under a key; none where it is not there (yet)."""
+        found = self.nodes.get(node)
+        outputs = found.execution.outputs.get(key, ()) if found and found.execution else ()
+        return outputs[0] if len(outputs) == 1 else None
+
+    def report(self) -> Mapping[str, Any] | None:
+        """The Evaluator's report, see ``components.evaluator.report``; none without one."""
+        evaluation = self.artifact("Evaluator", "evaluation")
+        path = evaluation.uri / "report.json" if evaluation else None
+        return json.loads(path.read_text()) if path and path.is_file() else None
+
+
+def read(journal: Path) -> Run:
+    """The run that a journal tells of.
+
+    Raises:
+      ValueError: it does not begin with a run, or an event is unknown.
+    """
+    with journal.open(encoding="utf-8") as lines:
+        return replay(map(json.loads, whole(lines)))
+
+
+def whole(lines: Iterable[str]) -> Iterator[str]:
+    """Lines to the last line break: what a killed process left half written is no event."""
+    return (line for line in lines if line.endswith("\n"))
+
+
+def replay(events: Iterable[Mapping[str, Any]], run: Run | None = None) -> Run:
+    """The run after these events, in their order; ``run`` is what was known before them."""
+    for event in events:
+        if event["event"] == "started":
+            run = Run(**{key: value for key, value in event.items() if key not in _ENVELOPE})
+            run = replace(run, started=event["time"])
+        elif run is None:
+            raise ValueError(f"expected a journal that begins with a run, received {event}")
+        else:
+            run = _after(run, event)
+    if run is None:
+        raise ValueError("expected a journal that begins with a run, received an empty one")
+    return run
+
+
+_ENVELOPE = ("event", "time")
+
+
+def _after(run: Run, event: Mapping[str, Any]) -> Run:
+    time = event["time"]
+    match event["event"]:
+        case "node_started":
+            return _with(run, Node(event["node"], "running", started=time))
+        case "node_finished":
+            execution = _execution(event["execution"])
+            before = run.nodes[execution.node]
+            return _with(
+                run,
+                replace(
+                    before,
+                    state=execution.state,
+                    seconds=event["seconds"],
+                    execution=execution,
+                    usage=event["usage"],
+                ),
+            )
+        case "node_failed":
+            before = run.nodes[event["node"]]
+            failed = replace(
+                before,
+                state="failed",
+                seconds=event["seconds"],
+                usage=event["usage"],
+                cause=event["cause"],
+            )
+            return _with(run, failed)
+        case "epoch":
+            epoch = Epoch(event["number"], time, event["values"])
+            return replace(run, epochs=(*run.epochs, epoch))
+        case "ended":
+            return replace(run, status=event["status"], ended=time)
+    raise ValueError(f"expected an event that this version knows, received {event['event']!r}")
+
+
+def _with(run: Run, node: Node) -> Run:
+    return replace(run, nodes={**run.nodes, node.name: node})
+
+
+def _execution(values: Mapping[str, Any]) -> Execution:
+    groups = {
+        direction: {
+            key: tuple(Artifact(a["id"], Path(a["uri"]), a["properties"]) for a in artifacts)
+            for key, artifacts in values[direction].items()
+        }
+        for direction in ("inputs", "outputs")
+    }
+    return Execution(**{**values, **groups})

@@ -1,0 +1,88 @@
+"""What a node uses at most while it runs: memory, and GPUs where there are any."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from functools import cache
+
+import psutil
+
+MEGABYTE = 1e6
+_EVERY = 0.25
+
+
+class Usage:
+    """Looks four times a second, in a thread; a peak between two looks goes unseen."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._peaks: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Begins anew."""
+        self._peaks = {}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, args=(self._stopped,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> Mapping[str, float]:
+        """Peaks since ``start`` by name: ``peak_memory_mb``, and ``gpu…`` for each GPU."""
+        if self._thread is None:
+            return {}
+        self._stopped.set()
+        self._thread.join()
+        self._thread = None
+        self._look()
+        return dict(self._peaks)
+
+    def _watch(self, stopped: threading.Event) -> None:
+        while not stopped.wait(_EVERY):
+            self._look()
+
+    def _look(self) -> None:
+        for name, value in {"peak_memory_mb": _memory(), **_gpus()}.items():
+            self._peaks[name] = max(self._peaks.get(name, 0.0), value)
+
+
+def _memory() -> float:
+    """Resident memory of this process and those that it started, in megabytes."""
+    process = psutil.Process(os.getpid())
+    total = process.memory_info().rss
+    for child in process.children(recursive=True):
+        try:
+            total += child.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total / MEGABYTE
+
+
+def _gpus() -> Mapping[str, float]:
+    read = _gpu_reader()
+    return read() if read else {}
+
+
+@cache
+def _gpu_reader() -> Callable[[], Mapping[str, float]] | None:
+    """Reads all GPUs through NVIDIA's library; none without the library, its driver or a GPU."""
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return None
+    count = pynvml.nvmlDeviceGetCount()
+    devices = [pynvml.nvmlDeviceGetHandleByIndex(number) for number in range(count)]
+
+    def read() -> Mapping[str, float]:
+        found = {}
+        for number, device in enumerate(devices):
+            used = pynvml.nvmlDeviceGetMemoryInfo(device).used
+            found[f"gpu{number}_peak_memory_mb"] = used / MEGABYTE
+            load = pynvml.nvmlDeviceGetUtilizationRates(device).gpu
+            found[f"gpu{number}_peak_utilization_percent"] = float(load)
+        return found
+
+    return read if devices else None
