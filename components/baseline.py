@@ -11,7 +11,14 @@ class LastBlessedOther(resolver.ResolverStrategy):
 
     TFX's own strategy would find the candidate on a second run with nothing changed, so that the
     Evaluator would run again to compare a model with itself.
+
+    Args:
+      newest: id of the newest artifact that counts, or none: all do. The runs of a sweep are held
+        against the same model, blessed before the sweep began.
     """
+
+    def __init__(self, newest: int | None = None) -> None:
+        self._newest = newest
 
     def resolve_artifacts(
         self, store: Any, input_dict: dict[str, list[Any]]
@@ -26,7 +33,8 @@ class LastBlessedOther(resolver.ResolverStrategy):
             model = blessing.get_int_custom_property(
                 constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY
             )
-            if blessed and model in models and model not in candidates:
+            counts = self._newest is None or blessing.id <= self._newest
+            if counts and blessed and model in models and model not in candidates:
                 found |= {"model": [models[model]], "blessing": [blessing]}
                 break
         return found

@@ -9,6 +9,13 @@ import tf_keras
 PREDICTION = "prediction"
 
 
+def predict(model: tf_keras.Model, raw: Mapping[str, tf.SparseTensor]) -> tf.Tensor:
+    """Predictions in label units, ``[batch]``, from raw columns: transform, then model."""
+    transformed = model.transform(raw)
+    inputs = {name: transformed[name] for name in model.input_names}
+    return tf.squeeze(model(inputs, training=False), axis=-1)
+
+
 def signatures(model: tf_keras.Model, raw_spec: Mapping[str, Any]) -> dict[str, Any]:
     """What the SavedModel answers to; every way in runs transform and model the same way.
 
@@ -24,20 +31,16 @@ def signatures(model: tf_keras.Model, raw_spec: Mapping[str, Any]) -> dict[str, 
       raw_spec: parsing spec of the raw columns, the label left out.
     """
 
-    def predict(raw: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
-        transformed = model.transform(raw)
-        inputs = {name: transformed[name] for name in model.input_names}
-        return {PREDICTION: tf.squeeze(model(inputs, training=False), axis=-1)}
+    def answer(raw: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
+        return {PREDICTION: predict(model, raw)}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return predict(tf.io.parse_example(examples, raw_spec))
+        return answer(tf.io.parse_example(examples, raw_spec))
 
     @tf.function(input_signature=[{name: _column(s, name) for name, s in raw_spec.items()}])
     def columns(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return predict(
-            {name: _sparse(columns[name], spec.dtype) for name, spec in raw_spec.items()}
-        )
+        return answer({name: _sparse(columns[name], spec.dtype) for name, spec in raw_spec.items()})
 
     return {"serving_default": serving_default, "columns": columns}
 

@@ -4,7 +4,7 @@ import collections
 import logging
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,17 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tf_keras
 
-from components import serving
+from components import predictions, serving
 from components.features import VOCABULARY, columns, count_numbers
 from components.model import build_model
+from components.rows import blocks, raw_spec, shuffled, split_files
 from custom_objects import registry
 
 PROGRESS = logging.getLogger("huberflow.training")
-"""One record per epoch; its ``progress`` attribute holds epoch, epochs, seconds and values."""
+"""One record per epoch; its ``progress`` attribute holds epoch, epochs, time and values."""
+
+EPOCHS = "epochs.csv"
+"""In the model-run artifact: a row per epoch, ``epoch`` from 0, ``time`` in seconds since 1970."""
 
 
 def run_fn(fn_args: Any) -> None:
@@ -38,7 +42,8 @@ def run_fn(fn_args: Any) -> None:
     layer = transform.transform_features_layer()
     with tempfile.TemporaryDirectory(dir=log_dir) as aside, _precision(training["mixed_precision"]):
         train = blocks(fn_args.train_files, transform, layer, config, f"{aside}/train")
-        validation = blocks(fn_args.eval_files, transform, layer, config, f"{aside}/validation")
+        held_out = split_files(fn_args.eval_files, "validation")
+        validation = blocks(held_out, transform, layer, config, f"{aside}/validation")
         with strategy(tf.config.list_logical_devices("GPU")).scope():
             model = _model(config, transform, _median_label(train))
             compile_model(model, training)
@@ -51,60 +56,15 @@ def run_fn(fn_args: Any) -> None:
             log_dir,
         )
     model.transform = layer
-    export(model, raw_spec(transform, columns(config["features"])), fn_args.serving_model_dir)
-
-
-def blocks(
-    patterns: list[str],
-    transform: tft.TFTransformOutput,
-    layer: tf_keras.Model,
-    config: Mapping[str, Any],
-    cache: str,
-) -> tf.data.Dataset:
-    """Transformed rows from gzipped raw examples, some thousands at a time, in a repeatable order.
-
-    The transform graph runs here, in TensorFlow, once: the first pass writes its result to the
-    file ``cache``. Transform's own copy, written by Beam row by row in Python, takes many times
-    as long. Each element is (features, label) for one block of rows.
-    """
-    label = config["label"]
-    files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
-    spec = raw_spec(transform, [*columns(config["features"]), label])
-
-    def parse(batch: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        features = layer(tf.io.parse_example(batch, spec))
-        return features, features.pop(label)
-
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
-    return records.batch(_BLOCK_ROWS).map(parse).cache(cache)
-
-
-_BLOCK_ROWS = 4096
-
-
-def shuffled(rows: tf.data.Dataset, seed: int, most_blocks: int = 64) -> tf.data.Dataset:
-    """Blocks in random order, rows in random order within each; anew in every epoch.
-
-    ExampleGen has mixed all rows already, so that any block is a fair sample.
-    """
-
-    def permuted(
-        number: tf.Tensor, block: tuple[dict[str, tf.Tensor], tf.Tensor]
-    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(tf.shape(block[1])[0]), seed=tf.stack([tf.cast(seed, tf.int64), number])
-        )
-        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, order), block)
-
-    numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
-    mixed = rows.shuffle(most_blocks, seed=seed)
-    return tf.data.Dataset.zip((numbers, mixed)).map(permuted)
-
-
-def raw_spec(transform: tft.TFTransformOutput, names: Iterable[str]) -> dict[str, Any]:
-    """How to parse these columns of a raw ``tf.Example``."""
-    spec = transform.raw_feature_spec()
-    return {name: spec[name] for name in names}
+    label, names = config["label"], columns(config["features"])
+    predictions.write(
+        model,
+        split_files(fn_args.eval_files, "eval"),
+        raw_spec(transform, [*names, label]),
+        label,
+        log_dir / predictions.PREDICTIONS,
+    )
+    export(model, raw_spec(transform, names), fn_args.serving_model_dir)
 
 
 def _model(
@@ -173,8 +133,8 @@ def fit(
                 restore_best_weights=True,
             ),
             tf_keras.callbacks.TerminateOnNaN(),
-            tf_keras.callbacks.CSVLogger(str(log_dir / "epochs.csv")),
             _Progress(training["epochs"]),
+            tf_keras.callbacks.CSVLogger(str(log_dir / EPOCHS)),
         ],
     )
     # The last step's damage shows in the validation loss alone.
@@ -205,23 +165,43 @@ def _precision(mixed: bool) -> Iterator[None]:
 
 
 class _Progress(tf_keras.callbacks.Callback):
-    """Tells whoever listens to ``PROGRESS`` how an epoch went."""
+    """Tells whoever listens to ``PROGRESS`` how an epoch went.
+
+    Adds learning rate, speed and time to what the callbacks after it see.
+    """
 
     def __init__(self, epochs: int) -> None:
         super().__init__()
         self._epochs = epochs
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._start = time.perf_counter()
+        self._start, self._steps = time.perf_counter(), self._steps_taken()
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        values = {name: float(value) for name, value in (logs or {}).items()}
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None  # noqa: S101 (for the type checker: fit always passes them)
+        seconds, ended = time.perf_counter() - self._start, time.time()
+        logs |= {name: float(value) for name, value in logs.items()}
+        logs["learning_rate"] = _learning_rate(self.model.optimizer)
+        logs["steps_per_second"] = (self._steps_taken() - self._steps) / seconds
         progress = {
             "epoch": epoch + 1,
             "epochs": self._epochs,
-            "seconds": time.perf_counter() - self._start,
-            "values": values,
+            "time": ended,
+            "values": dict(logs),
         }
+        logs["time"] = ended
         PROGRESS.info(
-            "epoch %d/%d %s", epoch + 1, self._epochs, values, extra={"progress": progress}
+            "epoch %d/%d %s",
+            epoch + 1,
+            self._epochs,
+            progress["values"],
+            extra={"progress": progress},
         )
+
+    def _steps_taken(self) -> int:
+        return int(self.model.optimizer.iterations.numpy())
+
+
+def _learning_rate(optimizer: Any) -> float:
+    """What the optimizer uses now, where a schedule decides it as well."""
+    return float(tf_keras.backend.get_value(optimizer.learning_rate))

@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,17 +79,10 @@ def run(
       huberflow run --set 'evaluation.gate=[{metric: huber, upper_bound: 0.5}]'
     """  # noqa: D301 (click reads the \b)
     config = _load(workspace, config_file, settings)
-    from pipeline.run import PipelineError, execute
-    from pipeline.workspace import WorkspaceError
+    from pipeline.run import execute
 
-    try:
+    with _errors_in_words():
         result = execute(config, cache=not no_cache, verbose=verbose)
-    except WorkspaceError as error:
-        _stop(str(error), WRONG_INPUT)
-    except PipelineError as error:
-        _stop(str(error), FAILED)
-    except KeyboardInterrupt:
-        _stop("interrupted; what had finished is kept, run again to go on", INTERRUPTED)
     sys.exit(0 if result.blessed else NOT_BLESSED)
 
 
@@ -126,16 +121,213 @@ def doctor(workspace: str) -> None:
     sys.exit(FAILED if any(finding.status == "lack" for finding in findings) else 0)
 
 
+@cli.command()
+@_config_options
+@click.option("--dry-run", is_flag=True, help="List the points, and run none.")
+@click.option("--no-cache", is_flag=True, help="Run every node, also where nothing changed.")
+@click.option("--verbose", "-v", is_flag=True, help="Show the libraries' logs, and tracebacks.")
+def sweep(
+    workspace: str | None,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    dry_run: bool,
+    no_cache: bool,
+    verbose: bool,
+) -> None:
+    """Run the pipeline for every combination of values, then compare.
+
+    A --set may list values, parted by commas. What comes before the first difference runs once.
+    Nothing is pushed: run the point that you choose.
+
+    \b
+    Four losses that know a threshold, and one that does not:
+      huberflow sweep --set training.loss.config.threshold=0.5,1,2,4 \\
+                      --set training.loss.name=HuberLoss,CustomMSE
+    """  # noqa: D301 (click reads the \b)
+    from pipeline import grid as grids
+    from pipeline.config_file import ConfigError
+
+    fixed = () if workspace is None else (_workspace_setting(workspace),)
+    try:
+        grid = grids.resolve(config_file, fixed, settings)
+    except ConfigError as error:
+        _stop(str(error), WRONG_INPUT)
+    for point, same in grid.dropped:
+        click.echo(
+            f"left out, for it is the same config as {same.name}: {' '.join(point.settings)}"
+        )
+    if dry_run:
+        for number, point in enumerate(grid.points, start=1):
+            click.echo(f"{number:3}  {point.name}")
+        return
+    from pipeline import sweep as sweeps
+
+    with _errors_in_words():
+        outcome = sweeps.execute(grid, settings, cache=not no_cache, verbose=verbose)
+    click.echo()
+    _compare(grid.points[0].config, (outcome.id,), slices=False, form="table")
+    for point, cause in outcome.failed:
+        click.echo(f"huberflow: {point.name}: {cause}", err=True)
+    sys.exit(FAILED if outcome.failed else 0)
+
+
+@cli.command()
+@click.argument("runs", nargs=-1)
+@_config_options
+@click.option("--slices", is_flag=True, help="Also the gate's metric in every slice.")
+@click.option("--json", "form", flag_value="json", help="All of it, as JSON.")
+@click.option("--csv", "form", flag_value="csv", help="A line per run, as CSV.")
+def compare(
+    runs: tuple[str, ...],
+    workspace: str | None,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    slices: bool,
+    form: str | None,
+) -> None:
+    """Show what differs between runs: in config, and in results.
+
+    RUNS are ids, the start of an id, names, the id of a sweep, `latest`, `latest~1`, ...; none: the
+    latest ten that have a result. The first is what the others are held against.
+
+    \b
+      huberflow compare
+      huberflow compare latest~1 latest --slices
+    """  # noqa: D301 (click reads the \b)
+    _compare(_load(workspace, config_file, settings), runs, slices=slices, form=form or "table")
+
+
+@cli.command()
+@_config_options
+@click.option("--port", default=5000, show_default=True, help="Another is taken if it is in use.")
+def ui(
+    workspace: str | None, config_file: Path | None, settings: tuple[str, ...], port: int
+) -> None:
+    """Open MLflow's UI on this workspace, for this machine alone; Ctrl-C ends it.
+
+    \b
+      huberflow ui
+      huberflow ui --workspace other --port 8080
+    """  # noqa: D301 (click reads the \b)
+    from pipeline import ui as uis
+    from pipeline.tracking.store import store_uri
+    from pipeline.workspace import Workspace
+
+    config = _load(workspace, config_file, settings)
+    place = Workspace(config.workspace.expanduser().absolute())
+    uri = store_uri(config.tracking, place)
+    if uri.startswith("http"):
+        click.echo(f"the runs are on a server: {uri}")
+        return
+    try:
+        uis.serve(place, uri, port=port, on_ready=lambda url: click.echo(f"MLflow: {url}"))
+    except uis.UiError as error:
+        _stop(str(error), FAILED)
+
+
+@cli.command()
+@_config_options
+@click.option("--dry-run", is_flag=True, help="List what has not been delivered, and send nothing.")
+def track(
+    workspace: str | None, config_file: Path | None, settings: tuple[str, ...], dry_run: bool
+) -> None:
+    """Deliver to MLflow what it lacks: runs made while the server was down, or all of them anew.
+
+    Runs deliver themselves; this is for when they could not. What is there stays as it is.
+
+    \b
+      huberflow track
+      huberflow track --set tracking.uri=http://mlflow.example:5000
+    """  # noqa: D301 (click reads the \b)
+    from pipeline.workspace import Workspace
+
+    config = _load(workspace, config_file, settings)
+    place = Workspace(config.workspace.expanduser().absolute())
+    if dry_run:
+        from pipeline.tracking.catch_up import undelivered
+
+        for run in undelivered(place):
+            click.echo(f"{run.id}  {run.name}")
+        return
+    _track(config, place)
+
+
 def main() -> None:
     """Entry point of ``huberflow``."""
     cli()
+
+
+def _compare(config: Any, names: tuple[str, ...], *, slices: bool, form: str) -> None:
+    from rich.console import Console
+
+    from pipeline import compare as comparing
+    from pipeline import history, links
+    from pipeline.workspace import Workspace
+
+    workspace = Workspace(config.workspace.expanduser().absolute())
+    try:
+        chosen = comparing.choose(history.runs(workspace), names)
+    except comparing.CompareError as error:
+        _stop(str(error), WRONG_INPUT)
+    found = comparing.compare(chosen, slices=slices)
+    if form != "table":
+        render = {"json": comparing.to_json, "csv": comparing.to_csv}[form]
+        click.echo(render(found).rstrip("\n"))
+        return
+    Console().print(comparing.table(found))
+    where = links.compare_page(workspace, [run.id for run in chosen])
+    if where is not None:
+        click.echo(f"\n{where}")
+
+
+def _track(config: Any, workspace: Any) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from pipeline.tracking.catch_up import catch_up
+    from pipeline.tracking.store import store_uri
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with _errors_in_words(), Progress(*columns, transient=True) as progress:
+        bar = progress.add_task("runs", total=None)
+        outcome = catch_up(
+            workspace,
+            store_uri(config.tracking, workspace),
+            lambda run, number, count: progress.update(
+                bar, description=run.name, completed=number - 1, total=count
+            ),
+        )
+    click.echo(f"delivered {len(outcome.delivered)}, already there {outcome.already_there}")
+    for run, cause in outcome.failed:
+        click.echo(f"huberflow: {run.id}: {cause}", err=True)
+    sys.exit(FAILED if outcome.failed else 0)
+
+
+@contextmanager
+def _errors_in_words() -> Iterator[None]:
+    """What can go wrong with a workspace, a run or a server, as a line and an exit code."""
+    from pipeline.run import PipelineError
+    from pipeline.tracking.port import TrackingError
+    from pipeline.workspace import WorkspaceError
+
+    try:
+        yield
+    except WorkspaceError as error:
+        _stop(str(error), WRONG_INPUT)
+    except (PipelineError, TrackingError) as error:
+        _stop(str(error), FAILED)
+    except KeyboardInterrupt:
+        _stop("interrupted; what had finished is kept, run again to go on", INTERRUPTED)
+
+
+def _workspace_setting(workspace: str) -> str:
+    return f"workspace={json.dumps(workspace)}"  # text, even where it is 2024
 
 
 def _load(workspace: str | None, config_file: Path | None, settings: tuple[str, ...]) -> Any:
     from pipeline.config_file import ConfigError, load
 
     if workspace is not None:
-        settings = (*settings, f"workspace={json.dumps(workspace)}")  # text, even where it is 2024
+        settings = (*settings, _workspace_setting(workspace))
     try:
         return load(config_file, settings)
     except ConfigError as error:

@@ -3,6 +3,7 @@
 The descriptions here are the comments of ``default.yaml`` and of ``huberflow config``.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -256,6 +257,38 @@ class Evaluation(_Strict):
         return self
 
 
+_STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
+
+
+def _known_store(uri: str) -> str:
+    scheme = re.match(r"(\w+)(\+\w+)?://", uri)
+    if scheme is None or scheme[1] not in _STORES:
+        raise ValueError(
+            "expected the address of an MLflow server or database, such as "
+            f"http://127.0.0.1:5000 or sqlite:////data/mlflow.db, received {uri!r}"
+        )
+    return uri
+
+
+class Tracking(_Strict):
+    """Where runs are kept for comparing; a run never waits for it or fails with it."""
+
+    enabled: bool = Field(True, description="Mirror every run into MLflow.")
+    uri: Annotated[str, AfterValidator(_known_store)] | None = Field(
+        None,
+        description="MLflow server or database; null: $MLFLOW_TRACKING_URI, else the workspace.",
+    )
+    experiment: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="Runs that belong together; null: the model's name."
+    )
+    run_name: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="For people; null: what differs from the defaults."
+    )
+    patience: PositiveInt = Field(
+        60, description="Seconds that a finished run waits for a slow server."
+    )
+
+
 class Config(_Strict):
     """Everything that decides what a run does."""
 
@@ -273,6 +306,7 @@ class Config(_Strict):
     model: Model = Model()
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
+    tracking: Tracking = Tracking()
 
     @model_validator(mode="after")
     def _label_is_no_feature(self) -> "Config":

@@ -26,13 +26,17 @@ from pipeline.workspace import Workspace
 _BEAM_ARGS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory"]
 
 
-def create_pipeline(config: Config, *, cache: bool = True) -> tfx_pipeline.Pipeline:
+def create_pipeline(
+    config: Config, *, cache: bool = True, baseline_up_to: int | None = None, push: bool = True
+) -> tfx_pipeline.Pipeline:
     """The whole pipeline, ready for a runner.
 
     Args:
       config: validated; every node gets the part that it uses, as plain JSON, so that a change
         re-runs that node and what follows it, and nothing else.
       cache: whether nodes with the same code, config and inputs are reused.
+      baseline_up_to: id of the newest artifact that the baseline may come from; none: all.
+      push: whether a blessed model is pushed.
     """
     workspace = Workspace(config.workspace.expanduser().absolute())
     data = _data_nodes(config)
@@ -53,12 +57,14 @@ def create_pipeline(config: Config, *, cache: bool = True) -> tfx_pipeline.Pipel
         transform_graph=transform.outputs["transform_graph"],
         run_fn="components.trainer.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        eval_args=trainer_pb2.EvalArgs(splits=["validation"]),
+        # It looks at the eval rows once, when it has been trained.
+        eval_args=trainer_pb2.EvalArgs(splits=["validation", "eval"]),
         custom_config=_trainer_config(config),
     )
     model = trainer.outputs["model"]
     baseline = Resolver(
         strategy_class=LastBlessedOther,
+        config={} if baseline_up_to is None else {"newest": baseline_up_to},
         candidate=model,
         model=Channel(type=Model),
         blessing=Channel(type=ModelBlessing),
@@ -70,11 +76,13 @@ def create_pipeline(config: Config, *, cache: bool = True) -> tfx_pipeline.Pipel
         schema=schema,
         custom_config=_evaluator_config(config),
     )
-    pusher = _pusher(config, workspace, model, evaluator.outputs["blessing"])
+    nodes = [*data.values(), transform, trainer, baseline, evaluator]
+    if push:
+        nodes.append(_pusher(config, workspace, model, evaluator.outputs["blessing"]))
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(workspace.artifacts),
-        components=[*data.values(), transform, trainer, baseline, evaluator, pusher],
+        components=nodes,
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             str(workspace.metadata)
         ),

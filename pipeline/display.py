@@ -1,8 +1,7 @@
 """Shows a run while it happens: a live table on a terminal, a line per event elsewhere."""
 
-import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +12,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.history import Status
+from pipeline.interruption import first_line
 from pipeline.reasons import reason
 from pipeline.records import Execution, Records
-from pipeline.runner import first_line
 
 _STYLES = {"ran": "green", "cached": "cyan", "failed": "bold red", "running": "yellow"}
 
@@ -47,24 +47,18 @@ class Display:
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Draws until the block ends; the last state stays on the screen."""
-        training = logging.getLogger("huberflow.training")
-        listener = _TrainingListener(self._training)
-        training.addHandler(listener)
-        try:
-            if self._console.is_terminal:
-                # Redirected, what libraries print would come here instead of into the log.
-                with Live(
-                    get_renderable=self._table,
-                    console=self._console,
-                    refresh_per_second=4,
-                    redirect_stdout=False,
-                    redirect_stderr=False,
-                ):
-                    yield
-            else:
-                yield
-        finally:
-            training.removeHandler(listener)
+        if not self._console.is_terminal:
+            yield
+            return
+        # Redirected, what libraries print would come here instead of into the log.
+        with Live(
+            get_renderable=self._table,
+            console=self._console,
+            refresh_per_second=4,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ):
+            yield
 
     def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
         """Lists the nodes."""
@@ -88,7 +82,8 @@ class Display:
         interrupted = isinstance(error, KeyboardInterrupt)
         self._close(node, "failed", seconds, "interrupted" if interrupted else first_line(error))
 
-    def _training(self, progress: Mapping[str, Any]) -> None:
+    def epoch_finished(self, progress: Mapping[str, Any]) -> None:
+        """Shows the losses of an epoch."""
         row = next((row for row in self._rows.values() if row.state == "running"), None)
         values = progress["values"]
         shown = {key: values[key] for key in ("loss", "val_loss") if key in values}
@@ -99,6 +94,9 @@ class Display:
             row.note = note
         if not self._console.is_terminal:
             self._print(f"  {'':{self._width}}  {note}")
+
+    def run_finished(self, status: Status) -> None:
+        """Nothing: the nodes say how it went."""
 
     def _close(self, node: str, state: str, seconds: float, note: str) -> None:
         row = self._rows[node]
@@ -124,13 +122,3 @@ class Display:
                 Text(row.note, overflow="ellipsis", no_wrap=True),
             )
         return table
-
-
-class _TrainingListener(logging.Handler):
-    def __init__(self, show: Callable[[Mapping[str, Any]], None]) -> None:
-        super().__init__(logging.INFO)
-        self._show = show
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if hasattr(record, "progress"):
-            self._show(record.progress)

@@ -1,5 +1,6 @@
 """What a workspace knows of its runs: the journals of its runs, read."""
 
+import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.records import Artifact, Execution, State
+from pipeline.workspace import Workspace
 
 Status = Literal["running", "done", "failed", "interrupted", "killed"]
 Kind = Literal["run", "sweep"]
@@ -66,11 +68,42 @@ class Run:
         outputs = found.execution.outputs.get(key, ()) if found and found.execution else ()
         return outputs[0] if len(outputs) == 1 else None
 
+    def predictions(self) -> Path | None:
+        """What the trained model said of some eval rows, see ``components.predictions``."""
+        trained = self.artifact("Trainer", "model_run")
+        path = trained.uri / "predictions.jsonl" if trained else None
+        return path if path and path.is_file() else None
+
     def report(self) -> Mapping[str, Any] | None:
         """The Evaluator's report, see ``components.evaluator.report``; none without one."""
         evaluation = self.artifact("Evaluator", "evaluation")
         path = evaluation.uri / "report.json" if evaluation else None
         return json.loads(path.read_text()) if path and path.is_file() else None
+
+
+def runs(workspace: Workspace) -> list[Run]:
+    """All runs and sweeps of a workspace, oldest first."""
+    return in_order(read(journal) for journal in workspace.journals.glob("*.jsonl"))
+
+
+def in_order(found: Iterable[Run]) -> list[Run]:
+    """Oldest first."""
+    return sorted(found, key=lambda run: (run.started, run.id))
+
+
+def curves(run: Run) -> tuple[Epoch, ...]:
+    """The epochs of the run's model, also where its Trainer is cached from an earlier run."""
+    trained = run.artifact("Trainer", "model_run")
+    if run.epochs or trained is None:
+        return run.epochs
+    path = trained.uri / "epochs.csv"
+    with path.open(encoding="utf-8", newline="") as lines:
+        return tuple(_epoch(row) for row in csv.DictReader(lines))
+
+
+def _epoch(row: Mapping[str, str]) -> Epoch:
+    values = {key: float(value) for key, value in row.items()}
+    return Epoch(int(values.pop("epoch")) + 1, values.pop("time"), values)
 
 
 def read(journal: Path) -> Run:
@@ -92,8 +125,8 @@ def replay(events: Iterable[Mapping[str, Any]], run: Run | None = None) -> Run:
     """The run after these events, in their order; ``run`` is what was known before them."""
     for event in events:
         if event["event"] == "started":
-            run = Run(**{key: value for key, value in event.items() if key not in _ENVELOPE})
-            run = replace(run, started=event["time"])
+            known = {key: value for key, value in event.items() if key not in _ENVELOPE}
+            run = Run(started=event["time"], **known)
         elif run is None:
             raise ValueError(f"expected a journal that begins with a run, received {event}")
         else:

@@ -6,6 +6,7 @@ run, live or later, reads the journal (``pipeline.history``) and needs nothing e
 """
 
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.history import Kind, Status
+from pipeline.interruption import first_line
 from pipeline.records import Execution
-from pipeline.runner import first_line
 from pipeline.usage import Usage
+from pipeline.workspace import Workspace
 
 
 class Journal:
@@ -62,8 +64,13 @@ class Journal:
         self._write("node_started", node=node)
 
     def epoch_finished(self, progress: Mapping[str, Any]) -> None:
-        """Notes an epoch of training."""
-        self._write("epoch", number=progress["epoch"], values=progress["values"])
+        """Notes an epoch of training, at the time at which it ended."""
+        self._write(
+            "epoch",
+            time=progress["time"],
+            number=progress["epoch"],
+            values=progress["values"],
+        )
 
     def node_finished(self, execution: Execution, seconds: float) -> None:
         """Repeats what ML Metadata has of the node."""
@@ -91,6 +98,41 @@ class Journal:
 
     def _write(self, event: str, **values: Any) -> None:
         append(self._path, {"event": event, "time": time.time(), **values})
+
+
+def close_killed(workspace: Workspace) -> list[str]:
+    """Ends the journals of runs that were killed; their ids.
+
+    Only for the holder of the workspace's lock: nothing is running then.
+    """
+    closed = []
+    for path in sorted(workspace.journals.glob("*.jsonl")):
+        if _ended(path):
+            continue
+        died = path.stat().st_mtime
+        _drop_half_line(path)
+        if path.stat().st_size == 0:
+            path.unlink()
+            continue
+        append(path, {"event": "ended", "time": died, "status": "killed"})
+        closed.append(path.stem)
+    return closed
+
+
+def _ended(path: Path) -> bool:
+    """Whether the last line says so; cheap, for a workspace may hold thousands of journals."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _LONGEST_END))
+        *_, last, rest = b"", b"", *file.read().split(b"\n")
+    return rest == b"" and last.startswith(b'{"event": "ended"')
+
+
+_LONGEST_END = 200
+
+
+def _drop_half_line(path: Path) -> None:
+    whole = path.read_bytes().rpartition(b"\n")
+    os.truncate(path, len(whole[0]) + len(whole[1]))
 
 
 def append(path: Path, event: Mapping[str, Any]) -> None:

@@ -61,10 +61,13 @@ def _changes(before: Execution, now: Execution) -> Iterable[str]:
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings and lists as one mapping with dotted keys; empty ones leave none."""
+    """Nested mappings, and lists of mappings, as one mapping with dotted keys.
+
+    A list of plain values is one value; an empty mapping leaves none.
+    """
     flat: dict[str, Any] = {}
     for key, value in values.items():
-        if isinstance(value, list):
+        if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
             value = {str(place): item for place, item in enumerate(value)}
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{key}.")

@@ -85,6 +85,10 @@ class Records:
         wrote = min(e.execution_id for e in events if e.type == pb.Event.OUTPUT)
         return self._read(self._store.get_executions_by_id([wrote])[0])
 
+    def newest_artifact(self) -> int:
+        """Its id; 0 where there is none."""
+        return max((artifact.id for artifact in self._store.get_artifacts()), default=0)
+
     def note_tracked(self, run_id: str, tracking_id: str) -> None:
         """Writes on a run under which id the tracking server knows it; the cache never looks."""
         context = self._store.get_context_by_type_and_name("pipeline_run", run_id)

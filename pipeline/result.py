@@ -47,13 +47,17 @@ class Result:
 def read(run: Mapping[str, Execution]) -> Result:
     """The result of a run whose nodes have all finished."""
     evaluation = run["Evaluator"].output("evaluation").uri
-    pushed = run["Pusher"].output("pushed_model").properties
     splits = run["ExampleValidator"].output("anomalies").properties.get("blessed", {})
     return Result(
         report=json.loads((evaluation / "report.json").read_text()),
-        pushed=Path(pushed["pushed_destination"]) if pushed["pushed"] else None,
+        pushed=_pushed_to(run["Pusher"]) if "Pusher" in run else None,
         anomalies=[split for split, clean in splits.items() if not clean],
     )
+
+
+def _pushed_to(pusher: Execution) -> Path | None:
+    pushed = pusher.output("pushed_model").properties
+    return Path(pushed["pushed_destination"]) if pushed["pushed"] else None
 
 
 def show(console: Console, result: Result, gate_metric: str) -> None:

@@ -1,17 +1,37 @@
-"""One run of the pipeline, from config to result."""
+"""Runs of the pipeline in one workspace, from config to result."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import IO
+from typing import Any
 
 from rich.console import Console
 
-from pipeline import logs, result
+from pipeline import facts, links, logs, result
 from pipeline.config import Config
+from pipeline.interruption import termination_as_interrupt
+from pipeline.journal import Journal, close_killed
+from pipeline.records import Records
+from pipeline.tracking.delivery import receipt
+from pipeline.tracking.follower import Follower
+from pipeline.tracking.store import store_uri
 from pipeline.workspace import Workspace
 
 
 class PipelineError(Exception):
     """A node failed; the message names it, the cause in one line, and the log."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The sweep that a run is a point of: pushes nothing, and has one baseline for all."""
+
+    id: str
+    name: str
+    started: datetime
+    newest_artifact: int
+    """Of the workspace, when it began."""
 
 
 def execute(config: Config, *, cache: bool = True, verbose: bool = False) -> result.Result:
@@ -27,45 +47,140 @@ def execute(config: Config, *, cache: bool = True, verbose: bool = False) -> res
       PipelineError: a node failed; the log has the traceback.
       KeyboardInterrupt: Ctrl-C or SIGTERM; nothing is half published.
     """
-    workspace = Workspace(config.workspace.expanduser().absolute())
-    with workspace.locked():
-        run_id = f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
-        log = workspace.log(run_id)
-        with logs.captured(log, verbose=verbose) as terminal:
-            return _run(config, workspace, run_id, terminal, cache=cache, verbose=verbose)
-
-
-def _run(
-    config: Config,
-    workspace: Workspace,
-    run_id: str,
-    terminal: IO[str],
-    *,
-    cache: bool,
-    verbose: bool,
-) -> result.Result:
-    console = Console(file=terminal, force_terminal=False if verbose else None)
-    with console.status("loading TensorFlow and TFX"):
-        from pipeline.dag import create_pipeline
-        from pipeline.display import Display
-        from pipeline.records import Records
-        from pipeline.runner import LocalRunner, NodeFailedError, termination_as_interrupt
-
-    log = result.from_here(workspace.log(run_id))
-    with termination_as_interrupt():
-        records = Records(workspace)
-        for execution in records.close_unfinished():
-            console.print(f"closed {execution.node} of run {execution.run}, which was killed")
-        display = Display(console, records, cache=cache)
-        with display.shown():
-            runner = LocalRunner(run_id, workspace, [display])
-            try:
-                runner.run(create_pipeline(config, cache=cache))
-            except NodeFailedError as error:
-                raise PipelineError(f"{error}\nlog: {log}") from error
-        found = result.read(records.run(run_id))
-    console.print()
-    result.show(console, found, gate_metric=config.evaluation.gate[0].metric)
-    line = f"{'log':14}{log}"
-    console.print(line, soft_wrap=True, highlight=False, markup=False)
+    with session(config, verbose=verbose) as held:
+        found = held.run(config, cache=cache)
+        held.console.print()
+        result.show(held.console, found, gate_metric=config.evaluation.gate[0].metric)
+        held.say("log", result.from_here(held.workspace.log(held.id)))
     return found
+
+
+@dataclass
+class Session:
+    """A workspace, held for one or more runs."""
+
+    id: str
+    """Of its first run, or of its sweep."""
+    workspace: Workspace
+    console: Console
+    runs: list[str] = field(default_factory=list)
+    """Ids of those that have begun."""
+
+    def run(
+        self,
+        config: Config,
+        *,
+        cache: bool = True,
+        name: str | None = None,
+        sweep: Sweep | None = None,
+    ) -> result.Result:
+        """Runs the pipeline once; its nodes are shown while it happens.
+
+        Args:
+          config: validated; its workspace is this one.
+          cache: reuse what did not change.
+          name: of the run, for people; made from the config where there is none.
+          sweep: that the run is a point of.
+
+        Raises:
+          PipelineError: a node failed; the log has the traceback.
+        """
+        from pipeline.display import Display
+        from pipeline.runner import LocalRunner, NodeFailedError
+
+        run_id, log = self._next_id(), self.workspace.log(self.id)
+        journal = Journal(
+            self.workspace.journal(run_id),
+            name or facts.run_name(config, datetime.now(UTC)),
+            config.plain(),
+            facts.gather(config, log) | (_of_sweep(sweep) if sweep else {}),
+            sweep=sweep.id if sweep else None,
+        )
+        self.runs.append(run_id)
+        records = Records(self.workspace)
+        display = Display(self.console, records, cache=cache)
+        with display.shown():
+            runner = LocalRunner(run_id, self.workspace, [journal, display])
+            try:
+                runner.run(_pipeline(config, cache, sweep))
+            except NodeFailedError as error:
+                raise PipelineError(f"{error}\nlog: {result.from_here(log)}") from error
+        return result.read(records.run(run_id))
+
+    def _next_id(self) -> str:
+        """The session's own, for its first run; a sweep has used that for itself."""
+        used = self.workspace.journal(self.id).exists()
+        return self.workspace.new_id(datetime.now(UTC)) if used else self.id
+
+    def say(self, what: str, value: str) -> None:
+        """One line of the summary."""
+        self.console.print(f"{what:14}{value}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _pipeline(config: Config, cache: bool, sweep: Sweep | None) -> Any:
+    from pipeline.dag import create_pipeline
+
+    if sweep is None:
+        return create_pipeline(config, cache=cache)
+    return create_pipeline(config, cache=cache, baseline_up_to=sweep.newest_artifact, push=False)
+
+
+def _of_sweep(sweep: Sweep) -> dict[str, Any]:
+    return {"sweep_name": sweep.name, "sweep_started": sweep.started.timestamp()}
+
+
+@contextmanager
+def session(config: Config, *, verbose: bool) -> Iterator[Session]:
+    """Holds the workspace, sends what libraries print to its log, and delivers to the tracker.
+
+    Raises:
+      WorkspaceError: the workspace is taken or cannot be written.
+    """
+    workspace = Workspace(config.workspace.expanduser().absolute())
+    with workspace.locked(), termination_as_interrupt():
+        close_killed(workspace)
+        session_id = workspace.new_id(datetime.now(UTC))
+        with logs.captured(workspace.log(session_id), verbose=verbose) as terminal:
+            console = Console(file=terminal, force_terminal=False if verbose else None)
+            held = Session(session_id, workspace, console)
+            with _tracked(held, config):
+                _load(held)
+                yield held
+
+
+def _load(held: Session) -> None:
+    """TensorFlow and TFX; and what a killed run left open is closed."""
+    with held.console.status("loading TensorFlow and TFX"):
+        import pipeline.dag  # noqa: F401
+    for execution in Records(held.workspace).close_unfinished():
+        held.console.print(f"closed {execution.node} of run {execution.run}, which was killed")
+
+
+@contextmanager
+def _tracked(held: Session, config: Config) -> Iterator[None]:
+    """Delivers the runs while they happen; when they end, waits for the rest, for a while."""
+    if not config.tracking.enabled:
+        yield
+        return
+    uri = store_uri(config.tracking, held.workspace)
+    follower = Follower(held.workspace, uri, held.console.print)
+    try:
+        yield
+    finally:
+        with held.console.status("delivering to MLflow"):
+            delivered = follower.finish(config.tracking.patience)
+        _sign(held, delivered=delivered)
+
+
+def _sign(held: Session, *, delivered: bool) -> None:
+    """Notes in ML Metadata where the runs are tracked, and tells the user."""
+    receipts = {run: receipt(held.workspace, run) for run in held.runs}
+    for run, found in receipts.items():
+        if found is not None:
+            Records(held.workspace).note_tracked(run, found.run)
+    workspace = result.from_here(held.workspace.root)
+    if not delivered:
+        held.say("mlflow", f"not delivered yet; later: huberflow track --workspace {workspace}")
+    elif held.runs:
+        page = links.run_page(held.workspace, held.runs[-1])
+        held.say("mlflow", page or f"huberflow ui --workspace {workspace}")

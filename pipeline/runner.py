@@ -1,11 +1,9 @@
 """TFX's local runner, with hooks around each node."""
 
 import logging
-import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any, Protocol
 
 from tfx.dsl.compiler import constants
@@ -13,6 +11,8 @@ from tfx.orchestration import metadata
 from tfx.orchestration.local import local_dag_runner, runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
+from pipeline.history import Status
+from pipeline.interruption import first_line
 from pipeline.records import Execution, Records
 from pipeline.workspace import Workspace
 
@@ -26,11 +26,17 @@ class Hooks(Protocol):
     def node_started(self, node: str) -> None:
         """A node begins; it may turn out to be cached."""
 
+    def epoch_finished(self, progress: Mapping[str, Any]) -> None:
+        """The running node has trained for one more epoch; see ``components.trainer.PROGRESS``."""
+
     def node_finished(self, execution: Execution, seconds: float) -> None:
         """A node has run, or its earlier result was reused."""
 
     def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
         """A node raised, or was interrupted; the run ends here."""
+
+    def run_finished(self, status: Status) -> None:
+        """The run has ended, well or not."""
 
 
 class NodeFailedError(Exception):
@@ -71,8 +77,17 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         )
         nodes = [node.pipeline_node for node in pipeline.nodes]
         self._tell("run_started", self._run_id, [node.node_info.id for node in nodes])
-        for node in nodes:
-            self._run_node(pipeline, node)
+        status: Status = "interrupted"
+        try:
+            with self._listening_to_training():
+                for node in nodes:
+                    self._run_node(pipeline, node)
+            status = "done"
+        except NodeFailedError:
+            status = "failed"
+            raise
+        finally:
+            self._tell("run_finished", status)
 
     def _run_node(self, pipeline: Any, node: Any) -> None:
         name, start = node.node_info.id, time.perf_counter()
@@ -91,9 +106,29 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
             raise
         self._tell("node_finished", execution, time.perf_counter() - start)
 
+    @contextmanager
+    def _listening_to_training(self) -> Iterator[None]:
+        training = logging.getLogger("huberflow.training")
+        listener = _TrainingListener(lambda progress: self._tell("epoch_finished", progress))
+        training.addHandler(listener)
+        try:
+            yield
+        finally:
+            training.removeHandler(listener)
+
     def _tell(self, event: str, *details: Any) -> None:
         for hooks in self._hooks:
             getattr(hooks, event)(*details)
+
+
+class _TrainingListener(logging.Handler):
+    def __init__(self, tell: Callable[[Mapping[str, Any]], None]) -> None:
+        super().__init__(logging.INFO)
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if hasattr(record, "progress"):
+            self._tell(record.progress)
 
 
 def _launcher(pipeline: Any, node: Any) -> launcher.Launcher:
@@ -109,24 +144,3 @@ def _launcher(pipeline: Any, node: Any) -> launcher.Launcher:
         executor_spec=runner_utils.extract_executor_spec(deployment, node.node_info.id),
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node.node_info.id),
     )
-
-
-def first_line(error: BaseException) -> str:
-    """One line that says what went wrong: the innermost message, TFX's and Beam's wrapping off."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else ""
-    return text.partition(" [while running")[0] or type(error).__name__
-
-
-@contextmanager
-def termination_as_interrupt() -> Iterator[None]:
-    """SIGTERM unwinds like Ctrl-C, so that nothing is left half done."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,8 +1,11 @@
 """The folder that a run writes, and nothing outside it."""
 
+import itertools
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import filelock
@@ -31,6 +34,45 @@ class Workspace:
     def serving(self, name: str) -> Path:
         """Pushed versions of one model."""
         return self.root / "serving" / name
+
+    @property
+    def journals(self) -> Path:
+        """What each run did, event by event."""
+        return self.root / "journal"
+
+    def journal(self, run_id: str) -> Path:
+        """What one run did."""
+        return self.journals / f"{run_id}.jsonl"
+
+    def new_id(self, now: datetime) -> str:
+        """An id for a run that starts now: its time, and a number where that is taken."""
+        first = f"{now:%Y-%m-%dT%H-%M-%S}"
+        for number in itertools.count(1):
+            found = first if number == 1 else f"{first}-{number}"
+            if not (self.journal(found).exists() or self.log(found).exists()):
+                break
+        return found
+
+    @property
+    def delivering(self) -> Path:
+        """Lock of whoever delivers the journals."""
+        return self.journals / ".delivering"
+
+    @property
+    def tracking(self) -> Path:
+        """MLflow's database and artifacts, where no server is named."""
+        return self.root / "mlflow"
+
+    @property
+    def identity(self) -> str:
+        """A name of this workspace that no other has, made up when first asked for."""
+        path = self.journals / ".workspace"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside = path.with_suffix(f".{uuid.uuid4().hex}")
+            aside.write_text(uuid.uuid4().hex)
+            aside.rename(path)
+        return path.read_text()
 
     def log(self, run_id: str) -> Path:
         """All that one run has to say."""

@@ -34,6 +34,8 @@ class Tracked:
     """A run on the server."""
 
     id: str
+    experiment: str
+    """Id of its experiment."""
     closed: bool
     """Whether ``close_run`` was called: then all of it has been delivered."""
 
@@ -129,7 +131,7 @@ class NullTracker:
 
     def open_run(self, run: NewRun) -> Tracked:
         """The key is the id."""
-        return Tracked(run.key, self._closed.setdefault(run.key, False))
+        return Tracked(run.key, run.experiment, self._closed.setdefault(run.key, False))
 
     def log(
         self,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import re
 from pathlib import Path
+from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
@@ -15,7 +15,6 @@ from rich.console import Console
 from pipeline.display import Display
 from pipeline.records import Artifact, Execution, Records
 
-TRAINING = logging.getLogger("huberflow.training")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -77,10 +76,9 @@ def terminal(records):
     return Screen(records, terminal=True)
 
 
-def an_epoch(epoch: int = 3, **values: float) -> None:
-    """What the Trainer logs after an epoch."""
-    progress = {"epoch": epoch, "epochs": 12, "seconds": 1.0, "values": values}
-    TRAINING.warning("epoch", extra={"progress": progress})
+def an_epoch(epoch: int = 3, **values: float) -> dict[str, Any]:
+    """What the Trainer tells after an epoch."""
+    return {"epoch": epoch, "epochs": 12, "time": 1.7e9, "values": values}
 
 
 class TestInAFile:
@@ -91,7 +89,7 @@ class TestInAFile:
             display.node_started("Transform")
             display.node_finished(execution("Transform", "cached"), 0.04)
             display.node_started("Trainer")
-            an_epoch(loss=2.34567, val_loss=3.0, huber_metric=1.0)
+            display.epoch_finished(an_epoch(loss=2.34567, val_loss=3.0, huber_metric=1.0))
             display.node_finished(execution("Trainer"), 12.3)
         assert file.lines == [
             "run run-2",
@@ -168,8 +166,8 @@ class TestOnATerminal:
         with terminal.display.shown():
             terminal.display.run_started("run-2", ["Transform", "Trainer"])
             terminal.display.node_started("Trainer")
-            an_epoch(epoch=3, loss=2.0, val_loss=3.0)
-            an_epoch(epoch=4, loss=1.0, val_loss=2.5)
+            terminal.display.epoch_finished(an_epoch(epoch=3, loss=2.0, val_loss=3.0))
+            terminal.display.epoch_finished(an_epoch(epoch=4, loss=1.0, val_loss=2.5))
             row = " ".join(terminal.row("Trainer"))
         assert row.endswith("epoch 4/12 loss 1 val_loss 2.5")
         assert "epoch" not in " ".join(terminal.row("Transform"))
@@ -197,22 +195,9 @@ class TestOnATerminal:
         assert capsys.readouterr().out == "noise\n"
 
 
-class TestListening:
-    def test_ends_with_the_run(self, file):
-        with file.display.shown():
-            pass
-        an_epoch()
-        assert file.text == ""
-        assert not TRAINING.handlers
-
-    def test_leaves_other_records_alone(self, file):
+class TestEpochs:
+    def test_without_validation(self, file):
         with file.display.shown():
             file.display.run_started("run-2", ["Trainer"])
-            TRAINING.warning("a word on something else")
-        assert file.lines == ["run run-2"]
-
-    def test_progress_without_validation(self, file):
-        with file.display.shown():
-            file.display.run_started("run-2", ["Trainer"])
-            an_epoch(loss=2.0)
+            file.display.epoch_finished(an_epoch(loss=2.0))
         assert file.lines[-1].strip() == "epoch 3/12  loss 2"

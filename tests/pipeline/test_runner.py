@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 
 import pytest
@@ -15,8 +16,9 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model
 
+from pipeline.interruption import first_line, termination_as_interrupt
 from pipeline.records import Records
-from pipeline.runner import LocalRunner, NodeFailedError, first_line, termination_as_interrupt
+from pipeline.runner import LocalRunner, NodeFailedError
 from pipeline.workspace import Workspace
 
 NODES = ["Numbers", "Total", "Report"]
@@ -43,6 +45,12 @@ class Recorder:
         assert seconds >= 0
         self.errors.append(error)
         self.told.append(("failed", node))
+
+    def epoch_finished(self, progress):
+        self.told.append(("epoch", progress["epoch"]))
+
+    def run_finished(self, status):
+        self.told.append(("run finished", status))
 
 
 class Runs:
@@ -98,7 +106,26 @@ class TestRun:
         recorder = Recorder()
         runs.run("run-1", recorder)
         steps = [(("started", node), ("finished", node, "ran")) for node in NODES]
-        assert recorder.told == [("run started", "run-1", NODES), *sum(steps, ())]
+        assert recorder.told == [
+            ("run started", "run-1", NODES),
+            *sum(steps, ()),
+            ("run finished", "done"),
+        ]
+
+    def test_tells_how_training_goes(self, runs):
+        runs.trouble.write_text("train")
+        recorder = Recorder()
+        runs.run("run-1", recorder)
+        assert recorder.told[3:7] == [
+            ("started", "Total"),
+            ("epoch", 1),
+            ("epoch", 2),
+            ("finished", "Total", "ran"),
+        ]
+
+    def test_hears_of_training_no_longer_than_it_lasts(self, runs):
+        runs.run("run-1")
+        assert not logging.getLogger("huberflow.training").handlers
 
     def test_tells_all_its_listeners(self, runs):
         first, second = Recorder(), Recorder()
@@ -158,10 +185,11 @@ class TestFailure:
 
     def test_ends_the_run_there(self, failed):
         _, recorder, error = failed
-        assert recorder.told[-3:] == [
+        assert recorder.told[-4:] == [
             ("finished", "Numbers", "ran"),
             ("started", "Total"),
             ("failed", "Total"),
+            ("run finished", "failed"),
         ]
         assert recorder.errors == [error.__cause__]
 
@@ -210,7 +238,7 @@ def interrupted(runs):
 class TestInterrupt:
     def test_is_told(self, interrupted):
         _, recorder = interrupted
-        assert recorder.told[-1] == ("failed", "Total")
+        assert recorder.told[-2:] == [("failed", "Total"), ("run finished", "interrupted")]
         assert [type(error) for error in recorder.errors] == [KeyboardInterrupt]
 
     def test_closes_what_was_open(self, interrupted):

@@ -3,6 +3,7 @@
 No ``from __future__ import annotations``: TFX reads the annotations themselves.
 """
 
+import logging
 from pathlib import Path
 
 import apache_beam as beam
@@ -28,6 +29,11 @@ def Total(  # noqa: N802
     way = Path(trouble).read_text() if Path(trouble).exists() else ""
     if way == "interrupt":
         raise KeyboardInterrupt
+    if way == "train":
+        training = logging.getLogger("huberflow.training")
+        training.warning("a word on something else")
+        for epoch in (1, 2):
+            training.warning("an epoch", extra={"progress": {"epoch": epoch}})
     if way == "fail":
         raise ValueError("no rows in the data\nat line 3")
     if way == "fail in beam":

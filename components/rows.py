@@ -1,0 +1,73 @@
+"""Reads ExampleGen's rows for training, transformed."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+import tf_keras
+
+from components.features import columns
+
+
+def split_files(patterns: list[str], name: str) -> list[str]:
+    """The files of one split: TFX passes those of all evaluation splits in one list."""
+    return [pattern for pattern in patterns if f"Split-{name}" in Path(pattern).parts]
+
+
+def blocks(
+    patterns: list[str],
+    transform: tft.TFTransformOutput,
+    layer: tf_keras.Model,
+    config: Mapping[str, Any],
+    cache: str,
+) -> tf.data.Dataset:
+    """Transformed rows from gzipped raw examples, some thousands at a time, in a repeatable order.
+
+    The transform graph runs here, in TensorFlow, once: the first pass writes its result to the
+    file ``cache``. Transform's own copy, written by Beam row by row in Python, takes many times
+    as long. Each element is (features, label) for one block of rows.
+    """
+    label = config["label"]
+    spec = raw_spec(transform, [*columns(config["features"]), label])
+
+    def parse(batch: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        features = layer(tf.io.parse_example(batch, spec))
+        return features, features.pop(label)
+
+    return records(patterns).batch(_BLOCK_ROWS).map(parse).cache(cache)
+
+
+_BLOCK_ROWS = 4096
+
+
+def records(patterns: list[str]) -> tf.data.Dataset:
+    """Serialized ``tf.Example``s, file by file."""
+    files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
+    return tf.data.TFRecordDataset(files, compression_type="GZIP")
+
+
+def shuffled(rows: tf.data.Dataset, seed: int, most_blocks: int = 64) -> tf.data.Dataset:
+    """Blocks in random order, rows in random order within each; anew in every epoch.
+
+    ExampleGen has mixed all rows already, so that any block is a fair sample.
+    """
+
+    def permuted(
+        number: tf.Tensor, block: tuple[dict[str, tf.Tensor], tf.Tensor]
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(tf.shape(block[1])[0]), seed=tf.stack([tf.cast(seed, tf.int64), number])
+        )
+        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, order), block)
+
+    numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+    mixed = rows.shuffle(most_blocks, seed=seed)
+    return tf.data.Dataset.zip((numbers, mixed)).map(permuted)
+
+
+def raw_spec(transform: tft.TFTransformOutput, names: Iterable[str]) -> dict[str, Any]:
+    """How to parse these columns of a raw ``tf.Example``."""
+    spec = transform.raw_feature_spec()
+    return {name: spec[name] for name in names}

@@ -1,0 +1,60 @@
+"""What a run should be remembered by, beside its config."""
+
+import getpass
+import platform
+import shlex
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Config
+from pipeline.reasons import flatten
+from pipeline.tracking import git
+
+_PACKAGES = ("huberflow", "tensorflow", "tf-keras", "tfx", "apache-beam", "mlflow")
+_SAYS_NOTHING = ("workspace", "tracking.")
+
+
+def gather(config: Config, log: Path) -> dict[str, Any]:
+    """Who ran what, where, with which code: ``history.Run.facts``."""
+    return {
+        "changes": changes(config),
+        "command": shlex.join(["huberflow", *sys.argv[1:]]),
+        "git": git.state(Path.cwd()),
+        "host": platform.node(),
+        "log": str(log),
+        "user": getpass.getuser(),
+        "versions": {package: metadata.version(package) for package in _PACKAGES}
+        | {"python": platform.python_version()},
+        "workspace": str(log.parents[1]),
+    }
+
+
+def changes(config: Config) -> dict[str, Any]:
+    """What differs from the defaults, by dotted path; not where it is kept."""
+    defaults = flatten(Config().plain())
+    return {
+        key: value
+        for key, value in flatten(config.plain()).items()
+        if value != defaults.get(key) and not key.startswith(_SAYS_NOTHING)
+    }
+
+
+def run_name(config: Config, started: datetime) -> str:
+    """The config's, else what differs from the defaults, and when it started."""
+    if config.tracking.run_name is not None:
+        return config.tracking.run_name
+    return f"{in_short(changes(config)) or 'defaults'} {started:%m-%d %H:%M:%S}"
+
+
+def in_short(values: Mapping[str, Any], longest: int = 80) -> str:
+    """Settings as a person would call them: ``threshold=2.0 CustomMSE``."""
+    parts = (
+        str(value) if key.endswith(".name") else f"{key.rpartition('.')[2]}={value}"
+        for key, value in values.items()
+    )
+    text = " ".join(parts)
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."

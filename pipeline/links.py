@@ -1,0 +1,39 @@
+"""Where MLflow's UI shows runs."""
+
+from collections.abc import Sequence
+
+from pipeline import ui
+from pipeline.compare import link
+from pipeline.tracking.delivery import Receipt, receipt
+from pipeline.workspace import Workspace
+
+
+def run_page(workspace: Workspace, run_id: str) -> str | None:
+    """The page of a run on a server; none where the runs are in a database, or not delivered."""
+    found = receipt(workspace, run_id)
+    server = _server(found) if found else None
+    if found is None or server is None:
+        return None
+    return f"{server}/#/experiments/{found.experiment}/runs/{found.run}"
+
+
+def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
+    """The page that compares runs, on their server, else on the UI that runs now.
+
+    Without either it is where the UI will be, with the command that starts it; none where nothing
+    has been delivered.
+    """
+    receipts = [found for run in run_ids if (found := receipt(workspace, run)) is not None]
+    if not receipts:
+        return None
+    experiments = list(dict.fromkeys(found.experiment for found in receipts))
+    runs = [found.run for found in receipts]
+    server = _server(receipts[0]) or ui.running(workspace)
+    if server is not None:
+        return link(server, experiments, runs)
+    return f"{link('http://127.0.0.1:5000', experiments, runs)}  (start it: huberflow ui)"
+
+
+def _server(found: Receipt) -> str | None:
+    """A server's address; none for a database."""
+    return found.server.replace("***@", "").rstrip("/") if found.server.startswith("http") else None

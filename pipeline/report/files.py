@@ -1,0 +1,122 @@
+"""The files of a report: what each node contributes when it has finished, and the page of all."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from pipeline.history import Run, curves
+
+# Libraries that draw and render are imported where they are used: whoever names a file needs none.
+
+PAGE = "report.html"
+STATISTICS = "statistics.html"
+SCHEMA = "schema.pbtxt"
+ANOMALIES = "anomalies.txt"
+CURVES = "figures/training_curves.png"
+PREDICTED = "figures/predicted_against_true.png"
+RESIDUALS = "figures/residuals.png"
+BY_SLICE = "figures/error_by_slice.png"
+SLICES_CSV = "slices.csv"
+SLICES_JSON = "slices.json"
+
+Files = Iterable[tuple[str, str | bytes]]
+"""Paths below the report's folder, and contents."""
+
+
+def write_node(run: Run, node: str, folder: Path) -> None:
+    """Writes what a node that has finished contributes; nothing where its artifacts lack.
+
+    Args:
+      run: as far as it went.
+      node: StatisticsGen, SchemaGen, ExampleValidator, Trainer or Evaluator; others have nothing.
+      folder: of the report; made where it is not there.
+    """
+    for name, content in _CONTRIBUTIONS.get(node, _nothing)(run):
+        _write(folder / name, content)
+
+
+def write_page(run: Run, folder: Path) -> Path:
+    """Writes the one page that tells of the whole run, and needs no other file.
+
+    Args:
+      run: finished or not; the page says which parts there are not.
+      folder: with what ``write_node`` wrote.
+
+    Returns:
+      Path of the page.
+    """
+    from pipeline.report import page
+
+    path = folder / PAGE
+    _write(path, page.html(run, folder))
+    return path
+
+
+def _nothing(run: Run) -> Files:
+    return ()
+
+
+def _statistics(run: Run) -> Files:
+    from pipeline.report import statistics, templates
+
+    artifact = run.artifact("StatisticsGen", "statistics")
+    found = statistics.read(artifact.uri) if artifact else None
+    if found:
+        yield STATISTICS, templates.render("statistics.html.j2", statistics=found, run=run)
+
+
+def _schema(run: Run) -> Files:
+    artifact = run.artifact("SchemaGen", "schema")
+    path = artifact.uri / SCHEMA if artifact else None
+    if path and path.is_file():
+        yield SCHEMA, path.read_bytes()
+
+
+def _anomalies(run: Run) -> Files:
+    from pipeline.report import anomalies
+
+    artifact = run.artifact("ExampleValidator", "anomalies")
+    text = anomalies.text(artifact.uri) if artifact else None
+    if text:
+        yield ANOMALIES, text
+
+
+def _training(run: Run) -> Files:
+    from pipeline.report import prediction_figures, predictions, style, training_figure
+
+    epochs, path = curves(run), run.predictions()
+    if epochs:
+        yield CURVES, style.png(training_figure.training_curves(epochs))
+    if path:
+        sample = predictions.read(path)
+        label, loss = run.config["data"]["label"], run.config["training"]["loss"]
+        yield PREDICTED, style.png(prediction_figures.predicted_against_true(sample, label))
+        yield RESIDUALS, style.png(prediction_figures.residuals(sample, label, loss))
+
+
+def _evaluation(run: Run) -> Files:
+    from pipeline.report import slice_figure, slices, style
+
+    report = run.report()
+    if report:
+        metric = run.config["evaluation"]["gate"][0]["metric"]
+        table = slices.table(report)
+        yield SLICES_CSV, table.to_csv()
+        yield SLICES_JSON, table.to_json()
+        yield BY_SLICE, style.png(slice_figure.error_by_slice(report, metric))
+
+
+_CONTRIBUTIONS: Mapping[str, Callable[[Run], Files]] = {
+    "StatisticsGen": _statistics,
+    "SchemaGen": _schema,
+    "ExampleValidator": _anomalies,
+    "Trainer": _training,
+    "Evaluator": _evaluation,
+}
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    """Aside first, then under its name, so that a reader sees all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_bytes(content.encode() if isinstance(content, str) else content)
+    aside.replace(path)

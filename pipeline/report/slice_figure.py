@@ -1,0 +1,86 @@
+"""How good a model is slice by slice, drawn."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pipeline.report import slices
+from pipeline.report.style import BLUE, INK, ORANGE, SKY, figure, legend, plain, tidy
+from pipeline.report.words import count, number
+
+MOST_SLICES = 20
+"""A figure of more bars is not read."""
+
+
+def error_by_slice(report: slices.Report, metric: str) -> Figure:
+    """A bar per slice for one metric, the baseline's value on it, all rows as a line."""
+    shown = slices.highest(report, metric, MOST_SLICES)
+    drawn = figure(1.5 + 0.27 * max(len(shown), 2), f"{metric} by slice")
+    axes = drawn.subplots()
+    _bars(axes, shown, metric)
+    _baseline(axes, shown, metric)
+    _all_rows(axes, report, metric)
+    names = [f"{plain(slices.name(row), 34)}  ({slices.size(row):,})" for row in shown]
+    axes.set_yticks(range(len(shown)), names)
+    axes.invert_yaxis()
+    axes.margins(y=0.02)
+    every = count(sum(bool(row["slice"]) for row in report["slices"]), "slice")
+    tidy(axes, f"{len(shown)} of {every}, the highest first; rows in brackets", metric)
+    axes.grid(visible=False, axis="y")
+    legend(drawn, axes)
+    return drawn
+
+
+def _bars(axes: Axes, shown: Sequence[slices.Row], metric: str) -> None:
+    values = np.array([row["candidate"][metric] for row in shown], float)
+    small = np.array([slices.is_small(row) for row in shown], bool)
+    for some, colour, name in (
+        (~small, BLUE, "this model"),
+        (small, SKY, f"fewer than {slices.SMALLEST_SLICE} rows: says little"),
+    ):
+        if some.any():
+            axes.barh(np.flatnonzero(some), values[some], 0.72, color=colour, label=name)
+    for place, value in enumerate(values):
+        _beside(axes, place, number(value))
+
+
+def _beside(axes: Axes, place: int, text: str) -> None:
+    """Text to the right of the axes, where no bar and no marker reaches."""
+    axes.annotate(
+        text,
+        (1.01, place),
+        xycoords=("axes fraction", "data"),
+        annotation_clip=False,
+        va="center",
+        fontsize=9,
+        color=INK,
+    )
+
+
+def _baseline(axes: Axes, shown: Sequence[slices.Row], metric: str) -> None:
+    known = {
+        place: row["baseline"][metric]
+        for place, row in enumerate(shown)
+        if row["baseline"] and metric in row["baseline"]
+    }
+    if known:
+        axes.scatter(
+            list(known.values()),
+            list(known),
+            s=34,
+            marker="D",
+            color=ORANGE,
+            edgecolors="white",
+            linewidths=0.8,
+            zorder=3,
+            label="last blessed model",
+        )
+
+
+def _all_rows(axes: Axes, report: slices.Report, metric: str) -> None:
+    whole = slices.overall(report)
+    if whole and metric in whole["candidate"]:
+        value = whole["candidate"][metric]
+        axes.axvline(value, color=INK, linewidth=1, linestyle="--", label=f"all rows {value:.4g}")

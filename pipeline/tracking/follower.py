@@ -1,0 +1,118 @@
+"""Delivers runs while they happen, from a process of its own: no run waits for it or fails with it.
+
+The run writes its journal; the follower reads it. It ends once its standard input has ended and
+what the journals then hold has been delivered, or cannot be.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import filelock
+
+from pipeline.tracking.delivery import Delivery, pending
+from pipeline.tracking.masking import masked_text
+from pipeline.tracking.port import TrackingError
+from pipeline.tracking.store import connect
+from pipeline.workspace import Workspace
+
+_BETWEEN_LOOKS, _AFTER_FAILURE = 0.5, 5.0
+
+
+class Follower:
+    """The follower's process, as the run sees it.
+
+    Args:
+      workspace: whose journals to deliver.
+      uri: of the server.
+      warn: told once in words, from a thread, if the server cannot be reached.
+    """
+
+    def __init__(self, workspace: Workspace, uri: str, warn: Callable[[str], None]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "pipeline.tracking.follower"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for the run, whose end is yet to be delivered
+        )
+        # Not as an argument, which every user of the machine could read.
+        json.dump({"workspace": str(workspace.root), "uri": uri}, self._stdin)
+        self._stdin.write("\n")
+        self._stdin.flush()
+        self._listener = threading.Thread(target=self._listen, args=(warn,), daemon=True)
+        self._listener.start()
+
+    def finish(self, patience: float) -> bool:
+        """Lets it deliver the rest; whether it could, within ``patience`` seconds."""
+        self._stdin.close()
+        try:
+            return self._process.wait(patience) == 0
+        except subprocess.TimeoutExpired:
+            self._process.terminate()
+            self._process.wait()
+            return False
+        finally:
+            self._listener.join()
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
+    @property
+    def _stdin(self) -> IO[str]:
+        assert self._process.stdin is not None  # noqa: S101 (for the type checker)
+        return self._process.stdin
+
+    def _listen(self, warn: Callable[[str], None]) -> None:
+        assert self._process.stdout is not None  # noqa: S101 (for the type checker)
+        for line in self._process.stdout:
+            warn(line.rstrip("\n"))
+
+
+def main() -> int:
+    """The process itself."""
+    os.nice(5)  # the run comes first
+    settings = json.loads(sys.stdin.readline())
+    ended = threading.Event()
+    threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
+    workspace = Workspace(Path(settings["workspace"]))
+    with filelock.FileLock(workspace.delivering):
+        return _follow(workspace, settings["uri"], ended)
+
+
+def _wait_for_end(ended: threading.Event) -> None:
+    sys.stdin.read()
+    ended.set()
+
+
+def _follow(workspace: Workspace, uri: str, ended: threading.Event) -> int:
+    delivery: Delivery | None = None
+    warned = False
+    while True:
+        last = ended.is_set()  # asked first, so that the last look sees all
+        try:
+            if delivery is None:
+                delivery = Delivery(workspace, connect(uri, workspace), masked_text(uri))
+            delivery.deliver_all(pending(workspace))
+        except TrackingError as error:
+            if not warned:
+                print(error, flush=True)
+                warned = True
+            if last:
+                return 1
+            ended.wait(_AFTER_FAILURE)
+        else:
+            if last:
+                return 0
+            ended.wait(_BETWEEN_LOOKS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

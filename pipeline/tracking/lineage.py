@@ -1,0 +1,148 @@
+"""From a tracked run back to the data, the code and the metadata that made it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from pipeline.history import Node, Run
+from pipeline.tracking import params
+from pipeline.tracking.dataset import example_rows
+from pipeline.tracking.masking import masked
+from pipeline.tracking.port import Column, ExportedModel
+
+NOTE = "mlflow.note.content"
+"""MLflow shows this tag, as markdown, above a run."""
+
+
+def experiment(run: Run) -> str:
+    """The experiment that a run belongs to."""
+    return str(run.config["tracking"]["experiment"] or run.config["name"])
+
+
+def tags(run: Run) -> dict[str, str]:
+    """What is known of a run when it starts; git's in MLflow's own names."""
+    found = {
+        "huberflow.run": run.id,
+        "huberflow.kind": run.kind,
+        "mlflow.source.name": run.facts.get("command"),
+        "mlflow.source.type": "LOCAL",
+        "mlflow.user": run.facts.get("user"),
+        "huberflow.workspace": run.facts.get("workspace"),
+        "huberflow.sweep": run.sweep,
+    }
+    git = run.facts.get("git") or {}
+    found |= {
+        "mlflow.source.git.commit": git.get("commit"),
+        "mlflow.source.git.branch": git.get("branch"),
+        "mlflow.source.git.repoURL": git.get("remote"),
+        "mlflow.source.git.dirty": json.dumps(git["dirty"]) if git else None,
+    }
+    versions = run.facts.get("versions", {})
+    found |= {f"huberflow.version.{package}": version for package, version in versions.items()}
+    return {key: str(value) for key, value in found.items() if value}
+
+
+def node_tags(node: Node) -> dict[str, str]:
+    """Where ML Metadata has a finished node, and why it failed."""
+    if node.execution is None:
+        return {"huberflow.state": node.state, NOTE: node.cause or "did not finish"}
+    outputs = {
+        key: [artifact.id for artifact in artifacts]
+        for key, artifacts in node.execution.outputs.items()
+    }
+    return {
+        "huberflow.state": node.state,
+        "huberflow.metadata.execution": str(node.execution.id),
+        "huberflow.metadata.artifacts": json.dumps(outputs),
+    }
+
+
+def final_tags(run: Run) -> dict[str, str]:
+    """What is known of a run when it has ended."""
+    executions = {name: node.execution.id for name, node in run.nodes.items() if node.execution}
+    found = {"huberflow.status": run.status, NOTE: note(run)}
+    if executions:
+        found["huberflow.metadata.executions"] = json.dumps(executions)
+        found["huberflow.source"] = params.source_fingerprint(run)
+    report = run.report()
+    if report is not None:
+        found["huberflow.blessed"] = json.dumps(report["blessed"])
+        # Makes MLflow's artifact view compare the table over runs.
+        table = [{"path": "slices.json", "type": "table"}]
+        found["mlflow.loggedArtifacts"] = json.dumps(table)
+    pushed = run.artifact("Pusher", "pushed_model")
+    if pushed is not None and pushed.properties.get("pushed"):
+        found["huberflow.pushed"] = str(pushed.properties["pushed_destination"])
+        found["huberflow.pushed_version"] = str(pushed.properties["pushed_version"])
+    failed = next((node for node in run.nodes.values() if node.state == "failed"), None)
+    if failed is not None:
+        found |= {"huberflow.failed_node": failed.name, "huberflow.cause": failed.cause or ""}
+    return found
+
+
+def note(run: Run) -> str:
+    """A few lines of markdown that say how the run ended."""
+    failed = next((node for node in run.nodes.values() if node.state == "failed"), None)
+    report = run.report()
+    if failed is not None:
+        return f"**{failed.name} {run.status}:** {failed.cause}\n\nThe log is among the artifacts."
+    if report is None:
+        return f"{run.kind} {run.status}"
+    verdict = "**Blessed.**" if report["blessed"] else "**Not blessed.**"
+    overall = next(row["candidate"] for row in report["slices"] if not row["slice"])
+    rows = [f"| {metric} | {overall[metric]:.4g} |" for metric in report["metrics"]]
+    reasons = [f"- {reason}" for reason in report["reasons"]]
+    changes = [f"`{key}={value}`" for key, value in run.facts.get("changes", {}).items()]
+    return "\n".join(
+        [
+            f"{verdict} {' '.join(changes)}",
+            *reasons,
+            "",
+            "| metric | all eval rows |",
+            "| --- | ---: |",
+            *rows,
+            "",
+            "The whole story is `report.html` among the artifacts.",
+        ]
+    )
+
+
+def as_json(node: Node) -> str:
+    """All that ML Metadata has of a node, secrets masked."""
+    execution = asdict(node.execution) if node.execution else {}
+    return json.dumps(masked(json.loads(json.dumps(execution, default=str))), indent=1)
+
+
+def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
+    """The run's exported model, ready to register; none where there is none."""
+    model, schema = run.artifact("Trainer", "model"), run.artifact("SchemaGen", "schema")
+    if model is None or schema is None:
+        return None
+    types = _types((schema.uri / "schema.pbtxt").read_text())
+    features = run.config["features"]
+    columns = [*features["numeric"], *features["categorical"], *features["cyclic"]]
+    names = [name for name in columns if name in types]
+    rows: list[Mapping[str, Any]] = [
+        {name: row.get(name) for name in names} for row in example_rows(run)
+    ]
+    return ExportedModel(
+        key=f"{workspace_id}/{model.id}",
+        name=str(run.config["name"]),
+        folder=model.uri / "Format-Serving",
+        inputs=[Column(name, types[name]) for name in names],
+        example=rows,
+        tags={"huberflow.run": run.id, "huberflow.metadata.artifact": str(model.id)},
+    )
+
+
+def _types(schema: str) -> dict[str, Any]:
+    """How the signature ``columns`` takes each raw column: text, or a number."""
+    parsed = text_format.Parse(schema, schema_pb2.Schema())
+    return {
+        feature.name: "string" if feature.type == schema_pb2.BYTES else "double"
+        for feature in parsed.feature
+    }

@@ -1,0 +1,128 @@
+"""Removes secrets from what leaves this machine: config, properties, logs, tracebacks.
+
+Own rules, for the libraries that redact (loggingredactor, redactyl) bring none, and detect-secrets
+finds the lines of secrets but does not remove them.
+
+Every pattern is linear in the length of the text: runs are possessive (``++``), disjoint, or
+anchored where they can begin only once.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+MASK = "***"
+
+_NAME = r"""(?:
+    pass(?:word|wd|phrase)s?
+  | (?<=[_.-])pwd                                      # alone, PWD is the working directory
+  | secrets? | credentials? | authorization
+  | (?<!oov_|pad_|unk_|bos_|eos_|cls_|sep_)(?<!mask_)token    # those are words of a vocabulary
+  | (?:access|api|auth|refresh)[ _.-]?tokens
+  | (?:access|account|api|private|secret)[ _.-]?keys?
+)\d*"""
+"""How the name of a secret ends: in any case; in snake, kebab or camel case."""
+
+_VALUE = r"""
+  (?! (?:null|none|true|false) (?:[\s,;)}\]]|$) )      # no secret
+  (?: [bfru]?(?P<quote>\\{0,3}["']) (?!(?P=quote)) [^\n]*? (?P<end>(?<!\\)(?P=quote)|$)
+    | \[ [^\[\]{}\n]* \]                               # a list of them
+    | (?! [\[{(]++ (?:[\s"'\\\]})]|$) )                # the beginning of more names and values
+      (?: (?:basic|bearer|digest|negotiate|token)[ \t]+ )?
+      # A delimiter may be part of a password; one before a space or before the next name is not.
+      (?: [^\s,;&)}\]"'\\]++ | [,;&)}\]"'\\]++ (?! \s | $ | [\w-]++ \\* ["']? [=:] ) )+
+  )"""
+
+_FLAGS = re.IGNORECASE | re.MULTILINE | re.VERBOSE
+_SECRET_KEY = re.compile(_NAME + "$", _FLAGS)
+_SECRET_OPTION = re.compile(r"--?[\w-]*?" + _NAME, _FLAGS)
+_NAMED = tuple(
+    re.compile(rf"(?P<name>{name}) {_VALUE}", _FLAGS)
+    for name in (
+        # password: x, PASSWORD=x, "password": "x", environ["PASSWORD"] = 'x', \"password\": \"x\"
+        _NAME + r"""\\{0,3} ["']? \]? [ \t]*+ [:=] (?!=) [ \t]*+""",
+        # --password x
+        rf"(?<![\w-])--?[\w-]*? {_NAME} [ \t]++ (?!-)",
+        # ?sig=x, &X-Amz-Signature=x
+        r"(?<=[?&]) (?:sig|[\w-]*?signature) =",
+    )
+)
+_USERINFO = re.compile(r"""(?<=://)[^\s/?#"'<>]+@""")
+_SHAPES = re.compile(
+    r"""
+    -----BEGIN[ ][A-Z ]{0,20}PRIVATE[ ]KEY----- [^-]*+ (?:-(?!----)[^-]*+)*+
+      (?: -----END[ ][A-Z ]{0,20}PRIVATE[ ]KEY----- )?
+  | (?<= \b[Bb]earer[ ] ) [^\s"'\\,;)}\]]+
+  | (?<![\w-]) (?:
+      (?:AKIA|ASIA) [0-9A-Z]{16} \b                    # AWS
+    | AIza [\w-]{35}                                   # Google
+    | gh[opsru]_ \w{20,} | github_pat_ \w{20,} | glpat- [\w-]{20,}
+    | hf_ [A-Za-z0-9]{20,}                             # Hugging Face
+    | sk- (?=[\w-]*\d) [\w-]{20,}                      # OpenAI, Anthropic
+    | xox[abeprs]- [\w-]{10,}                          # Slack
+    | eyJ [\w-]{4,} \. [\w-]{4,} \. [\w-]*             # JSON web token
+  )""",
+    re.VERBOSE,
+)
+
+
+def masked(value: Any) -> Any:
+    """A copy of a JSON-like value in which ``***`` stands for each secret; the shape is kept.
+
+    A secret is what stands under a name such as ``api_key``, after an option such as ``--token``,
+    or is one in a text, see ``masked_text``.
+    """
+    match value:
+        case str():
+            return masked_text(value)
+        case Mapping():
+            return {
+                masked(key): _hidden(item) if _is_secret(key) else masked(item)
+                for key, item in value.items()
+            }
+        case list() | tuple():
+            before = (None, *value)
+            items = [_item(*pair) for pair in zip(before, value, strict=False)]
+            return type(value)(items)
+    return value
+
+
+def masked_text(text: str) -> str:
+    """A text in which ``***`` stands for each secret.
+
+    Secrets are what follows a name such as ``password:``, ``TOKEN=`` or ``--api-key``, user and
+    password of a URI, and what has the shape of a well-known kind of key.
+    """
+    text = _SHAPES.sub(MASK, text)
+    text = _USERINFO.sub(f"{MASK}@", text)
+    for pattern in _NAMED:
+        text = pattern.sub(_without_value, text)
+    return text
+
+
+def _without_value(found: re.Match[str]) -> str:
+    return found["name"] + (found["quote"] or "") + MASK + (found["end"] or "")
+
+
+def _is_secret(key: Any) -> bool:
+    return isinstance(key, str) and _SECRET_KEY.search(key) is not None
+
+
+def _item(before: Any, item: Any) -> Any:
+    """An item of a list, after the one before it."""
+    follows_option = isinstance(before, str) and _SECRET_OPTION.fullmatch(before)
+    if follows_option and isinstance(item, str) and not item.startswith("-"):
+        return _hidden(item)
+    return masked(item)
+
+
+def _hidden(value: Any) -> Any:
+    """Every text and number in a value masked: all of it is secret."""
+    match value:
+        case None | bool() | "":
+            return value
+        case Mapping():
+            return {masked(key): _hidden(item) for key, item in value.items()}
+        case list() | tuple():
+            return type(value)(map(_hidden, value))
+    return MASK

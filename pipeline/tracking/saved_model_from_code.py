@@ -1,0 +1,87 @@
+"""The exported SavedModel as a model of MLflow.
+
+MLflow copies this file beside the model and runs it there: it needs mlflow, tensorflow, numpy and
+pandas, and nothing of ours.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+
+class SavedModel(PythonModel):
+    """Predicts from a table of raw columns, through the SavedModel's signature ``columns``."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Loads the SavedModel."""
+        # Not above: this file also runs where the model is saved, which needs no TensorFlow.
+        import tensorflow as tf
+
+        # Kept, for a signature is alive only as long as its model.
+        self._model = tf.saved_model.load(context.artifacts["saved_model"])
+        self._predict = self._model.signatures["columns"]
+        _, specs = self._predict.structured_input_signature
+        self._converters = {
+            name: _text if spec.dtype == tf.string else _numbers for name, spec in specs.items()
+        }
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """A table with the column ``prediction``, and the index of ``model_input``.
+
+        Args:
+          context: not used.
+          model_input: raw columns; a column that is not there is missing in each row.
+          params: not used.
+
+        Raises:
+          ValueError: none of the columns is there, or a value is of the wrong type.
+        """
+        if not model_input.columns.intersection(list(self._converters)).size:
+            raise ValueError(
+                f"expected a table with columns such as {', '.join(self._converters)}, received "
+                f"one with {', '.join(map(str, model_input.columns)) or 'none that it knows'}"
+            )
+        table = model_input.reindex(columns=list(self._converters))
+        columns = {name: convert(table[name]) for name, convert in self._converters.items()}
+        prediction = self._predict(**columns)["prediction"].numpy()
+        return pd.DataFrame({"prediction": prediction.astype(np.float64)}, index=table.index)
+
+
+def _numbers(column: pd.Series) -> Any:
+    """float64, NaN where missing."""
+    import tensorflow as tf
+
+    try:
+        # By way of objects: a date is refused then, and not taken for its nanoseconds.
+        values = column.astype(object).where(column.notna(), np.nan).astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"column {column.name}: expected numbers, None where missing; received {error}"
+        ) from error
+    return tf.constant(values.to_numpy())
+
+
+def _text(column: pd.Series) -> Any:
+    """Strings, empty where missing."""
+    import tensorflow as tf
+
+    values = column.astype(object).where(column.notna(), "")
+    wrong = next((value for value in values if not isinstance(value, str)), None)
+    if wrong is not None:
+        raise ValueError(
+            # A number has more than one text: pandas reads 8 as 8.0 beside a missing value.
+            f"column {column.name}: expected text, None where missing; received {wrong!r}; "
+            f"write: pandas.read_csv(path, dtype={{{column.name!r}: str}})"
+        )
+    return tf.constant(values.to_list(), tf.string)
+
+
+set_model(SavedModel())
