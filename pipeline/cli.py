@@ -13,6 +13,8 @@ import click
 # TFT, TFMA and MLflow look at tf.keras; before TensorFlow is imported, here and in subprocesses.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+# MLflow would tell its makers of every use; nothing leaves this machine unasked.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 FAILED, WRONG_INPUT, NOT_BLESSED, INTERRUPTED = 1, 2, 3, 130
 
@@ -260,21 +262,21 @@ def main() -> None:
 def _compare(config: Any, names: tuple[str, ...], *, slices: bool, form: str) -> None:
     from rich.console import Console
 
-    from pipeline import compare as comparing
     from pipeline import history, links
+    from pipeline.compare import choose, comparison, views
     from pipeline.workspace import Workspace
 
     workspace = Workspace(config.workspace.expanduser().absolute())
     try:
-        chosen = comparing.choose(history.runs(workspace), names)
-    except comparing.CompareError as error:
+        chosen = choose.choose(history.runs(workspace), names)
+    except choose.CompareError as error:
         _stop(str(error), WRONG_INPUT)
-    found = comparing.compare(chosen, slices=slices)
+    found = comparison.compare(chosen, slices=slices)
     if form != "table":
-        render = {"json": comparing.to_json, "csv": comparing.to_csv}[form]
+        render = {"json": views.to_json, "csv": views.to_csv}[form]
         click.echo(render(found).rstrip("\n"))
         return
-    Console().print(comparing.table(found))
+    Console().print(views.table(found))
     where = links.compare_page(workspace, [run.id for run in chosen])
     if where is not None:
         click.echo(f"\n{where}")

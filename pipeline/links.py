@@ -1,9 +1,10 @@
 """Where MLflow's UI shows runs."""
 
+import json
 from collections.abc import Sequence
+from urllib.parse import quote, urlencode
 
 from pipeline import ui
-from pipeline.compare import link
 from pipeline.tracking.delivery import Receipt, receipt
 from pipeline.workspace import Workspace
 
@@ -37,3 +38,18 @@ def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
 def _server(found: Receipt) -> str | None:
     """A server's address; none for a database."""
     return found.server.replace("***@", "").rstrip("/") if found.server.startswith("http") else None
+
+
+def link(base_url: str, experiment_ids: Sequence[str], mlflow_run_ids: Sequence[str]) -> str:
+    """The page of MLflow's UI that compares these runs.
+
+    Args:
+      base_url: of the server, such as ``http://127.0.0.1:5000``.
+      experiment_ids: of the experiments that the runs are in.
+      mlflow_run_ids: as the server knows them.
+    """
+    query = {
+        "runs": json.dumps(list(mlflow_run_ids)),
+        "experiments": json.dumps(list(experiment_ids)),
+    }
+    return f"{base_url.rstrip('/')}/#/compare-runs?{urlencode(query, quote_via=quote)}"

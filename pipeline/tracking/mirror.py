@@ -117,6 +117,7 @@ class Mirror:
         child = self._children[node.name]
         if not child.closed:
             self._child(run, node, child.id)
+            self._children[node.name] = replace(child, closed=True)
         self._on_parent(run, node, parent)
         self._delivered.add(node.name)
 

@@ -8,8 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from rich.console import Console
 
-from pipeline import compare, history, journal
-from pipeline.compare import CompareError
+from pipeline import history, journal, links
+from pipeline.compare import choose, views
+from pipeline.compare import comparison as compared_runs
+from pipeline.compare.choose import CompareError
 from pipeline.config_file import load
 from pipeline.workspace import Workspace
 
@@ -100,12 +102,12 @@ def journals(tmp_path):
 
 
 def compared(journals, *, slices=False):
-    return compare.compare(journals.runs(), slices=slices)
+    return compared_runs.compare(journals.runs(), slices=slices)
 
 
 def shown(comparison, width=200) -> list[str]:
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    console.print(compare.table(comparison))
+    console.print(views.table(comparison))
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
@@ -139,12 +141,12 @@ class TestChoosing:
         ],
     )
     def test_by_name(self, runs, names, ids):
-        assert [run.id for run in compare.choose(runs, names)] == ids
+        assert [run.id for run in choose.choose(runs, names)] == ids
 
     def test_the_latest_ten_where_none_is_named(self, journals):
         for day in range(10, 22):
             journals.add(f"2026-03-{day}", metrics={"huber": 1.0})
-        chosen = compare.choose(journals.runs(), [])
+        chosen = choose.choose(journals.runs(), [])
         assert [run.id for run in chosen] == [f"2026-03-{day}" for day in range(12, 22)]
 
     @pytest.mark.parametrize(
@@ -161,13 +163,13 @@ class TestChoosing:
     )
     def test_what_is_not_one_run_is_refused(self, runs, name, reason):
         with pytest.raises(CompareError) as caught:
-            compare.choose(runs, [name])
+            choose.choose(runs, [name])
         assert reason in str(caught.value)
 
     @pytest.mark.parametrize("names", [[], ["latest"], ["x"]])
     def test_an_empty_workspace_says_how_to_begin(self, journals, names):
         with pytest.raises(CompareError, match="write: huberflow run"):
-            compare.choose(journals.runs(), names)
+            choose.choose(journals.runs(), names)
 
 
 class TestSettings:
@@ -241,7 +243,7 @@ class TestResults:
         for run_id, value in (("a", 1.0), ("b", 2.0)):
             journals.add(run_id, metrics={"huber": value})
         runs = [with_metric(run, name) for run in journals.runs()]
-        rows = compare.compare(runs, slices=False).rows
+        rows = compared_runs.compare(runs, slices=False).rows
         assert [row.run for row in rows if row.metrics["huber"].best] == [best]
 
     def test_calibration_is_best_next_to_one(self, journals):
@@ -384,7 +386,7 @@ class TestFiles:
     def test_json_has_everything(self, journals):
         journals.add("a", "training.epochs=1", metrics={"huber": 2.0})
         journals.add("b", "training.epochs=2", metrics={"huber": float("nan")})
-        found = json.loads(compare.to_json(compared(journals)), parse_constant=pytest.fail)
+        found = json.loads(views.to_json(compared(journals)), parse_constant=pytest.fail)
         assert found["params"] == ["training.epochs"]
         assert found["rows"][0]["metrics"] == {
             "huber": {"value": 2.0, "change": None, "best": False}
@@ -394,7 +396,7 @@ class TestFiles:
     def test_csv_has_whole_keys(self, journals):
         journals.add("a", "training.epochs=1", metrics={"huber": 2.5}, slices={"Cash": 1.0})
         journals.add("b", "training.epochs=2", status="failed", reached=["Transform", "Trainer"])
-        text = compare.to_csv(compared(journals, slices=True))
+        text = views.to_csv(compared(journals, slices=True))
         one, other = csv.DictReader(io.StringIO(text))
         assert one == {
             "run": "a", "name": "", "status": "blessed", "seconds": "12.5", "training": "ran",
@@ -406,7 +408,7 @@ class TestFiles:
 
 class TestLink:
     def test_is_what_mlflows_page_reads(self):
-        url = compare.link("http://127.0.0.1:5000/", ["1", "2"], ["ab", "cd"])
+        url = links.link("http://127.0.0.1:5000/", ["1", "2"], ["ab", "cd"])
         place, _, query = urlsplit(url).fragment.partition("?")
         assert url.startswith("http://127.0.0.1:5000/#/")
         assert place == "/compare-runs"

@@ -1,0 +1,79 @@
+"""What MLflow raises, as one line for the user."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_TIMEOUT
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.tracking.masking import masked_text
+from pipeline.tracking.port import TrackingError
+
+LONGEST = 400
+"""Characters of MLflow's own words; a server may answer with a whole page."""
+
+_FAILURES = (
+    MlflowException,
+    SQLAlchemyError,
+    OSError,  # requests' exceptions too
+    ImportError,  # the driver of a database
+)
+
+
+def already_exists(error: MlflowException) -> bool:
+    """Whether another process was first."""
+    return error.error_code == ErrorCode.Name(RESOURCE_ALREADY_EXISTS)
+
+
+@contextmanager
+def explained(uri: str, doing: str) -> Iterator[None]:
+    """Turns every failure inside into a ``TrackingError``.
+
+    Args:
+      uri: of the server.
+      doing: completes "cannot ...".
+    """
+    try:
+        yield
+    except _FAILURES as error:
+        server = masked_text(uri)
+        raise TrackingError(f"{server}: cannot {doing}: {_why(error, server)}") from error
+
+
+def _why(error: BaseException, server: str) -> str:
+    chain = list(_chain(error))
+    if any(isinstance(cause, TimeoutError) for cause in chain):
+        seconds = MLFLOW_HTTP_REQUEST_TIMEOUT.get()
+        return (
+            f"no answer within {seconds} s; write: export MLFLOW_HTTP_REQUEST_TIMEOUT={6 * seconds}"
+        )
+    if any(isinstance(cause, requests.ConnectionError) for cause in chain):
+        return (
+            f"it cannot be reached ({_innermost(chain)}); write: curl {server.rstrip('/')}/health"
+        )
+    if isinstance(error, MlflowException) and error.get_http_status_code() in (401, 403):
+        return (
+            f"{_line(error)}; write: "
+            "export MLFLOW_TRACKING_USERNAME=... MLFLOW_TRACKING_PASSWORD=..."
+        )
+    return _line(error)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _innermost(chain: list[BaseException]) -> str:
+    system = [cause.strerror for cause in chain if isinstance(cause, OSError) and cause.strerror]
+    return system[-1] if system else type(chain[-1]).__name__
+
+
+def _line(error: BaseException) -> str:
+    words = str(getattr(error, "orig", error)).split()  # SQLAlchemy's own would end with the SQL
+    text = masked_text(" ".join(words))
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

@@ -1,0 +1,68 @@
+"""Models in MLflow's registry."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+
+from pipeline.tracking import exported
+from pipeline.tracking.mlflow_errors import already_exists
+from pipeline.tracking.port import Alias, ExportedModel
+
+KEY = "huberflow.key"
+"""Tag with our key of a model version."""
+
+FOLDER = "model"
+"""Where the model lies among its run's artifacts."""
+
+_RIVAL: dict[Alias, Alias] = {"champion": "challenger", "challenger": "champion"}
+
+
+def version_of(client: MlflowClient, run_id: str, model: ExportedModel) -> str:
+    """The version with the model's key, created unless it exists."""
+    found = client.search_model_versions(f"name = '{model.name}' AND tags.`{KEY}` = '{model.key}'")
+    if found:
+        return min((str(version.version) for version in found), key=int)
+    _create_name(client, model.name)
+    source = _upload(client, run_id, model)
+    created = client.create_model_version(
+        model.name,
+        source,
+        run_id,
+        tags={**model.tags, KEY: model.key},
+        description=f"Reads {', '.join(column.name for column in model.inputs)}.",
+    )
+    return str(created.version)
+
+
+def give_alias(client: MlflowClient, name: str, version: str, alias: Alias) -> None:
+    """Moves an alias to a version, which then has no other."""
+    aliases = client.get_registered_model(name).aliases
+    if str(aliases.get(alias)) != version:
+        client.set_registered_model_alias(name, alias, version)
+    if str(aliases.get(_RIVAL[alias])) == version:
+        client.delete_registered_model_alias(name, _RIVAL[alias])
+
+
+def _create_name(client: MlflowClient, name: str) -> None:
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if not already_exists(error):
+            raise
+
+
+def _upload(client: MlflowClient, run_id: str, model: ExportedModel) -> str:
+    """Makes the model an artifact of its run; its URI."""
+    with tempfile.TemporaryDirectory() as aside:
+        folder = Path(aside, FOLDER)
+        exported.save(model, folder)
+        client.log_artifacts(run_id, str(folder), FOLDER)
+        about = Model.load(folder).get_tags_dict()
+    # By this tag the UI knows that the folder is a model, and shows it as one.
+    history = [{**about, "run_id": run_id, "artifact_path": FOLDER}]
+    client.set_tag(run_id, "mlflow.log-model.history", json.dumps(history))
+    return f"{client.get_run(run_id).info.artifact_uri}/{FOLDER}"

@@ -1,0 +1,222 @@
+"""The port of a tracking server on MLflow. Importing it takes seconds: import it late.
+
+Everything goes through one explicit client: MLflow's global run, experiment and server, and the
+variables that name them, have no influence.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset as MlflowDataset
+from mlflow.entities import (
+    DatasetInput,
+    InputTag,
+    LifecycleStage,
+    Metric,
+    Param,
+    Run,
+    RunStatus,
+    RunTag,
+    ViewType,
+)
+from mlflow.exceptions import MlflowException
+from mlflow.types.schema import ColSpec, Schema
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
+
+from pipeline.tracking import mlflow_registry
+from pipeline.tracking.masking import masked_text
+from pipeline.tracking.mlflow_client import connect, is_server
+from pipeline.tracking.mlflow_errors import already_exists, explained
+from pipeline.tracking.port import (
+    Alias,
+    Dataset,
+    ExportedModel,
+    NewRun,
+    Outcome,
+    Point,
+    Tracked,
+    TrackingError,
+)
+
+KEY = "huberflow.key"
+"""Tag with our key of a run: workspace, run, and node where it is one, with slashes between."""
+
+
+class MlflowTracker:
+    """Runs in an MLflow server or database.
+
+    MLflow keeps an infinite metric as the largest finite number; NaN stays NaN.
+
+    Args:
+      uri: ``http://...``, or a database such as ``sqlite:////folder/mlflow.db``.
+      artifacts: folder for the artifacts of new experiments; a server decides that itself.
+    """
+
+    def __init__(self, uri: str, artifacts: Path | None = None) -> None:
+        self._uri = uri
+        self._artifacts = artifacts
+        self._experiments: dict[str, str] = {}
+        self._families: dict[tuple[str, str], dict[str, str]] = {}
+        self._closed: set[str] = set()
+
+    def open_run(self, run: NewRun) -> Tracked:
+        """See ``Tracker``; a run that was deleted in MLflow counts as closed."""
+        with explained(self._uri, f"open the run {run.name}"):
+            experiment = self._experiment(run.experiment)
+            head = "/".join(run.key.split("/")[:2])
+            family = self._families.pop((experiment, head), None)
+            if family is None:
+                family = self._find(experiment, head)
+            if run.key not in family:
+                family[run.key] = self._create(run, experiment)
+            # Not before here: where a create fails, the run may be there all the same.
+            self._families[experiment, head] = family
+            run_id = family[run.key]
+            return Tracked(run_id, experiment, closed=run_id in self._closed)
+
+    def log(
+        self,
+        run_id: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        points: Sequence[Point] = (),
+        tags: Mapping[str, str] | None = None,
+        dataset: Dataset | None = None,
+    ) -> None:
+        """See ``Tracker``; MLflow itself keeps one of two equal params, points or datasets."""
+        with explained(self._uri, f"log to the run {run_id}"):
+            self._client.log_batch(
+                run_id,
+                metrics=[Metric(p.key, p.value, _ms(p.time), p.step) for p in points],
+                params=[Param(key, value) for key, value in (params or {}).items()],
+                tags=[RunTag(key, value) for key, value in (tags or {}).items()],
+                synchronous=True,
+            )
+            if dataset:
+                self._client.log_inputs(run_id, datasets=[_input(dataset)])
+
+    def attach(self, run_id: str, folder: Path) -> None:
+        """See ``Tracker``."""
+        with explained(self._uri, f"upload {folder}"):
+            self._client.log_artifacts(run_id, str(folder))
+
+    def register(self, run_id: str, model: ExportedModel, alias: Alias | None) -> str:
+        """See ``Tracker``; a version has one alias at most."""
+        with explained(self._uri, f"register the model {model.name}"):
+            version = mlflow_registry.version_of(self._client, run_id, model)
+            if alias:
+                mlflow_registry.give_alias(self._client, model.name, version, alias)
+            return version
+
+    def close_run(self, run_id: str, outcome: Outcome, ended: float) -> None:
+        """See ``Tracker``; a run that has ended keeps its outcome."""
+        with explained(self._uri, f"close the run {run_id}"):
+            if not _has_ended(self._client.get_run(run_id)):
+                self._client.set_terminated(run_id, outcome.upper(), _ms(ended))
+            self._closed.add(run_id)
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        return connect(self._uri)
+
+    def _experiment(self, name: str) -> str:
+        if name not in self._experiments:
+            self._experiments[name] = self._find_experiment(name) or self._create_experiment(name)
+        return self._experiments[name]
+
+    def _find_experiment(self, name: str) -> str | None:
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
+            return None
+        if experiment.lifecycle_stage == LifecycleStage.DELETED:
+            raise TrackingError(
+                f"tracking.experiment: expected one that is not deleted, received {name!r}; "
+                f"write: MLFLOW_TRACKING_URI={masked_text(self._uri)} mlflow experiments "
+                f"restore --experiment-id {experiment.experiment_id}, "
+                "or: --set tracking.experiment=another"
+            )
+        return experiment.experiment_id
+
+    def _create_experiment(self, name: str) -> str:
+        try:
+            return self._client.create_experiment(name, self._artifact_location(name))
+        except MlflowException as error:
+            found = already_exists(error) and self._find_experiment(name)
+            if not found:
+                raise
+            return found
+
+    def _artifact_location(self, experiment: str) -> str | None:
+        """A folder of its own, whatever characters the name has; a server decides itself."""
+        if is_server(self._uri) or self._artifacts is None:
+            return None
+        return (self._artifacts / re.sub(r"[^\w-]", "_", experiment)).absolute().as_uri()
+
+    def _find(self, experiment: str, head: str) -> dict[str, str]:
+        """Ids by key of a run and its nodes, in one request.
+
+        One key has several runs where the answer to a create was lost and the create repeated, or
+        where two processes created it at once. All but one are deleted, their nodes with them.
+        """
+        family: dict[str, str] = {}
+        for run in self._search(experiment, head):
+            key, parent = run.data.tags[KEY], run.data.tags.get(MLFLOW_PARENT_RUN_ID)
+            if key not in family and (key == head or parent == family.get(head)):
+                family[key] = run.info.run_id
+                if _has_ended(run) or _is_deleted(run):
+                    self._closed.add(run.info.run_id)
+            elif not _is_deleted(run):
+                self._client.delete_run(run.info.run_id)
+        return family
+
+    def _search(self, experiment: str, head: str) -> list[Run]:
+        found = self._client.search_runs([experiment], f"tags.`{KEY}` LIKE '{head}%'", ViewType.ALL)
+        family = [run for run in found if f"{run.data.tags[KEY]}/".startswith(f"{head}/")]
+        return sorted(family, key=_parents_first)
+
+    def _create(self, run: NewRun, experiment: str) -> str:
+        above = {MLFLOW_PARENT_RUN_ID: run.parent} if run.parent else {}
+        created = self._client.create_run(
+            experiment,
+            start_time=_ms(run.started),
+            tags={**run.tags, **above, KEY: run.key},
+            run_name=run.name,
+        )
+        return created.info.run_id
+
+
+def _input(dataset: Dataset) -> DatasetInput:
+    schema = Schema([ColSpec(kind, name) for name, kind in dataset.columns.items()])
+    return DatasetInput(
+        MlflowDataset(
+            name=dataset.name,
+            digest=dataset.digest,
+            source_type=urlsplit(dataset.source).scheme or "local",
+            source=json.dumps({"uri": dataset.source}),
+            schema=json.dumps({"mlflow_colspec": schema.to_dict()}),
+            profile=json.dumps({"num_rows": sum(dataset.rows.values()), **dataset.rows}),
+        ),
+        [InputTag(MLFLOW_DATASET_CONTEXT, "training")],
+    )
+
+
+def _ms(seconds: float) -> int:
+    return round(1000 * seconds)
+
+
+def _is_deleted(run: Run) -> bool:
+    return run.info.lifecycle_stage == LifecycleStage.DELETED
+
+
+def _has_ended(run: Run) -> bool:
+    return RunStatus.is_terminated(RunStatus.from_string(run.info.status))
+
+
+def _parents_first(run: Run) -> tuple[str, bool, bool, str]:
+    """Of one key, those that are delivered first and the deleted last; else all agree by id."""
+    return run.data.tags[KEY], _is_deleted(run), not _has_ended(run), run.info.run_id
