@@ -4,6 +4,8 @@ The run writes its journal; the follower reads it. It ends once its standard inp
 what the journals then hold has been delivered, or cannot be.
 """
 
+import atexit
+import gc
 import json
 import os
 import subprocess
@@ -79,6 +81,7 @@ class Follower:
 def main() -> int:
     """The process itself."""
     os.nice(5)  # the run comes first
+    atexit.register(gc.freeze)  # and waits for the end of this process, see ``pipeline.cli``
     settings = json.loads(sys.stdin.readline())
     ended = threading.Event()
     threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()

@@ -23,6 +23,19 @@ def experiment(run: Run) -> str:
     return str(run.config["tracking"]["experiment"] or run.config["name"])
 
 
+def experiment_tags(run: Run) -> dict[str, str]:
+    """What MLflow's tables and charts of a new experiment begin with."""
+    metric = run.config["evaluation"]["gate"][0]["metric"]
+    return {
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.experiment.primaryMetric.name": f"evaluation/{metric}",
+        "mlflow.experiment.primaryMetric.greaterIsBetter": "False",
+        NOTE: f"Runs of the pipeline {run.config['name']}. Metrics are in groups: `evaluation/` "
+        "over all eval rows, `baseline/` the model to beat, `training/` per epoch, `nodes/` what "
+        "each node took. Each run has its node runs below it, and a `report.html`.",
+    }
+
+
 def tags(run: Run) -> dict[str, str]:
     """What is known of a run when it starts; git's in MLflow's own names."""
     found = {
@@ -61,10 +74,12 @@ def node_tags(node: Node) -> dict[str, str]:
     }
 
 
-def final_tags(run: Run) -> dict[str, str]:
-    """What is known of a run when it has ended."""
+def final_tags(run: Run, model: str | None) -> dict[str, str]:
+    """What is known of a run when it has ended; ``model`` is its registered name and version."""
     executions = {name: node.execution.id for name, node in run.nodes.items() if node.execution}
     found = {"huberflow.status": run.status, NOTE: note(run)}
+    if model is not None:
+        found["huberflow.model"] = model
     if executions:
         found["huberflow.metadata.executions"] = json.dumps(executions)
         found["huberflow.source"] = params.source_fingerprint(run)

@@ -9,6 +9,7 @@ anchored where they can begin only once.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 MASK = "***"
@@ -87,6 +88,7 @@ def masked(value: Any) -> Any:
     return value
 
 
+@lru_cache(4096)  # the runs of a workspace say the same over and over
 def masked_text(text: str) -> str:
     """A text in which ``***`` stands for each secret.
 

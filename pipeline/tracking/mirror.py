@@ -2,20 +2,19 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
-from pipeline import history
-from pipeline.history import Epoch, Node, Run
+from pipeline.history import Node, Run
 from pipeline.report import files
-from pipeline.tracking import lineage, params
+from pipeline.tracking import lineage, params, points
 from pipeline.tracking.dataset import dataset
 from pipeline.tracking.lineage import exported_model
 from pipeline.tracking.masking import masked, masked_text
-from pipeline.tracking.port import Alias, NewRun, Outcome, Point, Tracked, Tracker
+from pipeline.tracking.port import Alias, NewRun, Outcome, Tracked, Tracker
 
 _OUTCOMES: Mapping[str, Outcome] = {
     "done": "finished",
@@ -75,43 +74,39 @@ class Mirror:
     def _opened(self, run: Run) -> Tracked:
         parent = None
         if run.sweep is not None:
-            above = NewRun(
-                key=f"{self._workspace_id}/{run.sweep}",
-                experiment=lineage.experiment(run),
-                name=run.facts["sweep_name"],
-                started=run.facts["sweep_started"],
-            )
+            above = self._new(run, run.sweep, run.facts["sweep_name"], run.facts["sweep_started"])
             parent = self._tracker.open_run(above).id
-        return self._tracker.open_run(
-            NewRun(
-                key=f"{self._workspace_id}/{run.id}",
-                experiment=lineage.experiment(run),
-                name=run.name,
-                started=run.started,
-                parent=parent,
-                tags=lineage.tags(run),
-            )
+        new = self._new(run, run.id, run.name, run.started, parent)
+        tracked = self._tracker.open_run(replace(new, tags=lineage.tags(run)))
+        if not tracked.closed:
+            config = yaml.safe_dump(run.config, sort_keys=False)
+            self._attach(tracked.id, {"config.yaml": config})
+        return tracked
+
+    def _new(
+        self, run: Run, key: str, name: str, started: float, parent: str | None = None
+    ) -> NewRun:
+        return NewRun(
+            key=f"{self._workspace_id}/{key}",
+            experiment=lineage.experiment(run),
+            name=name,
+            started=started,
+            parent=parent,
+            experiment_tags=lineage.experiment_tags(run),
         )
 
     def _live_epochs(self, run: Run, parent: str) -> None:
         new = run.epochs[self._epochs :]
         if new:
-            self._tracker.log(parent, points=list(_curves(new)))
+            self._tracker.log(parent, points=list(points.curves(new)))
             self._epochs = len(run.epochs)
 
     def _node(self, run: Run, node: Node, parent: str) -> None:
         if node.name in self._delivered:
             return
         if node.name not in self._children:
-            self._children[node.name] = self._tracker.open_run(
-                NewRun(
-                    key=f"{self._workspace_id}/{run.id}/{node.name}",
-                    experiment=lineage.experiment(run),
-                    name=node.name,
-                    started=node.started,
-                    parent=parent,
-                )
-            )
+            new = self._new(run, f"{run.id}/{node.name}", node.name, node.started, parent)
+            self._children[node.name] = self._tracker.open_run(new)
         if node.state == "running" and run.ended is None:
             return
         child = self._children[node.name]
@@ -125,13 +120,11 @@ class Mirror:
         self._tracker.log(
             child,
             params=params.of_node(node),
-            points=[*_costs(node, ""), *_results(run, node)],
+            points=[*points.costs(node, ""), *points.results(run, node)],
             tags=lineage.node_tags(node),
         )
         if node.execution is not None:
-            with tempfile.TemporaryDirectory() as aside:
-                (Path(aside) / "node.json").write_text(lineage.as_json(node))
-                self._tracker.attach(child, Path(aside))
+            self._attach(child, {"node.json": lineage.as_json(node)})
         ended = node.started + (node.seconds or 0.0)
         self._tracker.close_run(child, _NODE_OUTCOMES.get(node.state, "failed"), ended)
 
@@ -143,79 +136,52 @@ class Mirror:
         self._tracker.log(
             parent,
             params=rolled_up,
-            points=[*_costs(node, f"nodes/{node.name}."), *_results(run, node)],
+            points=[*points.costs(node, f"nodes/{node.name}."), *points.results(run, node)],
         )
+        if node.name == "SchemaGen" and node.execution is not None:
+            self._tracker.log(parent, dataset=dataset(run))
         with tempfile.TemporaryDirectory() as aside:
             files.write_node(run, node.name, Path(aside))
-            self._attach_and_keep(Path(aside), parent)
+            self._tracker.attach(parent, Path(aside))
+            shutil.copytree(aside, self._files.name, dirs_exist_ok=True)  # for the report
+        if node.name == "Trainer":
+            self._register(run, parent, None)  # the upload need not wait for the evaluation
 
-    def _attach_and_keep(self, folder: Path, parent: str) -> None:
-        """The report at the end shows these files again."""
-        self._tracker.attach(parent, folder)
-        shutil.copytree(folder, self._files.name, dirs_exist_ok=True)
+    def _register(self, run: Run, parent: str, alias: Alias | None) -> str | None:
+        """The name and version of the exported model; none without one."""
+        model = exported_model(run, self._workspace_id)
+        if model is None:
+            return None
+        return f"{model.name}/{self._tracker.register(parent, model, alias)}"
 
     def _close(self, run: Run, parent: str) -> None:
-        self._tracker.log(
-            parent,
-            tags=lineage.final_tags(run) | self._registered(run, parent),
-            dataset=dataset(run),
-        )
-        folder = Path(self._files.name)
+        model = self._register(run, parent, _alias(run))
+        self._tracker.log(parent, tags=lineage.final_tags(run, model))
+        last = {}
         if run.kind == "run":
-            files.write_page(run, folder)
-        (folder / "config.yaml").write_text(yaml.safe_dump(run.config, sort_keys=False))
+            last["report.html"] = files.write_page(run, Path(self._files.name)).read_text()
         log = Path(run.facts["log"])
         if run.status != "done" and log.exists():
-            (folder / "run.log").write_text(masked_text(log.read_text(errors="replace")))
-        self._tracker.attach(parent, folder)
+            last["run.log"] = masked_text(log.read_text(errors="replace"))
+        self._attach(parent, last)
         assert run.ended is not None  # noqa: S101 (for the type checker)
         self._tracker.close_run(parent, _OUTCOMES[run.status], run.ended)
 
-    def _registered(self, run: Run, parent: str) -> dict[str, str]:
-        """Registers the exported model of a run that was evaluated; tags that say so."""
-        report, model = run.report(), exported_model(run, self._workspace_id)
-        if report is None or model is None:
-            return {}
-        version = self._tracker.register(parent, model, _alias(run, blessed=report["blessed"]))
-        return {"huberflow.model": f"{model.name}/{version}"}
+    def _attach(self, run_id: str, texts: Mapping[str, str]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in texts.items():
+                (Path(folder) / name).write_text(text, encoding="utf-8")
+            self._tracker.attach(run_id, Path(folder))
 
 
-def _alias(run: Run, *, blessed: bool) -> Alias | None:
-    """Champion is what serves: a blessed model that this run pushed, or that was not pushed yet.
+def _alias(run: Run) -> Alias | None:
+    """Champion is the model that a run found blessed and pushed; what was only tried challenges it.
 
     A push that is reused from an earlier run changes nothing: a later one may serve by now.
     """
-    if not blessed:
-        return "challenger"
-    pusher = run.nodes.get("Pusher")
-    if pusher is None:
+    report, pusher = run.report(), run.nodes.get("Pusher")
+    if report is None:
+        return None
+    if pusher is None or not report["blessed"]:
         return "challenger"
     return "champion" if pusher.state == "ran" else None
-
-
-def _costs(node: Node, prefix: str) -> Iterator[Point]:
-    """What a finished node took: seconds, whether it was reused, and peaks of what it used."""
-    ended = node.started + (node.seconds or 0.0)
-    yield Point(f"{prefix}seconds", node.seconds or 0.0, ended)
-    yield Point(f"{prefix}cached", float(node.state == "cached"), ended)
-    for name, value in node.usage.items():
-        yield Point(f"{prefix}{name}", value, ended)
-
-
-def _results(run: Run, node: Node) -> Iterator[Point]:
-    """What a node found out: the Trainer's curves, the Evaluator's metrics over all rows."""
-    if node.name == "Trainer":
-        yield from _curves(history.curves(run))
-    report = run.report() if node.name == "Evaluator" else None
-    if report is not None:
-        overall = next(row for row in report["slices"] if not row["slice"])
-        ended = node.started + (node.seconds or 0.0)
-        for group, model in (("evaluation", "candidate"), ("baseline", "baseline")):
-            for key, value in (overall[model] or {}).items():
-                yield Point(f"{group}/{key}", value, ended)
-
-
-def _curves(epochs: Sequence[Epoch]) -> Iterator[Point]:
-    for epoch in epochs:
-        for name, value in epoch.values.items():
-            yield Point(params.shortened(f"training/{name}"), value, epoch.ended, epoch.number)

@@ -67,7 +67,7 @@ class MlflowTracker:
     def open_run(self, run: NewRun) -> Tracked:
         """See ``Tracker``; a run that was deleted in MLflow counts as closed."""
         with explained(self._uri, f"open the run {run.name}"):
-            experiment = self._experiment(run.experiment)
+            experiment = self._experiment(run)
             head = "/".join(run.key.split("/")[:2])
             family = self._families.pop((experiment, head), None)
             if family is None:
@@ -124,9 +124,10 @@ class MlflowTracker:
     def _client(self) -> MlflowClient:
         return connect(self._uri)
 
-    def _experiment(self, name: str) -> str:
+    def _experiment(self, run: NewRun) -> str:
+        name = run.experiment
         if name not in self._experiments:
-            self._experiments[name] = self._find_experiment(name) or self._create_experiment(name)
+            self._experiments[name] = self._find_experiment(name) or self._create_experiment(run)
         return self._experiments[name]
 
     def _find_experiment(self, name: str) -> str | None:
@@ -142,9 +143,10 @@ class MlflowTracker:
             )
         return experiment.experiment_id
 
-    def _create_experiment(self, name: str) -> str:
+    def _create_experiment(self, run: NewRun) -> str:
+        name, tags = run.experiment, dict(run.experiment_tags)
         try:
-            return self._client.create_experiment(name, self._artifact_location(name))
+            return self._client.create_experiment(name, self._artifact_location(name), tags)
         except MlflowException as error:
             found = already_exists(error) and self._find_experiment(name)
             if not found:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pipeline.history import Node, Run
@@ -35,6 +36,7 @@ def of_node(node: Node) -> dict[str, str]:
     }
 
 
+@lru_cache(4096)
 def shortened(key: str) -> str:
     """A key that MLflow takes; a hash keeps apart what would otherwise become the same."""
     clean = re.sub(r"[^/\w.\- :]", "_", key)

@@ -27,6 +27,8 @@ class NewRun:
     parent: str | None = None
     """Id of the run above it."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    experiment_tags: Mapping[str, str] = field(default_factory=dict)
+    """Of a new experiment; one that is there keeps its own."""
 
 
 @dataclass(frozen=True)

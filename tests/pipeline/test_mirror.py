@@ -256,7 +256,12 @@ class TestModel:
     def test_has_the_alias_that_it_deserves(self, story, blessed, pushed, aliases):
         assert mirrored(story(blessed=blessed, pushed=pushed).ends()).aliases == aliases
 
-    def test_of_a_run_that_was_not_evaluated_is_not_registered(self, tmp_path):
+    def test_is_there_while_it_is_evaluated(self, story):
+        """The upload, the longest of all, is done by then."""
+        tracker = mirrored(story())
+        assert (list(tracker.models), tracker.aliases) == (["1"], {})
+
+    def test_of_a_run_that_failed_to_train_is_not_registered(self, tmp_path):
         story = Story(tmp_path / "journal").starts("Trainer").fails("Trainer", "diverged")
         assert mirrored(story.ends("failed")).models == {}
 

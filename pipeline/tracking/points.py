@@ -1,0 +1,37 @@
+"""What a run measures, as points of metrics."""
+
+from collections.abc import Iterator, Sequence
+
+from pipeline import history
+from pipeline.history import Epoch, Node, Run
+from pipeline.tracking.params import shortened
+from pipeline.tracking.port import Point
+
+
+def costs(node: Node, prefix: str) -> Iterator[Point]:
+    """What a finished node took: seconds, whether it was reused, and peaks of what it used."""
+    ended = node.started + (node.seconds or 0.0)
+    yield Point(f"{prefix}seconds", node.seconds or 0.0, ended)
+    yield Point(f"{prefix}cached", float(node.state == "cached"), ended)
+    for name, value in node.usage.items():
+        yield Point(f"{prefix}{name}", value, ended)
+
+
+def results(run: Run, node: Node) -> Iterator[Point]:
+    """What a node found out: the Trainer's curves, the Evaluator's metrics over all rows."""
+    if node.name == "Trainer":
+        yield from curves(history.curves(run))
+    report = run.report() if node.name == "Evaluator" else None
+    if report is not None:
+        overall = next(row for row in report["slices"] if not row["slice"])
+        ended = node.started + (node.seconds or 0.0)
+        for group, model in (("evaluation", "candidate"), ("baseline", "baseline")):
+            for key, value in (overall[model] or {}).items():
+                yield Point(f"{group}/{key}", value, ended)
+
+
+def curves(epochs: Sequence[Epoch]) -> Iterator[Point]:
+    """The values of each epoch, with its number as the step."""
+    for epoch in epochs:
+        for name, value in epoch.values.items():
+            yield Point(shortened(f"training/{name}"), value, epoch.ended, epoch.number)
