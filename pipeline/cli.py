@@ -171,7 +171,7 @@ def sweep(
     click.echo()
     _compare(grid.points[0].config, (outcome.id,), slices=False, form="table")
     for point, cause in outcome.failed:
-        click.echo(f"huberflow: {point.name}: {cause}", err=True)
+        _say(f"{point.name}: {cause}")
     sys.exit(FAILED if outcome.failed else 0)
 
 
@@ -203,7 +203,12 @@ def compare(
 
 @cli.command()
 @_config_options
-@click.option("--port", default=5000, show_default=True, help="Another is taken if it is in use.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=5000,
+    help="5000 where none is named; another is taken if it is in use.",
+)
 def ui(
     workspace: str | None, config_file: Path | None, settings: tuple[str, ...], port: int
 ) -> None:
@@ -214,6 +219,7 @@ def ui(
       huberflow ui --workspace other --port 8080
     """  # noqa: D301 (click reads the \b)
     from pipeline import ui as uis
+    from pipeline.tracking.masking import masked_text
     from pipeline.tracking.store import store_uri
     from pipeline.workspace import Workspace
 
@@ -221,7 +227,7 @@ def ui(
     place = Workspace(config.workspace.expanduser().absolute())
     uri = store_uri(config.tracking, place)
     if uri.startswith("http"):
-        click.echo(f"the runs are on a server: {uri}")
+        click.echo(f"the runs are on a server: {masked_text(uri)}")
         return
     try:
         uis.serve(place, uri, port=port, on_ready=lambda url: click.echo(f"MLflow: {url}"))
@@ -247,13 +253,10 @@ def track(
 
     config = _load(workspace, config_file, settings)
     place = Workspace(config.workspace.expanduser().absolute())
-    if dry_run:
-        from pipeline.tracking.catch_up import undelivered
-
-        for run in undelivered(place):
-            click.echo(f"{run.id}  {run.name}")
-        return
-    _track(config, place)
+    outcome = _undelivered(place) if dry_run else _delivered(config, place)
+    for cause in outcome.failed:
+        _say(cause)
+    sys.exit(FAILED if outcome.failed else 0)
 
 
 def main() -> None:
@@ -273,7 +276,7 @@ def _compare(config: Any, names: tuple[str, ...], *, slices: bool, form: str) ->
     workspace = Workspace(config.workspace.expanduser().absolute())
     gc.disable()  # a third of the time over 1,000 runs, and all that is read is needed to the end
     try:
-        chosen = choose.choose(history.runs(workspace), names)
+        chosen = choose.choose(history.runs(workspace, _say), names)
     except choose.CompareError as error:
         _stop(str(error), WRONG_INPUT)
     found = comparison.compare(chosen, slices=slices)
@@ -287,14 +290,35 @@ def _compare(config: Any, names: tuple[str, ...], *, slices: bool, form: str) ->
         click.echo(f"\n{where}")
 
 
-def _track(config: Any, workspace: Any) -> None:
+def _undelivered(workspace: Any) -> Any:
+    from pipeline.tracking.catch_up import undelivered
+
+    outcome = undelivered(workspace)
+    for run in outcome.delivered:
+        click.echo(f"{run.id}  {run.name}")
+    return outcome
+
+
+def _delivered(config: Any, workspace: Any) -> Any:
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    from pipeline import logs
     from pipeline.tracking.catch_up import catch_up
     from pipeline.tracking.store import store_uri
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with _errors_in_words(), Progress(*columns, transient=True) as progress:
+    with (
+        _errors_in_words(),
+        workspace.locked(),
+        logs.captured(workspace.log("track"), verbose=False) as terminal,
+        Progress(
+            *columns,
+            transient=True,
+            console=Console(file=terminal),
+            disable=not terminal.isatty(),
+        ) as progress,
+    ):
         bar = progress.add_task("runs", total=None)
         outcome = catch_up(
             workspace,
@@ -304,9 +328,7 @@ def _track(config: Any, workspace: Any) -> None:
             ),
         )
     click.echo(f"delivered {len(outcome.delivered)}, already there {outcome.already_there}")
-    for run, cause in outcome.failed:
-        click.echo(f"huberflow: {run.id}: {cause}", err=True)
-    sys.exit(FAILED if outcome.failed else 0)
+    return outcome
 
 
 @contextmanager
@@ -343,5 +365,9 @@ def _load(workspace: str | None, config_file: Path | None, settings: tuple[str, 
 
 def _stop(message: str, code: int) -> Any:
     for line in message.splitlines():
-        click.echo(f"huberflow: {line}", err=True)
+        _say(line)
     sys.exit(code)
+
+
+def _say(line: str) -> None:
+    click.echo(f"huberflow: {line}", err=True)

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from custom_objects import catalogue
+from pipeline.tracking.masking import masked_text
 
 
 class _Strict(BaseModel):
@@ -265,7 +266,7 @@ def _known_store(uri: str) -> str:
     if scheme is None or scheme[1] not in _STORES:
         raise ValueError(
             "expected the address of an MLflow server or database, such as "
-            f"http://127.0.0.1:5000 or sqlite:////data/mlflow.db, received {uri!r}"
+            f"http://127.0.0.1:5000 or sqlite:////data/mlflow.db, received {masked_text(uri)!r}"
         )
     return uri
 

@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -81,13 +82,29 @@ class Run:
         return json.loads(path.read_text()) if path and path.is_file() else None
 
 
-def runs(workspace: Workspace) -> list[Run]:
-    """All runs and sweeps of a workspace, oldest first."""
-    return in_order(read(journal) for journal in workspace.journals.glob("*.jsonl"))
+class UnreadableError(ValueError):
+    """A journal is damaged, or of another version; the message is one line for the user."""
 
 
-def in_order(found: Iterable[Run]) -> list[Run]:
-    """Oldest first."""
+def runs(workspace: Workspace, warn: Callable[[str], None]) -> list[Run]:
+    """All runs and sweeps of a workspace, see ``read_all``."""
+    return read_all(workspace.journals.glob("*.jsonl"), warn)
+
+
+def read_all(journals: Iterable[Path], warn: Callable[[str], None]) -> list[Run]:
+    """The runs that journals tell of, oldest first.
+
+    Args:
+      journals: an empty one is left out: its run is about to begin.
+      warn: told in a line of each that cannot be read; the others are read all the same.
+    """
+    found = []
+    for journal in journals:
+        try:
+            if journal.stat().st_size:
+                found.append(read(journal))
+        except UnreadableError as error:
+            warn(str(error))
     return sorted(found, key=lambda run: (run.started, run.id))
 
 
@@ -110,10 +127,27 @@ def read(journal: Path) -> Run:
     """The run that a journal tells of.
 
     Raises:
-      ValueError: it does not begin with a run, or an event is unknown.
+      UnreadableError: it is damaged, does not begin with a run, or has an event that is unknown.
     """
-    with journal.open(encoding="utf-8") as lines:
-        return replay(map(json.loads, whole(lines)))
+    try:
+        with journal.open(encoding="utf-8") as lines:
+            return replay(_events(lines))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # Whatever another version, or another hand, may have written.
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        aside = shlex.join(["mv", str(journal), f"{journal}.damaged"])
+        raise UnreadableError(
+            f"the journal {journal} cannot be read, its run is left out: {kind}{error}; "
+            f"to leave it out for good: {aside}"
+        ) from error
+
+
+def _events(lines: Iterable[str]) -> Iterator[Any]:
+    for number, line in enumerate(whole(lines), start=1):
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"expected JSON in line {number}, received {line[:40]!r}") from error
 
 
 def whole(lines: Iterable[str]) -> Iterator[str]:
@@ -121,8 +155,9 @@ def whole(lines: Iterable[str]) -> Iterator[str]:
     return (line for line in lines if line.endswith("\n"))
 
 
-def replay(events: Iterable[Mapping[str, Any]], run: Run | None = None) -> Run:
-    """The run after these events, in their order; ``run`` is what was known before them."""
+def replay(events: Iterable[Mapping[str, Any]]) -> Run:
+    """The run after these events, in their order."""
+    run: Run | None = None
     for event in events:
         if event["event"] == "started":
             known = {key: value for key, value in event.items() if key not in _ENVELOPE}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
 from pipeline import ui
+from pipeline.result import from_here
 from pipeline.tracking.delivery import Receipt, receipt
 from pipeline.workspace import Workspace
 
@@ -27,12 +28,14 @@ def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
     receipts = [found for run in run_ids if (found := receipt(workspace, run)) is not None]
     if not receipts:
         return None
+    receipts = [found for found in receipts if found.server == receipts[0].server]
     experiments = list(dict.fromkeys(found.experiment for found in receipts))
     runs = [found.run for found in receipts]
     server = _server(receipts[0]) or ui.running(workspace)
     if server is not None:
         return link(server, experiments, runs)
-    return f"{link('http://127.0.0.1:5000', experiments, runs)}  (start it: huberflow ui)"
+    start = f"huberflow ui --workspace {from_here(workspace.root)}"
+    return f"{link('http://127.0.0.1:5000', experiments, runs)}  (start it: {start})"
 
 
 def _server(found: Receipt) -> str | None:

@@ -68,7 +68,7 @@ class Records:
 
     def run(self, run_id: str) -> dict[str, Execution]:
         """Every node of a run by name, in the order in which they started."""
-        context = self._store.get_context_by_type_and_name("pipeline_run", run_id)
+        context = self._run_context(run_id)
         found = self._store.get_executions_by_context(context.id) if context else []
         read = [self._read(execution) for execution in sorted(found, key=lambda e: e.id)]
         return {execution.node: execution for execution in read}
@@ -90,15 +90,18 @@ class Records:
         return max((artifact.id for artifact in self._store.get_artifacts()), default=0)
 
     def note_tracked(self, run_id: str, tracking_id: str) -> None:
-        """Writes on a run under which id the tracking server knows it; the cache never looks."""
-        context = self._store.get_context_by_type_and_name("pipeline_run", run_id)
+        """Writes on a run under which id the tracking server knows it; the cache never looks.
+
+        A run of which there are no metadata, such as one that failed at once, is left out.
+        """
+        context = self._run_context(run_id)
         if context is not None:
             context.custom_properties[TRACKING_ID].string_value = tracking_id
             self._store.put_contexts([context])
 
     def tracking_id(self, run_id: str) -> str | None:
         """What ``note_tracked`` wrote."""
-        context = self._store.get_context_by_type_and_name("pipeline_run", run_id)
+        context = self._run_context(run_id)
         found = context.custom_properties if context else {}
         return str(found[TRACKING_ID].string_value) if TRACKING_ID in found else None
 
@@ -118,6 +121,12 @@ class Records:
                 execution.last_known_state = pb.Execution.FAILED
                 self._store.put_executions([execution])
         return closed
+
+    def _run_context(self, run_id: str) -> Any:
+        """None without one; asking must not create the file."""
+        if not self._workspace.metadata.exists():
+            return None
+        return self._store.get_context_by_type_and_name("pipeline_run", run_id)
 
     def _same_node(self, execution: Any) -> list[Any]:
         (node,) = self._contexts(execution, "node")

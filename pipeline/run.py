@@ -1,6 +1,7 @@
 """Runs of the pipeline in one workspace, from config to result."""
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from pipeline.config import Config
 from pipeline.interruption import termination_as_interrupt
 from pipeline.journal import Journal, close_killed
 from pipeline.records import Records
-from pipeline.tracking.delivery import receipt
+from pipeline.tracking.delivery import receipt, undelivered
 from pipeline.tracking.follower import Follower
 from pipeline.tracking.store import store_uri
 from pipeline.workspace import Workspace
@@ -151,7 +152,13 @@ def session(config: Config, *, verbose: bool) -> Iterator[Session]:
 def _load(held: Session) -> None:
     """TensorFlow and TFX; and what a killed run left open is closed."""
     with held.console.status("loading TensorFlow and TFX"):
+        # A million objects that stay: looking for garbage among them is a third of the time here,
+        # and a second in every node after.
+        gc.disable()
         import pipeline.dag  # noqa: F401
+
+        gc.freeze()
+        gc.enable()
     for execution in Records(held.workspace).close_unfinished():
         held.console.print(f"closed {execution.node} of run {execution.run}, which was killed")
 
@@ -162,22 +169,23 @@ def _tracked(held: Session, config: Config) -> Iterator[None]:
     if not config.tracking.enabled:
         yield
         return
-    uri = store_uri(config.tracking, held.workspace)
+    uri, left_over = store_uri(config.tracking, held.workspace), undelivered(held.workspace)
     follower = Follower(held.workspace, uri, held.console.print)
     try:
         yield
     finally:
         with held.console.status("delivering to MLflow"):
             delivered = follower.finish(config.tracking.patience)
-        _sign(held, delivered=delivered)
+        _sign(held, left_over, delivered=delivered)
 
 
-def _sign(held: Session, *, delivered: bool) -> None:
-    """Notes in ML Metadata where the runs are tracked, and tells the user."""
-    receipts = {run: receipt(held.workspace, run) for run in held.runs}
-    for run, found in receipts.items():
+def _sign(held: Session, left_over: Iterable[str], *, delivered: bool) -> None:
+    """Notes in ML Metadata where the runs are tracked, earlier ones too, and tells the user."""
+    records = Records(held.workspace)
+    for run in (*left_over, *held.runs):
+        found = receipt(held.workspace, run)
         if found is not None:
-            Records(held.workspace).note_tracked(run, found.run)
+            records.note_tracked(run, found.run)
     workspace = result.from_here(held.workspace.root)
     if not delivered:
         held.say("mlflow", f"not delivered yet; later: huberflow track --workspace {workspace}")

@@ -4,6 +4,8 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import product
+from typing import Any
 
 import psutil
 
@@ -46,13 +48,17 @@ class Usage:
 
 
 def _memory() -> float:
-    """Resident memory of this process and those that it started, in megabytes."""
-    process = psutil.Process(os.getpid())
+    """Resident memory of this process and those that it started, in megabytes.
+
+    The tracking follower is no part of the node: it is known by its session of its own.
+    """
+    process = psutil.Process()
     total = process.memory_info().rss
     for child in process.children(recursive=True):
         try:
-            total += child.memory_info().rss
-        except psutil.NoSuchProcess:
+            if os.getsid(child.pid) == os.getsid(0):
+                total += child.memory_info().rss
+        except (psutil.NoSuchProcess, ProcessLookupError):
             continue
     return total / MEGABYTE
 
@@ -71,18 +77,22 @@ def _gpu_reader() -> Callable[[], Mapping[str, float]] | None:
         return None
     try:
         pynvml.nvmlInit()
+        count = pynvml.nvmlDeviceGetCount()
+        devices = [pynvml.nvmlDeviceGetHandleByIndex(number) for number in range(count)]
     except pynvml.NVMLError:
         return None
-    count = pynvml.nvmlDeviceGetCount()
-    devices = [pynvml.nvmlDeviceGetHandleByIndex(number) for number in range(count)]
+    values: Mapping[str, Callable[[Any], float]] = {
+        "peak_memory_mb": lambda gpu: pynvml.nvmlDeviceGetMemoryInfo(gpu).used / MEGABYTE,
+        "peak_utilization_percent": lambda gpu: pynvml.nvmlDeviceGetUtilizationRates(gpu).gpu,
+    }
 
     def read() -> Mapping[str, float]:
         found = {}
-        for number, device in enumerate(devices):
-            used = pynvml.nvmlDeviceGetMemoryInfo(device).used
-            found[f"gpu{number}_peak_memory_mb"] = used / MEGABYTE
-            load = pynvml.nvmlDeviceGetUtilizationRates(device).gpu
-            found[f"gpu{number}_peak_utilization_percent"] = float(load)
+        for (number, device), (name, ask) in product(enumerate(devices), values.items()):
+            try:
+                found[f"gpu{number}_{name}"] = float(ask(device))
+            except pynvml.NVMLError:
+                continue  # a GPU that is divided (MIG) does not tell its load
         return found
 
-    return read if devices else None
+    return read

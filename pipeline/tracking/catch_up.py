@@ -11,8 +11,8 @@ from pipeline.journal import close_killed
 from pipeline.records import Records
 from pipeline.tracking.delivery import Delivery, pending, receipt
 from pipeline.tracking.masking import masked_text
-from pipeline.tracking.mirror import Mirror
-from pipeline.tracking.port import NullTracker, TrackingError
+from pipeline.tracking.mirror import Mirror, UndeliverableError
+from pipeline.tracking.port import NullTracker, TrackingError, UnreachableError
 from pipeline.tracking.store import connect
 from pipeline.workspace import Workspace
 
@@ -23,15 +23,15 @@ class Outcome:
 
     delivered: Sequence[Run]
     already_there: int
-    failed: Sequence[tuple[Run, str]]
-    """With the cause of each, in one line."""
+    failed: Sequence[str]
+    """Of each run that could not be delivered, what it is and why, in one line for the user."""
 
 
 def catch_up(workspace: Workspace, uri: str, tell: Callable[[Run, int, int], None]) -> Outcome:
     """Delivers every run that the server does not have whole, oldest first.
 
     The server itself is asked, so that a database that was deleted is rebuilt; what is there stays
-    as it is.
+    as it is. Only for the holder of the workspace's lock: a run delivers by itself.
 
     Args:
       workspace: whose runs.
@@ -39,36 +39,42 @@ def catch_up(workspace: Workspace, uri: str, tell: Callable[[Run, int, int], Non
       tell: told of each run before it is looked at, with its number and how many there are.
 
     Raises:
-      WorkspaceError: a run holds the workspace; it delivers by itself.
-      TrackingError: the server cannot be reached.
+      UnreachableError: there is no server.
     """
-    with workspace.locked(), filelock.FileLock(workspace.delivering):
+    with filelock.FileLock(workspace.delivering):
         close_killed(workspace)
         delivery = Delivery(workspace, connect(uri, workspace), masked_text(uri))
-        runs = history.runs(workspace)
+        failed: list[str] = []
+        runs = history.runs(workspace, failed.append)
         records = Records(workspace)
-        delivered, failed = [], []
+        delivered: list[Run] = []
+        already_there = 0
         for number, run in enumerate(runs, start=1):
             tell(run, number, len(runs))
             try:
                 if delivery.deliver(run):
                     delivered.append(run)
-            except TrackingError as error:
-                failed.append((run, str(error)))
+                else:
+                    already_there += 1
+            except UnreachableError:
+                raise
+            except (TrackingError, UndeliverableError) as error:
+                failed.append(f"{run.id}: {error}")
             _note(workspace, records, run)
-    return Outcome(delivered, len(runs) - len(delivered) - len(failed), failed)
+    return Outcome(delivered, already_there, failed)
 
 
-def undelivered(workspace: Workspace) -> list[Run]:
-    """Runs that no server has whole; each is told to a tracker that sends nothing.
-
-    Raises:
-      OSError: something that a run wrote is gone, so that it cannot be delivered.
-    """
-    found = pending(workspace)
-    for run in found:
-        Mirror(NullTracker(), workspace.identity).update(run)
-    return found
+def undelivered(workspace: Workspace) -> Outcome:
+    """What would be delivered of the runs that no server has whole; sends and writes nothing."""
+    failed: list[str] = []
+    deliverable = []
+    for run in pending(workspace, failed.append):
+        try:
+            Mirror(NullTracker(), "dry run").update(run)
+            deliverable.append(run)
+        except UndeliverableError as error:
+            failed.append(f"{run.id}: {error}")
+    return Outcome(deliverable, 0, failed)
 
 
 def _note(workspace: Workspace, records: Records, run: Run) -> None:

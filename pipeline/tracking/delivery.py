@@ -1,15 +1,18 @@
 """Delivers a workspace's journals to a tracker, and notes beside each how far it got."""
 
 import json
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline import history
 from pipeline.history import Run
-from pipeline.tracking.mirror import Mirror
-from pipeline.tracking.port import Tracker, TrackingError
+from pipeline.tracking.mirror import Mirror, UndeliverableError
+from pipeline.tracking.port import Tracker, TrackingError, UnreachableError
 from pipeline.workspace import Workspace
+
+_log = logging.getLogger("huberflow.delivery")
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,21 @@ class Receipt:
 def receipt(workspace: Workspace, run_id: str) -> Receipt | None:
     """Of a run; none where nothing of it has been delivered yet."""
     path = _receipt_path(workspace, run_id)
-    return Receipt(**json.loads(path.read_text())) if path.exists() else None
+    try:
+        return Receipt(**json.loads(path.read_text())) if path.exists() else None
+    except (ValueError, TypeError):
+        return None  # damaged: the server will say what it has
 
 
-def pending(workspace: Workspace) -> list[Run]:
-    """Runs of which not all has been delivered to some server, oldest first."""
-    journals = workspace.journals.glob("*.jsonl")
-    open_ones = [j for j in journals if not _complete(receipt(workspace, j.stem))]
-    return history.in_order(history.read(journal) for journal in open_ones)
+def pending(workspace: Workspace, warn: Callable[[str], None]) -> list[Run]:
+    """Runs of which not all has been delivered to some server, see ``history.read_all``."""
+    return history.read_all(map(workspace.journal, undelivered(workspace)), warn)
+
+
+def undelivered(workspace: Workspace) -> list[str]:
+    """Ids of runs of which not all has been delivered to some server."""
+    ids = (journal.stem for journal in workspace.journals.glob("*.jsonl"))
+    return [run for run in ids if not _complete(receipt(workspace, run))]
 
 
 class Delivery:
@@ -53,30 +63,48 @@ class Delivery:
         self._tracker = tracker
         self._server = server
         self._mirrors: dict[str, Mirror] = {}
+        self._given_up: set[str] = set()
 
     def deliver(self, run: Run) -> bool:
         """Delivers a run as far as it went; whether the tracker lacked anything of it.
 
         Raises:
           TrackingError: not all could be delivered; what was stays, call again.
+          UndeliverableError: not all can be delivered.
         """
         workspace = self._workspace
-        mirror = self._mirrors.setdefault(run.id, Mirror(self._tracker, workspace.identity))
+        mirror = self._mirrors.get(run.id) or Mirror(self._tracker, workspace.identity)
+        self._mirrors[run.id] = mirror
         try:
             return mirror.update(run)
         finally:
             self._sign(run.id, mirror)
+            if mirror.complete:
+                del self._mirrors[run.id]
 
-    def deliver_all(self, runs: Iterable[Run]) -> None:
+    def deliver_all(self, runs: Iterable[Run], warn: Callable[[str], None]) -> None:
         """Delivers what it can of all, in this order.
 
+        Args:
+          runs: those that proved undeliverable before are not tried again.
+          warn: told in a line of each that is undeliverable.
+
         Raises:
-          TrackingError: of the first run that could not be delivered, once all were tried.
+          TrackingError: of the first run that the server did not take, once all were tried.
+          UnreachableError: there is no server.
         """
         failures = []
         for run in runs:
+            if run.id in self._given_up:
+                continue
             try:
                 self.deliver(run)
+            except UndeliverableError as error:
+                self._given_up.add(run.id)
+                _log.info("%s", run.id, exc_info=True)
+                warn(f"{run.id}: {error}")
+            except UnreachableError:
+                raise
             except TrackingError as error:
                 failures.append(error)
         if failures:

@@ -7,11 +7,14 @@ what the journals then hold has been delivered, or cannot be.
 import atexit
 import gc
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import IO
 
@@ -23,7 +26,8 @@ from pipeline.tracking.port import TrackingError
 from pipeline.tracking.store import connect
 from pipeline.workspace import Workspace
 
-_BETWEEN_LOOKS, _AFTER_FAILURE = 0.5, 5.0
+_BETWEEN_LOOKS, _AFTER_FAILURE, _TO_CLEAN_UP = 0.5, 5.0, 2.0
+"""Seconds."""
 
 
 class Follower:
@@ -32,7 +36,8 @@ class Follower:
     Args:
       workspace: whose journals to deliver.
       uri: of the server.
-      warn: told once in words, from a thread, if the server cannot be reached.
+      warn: told in words, from a thread: once if the server cannot be reached or refuses, and once
+        of each run that can be delivered to none.
     """
 
     def __init__(self, workspace: Workspace, uri: str, warn: Callable[[str], None]) -> None:
@@ -56,11 +61,19 @@ class Follower:
         try:
             return self._process.wait(patience) == 0
         except subprocess.TimeoutExpired:
-            self._process.terminate()
-            self._process.wait()
             return False
         finally:
+            self._end()  # also on Ctrl-C
             self._listener.join()
+
+    def _end(self) -> None:
+        """Ends its process, unless that has ended, even where it hangs in a request."""
+        self._process.terminate()
+        try:
+            self._process.wait(_TO_CLEAN_UP)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     @property
     def pid(self) -> int:
@@ -82,6 +95,9 @@ def main() -> int:
     """The process itself."""
     os.nice(5)  # the run comes first
     atexit.register(gc.freeze)  # and waits for the end of this process, see ``pipeline.cli``
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and removes its temporary folders
+    logging.basicConfig()
+    logging.getLogger("huberflow").setLevel(logging.INFO)
     settings = json.loads(sys.stdin.readline())
     ended = threading.Event()
     threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
@@ -97,13 +113,14 @@ def _wait_for_end(ended: threading.Event) -> None:
 
 def _follow(workspace: Workspace, uri: str, ended: threading.Event) -> int:
     delivery: Delivery | None = None
+    tell_once = cache(partial(print, flush=True))
     warned = False
     while True:
         last = ended.is_set()  # asked first, so that the last look sees all
         try:
             if delivery is None:
                 delivery = Delivery(workspace, connect(uri, workspace), masked_text(uri))
-            delivery.deliver_all(pending(workspace))
+            delivery.deliver_all(pending(workspace, tell_once), tell_once)
         except TrackingError as error:
             if not warned:
                 print(error, flush=True)

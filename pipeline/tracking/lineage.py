@@ -17,6 +17,11 @@ from pipeline.tracking.port import Column, ExportedModel
 NOTE = "mlflow.note.content"
 """MLflow shows this tag, as markdown, above a run."""
 
+_VIEW = "mlflow.sharedViewState.huberflow"
+"""MLflow lists tags like this one, of an experiment, in its menu Views."""
+
+_VIEW_NAME = "Results, best first"
+
 
 def experiment(run: Run) -> str:
     """The experiment that a run belongs to."""
@@ -30,18 +35,41 @@ def experiment_tags(run: Run) -> dict[str, str]:
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": f"evaluation/{metric}",
         "mlflow.experiment.primaryMetric.greaterIsBetter": "False",
-        NOTE: f"Runs of the pipeline {run.config['name']}. Metrics are in groups: `evaluation/` "
-        "over all eval rows, `baseline/` the model to beat, `training/` per epoch, `nodes/` what "
-        "each node took. Each run has its node runs below it, and a `report.html`.",
+        NOTE: f"Runs of the pipeline {run.config['name']}; **Views → {_VIEW_NAME}** lists their "
+        "results. Metrics are in groups: `evaluation/` over all eval rows, `baseline/` the model "
+        "to beat, `training/` per epoch, `nodes/` what each node took. Each run has its node runs "
+        "below it, and a `report.html`.",
+        _VIEW: _view(run),
     }
+
+
+def _view(run: Run) -> str:
+    """A saved view of MLflow's run list: runs without sweeps and nodes, by the gate's metric."""
+    evaluation = run.config["evaluation"]
+    first = evaluation["gate"][0]["metric"]
+    metrics = dict.fromkeys([first, *(metric["key"] for metric in evaluation["metrics"])])
+    state = {
+        "searchFilter": "tags.huberflow.kind = 'run'",
+        "orderByKey": f"metrics.`evaluation/{first}`",
+        "orderByAsc": True,
+        "selectedColumns": [
+            *(f"metrics.`evaluation/{metric}`" for metric in metrics),
+            "tags.`huberflow.blessed`",
+        ],
+    }
+    view = {"name": _VIEW_NAME, "createdAt": round(1000 * run.started)}
+    return json.dumps({**view, "state": json.dumps(state)})
 
 
 def tags(run: Run) -> dict[str, str]:
     """What is known of a run when it starts; git's in MLflow's own names."""
+    command = run.facts.get("command", "")
     found = {
         "huberflow.run": run.id,
         "huberflow.kind": run.kind,
-        "mlflow.source.name": run.facts.get("command"),
+        "huberflow.command": command,
+        # The verb alone: MLflow shows no more than what comes after the last slash.
+        "mlflow.source.name": " ".join(command.split()[:2]),
         "mlflow.source.type": "LOCAL",
         "mlflow.user": run.facts.get("user"),
         "huberflow.workspace": run.facts.get("workspace"),
@@ -109,21 +137,12 @@ def note(run: Run) -> str:
         return f"{run.kind} {run.status}"
     verdict = "**Blessed.**" if report["blessed"] else "**Not blessed.**"
     overall = next(row["candidate"] for row in report["slices"] if not row["slice"])
-    rows = [f"| {metric} | {overall[metric]:.4g} |" for metric in report["metrics"]]
+    metrics = [f"{metric} {overall[metric]:.4g}" for metric in report["metrics"]]
     reasons = [f"- {reason}" for reason in report["reasons"]]
     changes = [f"`{key}={value}`" for key, value in run.facts.get("changes", {}).items()]
-    return "\n".join(
-        [
-            f"{verdict} {' '.join(changes)}",
-            *reasons,
-            "",
-            "| metric | all eval rows |",
-            "| --- | ---: |",
-            *rows,
-            "",
-            "The whole story is `report.html` among the artifacts.",
-        ]
-    )
+    settings = [f"Settings: {' '.join(changes)}"] if changes else []
+    story = "The whole story is `report.html` among the artifacts."
+    return "\n\n".join([f"{verdict} {' · '.join(metrics)}", *reasons, *settings, story])
 
 
 def as_json(node: Node) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 import yaml
 
 from pipeline.history import Node, Run
+from pipeline.interruption import first_line
 from pipeline.report import files
 from pipeline.tracking import lineage, params, points
 from pipeline.tracking.dataset import dataset
 from pipeline.tracking.lineage import exported_model
 from pipeline.tracking.masking import masked, masked_text
-from pipeline.tracking.port import Alias, NewRun, Outcome, Tracked, Tracker
+from pipeline.tracking.port import Alias, NewRun, Outcome, Tracked, Tracker, TrackingError
 
 _OUTCOMES: Mapping[str, Outcome] = {
     "done": "finished",
@@ -23,6 +24,10 @@ _OUTCOMES: Mapping[str, Outcome] = {
     "killed": "killed",
 }
 _NODE_OUTCOMES: Mapping[str, Outcome] = {"ran": "finished", "cached": "finished"}
+
+
+class UndeliverableError(Exception):
+    """What a run wrote is gone or damaged; the message is one line for the user."""
 
 
 class Mirror:
@@ -56,7 +61,18 @@ class Mirror:
 
         Raises:
           TrackingError: not all could be delivered; call again, with the same or a later state.
+          UndeliverableError: not all can be delivered.
         """
+        try:
+            return self._update(run)
+        except TrackingError:
+            raise
+        except Exception as error:  # whatever it is, it must not stop the delivery of other runs
+            raise UndeliverableError(
+                f"cannot be delivered: {type(error).__name__}: {first_line(error)}"
+            ) from error
+
+    def _update(self, run: Run) -> bool:
         run = replace(run, config=masked(run.config), facts=masked(run.facts))
         if self.tracked is None:
             self.tracked = self._opened(run)

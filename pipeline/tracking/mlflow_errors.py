@@ -1,6 +1,7 @@
 """What MLflow raises, as one line for the user."""
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import requests
@@ -10,7 +11,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.tracking.masking import masked_text
-from pipeline.tracking.port import TrackingError
+from pipeline.tracking.port import TrackingError, UnreachableError
 
 LONGEST = 400
 """Characters of MLflow's own words; a server may answer with a whole page."""
@@ -39,12 +40,17 @@ def explained(uri: str, doing: str) -> Iterator[None]:
     try:
         yield
     except _FAILURES as error:
-        server = masked_text(uri)
-        raise TrackingError(f"{server}: cannot {doing}: {_why(error, server)}") from error
+        server, chain = masked_text(uri), list(_chain(error))
+        kind = UnreachableError if _nobody_is_there(chain) else TrackingError
+        raise kind(f"{server}: cannot {doing}: {_why(error, chain, server)}") from error
 
 
-def _why(error: BaseException, server: str) -> str:
-    chain = list(_chain(error))
+def _nobody_is_there(chain: Sequence[BaseException]) -> bool:
+    """Not where a connection breaks or an answer is late: that may be for one large file."""
+    return any(isinstance(cause, ConnectionRefusedError | socket.gaierror) for cause in chain)
+
+
+def _why(error: BaseException, chain: Sequence[BaseException], server: str) -> str:
     if any(isinstance(cause, TimeoutError) for cause in chain):
         seconds = MLFLOW_HTTP_REQUEST_TIMEOUT.get()
         return (
@@ -68,7 +74,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _innermost(chain: list[BaseException]) -> str:
+def _innermost(chain: Sequence[BaseException]) -> str:
     system = [cause.strerror for cause in chain if isinstance(cause, OSError) and cause.strerror]
     return system[-1] if system else type(chain[-1]).__name__
 

@@ -15,6 +15,10 @@ LONGEST_KEY, LONGEST_VALUE = 250, 6000
 """MLflow's limits; it cuts a longer value in silence."""
 
 
+_FOUND = ("input_fingerprint", "span", "version")
+"""What TFX adds to an ExampleGen that ran: what it found, no config; a cached one has none."""
+
+
 def of_run(run: Run) -> dict[str, str]:
     """Every node's parameters as ``<Node>.<path>``, cached nodes included."""
     return {
@@ -30,7 +34,7 @@ def of_node(node: Node) -> dict[str, str]:
     A value that is too long is given by its hash; the whole stands in the node's JSON artifact.
     """
     properties = masked(node.execution.properties) if node.execution else {}
-    flat = flatten(properties)
+    flat = {key: value for key, value in flatten(properties).items() if key not in _FOUND}
     return {
         shortened(key.removeprefix("custom_config.")): _value(value) for key, value in flat.items()
     }

@@ -13,6 +13,10 @@ class TrackingError(Exception):
     """The server cannot be reached, or refused; the message is one line for the user."""
 
 
+class UnreachableError(TrackingError):
+    """Nothing answers at the server's address: no run can be delivered now."""
+
+
 @dataclass(frozen=True)
 class NewRun:
     """What a tracked run begins with."""

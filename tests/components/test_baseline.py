@@ -23,18 +23,20 @@ def blessing(number: int, of: int, *, blessed: bool = True) -> ModelBlessing:
     return made
 
 
-def resolve(candidate: int, models: list[int], blessings: list[ModelBlessing]):
+def resolve(candidate: int, models: list[int], blessings: list[ModelBlessing], **config):
     found = {
         "candidate": [model(candidate)],
         "model": [model(number) for number in models],
         "blessing": blessings,
     }
-    return LastBlessedOther().resolve_artifacts(None, found)
+    return LastBlessedOther(**config).resolve_artifacts(None, found)
 
 
-def baseline(candidate: int, models: list[int], blessings: list[ModelBlessing]) -> int | None:
+def baseline(
+    candidate: int, models: list[int], blessings: list[ModelBlessing], **config
+) -> int | None:
     """The id of the model to beat."""
-    ids = [found.id for found in resolve(candidate, models, blessings)["model"]]
+    ids = [found.id for found in resolve(candidate, models, blessings, **config)["model"]]
     assert len(ids) <= 1
     return ids[0] if ids else None
 
@@ -82,3 +84,21 @@ class TestBaseline:
             "model": 0,
             "blessing": 0,
         }
+
+
+class TestOfASweep:
+    """All its runs are held against the model that was blessed last when it began."""
+
+    BLESSINGS = (blessing(11, of=1), blessing(12, of=2), blessing(20, of=3))
+
+    @pytest.mark.parametrize(("newest", "model"), [(20, 3), (19, 2), (12, 2), (11, 1), (10, None)])
+    def test_is_no_newer_than_the_sweep(self, newest, model):
+        assert baseline(4, [1, 2, 3, 4], [*self.BLESSINGS], newest=newest) == model
+
+    def test_is_the_same_for_a_point_that_an_earlier_one_was_blessed_before(self):
+        first = baseline(3, [1, 2, 3], [*self.BLESSINGS[:2]], newest=12)
+        second = baseline(4, [1, 2, 3, 4], [*self.BLESSINGS], newest=12)
+        assert first == second == 2
+
+    def test_of_a_new_workspace_is_none(self):
+        assert baseline(4, [3, 4], [self.BLESSINGS[-1]], newest=0) is None

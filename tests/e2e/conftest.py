@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 import readme
-from taxi_workspace import ROOT, Run, Workspace
+from taxi_workspace import ROOT, Run, Workspace, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +42,35 @@ def other_threshold(workspace: Workspace, again: Run) -> Run:
 def gated(workspace: Workspace, other_threshold: Run) -> Run:
     """The first model again, and a gate that it does not pass."""
     return workspace.run("evaluation.gate=[{metric: huber, upper_bound: 0.5}]")
+
+
+@pytest.fixture(scope="session")
+def sweep(workspace: Workspace, gated: Run) -> Run:
+    """Four thresholds, each a run of its own."""
+    return workspace.command("sweep", "training.loss.config.threshold=0.5,1.0,2.0,4.0")
+
+
+@pytest.fixture(scope="session")
+def failing(workspace: Workspace, other_threshold: Run) -> Run:
+    """A run that needs a column which the data lack."""
+    return workspace.run("features.numeric=[no_such_column]")
+
+
+@pytest.fixture(scope="session")
+def killed(workspace: Workspace, other_threshold: Run) -> list[str]:
+    """Settings of a run that was killed while it trained."""
+    settings = ["training.epochs=3", "seed=7"]
+    process = workspace.start(*settings)
+    wait_for(process, "epoch 1/3")
+    process.kill()
+    process.wait()
+    return settings
+
+
+@pytest.fixture(scope="session")
+def after_killed(workspace: Workspace, killed: list[str]) -> Run:
+    """The same command, typed again."""
+    return workspace.run(*killed)
 
 
 @pytest.fixture(scope="session")

@@ -1,31 +1,32 @@
-"""Reads the README's blocks, to run them."""
+"""Reads the blocks of the README and of guides, to run them."""
 
 import re
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README, GUIDE = ROOT / "README.md", ROOT / "docs" / "compare.md"
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command of the README, and the output that it shows; `...` stands for lines left out."""
+    """A command of a page, and the output that it shows; `...` stands for lines left out."""
 
     line: str
     shown: list[str]
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, page: Path = README) -> list[str]:
     """The code blocks of one language, in order."""
-    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", README.read_text(), re.M | re.S)
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", page.read_text(), re.M | re.S)
     return [textwrap.dedent(code) for _, code in found]
 
 
-def commands() -> list[Command]:
-    """What the README tells a user to type, in order."""
+def commands(page: Path = README) -> list[Command]:
+    """What a page tells a user to type, in order."""
     found = []
-    for block in blocks("console"):
+    for block in blocks("console", page):
         line, *shown = block.splitlines()
         found.append(Command(line.removeprefix("$ "), [s for s in shown if s.strip() != "..."]))
     return found
@@ -33,5 +34,5 @@ def commands() -> list[Command]:
 
 def shape(line: str) -> str:
     """A line without what differs from run to run: numbers, spacing, folders."""
-    line = re.sub(r"/\S+/workspace/", "workspace/", line)
+    line = re.sub(r"/\S+/workspace\b", "workspace", line)
     return " ".join(re.sub(r"[-+]?[\d.,]*\d", "#", line).split())

@@ -1,8 +1,11 @@
 """Runs `huberflow` as a user does, and reads what the user reads."""
 
+from __future__ import annotations
+
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -23,6 +26,11 @@ class Run:
     """What serves afterwards."""
     report: dict
     """The newest evaluation report in the workspace; empty where there is none yet."""
+
+    @property
+    def id(self) -> str:
+        """The run's own."""
+        return re.search(r"^run (\S+)", self.output, re.M)[1]
 
     @property
     def states(self) -> dict[str, str]:
@@ -50,12 +58,15 @@ class Workspace:
         self.root = root
         self.serving = root / "serving" / "taxi"
 
-    def arguments(self, *settings: str) -> list[str]:
-        return ["run", "--workspace", str(self.root), *(f"--set={s}" for s in settings)]
+    def arguments(self, verb: str, *settings: str) -> list[str]:
+        return [verb, "--workspace", str(self.root), *(f"--set={s}" for s in settings)]
 
     def run(self, *settings: str, code_from: Path = ROOT) -> Run:
+        return self.command("run", *settings, code_from=code_from)
+
+    def command(self, verb: str, *settings: str, code_from: Path = ROOT) -> Run:
         done = subprocess.run(
-            [HUBERFLOW, *self.arguments(*settings)],
+            [HUBERFLOW, *self.arguments(verb, *settings)],
             capture_output=True,
             text=True,
             cwd=self.root.parent,
@@ -63,12 +74,24 @@ class Workspace:
         )
         return self.finished(done)
 
+    def copy(self, folder: Path, *, history: bool) -> Workspace:
+        """Another workspace whose nodes are cached from this one's; with or without its runs."""
+        folder.mkdir(parents=True)
+        shutil.copy(self.root / "metadata.sqlite", folder)
+        if history:
+            shutil.copytree(
+                self.root / "journal",
+                folder / "journal",
+                ignore=shutil.ignore_patterns("*.tracked.json"),
+            )
+        return Workspace(folder)
+
     def finished(self, done: subprocess.CompletedProcess[str]) -> Run:
         return Run(done.returncode, done.stdout, done.stderr, self.versions(), self.report())
 
     def start(self, *settings: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [HUBERFLOW, *self.arguments(*settings)],
+            [HUBERFLOW, *self.arguments("run", *settings)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -86,3 +109,13 @@ class Workspace:
         reports = self.root.glob("artifacts/Evaluator/evaluation/*/report.json")
         newest = max(reports, key=lambda path: int(path.parent.name), default=None)
         return json.loads(newest.read_text()) if newest else {}
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> str:
+    """Reads what a run prints until this text comes."""
+    seen = ""
+    for line in process.stdout:
+        seen += line
+        if text in line:
+            return seen
+    raise AssertionError(f"{text!r} never came:\n{seen}")

@@ -1,10 +1,12 @@
-"""The README's commands do what it says, and print what it shows."""
+"""The commands of the README and of the guide do what they say, and print what they show."""
 
 import subprocess
+from collections import Counter
+from pathlib import Path
 
 import pytest
 import readme
-from taxi_workspace import HUBERFLOW
+from taxi_workspace import HUBERFLOW, Run, Workspace
 
 pytestmark = pytest.mark.e2e
 
@@ -14,37 +16,49 @@ RUN_AS = {
     ".venv/bin/huberflow run --set 'evaluation.gate=[{metric: huber, upper_bound: 0.5}]'": (
         "gated",
     ),
+    ".venv/bin/huberflow sweep --set training.loss.config.threshold=0.5,1.0,2.0,4.0": ("sweep",),
     ".venv/bin/huberflow run --set training.loss.name=LogCoshLoss": ("own_loss",),
 }
 """Which of the shared runs is which command; the second `make run` is another than the first."""
 
-NOT_RUN = {"make test": "it runs this test"}
+NOT_RUN = {
+    "make test": "it runs this test",
+    ".venv/bin/huberflow ui": "test_browser runs it, for it does not end by itself",
+}
+
+IN_THE_WORKSPACE = ("compare", "track")
+"""Verbs that read what the shared runs left."""
 
 
 def assert_shown(shown: list[str], printed: str) -> None:
     lines = iter([readme.shape(line) for line in printed.splitlines()])
     for line in shown:
         wanted = readme.shape(line)
-        assert wanted in lines, f"the README shows {line!r}, which was not printed (in this order)"
+        assert wanted in lines, f"the page shows {line!r}, which was not printed (in this order)"
 
 
-def test_every_run_of_the_readme(request: pytest.FixtureRequest) -> None:
-    seen = dict.fromkeys(RUN_AS, 0)
-    for command in readme.commands():
+@pytest.mark.parametrize("page", [readme.README, readme.GUIDE], ids=["README", "guide"])
+def test_every_run_of_the_page(request: pytest.FixtureRequest, page: Path) -> None:
+    seen = Counter[str]()
+    for command in readme.commands(page):
         if command.line in RUN_AS:
             fixture = RUN_AS[command.line][seen[command.line]]
             seen[command.line] += 1
             assert_shown(command.shown, request.getfixturevalue(fixture).output)
-    assert all(seen.values())
+    assert seen
 
 
-def test_every_other_command_of_the_readme() -> None:
-    for command in readme.commands():
+@pytest.mark.parametrize("page", [readme.README, readme.GUIDE], ids=["README", "guide"])
+def test_every_other_command_of_the_page(page: Path, sweep: Run, workspace: Workspace) -> None:
+    for command in readme.commands(page):
         if command.line in RUN_AS or command.line in NOT_RUN:
             continue
-        program, *arguments = command.line.split()
+        program, verb, *arguments = command.line.split()
         assert program == ".venv/bin/huberflow"
-        done = subprocess.run([HUBERFLOW, *arguments], capture_output=True, text=True, check=True)
+        if verb in IN_THE_WORKSPACE:
+            arguments += ["--workspace", str(workspace.root)]
+        done = subprocess.run([HUBERFLOW, verb, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
         assert_shown(command.shown, done.stdout)
 
 

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from taxi_workspace import Run, Workspace
+from taxi_workspace import Run, Workspace, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -156,30 +156,14 @@ def test_changed_code_runs_what_depends_on_it_and_nothing_else(own_loss: Run) ->
     assert "custom_objects/losses.py" in own_loss.why("Evaluator")
 
 
-def wait_for(process: subprocess.Popen[str], text: str) -> str:
-    seen = ""
-    for line in process.stdout:
-        seen += line
-        if text in line:
-            return seen
-    raise AssertionError(f"{text!r} never came:\n{seen}")
-
-
-def test_killed_run_is_taken_up_again(other_threshold: Run, workspace: Workspace) -> None:
-    settings = ("training.epochs=3", "seed=7")
-    process = workspace.start(*settings)
-    wait_for(process, "epoch 1/3")
-    process.kill()
-    process.wait()
-    before = workspace.versions()
-
-    run = workspace.run(*settings)
+def test_killed_run_is_taken_up_again(after_killed: Run, workspace: Workspace) -> None:
+    run = after_killed
     assert run.code in (0, 3), run.output + run.errors
     assert "closed Trainer of run" in run.output
     assert run.states | dict.fromkeys(DATA, "cached") == run.states
     assert run.states["Trainer"] == "ran"
     assert run.why("Trainer").startswith("config: ")
-    assert all(name.isdigit() for name in [*before, *workspace.versions()])
+    assert all(name.isdigit() for name in workspace.versions())
 
 
 def test_terminated_run_closes_its_books(other_threshold: Run, workspace: Workspace) -> None:
@@ -197,15 +181,14 @@ def test_terminated_run_closes_its_books(other_threshold: Run, workspace: Worksp
 
 
 def test_failing_node_is_named_with_its_cause_and_the_log(
-    other_threshold: Run, workspace: Workspace
+    failing: Run, workspace: Workspace
 ) -> None:
-    run = workspace.run("features.numeric=[no_such_column]")
-    assert run.code == 1
-    assert "huberflow: Transform failed:" in run.errors
-    assert "no_such_column" in run.errors
-    log = workspace.root.parent / re.search(r"log: (\S+)", run.errors)[1]
+    assert failing.code == 1
+    assert "huberflow: Transform failed:" in failing.errors
+    assert "no_such_column" in failing.errors
+    log = workspace.root.parent / re.search(r"log: (\S+)", failing.errors)[1]
     assert "Traceback" in log.read_text()
-    assert "Traceback" not in run.errors + run.output
+    assert "Traceback" not in failing.errors + failing.output
 
 
 def test_nothing_is_written_outside_the_workspace(first: Run, workspace: Workspace) -> None:
@@ -213,7 +196,9 @@ def test_nothing_is_written_outside_the_workspace(first: Run, workspace: Workspa
     assert {path.name for path in workspace.root.iterdir()} == {
         ".lock",
         "artifacts",
+        "journal",
         "logs",
         "metadata.sqlite",
+        "mlflow",
         "serving",
     }

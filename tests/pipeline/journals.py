@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import Config
 from pipeline.journal import append
+from pipeline.workspace import Workspace
 
 START = 1_700_000_000.0
 
@@ -18,13 +20,16 @@ class Story:
     Args:
       folder: of the journals.
       run_id: names the file.
+      first_id: of executions and artifacts.
       begin: what the first event holds beside the defaults.
     """
 
-    def __init__(self, folder: Path, run_id: str = "run-1", **begin: Any) -> None:
+    def __init__(
+        self, folder: Path, run_id: str = "run-1", *, first_id: int = 1, **begin: Any
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"{run_id}.jsonl"
-        self._ids = iter(range(1, 1000))
+        self._ids = itertools.count(first_id)
         self._time = begin.pop("time", START)
         first = {
             "id": run_id,
@@ -104,3 +109,30 @@ def evaluation(folder: Path, *, blessed: bool = True, **overall: float) -> tuple
     }
     (folder / "report.json").write_text(json.dumps(report))
     return folder, {}
+
+
+def whole_run(
+    workspace: Workspace, run_id: str = "run-1", *, blessed: bool = True, **begin: Any
+) -> Story:
+    """A run that trained and was judged; what its nodes wrote is there. It may go on."""
+    schema, model, training = (workspace.artifacts / run_id / name for name in ("s", "m", "t"))
+    for folder in (schema, model / "Format-Serving", training):
+        folder.mkdir(parents=True)
+    columns = 'feature { name: "trip_miles" type: FLOAT } feature { name: "company" type: BYTES }'
+    (schema / "schema.pbtxt").write_text(columns)
+    (model / "Format-Serving" / "saved_model.pb").write_bytes(b"a model")
+    (training / "epochs.csv").write_text(f"epoch,loss,time\n0,2.5,{START}\n1,1.25,{START + 1}\n")
+    properties = {"custom_config": {"training": {"epochs": 2}}}
+    outputs = {"model": (model, {}), "model_run": (training, {})}
+    judged = evaluation(workspace.artifacts / run_id / "e", blessed=blessed)
+    pushed = {"pushed": 1, "pushed_destination": "/serving/taxi/1", "pushed_version": "1"}
+    return (
+        Story(workspace.journals, run_id, **begin)
+        .runs("SchemaGen", outputs={"schema": (schema, {})})
+        .starts("Trainer")
+        .trains(1, loss=2.5)
+        .trains(2, loss=1.25)
+        .finishes("Trainer", properties=properties, outputs=outputs)
+        .runs("Evaluator", outputs={"evaluation": judged})
+        .runs("Pusher", outputs={"pushed_model": (workspace.root, pushed if blessed else {})})
+    )

@@ -27,9 +27,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def mlflow_server(backend_uri: str, folder: Path) -> Iterator[str]:
+def mlflow_server(backend_uri: str, folder: Path, port: int | None = None) -> Iterator[str]:
     """An MLflow server on a database, artifacts through it; its address."""
-    address = f"http://127.0.0.1:{free_port()}"
+    address = f"http://127.0.0.1:{port or free_port()}"
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
         *("--host", "127.0.0.1", "--port", address.rpartition(":")[2]),

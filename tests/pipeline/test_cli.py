@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -13,9 +14,13 @@ from unittest.mock import create_autospec
 
 import pytest
 from click.testing import CliRunner
+from journals import Story, evaluation, whole_run
+from mlflow_servers import free_port
 
 import pipeline.run
+import pipeline.sweep
 from pipeline import cli
+from pipeline import grid as grids
 from pipeline.config import Config
 from pipeline.config_file import load, to_yaml
 from pipeline.result import Result
@@ -51,6 +56,13 @@ def imported(done: subprocess.CompletedProcess[str]) -> set[str]:
     return set(re.search(r"^IMPORTED (.*)$", done.stdout, re.M)[1].split())
 
 
+@pytest.fixture(autouse=True)
+def _garbage_is_collected():
+    """``compare`` leaves it to the end of its process; here that of all tests."""
+    yield
+    gc.enable()
+
+
 @pytest.fixture
 def execute(monkeypatch):
     """Stands in for the run itself; each test says how it ends."""
@@ -73,17 +85,19 @@ class TestHelp:
         for code in ("0 done and blessed", "1 failed", "2 the config", "3 not blessed"):
             assert code in " ".join(done.output.split())
 
-    @pytest.mark.parametrize("verb", [(), ("run",), ("config",)])
+    @pytest.mark.parametrize(
+        "verb", [(), ("run",), ("config",), ("sweep",), ("compare",), ("ui",), ("track",)]
+    )
     def test_the_examples_in_it_are_right(self, verb):
         text = huberflow(*verb, "--help").output
-        examples = re.findall(r"^ +(huberflow .*)$", text, re.M)
+        examples = re.findall(r"^ +(huberflow .*)$", text.replace("\\\n", ""), re.M)
         assert examples
         assert "\\b" not in text
         for example in examples:
             assert example.count("huberflow") == 1, "two examples have become one line"
             _, name, *words = shlex.split(example.partition(" > ")[0])
             context = cli.cli.commands[name].make_context(name, words)
-            assert isinstance(load(None, context.params["settings"]), Config)
+            assert grids.resolve(None, (), context.params["settings"]).points
 
     def test_version(self):
         assert re.fullmatch(r".*, version \d+\.\d+\.\d+\n", huberflow("--version").output)
@@ -174,6 +188,194 @@ class TestRun:
         execute.assert_called_once_with(Config(), cache=True, verbose=False)
 
 
+class TestSweep:
+    GRID = ("--set", "training.loss.config.threshold=0.5,1", "--set", "seed=1,2")
+
+    @pytest.fixture
+    def sweep(self, monkeypatch):
+        """Stands in for the runs; each test says how they end."""
+        stand_in = create_autospec(pipeline.sweep.execute)
+        monkeypatch.setattr(pipeline.sweep, "execute", stand_in)
+        return stand_in
+
+    def test_dry_lists_the_points_and_runs_none(self, sweep, tmp_path):
+        done = huberflow("sweep", *self.GRID, "--dry-run", "--workspace", f"{tmp_path}/w")
+        assert done.exit_code == 0
+        assert done.stdout.splitlines() == [
+            "  1  threshold=0.5 seed=1",
+            "  2  threshold=0.5 seed=2",
+            "  3  threshold=1 seed=1",
+            "  4  threshold=1 seed=2",
+        ]
+        sweep.assert_not_called()
+        assert not (tmp_path / "w").exists()
+
+    def test_says_which_points_would_repeat_another(self):
+        done = huberflow("sweep", "--set", "seed=1,1,2", "--dry-run")
+        assert done.stdout.splitlines() == [
+            "left out, for it is the same config as seed=1: seed=1",
+            "  1  seed=1",
+            "  2  seed=2",
+        ]
+
+    def test_a_wrong_point_is_named_before_any_runs(self, sweep):
+        done = huberflow("sweep", "--set", "training.epochs=5,0")
+        assert done.exit_code == 2
+        assert done.stderr.startswith("huberflow: training.epochs=0: training.epochs: ")
+        sweep.assert_not_called()
+
+    def test_ends_with_the_comparison(self, sweep, tmp_path):
+        journals = Workspace(tmp_path).journals
+        Story(journals, "sweep-1", kind="sweep").ends()
+        for run_id, huber in (("run-1", 0.5), ("run-2", 0.25)):
+            found = evaluation(tmp_path / run_id, huber=huber)
+            story = Story(journals, run_id, sweep="sweep-1")
+            story.runs("Evaluator", outputs={"evaluation": found}).ends()
+        sweep.return_value = pipeline.sweep.Outcome("sweep-1", [])
+        done = huberflow("sweep", *self.GRID, "--workspace", str(tmp_path))
+        assert done.exit_code == 0
+        assert "0.5" in done.stdout
+        assert "0.25" in done.stdout
+
+    def test_with_a_point_that_failed(self, sweep, tmp_path):
+        journals = Workspace(tmp_path).journals
+        Story(journals, "sweep-1", kind="sweep").ends()
+        Story(journals, "run-1", sweep="sweep-1").ends("failed")
+        (point, *_) = grids.resolve(None, (), ["seed=1,2"]).points
+        sweep.return_value = pipeline.sweep.Outcome("sweep-1", [(point, "Trainer failed")])
+        done = huberflow("sweep", "--set", "seed=1,2", "--workspace", str(tmp_path))
+        assert done.exit_code == 1
+        assert done.stderr == "huberflow: seed=1: Trainer failed\n"
+
+    def test_of_a_workspace_in_use(self, tmp_path):
+        with Workspace(tmp_path).locked():
+            done = huberflow("sweep", "--set", "seed=1,2", "--workspace", str(tmp_path))
+        assert done.exit_code == 2
+        assert "another run is using the workspace" in done.stderr
+
+
+class TestCompare:
+    @pytest.fixture
+    def workspace(self, tmp_path):
+        """Two runs with results."""
+        workspace = Workspace(tmp_path)
+        for run_id, huber in (("run-1", 0.5), ("run-2", 0.25)):
+            found = evaluation(tmp_path / run_id, huber=huber)
+            story = Story(workspace.journals, run_id)
+            story.runs("Evaluator", outputs={"evaluation": found}).ends()
+        return workspace
+
+    def compare(self, workspace, *arguments):
+        return huberflow("compare", *arguments, "--workspace", str(workspace.root))
+
+    def test_shows_what_differs(self, workspace):
+        done = self.compare(workspace)
+        assert done.exit_code == 0
+        assert "0.25" in done.stdout
+        assert "-50" in done.stdout
+
+    def test_as_json(self, workspace):
+        done = self.compare(workspace, "run-2", "--json")
+        assert done.exit_code == 0
+        assert "run-2" in json.dumps(json.loads(done.stdout))
+
+    def test_as_csv_has_a_line_per_run(self, workspace):
+        done = self.compare(workspace, "--csv")
+        assert done.exit_code == 0
+        assert len(done.stdout.splitlines()) == 3
+
+    def test_without_runs_says_how_to_make_one(self, tmp_path):
+        done = self.compare(Workspace(tmp_path))
+        assert done.exit_code == 2
+        assert done.stderr == (
+            "huberflow: expected runs with a result, found none; write: huberflow run\n"
+        )
+
+    def test_of_an_unknown_name(self, workspace):
+        done = self.compare(workspace, "run-3")
+        assert done.exit_code == 2
+        assert "received 'run-3'; write: run-" in done.stderr
+
+    def test_a_damaged_journal_is_named_and_the_others_are_shown(self, workspace):
+        workspace.journal("run-0").write_text("{}\n")
+        done = self.compare(workspace)
+        assert done.exit_code == 0
+        assert "0.25" in done.stdout
+        (line,) = done.stderr.splitlines()
+        assert f"the journal {workspace.journal('run-0')} cannot be read" in line
+
+
+class TestTrack:
+    def track(self, workspace, *arguments):
+        return huberflow("track", *arguments, "--workspace", str(workspace.root))
+
+    def test_dry_lists_what_is_not_delivered(self, tmp_path):
+        workspace = Workspace(tmp_path)
+        Story(workspace.journals, name="threshold=2").ends()
+        done = self.track(workspace, "--dry-run")
+        assert (done.exit_code, done.stdout) == (0, "run-1  threshold=2\n")
+
+    @pytest.mark.parametrize("dry", [["--dry-run"], []])
+    def test_a_run_that_cannot_be_delivered_is_named(self, dry, tmp_path):
+        workspace = Workspace(tmp_path)
+        workspace.journals.mkdir()
+        workspace.journal("run-1").write_text("{}\n")
+        done = self.track(workspace, *dry)
+        assert done.exit_code == 1
+        assert done.stderr.startswith(
+            f"huberflow: the journal {workspace.journal('run-1')} cannot be read"
+        )
+
+    def test_of_a_new_workspace_delivers_nothing(self, tmp_path):
+        done = self.track(Workspace(tmp_path))
+        assert (done.exit_code, done.stdout) == (0, "delivered 0, already there 0\n")
+
+    def test_a_server_that_is_not_there_is_one_line(self, tmp_path):
+        workspace = Workspace(tmp_path)
+        for run_id in ("run-1", "run-2"):
+            Story(workspace.journals, run_id).ends()
+        address = f"http://127.0.0.1:{free_port()}"
+        done = self.track(workspace, "--set", f"tracking.uri={address}")
+        assert (done.exit_code, done.stdout) == (1, "")
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"huberflow: {address}: ")
+        assert line.endswith(f"write: curl {address}/health")
+
+    def test_a_workspace_in_use_is_refused(self, tmp_path):
+        workspace = Workspace(tmp_path)
+        with workspace.locked():
+            done = self.track(workspace)
+        assert done.exit_code == 2
+        assert done.stderr.startswith("huberflow: another run is using the workspace ")
+
+    def test_a_workspace_that_is_a_file_is_refused(self, tmp_path):
+        (tmp_path / "file").touch()
+        done = self.track(Workspace(tmp_path / "file"))
+        assert done.exit_code == 2
+        assert "expected a folder that can be written" in done.stderr
+
+    def test_a_wrong_address_is_refused(self, tmp_path):
+        done = self.track(Workspace(tmp_path), "--set", "tracking.uri=./mlruns")
+        assert done.exit_code == 2
+        assert "tracking.uri: expected the address of an MLflow server" in done.stderr
+
+
+class TestUi:
+    def test_of_a_server_says_where_it_is(self, tmp_path):
+        uri = "tracking.uri=http://ann:hunter2@mlflow.example:5000"
+        done = huberflow("ui", "--workspace", f"{tmp_path}/w", "--set", uri)
+        assert done.exit_code == 0
+        assert done.stdout == "the runs are on a server: http://***@mlflow.example:5000\n"
+        assert not (tmp_path / "w").exists()
+
+    @pytest.mark.parametrize("port", ["many", "-1", "99999"])
+    def test_a_wrong_port_is_said_in_words(self, port, tmp_path):
+        done = huberflow("ui", "--workspace", str(tmp_path), "--port", port)
+        assert done.exit_code == 2
+        assert "--port" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 class TestProcess:
     """The real thing, from the shell's side."""
 
@@ -189,6 +391,21 @@ class TestProcess:
         done = process(*arguments, cwd=tmp_path)
         assert done.returncode == 0
         assert not imported(done) & HEAVY
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("sweep", "--set", "seed=1,2", "--dry-run"),
+            ("compare",),
+            ("track", "--dry-run"),
+            ("ui", "--help"),
+        ],
+    )
+    def test_verbs_that_only_look_import_no_tensorflow_and_no_mlflow(self, arguments, tmp_path):
+        whole_run(Workspace(tmp_path / "workspace")).ends()
+        done = process(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert not imported(done) & {"apache_beam", "mlflow", "tensorflow", "tf_keras", "tfx"}
 
     def test_is_installed_under_its_name(self, tmp_path):
         command = Path(sys.executable).with_name("huberflow")

@@ -379,6 +379,48 @@ class TestWrongFiles:
         assert f"expected a readable file, received {tmp_path} (Is a dir" in refusal(tmp_path)
 
 
+class TestTracking:
+    @pytest.mark.parametrize(
+        "uri",
+        [
+            "http://127.0.0.1:5000",
+            "https://user:password@mlflow.example/tracking",
+            "sqlite:////data/mlflow.db",
+            "postgresql+psycopg://user@host/mlflow",
+        ],
+    )
+    def test_takes_a_server_or_a_database(self, uri):
+        assert load(None, [f"tracking.uri={uri}"]).tracking.uri == uri
+
+    @pytest.mark.parametrize("uri", ["./mlruns", "file:///mlruns", "localhost:5000", "databricks"])
+    def test_takes_no_folder_and_no_name(self, uri):
+        assert refusal(None, f"tracking.uri={uri}") == (
+            "tracking.uri: expected the address of an MLflow server or database, such as "
+            f"http://127.0.0.1:5000 or sqlite:////data/mlflow.db, received {uri!r}; "
+            "see: huberflow config"
+        )
+
+    @pytest.mark.parametrize(
+        ("setting", "part"),
+        [
+            ("tracking.patience=0", "tracking.patience: "),
+            ("tracking.experiment=''", "tracking.experiment: "),
+            ("tracking.run_name=''", "tracking.run_name: "),
+            ("tracking.enabled=maybe", "tracking.enabled: "),
+            ("tracking.url=http://x", "tracking.url: no such key; did you mean tracking.uri?"),
+        ],
+    )
+    def test_a_mistake_is_named(self, setting, part):
+        assert refusal(None, setting).startswith(part)
+
+    def test_is_on_and_waits_a_minute(self):
+        found = Config().tracking
+        assert (found.enabled, found.patience) == (True, 60)
+
+    def test_can_be_off(self):
+        assert not load(None, ["tracking.enabled=false"]).tracking.enabled
+
+
 names = st.text(min_size=1, max_size=12)
 configs = st.fixed_dictionaries(
     {

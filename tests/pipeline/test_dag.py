@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from tfx.dsl.components.common.resolver import RESOLVER_CONFIG, RESOLVER_STRATEGY_CLASS
 
 from pipeline.config_file import load
 from pipeline.dag import create_pipeline, taxi_data
@@ -76,6 +77,26 @@ class TestCodeOfNodes:
     def test_an_object_that_is_not_named_does_not(self):
         files = sources("Trainer", *PLAIN)
         assert not {f"custom_objects/{name}.py" for name in ("layers", "metrics", "losses")} & files
+
+
+class TestPointOfASweep:
+    def nodes(self, **options) -> dict:
+        return {node.id: node for node in create_pipeline(load(), **options).components}
+
+    def test_pushes_nothing(self):
+        assert list(self.nodes(push=False)) == [*self.nodes()][:-1]
+        assert [*self.nodes()][-1] == "Pusher"
+
+    def test_is_held_against_the_model_of_before_the_sweep(self):
+        told = self.nodes(baseline_up_to=17)["Baseline"].exec_properties
+        assert told[RESOLVER_CONFIG] == {"newest": 17}
+        assert told[RESOLVER_STRATEGY_CLASS](**told[RESOLVER_CONFIG])
+
+    def test_is_no_different_in_what_the_other_nodes_are_told(self):
+        """Else a sweep would find nothing in the cache that a run has left, nor a run after it."""
+        alone, point = self.nodes(), self.nodes(baseline_up_to=17, push=False)
+        for node in point.keys() - {"Baseline"}:
+            assert dict(point[node].exec_properties) == dict(alone[node].exec_properties)
 
 
 class TestData:

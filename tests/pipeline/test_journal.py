@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 
 import pytest
 from journals import START, Story
@@ -97,14 +99,60 @@ class TestJournal:
             history.read(story.path)
 
 
+class TestJournalThatCannotBeRead:
+    """Of one, the others are told all the same."""
+
+    @pytest.fixture
+    def warning(self, workspace):
+        """What is said where one of two journals has this text."""
+
+        def warning(text: str) -> str:
+            Story(workspace.journals, "whole")
+            workspace.journal("damaged").write_text(text)
+            warnings = []
+            runs = history.runs(workspace, warnings.append)
+            assert [run.id for run in runs] == ["whole"]
+            (warning,) = warnings
+            return warning
+
+        return warning
+
+    @pytest.mark.parametrize(
+        ("text", "cause"),
+        [
+            ("half a li\n", "expected JSON in line 1, received 'half a li\\n'"),
+            ("{}\n", "KeyError: 'event'"),
+            ("7\n", "TypeError: 'int' object is not subscriptable"),
+            ('{"event": "started", "time": 1}\n', "TypeError: Run.__init__() missing"),
+            ('{"event": "ended", "time": 1}\n', "expected a journal that begins with a run"),
+        ],
+        ids=["cut off", "no event", "no object", "of another version", "without its beginning"],
+    )
+    def test_is_named_with_the_cause_and_what_to_do(self, warning, workspace, text, cause):
+        line, path = warning(text), workspace.journal("damaged")
+        assert line.startswith(f"the journal {path} cannot be read, its run is left out: {cause}")
+        assert line.endswith(f"; to leave it out for good: mv {path} {path}.damaged")
+        assert "\n" not in line
+
+    def test_what_it_says_to_write_ends_it(self, warning, workspace):
+        command = warning("{}\n").partition("for good: ")[2]
+        subprocess.run(shlex.split(command), check=True)
+        assert [run.id for run in history.runs(workspace, pytest.fail)] == ["whole"]
+
+    def test_is_not_one_that_is_about_to_begin(self, workspace):
+        workspace.journals.mkdir()
+        workspace.journal("new").touch()
+        assert history.runs(workspace, pytest.fail) == []
+
+
 class TestHistory:
     def test_is_oldest_first(self, workspace):
         Story(workspace.journals, "b", time=START)
         Story(workspace.journals, "a", time=START + 10)
-        assert [run.id for run in history.runs(workspace)] == ["b", "a"]
+        assert [run.id for run in history.runs(workspace, pytest.fail)] == ["b", "a"]
 
     def test_of_an_empty_workspace_is_empty(self, workspace):
-        assert history.runs(workspace) == []
+        assert history.runs(workspace, pytest.fail) == []
 
     def test_curves_are_the_runs_own_while_it_trains(self, story):
         story.starts("Trainer").trains(1, loss=2.0).trains(2, loss=1.0)

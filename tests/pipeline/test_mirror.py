@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import struct
 
 import pytest
@@ -166,6 +167,41 @@ class TestMetrics:
         assert values["nodes/Evaluator.cached"] == 0.0
         assert values["nodes/Evaluator.peak_memory_mb"] == 512.0
         assert tracker.values("ws/run-1/Evaluator")["seconds"] == 2.5
+
+
+class TestValuesThatAreNoNumbers:
+    """NaN and infinity: of a training that diverged, of a slice without rows."""
+
+    @pytest.fixture
+    def tracker(self, tmp_path, artifacts):
+        (artifacts["model_run"] / "epochs.csv").write_text(
+            f"epoch,loss,time\n0,inf,{START + 6}\n1,nan,{START + 7}\n"
+        )
+        sample = {"label": 5.0, "prediction": math.nan, "features": {}}
+        (artifacts["model_run"] / "predictions.jsonl").write_text(f"{json.dumps(sample)}\n" * 3)
+        outputs = {key: (artifacts[key], {}) for key in ("model", "model_run")}
+        found = evaluation(tmp_path / "evaluation", huber=math.nan, mae=math.inf)
+        story = Story(tmp_path / "journal").starts("Trainer")
+        story.trains(1, loss=math.inf).trains(2, loss=math.nan)
+        story.finishes("Trainer", properties=TRAINER, outputs=outputs)
+        return mirrored(story.runs("Evaluator", outputs={"evaluation": found}).ends())
+
+    def test_are_told_as_they_are(self, tracker):
+        values = tracker.values("ws/run-1")
+        assert math.isnan(values["evaluation/huber"])
+        assert values["evaluation/mae"] == math.inf
+        points = tracker.runs["ws/run-1"].points
+        losses = {repr(p.value) for p in points if p.key == "training/loss"}
+        assert losses == {"inf", "nan"}
+
+    def test_leave_every_file_readable(self, tracker):
+        files = tracker.runs["ws/run-1"].files
+        for name in ("slices.csv", "figures/training_curves.png", "report.html"):
+            assert files[name]
+        assert "NaN" not in files["slices.json"].decode()  # browsers read no such JSON
+
+    def test_keep_no_run_from_its_end(self, tracker):
+        assert tracker.runs["ws/run-1"].outcome == "finished"
 
 
 class TestArtifacts:

@@ -1,88 +1,17 @@
-"""What is read back from a real ML Metadata store, and how a killed run is cleared away.
-
-The store is written here as TFX writes it: an execution belongs to a context of each of the types
-pipeline, pipeline_run and node; its events carry the key of each input and output.
-"""
+"""What is read back from a real ML Metadata store, and how a killed run is cleared away."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
+from written_metadata import Metadata
 
 from pipeline.records import Records
 from pipeline.workspace import Workspace
 
-TRAINER = "tfx.components.trainer.component.Trainer"
 RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
-
-
-class Metadata:
-    """Writes executions into a workspace's store."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        config = pb.ConnectionConfig()
-        config.sqlite.filename_uri = str(workspace.metadata)
-        self.store = MetadataStore(config)
-        self._workspace = workspace
-        self._artifact_type = self.store.put_artifact_type(pb.ArtifactType(name="Model"))
-
-    def execution(
-        self,
-        node="Trainer",
-        run="run-1",
-        state=pb.Execution.COMPLETE,
-        type_name=TRAINER,
-        properties=None,
-        inputs=(),
-        outputs=(),
-    ) -> int:
-        """Records an execution; ``inputs`` and ``outputs`` are (key, artifact id) pairs."""
-        type_id = self.store.put_execution_type(pb.ExecutionType(name=type_name))
-        execution = pb.Execution(type_id=type_id, last_known_state=state)
-        for name, value in (properties or {}).items():
-            kind = "int_value" if isinstance(value, int) else "string_value"
-            setattr(execution.custom_properties[name], kind, value)
-        events = [
-            pb.Event(artifact_id=number, type=kind, path=self._path(key))
-            for kind, pairs in ((pb.Event.INPUT, inputs), (pb.Event.OUTPUT, outputs))
-            for key, number in pairs
-        ]
-        artifacts = self.store.get_artifacts_by_id([event.artifact_id for event in events])
-        by_id = {artifact.id: artifact for artifact in artifacts}
-        number, _, _ = self.store.put_execution(
-            execution,
-            [(by_id[event.artifact_id], event) for event in events],
-            [
-                self._context("pipeline", "taxi"),
-                self._context("pipeline_run", run),
-                self._context("node", f"taxi.{node}"),
-            ],
-        )
-        return number
-
-    def artifact(self, uri="/w/model", **properties) -> int:
-        artifact = pb.Artifact(type_id=self._artifact_type, uri=uri)
-        for name, value in properties.items():
-            if isinstance(value, dict):
-                artifact.custom_properties[name].struct_value.update(value)
-            else:
-                artifact.custom_properties[name].string_value = value
-        return self.store.put_artifacts([artifact])[0]
-
-    def state(self, number: int) -> int:
-        return self.store.get_executions_by_id([number])[0].last_known_state
-
-    def _path(self, key: str) -> pb.Event.Path:
-        step = pb.Event.Path.Step
-        return pb.Event.Path(steps=[step(key=key), step(index=0)])
-
-    def _context(self, type_name: str, name: str) -> pb.Context:
-        found = self.store.get_context_by_type_and_name(type_name, name)
-        type_id = self.store.put_context_type(pb.ContextType(name=type_name))
-        return found or pb.Context(type_id=type_id, name=name)
 
 
 @pytest.fixture
@@ -172,12 +101,74 @@ class TestProperties:
         metadata.execution(properties={"__external_execution_index__": 0, "epochs": 5})
         assert records.run("run-1")["Trainer"].properties == {"epochs": 5}
 
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            ({"train": {"rows": 3}}, {"train": {"rows": 3}}),
+            ({"__value__": ["train", "eval"]}, ["train", "eval"]),
+        ],
+        ids=["an object", "as TFX wraps other JSON values"],
+    )
+    def test_that_are_structures_are_read(self, metadata, records, written, read):
+        metadata.execution(properties={"splits": written})
+        assert records.run("run-1")["Trainer"].properties == {"splits": read}
+
     def test_of_artifacts_may_be_nested(self, metadata, records):
         """ExampleValidator's verdict on each split."""
         output = metadata.artifact(blessed={"train": 1, "eval": 0})
         metadata.execution(outputs=[("anomalies", output)])
         artifact = records.run("run-1")["Trainer"].output("anomalies")
         assert dict(artifact.properties["blessed"].items()) == {"train": 1, "eval": 0}
+
+
+class TestResolver:
+    def test_has_what_it_found_as_outputs(self, metadata, records):
+        model = metadata.artifact("/w/model")
+        metadata.execution("Trainer", outputs=[("model", model)])
+        metadata.execution("Baseline", "run-2", type_name=RESOLVER, found=[("model", model)])
+        baseline = records.run("run-2")["Baseline"]
+        assert baseline.output("model").uri == Path("/w/model")
+        assert records.producer(baseline.output("model")).run == "run-1"
+
+
+class TestNewestArtifact:
+    def test_is_that_of_the_highest_id(self, metadata, records):
+        numbers = [metadata.artifact(f"/w/{number}") for number in range(3)]
+        assert records.newest_artifact() == max(numbers)
+
+    def test_of_a_new_workspace_is_zero(self, records):
+        assert records.newest_artifact() == 0
+
+
+class TestTracking:
+    def test_is_noted_on_the_run(self, metadata, records, workspace):
+        metadata.execution(run="run-1")
+        metadata.execution(run="run-2")
+        records.note_tracked("run-1", "c0ffee")
+        assert Records(workspace).tracking_id("run-1") == "c0ffee"
+        assert Records(workspace).tracking_id("run-2") is None
+
+    def test_may_be_noted_anew(self, metadata, records):
+        metadata.execution()
+        for tracking_id in ("c0ffee", "decaf"):
+            records.note_tracked("run-1", tracking_id)
+        assert records.tracking_id("run-1") == "decaf"
+
+    def test_changes_nothing_else(self, metadata, records):
+        metadata.execution(properties={"epochs": 5})
+        before = records.run("run-1")
+        records.note_tracked("run-1", "c0ffee")
+        assert records.run("run-1") == before
+
+    def test_of_a_run_without_metadata_is_left_out(self, metadata, records):
+        records.note_tracked("run-9", "c0ffee")
+        assert records.tracking_id("run-9") is None
+        assert records.run("run-9") == {}
+
+    def test_of_a_new_workspace_makes_no_store(self, records, workspace):
+        records.note_tracked("run-1", "c0ffee")
+        assert records.tracking_id("run-1") is None
+        assert not list(workspace.root.iterdir())
 
 
 class TestBefore:

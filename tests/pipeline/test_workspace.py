@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -94,10 +96,55 @@ class TestPlaces:
 
     def test_everything_lies_inside(self, tmp_path):
         w = Workspace(tmp_path)
-        for place in (w.metadata, w.artifacts, w.serving("taxi"), w.log("run-1")):
+        places = (w.metadata, w.artifacts, w.serving("taxi"), w.log("run-1"), w.journal("run-1"))
+        for place in (*places, w.delivering, w.tracking):
             assert tmp_path in place.parents
 
     def test_models_and_runs_lie_apart(self, tmp_path):
         w = Workspace(tmp_path)
         assert w.serving("taxi") != w.serving("bikes")
         assert w.log("run-1") != w.log("run-2")
+        assert w.journal("run-1") != w.journal("run-2")
+
+
+class TestRunId:
+    NOW = datetime(2026, 5, 17, 9, 30, 5)
+
+    def test_is_the_time(self, tmp_path):
+        assert Workspace(tmp_path).new_id(self.NOW) == "2026-05-17T09-30-05"
+
+    def test_has_a_number_where_that_is_taken(self, tmp_path):
+        """By a journal, or by the log of a run that has none yet."""
+        w = Workspace(tmp_path)
+        for taken in (w.journal("2026-05-17T09-30-05"), w.log("2026-05-17T09-30-05-2")):
+            taken.parent.mkdir()
+            taken.touch()
+        assert w.new_id(self.NOW) == "2026-05-17T09-30-05-3"
+
+    def test_asking_takes_nothing(self, tmp_path):
+        w = Workspace(tmp_path)
+        assert w.new_id(self.NOW) == w.new_id(self.NOW)
+        assert not list(tmp_path.iterdir())
+
+
+class TestIdentity:
+    def test_is_made_once(self, tmp_path):
+        assert Workspace(tmp_path).identity == Workspace(tmp_path).identity
+
+    def test_is_no_other_workspaces(self, tmp_path):
+        assert Workspace(tmp_path / "a").identity != Workspace(tmp_path / "b").identity
+
+    def test_stays_when_the_folder_moves(self, tmp_path):
+        before = Workspace(tmp_path / "a").identity
+        (tmp_path / "a").rename(tmp_path / "b")
+        assert Workspace(tmp_path / "b").identity == before
+
+    def test_is_new_after_a_reset(self, tmp_path):
+        before = Workspace(tmp_path / "a").identity
+        shutil.rmtree(tmp_path / "a")
+        assert Workspace(tmp_path / "a").identity != before
+
+    def test_is_no_journal(self, tmp_path):
+        w = Workspace(tmp_path)
+        assert w.identity
+        assert [path.suffix for path in w.journals.iterdir()] == [""]

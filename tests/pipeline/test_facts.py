@@ -1,0 +1,77 @@
+"""What a run is remembered by, and what it is called."""
+
+import json
+import re
+import shlex
+import sys
+from datetime import datetime
+
+import pytest
+
+from pipeline import facts
+from pipeline.config import Config
+from pipeline.config_file import load
+
+NOON = datetime(2026, 5, 17, 12, 30, 45)
+
+
+class TestChanges:
+    def test_of_the_default_are_none(self):
+        assert facts.changes(Config()) == {}
+
+    def test_are_what_differs_by_dotted_path(self):
+        config = load(None, ["training.loss.config.threshold=2.0", "model.hidden_units=[8]"])
+        assert facts.changes(config) == {
+            "training.loss.config.threshold": 2.0,
+            "model.hidden_units": [8],
+        }
+
+    def test_are_not_where_a_run_is_kept(self):
+        assert facts.changes(load(None, ["workspace=w", "tracking.experiment=fares"])) == {}
+
+    def test_that_set_something_to_nothing_are_told(self):
+        config = load(None, ["training.early_stopping_patience=null"])
+        assert facts.changes(config) == {"training.early_stopping_patience": None}
+
+
+class TestName:
+    @pytest.mark.parametrize(
+        ("settings", "name"),
+        [
+            ([], "defaults 05-17 12:30:45"),
+            (["training.loss.name=CustomMSE"], "CustomMSE 05-17 12:30:45"),
+            (["training.loss.config.threshold=2.0"], "threshold=2.0 05-17 12:30:45"),
+            (["tracking.run_name=wide"], "wide"),
+        ],
+    )
+    def test_is_the_users_or_says_what_differs(self, settings, name):
+        assert facts.run_name(load(None, settings), NOON) == name
+
+    def test_stays_short(self):
+        config = load(None, [f"training.{key}=7" for key in ("epochs", "steps_per_epoch")])
+        assert facts.in_short(facts.changes(config), longest=12) == "epochs=7 ..."
+        everything = [f"features.numeric=[{', '.join('abcdefghijklmnopqrstuvwxyz')}]"]
+        assert len(facts.in_short(facts.changes(load(None, everything)))) == 80
+
+
+class TestGathered:
+    @pytest.fixture
+    def gathered(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(sys, "argv", ["/bin/huberflow", "run", "--set", "data.label=a b"])
+        return facts.gather(load(None, ["seed=7"]), tmp_path / "w" / "logs" / "run-1.log")
+
+    def test_are_the_command_to_type_again(self, gathered):
+        assert shlex.split(gathered["command"]) == ["huberflow", "run", "--set", "data.label=a b"]
+
+    def test_are_the_versions_that_were_installed(self, gathered):
+        assert {"huberflow", "tensorflow", "tfx", "mlflow", "python"} < set(gathered["versions"])
+        for version in gathered["versions"].values():
+            assert re.match(r"\d+\.\d+", version)
+
+    def test_are_where_it_lies_and_what_is_special(self, gathered, tmp_path):
+        assert gathered["workspace"] == str(tmp_path / "w")
+        assert gathered["log"] == str(tmp_path / "w" / "logs" / "run-1.log")
+        assert gathered["changes"] == {"seed": 7}
+
+    def test_are_json(self, gathered):
+        assert json.loads(json.dumps(gathered)) == gathered

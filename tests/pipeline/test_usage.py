@@ -1,0 +1,153 @@
+"""What is measured of a node while it runs."""
+
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline import usage
+from pipeline.usage import Usage
+
+HUNDRED_MB = "import sys; held = bytearray(100_000_000); print(flush=True); sys.stdin.read()"
+
+
+@pytest.fixture(autouse=True)
+def _gpus_are_looked_for_anew():
+    usage._gpu_reader.cache_clear()
+    yield
+    usage._gpu_reader.cache_clear()
+
+
+def child(*, own_session: bool) -> subprocess.Popen:
+    """A process that holds 100 MB until its input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HUNDRED_MB],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=own_session,
+    )
+    process.stdout.readline()
+    return process
+
+
+def peak_during(work) -> float:
+    measured = Usage()
+    measured.start()
+    work()
+    return measured.stop()["peak_memory_mb"]
+
+
+def hold_100_mb() -> None:
+    held = bytearray(100_000_000)
+    time.sleep(0.6)
+    del held
+
+
+class TestMemory:
+    def test_is_the_peak_not_the_end(self):
+        before = peak_during(lambda: None)
+        assert peak_during(hold_100_mb) > before + 80
+
+    def test_of_one_node_is_not_that_of_the_next(self):
+        measured = Usage()
+        measured.start()
+        hold_100_mb()
+        first = measured.stop()["peak_memory_mb"]
+        measured.start()
+        assert measured.stop()["peak_memory_mb"] < first - 50
+
+    def test_is_that_of_workers_too(self):
+        before = peak_during(lambda: None)
+        with child(own_session=False) as worker:
+            during = peak_during(lambda: None)
+            worker.stdin.close()
+        assert during > before + 80
+
+    def test_is_not_that_of_the_tracking_follower(self):
+        """It has a session of its own, as ``pipeline.tracking.follower`` starts it."""
+        before = peak_during(lambda: None)
+        with child(own_session=True) as follower:
+            during = peak_during(lambda: None)
+            follower.stdin.close()
+        assert during < before + 50
+
+    def test_is_in_megabytes(self):
+        assert 10 < peak_during(lambda: None) < 100_000
+
+
+class TestEnd:
+    def test_without_a_beginning_is_nothing(self):
+        assert Usage().stop() == {}
+
+    def test_ends_the_watching(self):
+        measured = Usage()
+        measured.start()
+        measured.stop()
+        assert measured.stop() == {}
+
+
+class Nvml:
+    """Stands in for NVIDIA's library, which needs a GPU: two of them, the second busier.
+
+    It cannot show that the real one answers so.
+    """
+
+    class NVMLError(Exception):
+        pass
+
+    def nvmlInit(self):  # noqa: N802
+        pass
+
+    def nvmlDeviceGetCount(self):  # noqa: N802
+        return 2
+
+    def nvmlDeviceGetHandleByIndex(self, number):  # noqa: N802
+        return number
+
+    def nvmlDeviceGetMemoryInfo(self, device):  # noqa: N802
+        return SimpleNamespace(used=(device + 1) * 500_000_000)
+
+    def nvmlDeviceGetUtilizationRates(self, device):  # noqa: N802
+        return SimpleNamespace(gpu=10 * (device + 1))
+
+
+class TestGpus:
+    def found(self) -> dict[str, float]:
+        measured = Usage()
+        measured.start()
+        return {name: value for name, value in measured.stop().items() if "gpu" in name}
+
+    def test_each_by_its_number(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pynvml", Nvml())
+        assert self.found() == {
+            "gpu0_peak_memory_mb": 500.0,
+            "gpu0_peak_utilization_percent": 10.0,
+            "gpu1_peak_memory_mb": 1000.0,
+            "gpu1_peak_utilization_percent": 20.0,
+        }
+
+    def test_are_none_without_nvidias_library(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pynvml", None)
+        assert self.found() == {}
+
+    def test_are_none_without_a_driver(self, monkeypatch):
+        nvml = Nvml()
+        monkeypatch.setattr(nvml, "nvmlInit", self.no_driver)
+        monkeypatch.setitem(sys.modules, "pynvml", nvml)
+        assert self.found() == {}
+
+    def test_that_do_not_tell_their_load_tell_their_memory(self, monkeypatch):
+        nvml = Nvml()
+        monkeypatch.setattr(nvml, "nvmlDeviceGetUtilizationRates", self.not_supported)
+        monkeypatch.setitem(sys.modules, "pynvml", nvml)
+        assert self.found() == {"gpu0_peak_memory_mb": 500.0, "gpu1_peak_memory_mb": 1000.0}
+
+    @staticmethod
+    def no_driver():
+        raise Nvml.NVMLError("NVML Shared Library Not Found")
+
+    @staticmethod
+    def not_supported(device):
+        raise Nvml.NVMLError("Not Supported")
