@@ -90,7 +90,7 @@ class TestComparePage:
         run = deliver("run-1", DATABASE)
         page, _, hint = links.compare_page(workspace, ["run-1"]).partition("  ")
         assert shown(page) == ("http://127.0.0.1:5000", [run], ["taxi"])
-        assert hint == "(start it: huberflow ui)"
+        assert hint == f"(start it: huberflow ui --workspace {workspace.root})"
 
     def test_leaves_out_what_is_not_there(self, workspace, deliver):
         run = deliver("run-1", "http://mlflow.example")
