@@ -1,7 +1,7 @@
 # `make` lists the commands. Each of them first installs what is missing, once.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench clean
+.PHONY: help setup run test check bench screenshots clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -9,7 +9,7 @@ CACHES := .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
 ARGS ?=
 
 help: ## Lists these commands.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## Installs everything into .venv, or goes on where it stopped.
 	@:
@@ -26,6 +26,9 @@ check: $(READY) ## Checks style, types, the direction of imports, and the lock f
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	.uv/bin/uv lock --check --python $(BIN)/python
+
+screenshots: $(READY) ## Takes the guide's screenshots anew; needs Chromium.
+	@PYTHONPATH=tests/e2e $(BIN)/python scripts/screenshots.py $(ARGS)
 
 bench: $(READY) ## Runs the benchmarks; options go in ARGS="...".
 	@$(BIN)/python -m benchmarks $(ARGS)

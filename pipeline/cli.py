@@ -218,6 +218,7 @@ def ui(
       huberflow ui
       huberflow ui --workspace other --port 8080
     """  # noqa: D301 (click reads the \b)
+    from pipeline import links
     from pipeline import ui as uis
     from pipeline.tracking.masking import masked_text
     from pipeline.tracking.store import store_uri
@@ -230,7 +231,12 @@ def ui(
         click.echo(f"the runs are on a server: {masked_text(uri)}")
         return
     try:
-        uis.serve(place, uri, port=port, on_ready=lambda url: click.echo(f"MLflow: {url}"))
+        uis.serve(
+            place,
+            uri,
+            port=port,
+            on_ready=lambda url: click.echo(f"MLflow: {links.results_page(place, url)}"),
+        )
     except uis.UiError as error:
         _stop(str(error), FAILED)
 

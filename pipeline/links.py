@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 from pipeline import ui
 from pipeline.result import from_here
 from pipeline.tracking.delivery import Receipt, receipt
+from pipeline.tracking.lineage import VIEW
 from pipeline.workspace import Workspace
 
 
@@ -17,6 +18,16 @@ def run_page(workspace: Workspace, run_id: str) -> str | None:
     if found is None or server is None:
         return None
     return f"{server}/#/experiments/{found.experiment}/runs/{found.run}"
+
+
+def results_page(workspace: Workspace, server: str) -> str:
+    """The run list that a person wants to see first: the newest run's experiment, best first."""
+    newest = max((journal.stem for journal in workspace.journals.glob("*.jsonl")), default="")
+    found = receipt(workspace, newest)
+    if found is None:
+        return server
+    query = urlencode({"workflowType": "machine_learning", "viewStateShareKey": VIEW})
+    return f"{server}/#/experiments/{found.experiment}/runs?{query}"
 
 
 def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:

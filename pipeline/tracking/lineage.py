@@ -17,8 +17,8 @@ from pipeline.tracking.port import Column, ExportedModel
 NOTE = "mlflow.note.content"
 """MLflow shows this tag, as markdown, above a run."""
 
-_VIEW = "mlflow.sharedViewState.huberflow"
-"""MLflow lists tags like this one, of an experiment, in its menu Views."""
+VIEW = "huberflow"
+"""Key of a saved view of the run list; MLflow finds it in a tag of the experiment."""
 
 _VIEW_NAME = "Results, best first"
 
@@ -39,7 +39,7 @@ def experiment_tags(run: Run) -> dict[str, str]:
         "results. Metrics are in groups: `evaluation/` over all eval rows, `baseline/` the model "
         "to beat, `training/` per epoch, `nodes/` what each node took. Each run has its node runs "
         "below it, and a `report.html`.",
-        _VIEW: _view(run),
+        f"mlflow.sharedViewState.{VIEW}": _view(run),
     }
 
 

@@ -152,7 +152,7 @@ class Mirror:
         self._tracker.log(
             parent,
             params=rolled_up,
-            points=[*points.costs(node, f"nodes/{node.name}."), *points.results(run, node)],
+            points=list(points.results(run, node)),
         )
         if node.name == "SchemaGen" and node.execution is not None:
             self._tracker.log(parent, dataset=dataset(run))
@@ -172,7 +172,13 @@ class Mirror:
 
     def _close(self, run: Run, parent: str) -> None:
         model = self._register(run, parent, _alias(run))
-        self._tracker.log(parent, tags=lineage.final_tags(run, model))
+        # Last, for MLflow's charts begin with the metrics that came first.
+        costs = [
+            point
+            for node in run.nodes.values()
+            for point in points.costs(node, f"nodes/{node.name}.")
+        ]
+        self._tracker.log(parent, points=costs, tags=lineage.final_tags(run, model))
         last = {}
         if run.kind == "run":
             last["report.html"] = files.write_page(run, Path(self._files.name)).read_text()

@@ -39,8 +39,10 @@ def version_of(client: MlflowClient, run_id: str, model: ExportedModel) -> str:
 
 
 def give_alias(client: MlflowClient, name: str, version: str, alias: Alias) -> None:
-    """Moves an alias to a version, which then has no other."""
+    """Moves an alias to a version, which then has no other; the champion challenges nobody."""
     aliases = client.get_registered_model(name).aliases
+    if alias == "challenger" and str(aliases.get("champion")) == version:
+        return
     if str(aliases.get(alias)) != version:
         client.set_registered_model_alias(name, alias, version)
     if str(aliases.get(_RIVAL[alias])) == version:

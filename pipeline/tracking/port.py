@@ -122,7 +122,10 @@ class Tracker(Protocol):
         """Makes every file below ``folder`` an artifact of the run, under its path in there."""
 
     def register(self, run_id: str, model: ExportedModel, alias: Alias | None) -> str:
-        """Registers a model under its name, unless it is; gives it the alias; its version."""
+        """Registers a model under its name, unless it is; gives it the alias; its version.
+
+        The champion stays champion until another version is.
+        """
 
     def close_run(self, run_id: str, outcome: Outcome, ended: float) -> None:
         """Ends a run: all of it has been delivered."""

@@ -33,6 +33,7 @@ def commands(page: Path = README) -> list[Command]:
 
 
 def shape(line: str) -> str:
-    """A line without what differs from run to run: numbers, spacing, folders."""
+    """A line without what differs from run to run: numbers, which is best, spacing, folders."""
     line = re.sub(r"/\S+/workspace\b", "workspace", line)
-    return " ".join(re.sub(r"[-+]?[\d.,]*\d", "#", line).split())
+    line = re.sub(r"\d{4}-\d\d-\d\dT[\d-]+", "#", line)
+    return " ".join(re.sub(r"[-+]?[\d.,]*\d\*?", "#", line).split())

@@ -58,7 +58,7 @@ class RememberingTracker:
         number = 1 + sum(name == model.name for name, _ in self.versions)
         version = self.versions.setdefault((model.name, model.key), str(number))
         self.models[version] = model
-        if alias is not None:
+        if alias is not None and self.aliases.get("champion") != version:
             self.aliases = {a: v for a, v in self.aliases.items() if v != version}
             self.aliases[alias] = version
         return version

@@ -161,7 +161,7 @@ class TestMetrics:
         assert not any(key.startswith("baseline/") for key in values)
 
     def test_are_what_each_node_took(self, story):
-        tracker = mirrored(story(trained="cached"))
+        tracker = mirrored(story(trained="cached").ends())
         values = tracker.values("ws/run-1")
         assert (values["nodes/Trainer.seconds"], values["nodes/Trainer.cached"]) == (2.5, 1.0)
         assert values["nodes/Evaluator.cached"] == 0.0

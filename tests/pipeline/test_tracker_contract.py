@@ -481,9 +481,16 @@ class TestModels:
 
     def test_a_version_is_champion_or_challenger(self, store, model):
         run = store.opened()
-        for alias in ("challenger", "champion", "challenger"):
+        for alias in ("challenger", "champion"):
             store.tracker.register(run, model, alias)
             assert self.aliases(store, model) == {alias: "1"}
+
+    def test_the_champion_stays_champion_where_it_is_tried_again(self, store, model):
+        """A sweep met the config that serves now."""
+        run = store.opened()
+        for alias in ("champion", "challenger"):
+            store.tracker.register(run, model, alias)
+            assert self.aliases(store, model) == {"champion": "1"}
 
     def test_a_challenger_leaves_the_champion(self, store, model):
         for key, alias in (("run-1", "champion"), ("run-2", "challenger"), ("run-2", None)):

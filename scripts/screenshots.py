@@ -1,0 +1,130 @@
+"""Takes the screenshots of docs/compare.md: a real sweep, MLflow's real pages, a real browser.
+
+`make screenshots` runs it, in two minutes; `make screenshots ARGS="--workspace FOLDER"` shows a
+sweep over training.loss.config.threshold that is there.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+from mlflow_browser import MissingBrowserError, browser, compare_link, ui
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+from taxi_workspace import HUBERFLOW
+
+FOLDER = Path(__file__).parents[1] / "docs" / "screenshots"
+WIDTH = 1400
+SWEEP = "training.loss.config.threshold=0.5,1.0,2.0,4.0"
+POINTS = ["threshold=0.5", "threshold=1.0", "threshold=2.0", "threshold=4.0"]
+
+# As for a person who has been here before: the panel of MLflow's assistant is closed, and what is
+# shown is for those who train models.
+SEEN_BEFORE = """
+localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
+localStorage.setItem("mlflow.workflowType_v1", '"machine_learning"');
+"""
+
+
+def main() -> None:
+    """Takes all of them, or says what is missing."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workspace", type=Path, help="with a finished sweep")
+    given = parser.parse_args().workspace
+    expect.set_options(timeout=60_000)
+    try:
+        with browser() as chromium, workspace(given) as place, ui(place) as url:
+            take_all(chromium, url, compare_link(place, *POINTS))
+    except MissingBrowserError as error:
+        sys.exit(f"screenshots: {error}")
+
+
+@contextmanager
+def workspace(given: Path | None) -> Iterator[Path]:
+    """The one that is given, else a new one with a sweep in it."""
+    if given is not None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="huberflow-") as folder:
+        place = Path(folder, "workspace")
+        print("sweep of four runs, for about a minute", flush=True)
+        subprocess.run(
+            [HUBERFLOW, "sweep", "--workspace", place, "--set", SWEEP],
+            check=True,
+            env={**os.environ, "LOGNAME": "you"},  # the name that MLflow shows
+        )
+        yield place
+
+
+def take_all(chromium: Browser, url: str, comparison: str) -> None:
+    """Goes where the guide goes."""
+    context = chromium.new_context(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
+    context.add_init_script(SEEN_BEFORE)
+    page = context.new_page()
+    run_list(page, url)
+    run(page)
+    report(page)
+    compare(page, comparison)
+
+
+def run_list(page: Page, url: str) -> None:
+    """The saved view with the results of all runs."""
+    page.goto(f"{url}/#/experiments")
+    page.get_by_role("link", name="taxi", exact=True).click()
+    page.get_by_role("button", name="Views").click()
+    page.get_by_text("Results, best first", exact=True).click()
+    page.get_by_role("button", name="Exit shared view").locator("~ button").click()
+    expect(page.get_by_text(POINTS[2], exact=True)).to_be_visible()
+    save(page, "run-list", height=450)
+
+
+def run(page: Page) -> None:
+    """The page of one run, with all that leads back to its data and code."""
+    page.get_by_text(POINTS[2], exact=True).click()
+    expect(page.get_by_text("Registered models", exact=True)).to_be_visible()
+    save(page, "run", height=900)
+
+
+def report(page: Page) -> None:
+    """Its report, in MLflow's viewer of artifacts."""
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("report.html", exact=True).click()
+    expect(page.frame_locator("iframe").locator("figure").first).to_be_visible()
+    save(page, "report", height=900)
+
+
+def compare(page: Page, comparison: str) -> None:
+    """What differs between the runs."""
+    page.set_viewport_size({"width": WIDTH, "height": 1250})
+    page.goto(comparison)
+    heading = page.get_by_text("Comparing 4 Runs")
+    expect(heading).to_be_visible()
+    plotted = page.get_by_role("combobox").nth(1)
+    plotted.press("Backspace")
+    plotted.press_sequentially("evaluation/huber")
+    plotted.press("Enter")
+    page.get_by_text("Run details").click()
+    page.get_by_role("switch", name="Show diff only").first.click()
+    heading.scroll_into_view_if_needed()
+    save(page, "compare", height=1250)
+
+
+def save(page: Page, name: str, *, height: int) -> None:
+    """The upper part of a page, in 256 colours."""
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(2_000)  # what moves comes to rest
+    taken = page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": height})
+    path = FOLDER / f"{name}.png"
+    path.parent.mkdir(exist_ok=True)
+    Image.open(BytesIO(taken)).convert("RGB").quantize(256).save(path, optimize=True)
+    print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
