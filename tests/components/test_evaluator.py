@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_transform.tf_metadata import schema_utils
 from tfx.types import standard_artifacts
 
-from components import evaluator
-from components.evaluator import describe_slice, eval_config, report
+from components import evaluator, measurement
+from components.evaluator import describe_slice, report
+from components.measurement import eval_config
 
 # fare, candidate's and baseline's prediction, payment_type (a company's number is text), hour
 ROWS = [
@@ -331,6 +333,25 @@ class TestBlessed:
         assert blessed.is_blessed_on_disk
         assert blessed.blessing.get_int_custom_property("blessed") == 1
         assert blessed.blessing.get_int_custom_property("current_model_id") == CANDIDATE_ID
+
+
+class TestMeasuring:
+    def test_rows_of_many_batches_count_as_those_of_one(self, judge, refused, monkeypatch):
+        monkeypatch.setattr(measurement, "BATCH_ROWS", 2)
+        assert judge(refused.evaluation, baseline=True).report == refused.report
+
+    def test_slices_may_cross_columns(self, judge):
+        asked = evaluation(bound("mae", upper_bound=9.0), slices=[("payment_type", "hour")])
+        judged = judge(asked, baseline=False)
+        assert judged.values({"payment_type": "Cash", "hour": 8})["mae"] == 2
+
+    def test_a_slice_of_a_column_that_the_data_lack_is_an_error(self, judge):
+        asked = evaluation(bound("mae", upper_bound=9.0), slices=[("payment",)])
+        with pytest.raises(ValueError, match=r"slices: expected columns .*payment_type.*d payment"):
+            judge(asked, baseline=False)
+
+    def test_tfmas_own_reader_finds_the_slices(self, refused):
+        assert len(tfma.load_eval_result(refused.uri).slicing_metrics) == 6
 
 
 def test_a_slice_is_named_as_in_the_config():
