@@ -94,7 +94,7 @@ class Follower:
 def main() -> int:
     """The process itself."""
     os.nice(5)  # the run comes first
-    atexit.register(gc.freeze)  # and waits for the end of this process, see ``pipeline.cli``
+    atexit.register(gc.freeze)  # and waits for the end of this process, see ``pipeline.cli.main``
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and removes its temporary folders
     logging.basicConfig()
     logging.getLogger("huberflow").setLevel(logging.INFO)

@@ -265,8 +265,7 @@ class TestArtifacts:
         assert len(page) < 2_000_000
 
 
-class TestRegistry:
-    ASK = """
+ASK_THE_CHAMPION = """
 import json, sys
 import mlflow
 mlflow.set_tracking_uri(sys.argv[1])
@@ -280,23 +279,26 @@ print(json.dumps({
 }))
 """
 
-    @pytest.fixture(scope="class")
-    def champion(self, tracked: Tracked) -> dict:
-        """What the champion answers where nothing of ours can be imported, nor any pickle read."""
-        library = np.__path__[0].rpartition("/")[0]
-        done = subprocess.run(
-            [
-                *(sys.executable, "-B", "-I", "-S", "-c"),
-                f"import sys; sys.path.append({library!r})\n{self.ASK}",
-                tracked.uri,
-            ],
-            capture_output=True,
-            text=True,
-            env={"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "PATH": ""},
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
 
+@pytest.fixture(scope="session")
+def champion(tracked: Tracked) -> dict:
+    """What the champion answers where nothing of ours can be imported, nor any pickle read."""
+    library = np.__path__[0].rpartition("/")[0]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-B", "-I", "-S", "-c"),
+            f"import sys; sys.path.append({library!r})\n{ASK_THE_CHAMPION}",
+            tracked.uri,
+        ],
+        capture_output=True,
+        text=True,
+        env={"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "PATH": ""},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+class TestRegistry:
     def test_champion_is_what_serves(
         self, tracked: Tracked, workspace: Workspace, other_threshold: Run
     ) -> None:

@@ -19,8 +19,8 @@ from mlflow_servers import free_port
 
 import pipeline.run
 import pipeline.sweep
-from pipeline import cli
 from pipeline import grid as grids
+from pipeline.cli import main as cli
 from pipeline.config import Config
 from pipeline.config_file import load, to_yaml
 from pipeline.result import Result
@@ -30,7 +30,7 @@ from pipeline.workspace import Workspace
 # Runs the command line, then tells what it imported.
 WITH_IMPORTS = """
 import sys
-from pipeline.cli import main
+from pipeline.cli.main import main
 try:
     main()
 finally:

@@ -1,0 +1,85 @@
+"""What the verbs share: options, exit codes, errors in words."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+FAILED, WRONG_INPUT, NOT_BLESSED, INTERRUPTED = 1, 2, 3, 130
+
+
+def config_options(command: Any) -> Any:
+    """Adds --workspace, --config and --set to a verb."""
+    for option in (
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Set one value, such as training.loss.config.threshold=2.0; may be repeated.",
+        ),
+        click.option(
+            "--config",
+            "config_file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="YAML file with any of the keys that `huberflow config` prints.",
+        ),
+        click.option(
+            "--workspace",
+            metavar="FOLDER",
+            help="Where runs are kept; the same as --set workspace=FOLDER.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def errors_in_words() -> Iterator[None]:
+    """What can go wrong with a workspace, a run or a server, as a line and an exit code."""
+    from pipeline.run import PipelineError
+    from pipeline.tracking.port import TrackingError
+    from pipeline.workspace import WorkspaceError
+
+    try:
+        yield
+    except WorkspaceError as error:
+        stop(str(error), WRONG_INPUT)
+    except (PipelineError, TrackingError) as error:
+        stop(str(error), FAILED)
+    except KeyboardInterrupt:
+        stop("interrupted; what had finished is kept, run again to go on", INTERRUPTED)
+
+
+def workspace_setting(workspace: str) -> str:
+    """The ``--set`` that ``--workspace`` stands for."""
+    return f"workspace={json.dumps(workspace)}"  # text, even where it is 2024
+
+
+def load(workspace: str | None, config_file: Path | None, settings: tuple[str, ...]) -> Any:
+    """The config of these options; a wrong one ends the command."""
+    from pipeline import config_file as files
+
+    if workspace is not None:
+        settings = (*settings, workspace_setting(workspace))
+    try:
+        return files.load(config_file, settings)
+    except files.ConfigError as error:
+        stop(str(error), WRONG_INPUT)
+
+
+def stop(message: str, code: int) -> Any:
+    """Ends the command with a message for the user."""
+    for line in message.splitlines():
+        say(line)
+    sys.exit(code)
+
+
+def say(line: str) -> None:
+    """One line on stderr."""
+    click.echo(f"huberflow: {line}", err=True)

@@ -1,0 +1,161 @@
+"""The command, and the verbs that make runs: run, sweep; config and doctor before them."""
+
+import atexit
+import gc
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline.cli import runs
+from pipeline.cli.common import (
+    FAILED,
+    NOT_BLESSED,
+    WRONG_INPUT,
+    config_options,
+    errors_in_words,
+    load,
+    say,
+    stop,
+    workspace_setting,
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="huberflow")
+def cli() -> None:
+    """Train, evaluate and push models with custom Keras losses and metrics, through TFX.
+
+    \b
+    A first run, on the Chicago Taxi trips that come with TFX:
+      huberflow run
+    \b
+    The same with another loss; only the Trainer and what follows it run again:
+      huberflow run --set training.loss.config.threshold=2.0
+
+    Exit codes: 0 done and blessed, 1 failed, 2 the config or input is wrong, 3 not blessed.
+    """  # noqa: D301 (click reads the \b)
+
+
+@cli.command()
+@config_options
+@click.option("--no-cache", is_flag=True, help="Run every node, also where nothing changed.")
+@click.option("--verbose", "-v", is_flag=True, help="Show the libraries' logs, and tracebacks.")
+def run(
+    workspace: str | None,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    no_cache: bool,
+    verbose: bool,
+) -> None:
+    """Run the pipeline once: data, training, evaluation, gate, push.
+
+    Nodes whose code, config and inputs did not change are reused from earlier runs.
+
+    \b
+    Try a harder gate; the model that serves stays:
+      huberflow run --set 'evaluation.gate=[{metric: huber, upper_bound: 0.5}]'
+    """  # noqa: D301 (click reads the \b)
+    config = load(workspace, config_file, settings)
+    from pipeline.run import execute
+
+    with errors_in_words():
+        result = execute(config, cache=not no_cache, verbose=verbose)
+    sys.exit(0 if result.blessed else NOT_BLESSED)
+
+
+@cli.command()
+@config_options
+@click.option("--dry-run", is_flag=True, help="List the points, and run none.")
+@click.option("--no-cache", is_flag=True, help="Run every node, also where nothing changed.")
+@click.option("--verbose", "-v", is_flag=True, help="Show the libraries' logs, and tracebacks.")
+def sweep(
+    workspace: str | None,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    dry_run: bool,
+    no_cache: bool,
+    verbose: bool,
+) -> None:
+    """Run the pipeline for every combination of values, then compare.
+
+    A --set may list values, parted by commas. What comes before the first difference runs once.
+    Nothing is pushed: run the point that you choose.
+
+    \b
+    Four losses that know a threshold, and one that does not:
+      huberflow sweep --set training.loss.config.threshold=0.5,1,2,4 \\
+                      --set training.loss.name=HuberLoss,CustomMSE
+    """  # noqa: D301 (click reads the \b)
+    from pipeline import grid as grids
+    from pipeline.config_file import ConfigError
+
+    fixed = () if workspace is None else (workspace_setting(workspace),)
+    try:
+        grid = grids.resolve(config_file, fixed, settings)
+    except ConfigError as error:
+        stop(str(error), WRONG_INPUT)
+    for point, same in grid.dropped:
+        click.echo(
+            f"left out, for it is the same config as {same.name}: {' '.join(point.settings)}"
+        )
+    if dry_run:
+        for number, point in enumerate(grid.points, start=1):
+            click.echo(f"{number:3}  {point.name}")
+        return
+    from pipeline import sweep as sweeps
+
+    with errors_in_words():
+        outcome = sweeps.execute(grid, settings, cache=not no_cache, verbose=verbose)
+    click.echo()
+    runs.show_comparison(grid.points[0].config, (outcome.id,), slices=False, form="table")
+    for point, cause in outcome.failed:
+        say(f"{point.name}: {cause}")
+    sys.exit(FAILED if outcome.failed else 0)
+
+
+@cli.command()
+@config_options
+@click.option("--schema", is_flag=True, help="Print the JSON schema of all keys instead.")
+def config(
+    workspace: str | None, config_file: Path | None, settings: tuple[str, ...], schema: bool
+) -> None:
+    """Print the resolved config as commented YAML; a good start for a file of your own.
+
+    \b
+      huberflow config > my.yaml
+      huberflow run --config my.yaml
+    """  # noqa: D301 (click reads the \b)
+    if schema:
+        from pipeline.config import Config
+
+        click.echo(json.dumps(Config.model_json_schema(), indent=2))
+        return
+    from pipeline.config_file import to_yaml
+
+    click.echo(to_yaml(load(workspace, config_file, settings)), nl=False)
+
+
+@cli.command()
+@click.option("--workspace", default="workspace", metavar="FOLDER", help="Whose disk to look at.")
+def doctor(workspace: str) -> None:
+    """Show what this machine has and lacks, and what each lack would prevent."""
+    from rich.console import Console
+
+    from pipeline.doctor import examine, render
+
+    findings = examine(Path(workspace))
+    Console().print(render(findings))
+    sys.exit(FAILED if any(finding.status == "lack" for finding in findings) else 0)
+
+
+for verb in (runs.compare, runs.ui, runs.track):
+    cli.add_command(verb)
+
+
+def main() -> None:
+    """Entry point of ``huberflow``."""
+    # At its end Python would walk through all that TensorFlow made, for two seconds.
+    atexit.register(gc.freeze)
+    cli()

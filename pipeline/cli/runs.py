@@ -1,0 +1,176 @@
+"""Verbs that look at runs that were made: compare, ui, track."""
+
+import gc
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.common import (
+    FAILED,
+    WRONG_INPUT,
+    config_options,
+    errors_in_words,
+    load,
+    say,
+    stop,
+)
+
+
+@click.command()
+@click.argument("runs", nargs=-1)
+@config_options
+@click.option("--slices", is_flag=True, help="Also the gate's metric in every slice.")
+@click.option("--json", "form", flag_value="json", help="All of it, as JSON.")
+@click.option("--csv", "form", flag_value="csv", help="A line per run, as CSV.")
+def compare(
+    runs: tuple[str, ...],
+    workspace: str | None,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    slices: bool,
+    form: str | None,
+) -> None:
+    """Show what differs between runs: in config, and in results.
+
+    RUNS are ids, the start of an id, names, the id of a sweep, `latest`, `latest~1`, ...; none: the
+    latest ten that have a result. The first is what the others are held against.
+
+    \b
+      huberflow compare
+      huberflow compare latest~1 latest --slices
+    """  # noqa: D301 (click reads the \b)
+    show_comparison(
+        load(workspace, config_file, settings), runs, slices=slices, form=form or "table"
+    )
+
+
+@click.command()
+@config_options
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=5000,
+    help="5000 where none is named; another is taken if it is in use.",
+)
+def ui(
+    workspace: str | None, config_file: Path | None, settings: tuple[str, ...], port: int
+) -> None:
+    """Open MLflow's UI on this workspace, for this machine alone; Ctrl-C ends it.
+
+    \b
+      huberflow ui
+      huberflow ui --workspace other --port 8080
+    """  # noqa: D301 (click reads the \b)
+    from pipeline import links
+    from pipeline import ui as uis
+    from pipeline.tracking.masking import masked_text
+    from pipeline.tracking.store import store_uri
+    from pipeline.workspace import Workspace
+
+    config = load(workspace, config_file, settings)
+    place = Workspace(config.workspace.expanduser().absolute())
+    uri = store_uri(config.tracking, place)
+    if uri.startswith("http"):
+        click.echo(f"the runs are on a server: {masked_text(uri)}")
+        return
+    try:
+        uis.serve(
+            place,
+            uri,
+            port=port,
+            on_ready=lambda url: click.echo(f"MLflow: {links.results_page(place, url)}"),
+        )
+    except uis.UiError as error:
+        stop(str(error), FAILED)
+
+
+@click.command()
+@config_options
+@click.option("--dry-run", is_flag=True, help="List what has not been delivered, and send nothing.")
+def track(
+    workspace: str | None, config_file: Path | None, settings: tuple[str, ...], dry_run: bool
+) -> None:
+    """Deliver to MLflow what it lacks: runs made while the server was down, or all of them anew.
+
+    Runs deliver themselves; this is for when they could not. What is there stays as it is.
+
+    \b
+      huberflow track
+      huberflow track --set tracking.uri=http://mlflow.example:5000
+    """  # noqa: D301 (click reads the \b)
+    from pipeline.workspace import Workspace
+
+    config = load(workspace, config_file, settings)
+    place = Workspace(config.workspace.expanduser().absolute())
+    outcome = _undelivered(place) if dry_run else _delivered(config, place)
+    for cause in outcome.failed:
+        say(cause)
+    sys.exit(FAILED if outcome.failed else 0)
+
+
+def show_comparison(config: Any, names: tuple[str, ...], *, slices: bool, form: str) -> None:
+    """What ``compare`` prints; also the end of a sweep."""
+    from rich.console import Console
+
+    from pipeline import history, links
+    from pipeline.compare import choose, comparison, views
+    from pipeline.workspace import Workspace
+
+    workspace = Workspace(config.workspace.expanduser().absolute())
+    gc.disable()  # a third of the time over 1,000 runs, and all that is read is needed to the end
+    try:
+        chosen = choose.choose(history.runs(workspace, say), names)
+    except choose.CompareError as error:
+        stop(str(error), WRONG_INPUT)
+    found = comparison.compare(chosen, slices=slices)
+    if form != "table":
+        render = {"json": views.to_json, "csv": views.to_csv}[form]
+        click.echo(render(found).rstrip("\n"))
+        return
+    Console().print(views.table(found))
+    where = links.compare_page(workspace, [run.id for run in chosen])
+    if where is not None:
+        click.echo(f"\n{where}")
+
+
+def _undelivered(workspace: Any) -> Any:
+    from pipeline.tracking.catch_up import undelivered
+
+    outcome = undelivered(workspace)
+    for run in outcome.delivered:
+        click.echo(f"{run.id}  {run.name}")
+    return outcome
+
+
+def _delivered(config: Any, workspace: Any) -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from pipeline import logs
+    from pipeline.tracking.catch_up import catch_up
+    from pipeline.tracking.store import store_uri
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with (
+        errors_in_words(),
+        workspace.locked(),
+        logs.captured(workspace.log("track"), verbose=False) as terminal,
+        Progress(
+            *columns,
+            transient=True,
+            console=Console(file=terminal),
+            disable=not terminal.isatty(),
+        ) as progress,
+    ):
+        bar = progress.add_task("runs", total=None)
+        outcome = catch_up(
+            workspace,
+            store_uri(config.tracking, workspace),
+            lambda run, number, count: progress.update(
+                bar, description=run.name, completed=number - 1, total=count
+            ),
+        )
+    click.echo(f"delivered {len(outcome.delivered)}, already there {outcome.already_there}")
+    return outcome
