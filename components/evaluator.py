@@ -6,83 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
-from tfx.components.evaluator import executor
-from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.components.evaluator import constants
+from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
 from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ExecutionParameter
-from tfx.utils import proto_utils
+from tfx.utils import io_utils, path_utils
 
-from custom_objects import catalogue
+from components import measurement
+from components.measurement import BASELINE, CANDIDATE
 
 REPORT = "report.json"
 """Beside TFMA's files in the evaluation artifact; ``report`` says what is in it."""
 
-CANDIDATE, BASELINE = "candidate", "baseline"
 ALWAYS = ("example_count", "calibration")
 """TFMA's own metrics that every evaluation has: rows, and Σ prediction / Σ label."""
 
 
-def eval_config(evaluation: Mapping[str, Any], label: str) -> config_pb2.EvalConfig:
-    """TFMA's config for our metrics, slices and gate.
-
-    Args:
-      evaluation: ``metrics`` (name, config, key), ``slices`` (lists of columns) and ``gate``
-        (metric, slice, lower_bound, upper_bound, max_increase), plain JSON.
-      label: raw column to predict.
-    """
-    metrics = [
-        config_pb2.MetricConfig(class_name="ExampleCount", config='{"name": "example_count"}'),
-        config_pb2.MetricConfig(class_name="Calibration", config='{"name": "calibration"}'),
-        *(_keras_metric(metric) for metric in evaluation["metrics"]),
-    ]
-    for metric in metrics:
-        name = json.loads(metric.config)["name"]
-        for gate in evaluation["gate"]:
-            if gate["metric"] == name:
-                metric.per_slice_thresholds.append(_threshold(gate))
-    # The signatures hold the transform, so TFMA needs no Keras model, and cannot misread one.
-    model = {
-        "model_type": "tf_generic",
-        "signature_name": "serving_default",
-        "label_key": label,
-    }
-    return config_pb2.EvalConfig(
-        model_specs=[
-            config_pb2.ModelSpec(name=CANDIDATE, **model),
-            config_pb2.ModelSpec(name=BASELINE, is_baseline=True, **model),
-        ],
-        slicing_specs=[config_pb2.SlicingSpec()]
-        + [config_pb2.SlicingSpec(feature_keys=columns) for columns in evaluation["slices"]],
-        metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
-    )
-
-
-def _keras_metric(metric: Mapping[str, Any]) -> config_pb2.MetricConfig:
-    entry = catalogue.named("metric")[metric["name"]]
-    config = {**metric["config"], "name": metric["key"]}
-    return config_pb2.MetricConfig(
-        class_name=metric["name"], module=entry.module, config=json.dumps(config, sort_keys=True)
-    )
-
-
-def _threshold(gate: Mapping[str, Any]) -> config_pb2.PerSliceMetricThreshold:
-    threshold = config_pb2.MetricThreshold()
-    for bound in ("lower_bound", "upper_bound"):
-        if gate[bound] is not None:
-            getattr(threshold.value_threshold, bound).value = gate[bound]
-    if gate["max_increase"] is not None:
-        threshold.change_threshold.direction = config_pb2.MetricDirection.LOWER_IS_BETTER
-        threshold.change_threshold.relative.value = gate["max_increase"]
-    # TFMA wants text, and compares "7" with a column of whole numbers as 7.
-    values = {column: str(value) for column, value in (gate["slice"] or {}).items()}
-    spec = config_pb2.SlicingSpec(feature_values=values)
-    return config_pb2.PerSliceMetricThreshold(slicing_specs=[spec], threshold=threshold)
-
-
-class Executor(executor.Executor):
-    """TFX's Evaluator that fails where a metric is missing, and writes ``REPORT``."""
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Measures, judges, and fails where a metric is missing."""
 
     def Do(  # noqa: N802 (TFX's name)
         self,
@@ -90,18 +32,62 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Evaluates; see ``tfx.components.evaluator``.
+        """Writes TFMA's results and ``REPORT``, and blesses the model or not.
 
         Raises:
           RuntimeError: a metric that was asked for is not in the result.
+          ValueError: the data have no column of a slice's name.
         """
-        config = json.loads(exec_properties["custom_config"])
-        evaluation = config["evaluation"]
-        tfma_config = proto_utils.proto_to_json(eval_config(evaluation, config["label"]))
-        super().Do(input_dict, output_dict, {"eval_config": tfma_config})
+        asked = json.loads(exec_properties["custom_config"])
+        evaluation, label = asked["evaluation"], asked["label"]
+        model, baseline = input_dict["model"], input_dict.get("baseline_model", [])
+        tfma_config = tfma.utils.update_eval_config_with_defaults(
+            measurement.eval_config(evaluation, label),
+            has_baseline=bool(baseline),
+            rubber_stamp=True,
+        )
+        rows = measurement.read(
+            input_dict["examples"],
+            _schema(input_dict["schema"]),
+            {label}.union(*evaluation["slices"]),
+        )
+        models = {
+            spec.name: _saved_model(baseline if spec.is_baseline else model)
+            for spec in tfma_config.model_specs
+        }
         uri = artifact_utils.get_single_uri(output_dict["evaluation"])
+        with self._make_beam_pipeline() as pipeline:
+            measurement.measure(pipeline, rows, models, tfma_config, Path(uri))
         written = report(uri, evaluation)
         (Path(uri) / REPORT).write_text(json.dumps(written, indent=1))
+        (blessing,) = output_dict["blessing"]
+        _bless(blessing, model, baseline, blessed=written["blessed"])
+
+
+def _schema(artifacts: list[types.Artifact]) -> Any:
+    folder = artifact_utils.get_single_uri(artifacts)
+    return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(folder))
+
+
+def _saved_model(artifacts: list[types.Artifact]) -> str:
+    return path_utils.serving_model_path(artifact_utils.get_single_uri(artifacts))
+
+
+def _bless(
+    blessing: types.Artifact,
+    model: Sequence[types.Artifact],
+    baseline: Sequence[types.Artifact],
+    *,
+    blessed: bool,
+) -> None:
+    """Says it as TFX's Evaluator does: to the Pusher, and to the search for the next baseline."""
+    for name, found in [("current_model", model), ("baseline_model", baseline)]:
+        for artifact in found:
+            blessing.set_string_custom_property(name, artifact.uri)
+            blessing.set_int_custom_property(f"{name}_id", artifact.id)
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
+    file = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
+    (Path(blessing.uri) / file).touch()
 
 
 def report(uri: str, evaluation: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,8 +206,9 @@ class Evaluator(base_beam_component.BaseBeamComponent):
       model: the candidate.
       baseline_model: the last blessed model; may hold none.
       schema: of the raw examples.
-      custom_config: ``evaluation`` and ``label``, see ``eval_config``, and ``source``: hashes of
-        the code that runs here, for metric modules are invisible to TFX's cache.
+      custom_config: ``evaluation`` and ``label``, see ``measurement.eval_config``, and
+        ``source``: hashes of the code that runs here, for metric modules are invisible to TFX's
+        cache.
     """
 
     SPEC_CLASS = EvaluatorSpec

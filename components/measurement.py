@@ -1,0 +1,145 @@
+"""TFMA's metrics by slice, in Beam: of TFMA's usual way, what the config asks for and no more."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
+from tfx import types
+from tfx.components.util import tfxio_utils
+from tfx_bsl.tfxio import tfxio
+
+from custom_objects import catalogue
+
+CANDIDATE, BASELINE = "candidate", "baseline"
+BATCH_ROWS = 1024
+
+
+def eval_config(evaluation: Mapping[str, Any], label: str) -> config_pb2.EvalConfig:
+    """TFMA's config for our metrics, slices and gate.
+
+    Args:
+      evaluation: ``metrics`` (name, config, key), ``slices`` (lists of columns) and ``gate``
+        (metric, slice, lower_bound, upper_bound, max_increase), plain JSON.
+      label: raw column to predict.
+    """
+    metrics = [
+        config_pb2.MetricConfig(class_name="ExampleCount", config='{"name": "example_count"}'),
+        config_pb2.MetricConfig(class_name="Calibration", config='{"name": "calibration"}'),
+        *(_keras_metric(metric) for metric in evaluation["metrics"]),
+    ]
+    for metric in metrics:
+        name = json.loads(metric.config)["name"]
+        for gate in evaluation["gate"]:
+            if gate["metric"] == name:
+                metric.per_slice_thresholds.append(_threshold(gate))
+    # The signatures hold the transform, so TFMA needs no Keras model, and cannot misread one.
+    model = {
+        "model_type": "tf_generic",
+        "signature_name": "serving_default",
+        "label_key": label,
+    }
+    return config_pb2.EvalConfig(
+        model_specs=[
+            config_pb2.ModelSpec(name=CANDIDATE, **model),
+            config_pb2.ModelSpec(name=BASELINE, is_baseline=True, **model),
+        ],
+        slicing_specs=[config_pb2.SlicingSpec()]
+        + [config_pb2.SlicingSpec(feature_keys=columns) for columns in evaluation["slices"]],
+        metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
+    )
+
+
+def _keras_metric(metric: Mapping[str, Any]) -> config_pb2.MetricConfig:
+    entry = catalogue.named("metric")[metric["name"]]
+    config = {**metric["config"], "name": metric["key"]}
+    return config_pb2.MetricConfig(
+        class_name=metric["name"], module=entry.module, config=json.dumps(config, sort_keys=True)
+    )
+
+
+def _threshold(gate: Mapping[str, Any]) -> config_pb2.PerSliceMetricThreshold:
+    threshold = config_pb2.MetricThreshold()
+    for bound in ("lower_bound", "upper_bound"):
+        if gate[bound] is not None:
+            getattr(threshold.value_threshold, bound).value = gate[bound]
+    if gate["max_increase"] is not None:
+        threshold.change_threshold.direction = config_pb2.MetricDirection.LOWER_IS_BETTER
+        threshold.change_threshold.relative.value = gate["max_increase"]
+    # TFMA wants text, and compares "7" with a column of whole numbers as 7.
+    values = {column: str(value) for column, value in (gate["slice"] or {}).items()}
+    spec = config_pb2.SlicingSpec(feature_values=values)
+    return config_pb2.PerSliceMetricThreshold(slicing_specs=[spec], threshold=threshold)
+
+
+def read(examples: Sequence[types.Artifact], schema: Any, columns: set[str]) -> tfxio.TFXIO:
+    """The eval rows: these columns, and every row as it was written, for the models.
+
+    TFMA takes rows apart in Python, column by column, so that each column costs time.
+
+    Raises:
+      ValueError: the data have no column of a name.
+    """
+    rows = tfxio_utils.get_split_tfxio(
+        list(examples),
+        "eval",
+        telemetry_descriptors=["Evaluator"],
+        schema=schema,
+        raw_record_column_name=tfma.ARROW_INPUT_COLUMN,
+    )
+    known = rows.TensorRepresentations().keys()
+    if absent := columns - known:
+        raise ValueError(
+            f"evaluation.slices: expected columns of the data ({', '.join(sorted(known))}), "
+            f"received {', '.join(sorted(absent))}"
+        )
+    return rows.Project(sorted(columns))
+
+
+def measure(
+    pipeline: beam.Pipeline,
+    rows: tfxio.TFXIO,
+    models: Mapping[str, str],
+    config: config_pb2.EvalConfig,
+    output: Path,
+) -> None:
+    """Adds to a pipeline what computes TFMA's metrics and validations, and writes them.
+
+    Args:
+      pipeline: runs when it is left.
+      rows: see ``read``.
+      models: path of the SavedModel of each of the config's models, by name.
+      config: complete, as TFMA's ``update_eval_config_with_defaults`` leaves it.
+      output: folder for what ``tfma.load_metrics`` and its kin read.
+    """
+    loaded = [
+        tfma.default_eval_shared_model(path, model_name=name, eval_config=config)
+        for name, path in models.items()
+    ]
+    shared = loaded if len(loaded) > 1 else loaded[0]  # TFMA wants a lone model by itself
+    # Batches of one size give the same sums, to the last bit, in every run.
+    batches = pipeline | "Read" >> rows.BeamSource(BATCH_ROWS)
+    _ = batches | "Measure" >> tfma.ExtractEvaluateAndWriteResults(
+        eval_shared_model=shared,
+        eval_config=config,
+        extractors=[
+            tfma.extractors.FeaturesExtractor(config, rows.TensorRepresentations()),
+            tfma.extractors.LabelsExtractor(config),
+            tfma.extractors.PredictionsExtractor(config, shared),
+            tfma.extractors.UnbatchExtractor(),
+            tfma.extractors.SliceKeyExtractor(eval_config=config, materialize=False),
+        ],
+        # Without TFMA's empty files of plots and attributions.
+        writers=[
+            tfma.writers.EvalConfigWriter(str(output), config, model_locations=dict(models)),
+            tfma.writers.MetricsPlotsAndValidationsWriter(
+                {kind: str(output / kind) for kind in (tfma.METRICS_KEY, tfma.VALIDATIONS_KEY)},
+                config,
+                output_file_format="tfrecord",
+            ),
+        ],
+        output_path=str(output),
+    )
