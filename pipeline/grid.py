@@ -57,6 +57,10 @@ def resolve(path: Path | None, fixed: Sequence[str], settings: Sequence[str]) ->
                 mistakes.setdefault(line, []).append(" ".join(point))
         else:
             found.append(Point(point, _name(point, config), config))
+    if len({point.config.workspace for point in found}) > 1:
+        mistakes["workspace: expected one for all points, for what they share is run once"] = [
+            "sweep"
+        ]
     if mistakes:
         raise ConfigError("\n".join(_explained(mistakes)))
     return _distinct(found)

@@ -84,13 +84,19 @@ def tags(run: Run) -> dict[str, str]:
     }
     versions = run.facts.get("versions", {})
     found |= {f"huberflow.version.{package}": version for package, version in versions.items()}
-    return {key: str(value) for key, value in found.items() if value}
+    return {key: _fitting(str(value)) for key, value in found.items() if value}
+
+
+def _fitting(text: str) -> str:
+    """MLflow cuts a tag of more than 8,000 characters in silence; this says so."""
+    longest, end = 8000, " ... (cut; the whole is in the workspace)"
+    return text if len(text) <= longest else text[: longest - len(end)] + end
 
 
 def node_tags(node: Node) -> dict[str, str]:
     """Where ML Metadata has a finished node, and why it failed."""
     if node.execution is None:
-        return {"huberflow.state": node.state, NOTE: node.cause or "did not finish"}
+        return {"huberflow.state": node.state, NOTE: _fitting(node.cause or "did not finish")}
     outputs = {
         key: [artifact.id for artifact in artifacts]
         for key, artifacts in node.execution.outputs.items()
@@ -98,7 +104,7 @@ def node_tags(node: Node) -> dict[str, str]:
     return {
         "huberflow.state": node.state,
         "huberflow.metadata.execution": str(node.execution.id),
-        "huberflow.metadata.artifacts": json.dumps(outputs),
+        "huberflow.metadata.artifacts": _fitting(json.dumps(outputs)),
     }
 
 
@@ -124,7 +130,7 @@ def final_tags(run: Run, model: str | None) -> dict[str, str]:
     failed = next((node for node in run.nodes.values() if node.state == "failed"), None)
     if failed is not None:
         found |= {"huberflow.failed_node": failed.name, "huberflow.cause": failed.cause or ""}
-    return found
+    return {key: _fitting(value) for key, value in found.items()}
 
 
 def note(run: Run) -> str:

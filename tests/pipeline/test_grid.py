@@ -123,3 +123,8 @@ class TestRefusals:
         assert line == "seed=1 (and 2 more): training.epoch: no such key; did you mean " + (
             "training.epochs?"
         )
+
+
+def test_a_sweep_is_in_one_workspace():
+    with pytest.raises(ConfigError, match="workspace: expected one for all points"):
+        grid.resolve(None, [], ["workspace=a,b"])

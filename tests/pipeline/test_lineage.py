@@ -172,3 +172,10 @@ class TestExportedModel:
 
     def test_is_none_before_it_was_trained(self, tmp_path):
         assert lineage.exported_model(history.read(Story(tmp_path).path), "ws") is None
+
+
+def test_what_is_too_long_for_a_tag_is_cut_and_says_so(tmp_path):
+    story = Story(tmp_path / "journal").starts("Transform").fails("Transform", "x" * 9000)
+    tags = lineage.final_tags(history.read(story.ends("failed").path), None)
+    assert len(tags["huberflow.cause"]) == 8000
+    assert tags["huberflow.cause"].endswith("x ... (cut; the whole is in the workspace)")
