@@ -16,6 +16,7 @@ from pipeline.journal import Journal, close_killed
 from pipeline.records import Records
 from pipeline.tracking.delivery import receipt, undelivered
 from pipeline.tracking.follower import Follower
+from pipeline.tracking.masking import masked_text
 from pipeline.tracking.store import store_uri
 from pipeline.workspace import Workspace
 
@@ -89,6 +90,7 @@ class Session:
         from pipeline.display import Display
         from pipeline.runner import LocalRunner, NodeFailedError
 
+        built = _pipeline(config, cache, sweep)
         run_id, log = self._next_id(), self.workspace.log(self.id)
         journal = Journal(
             self.workspace.journal(run_id),
@@ -103,7 +105,7 @@ class Session:
         with display.shown():
             runner = LocalRunner(run_id, self.workspace, [journal, display])
             try:
-                runner.run(_pipeline(config, cache, sweep))
+                runner.run(built)
             except NodeFailedError as error:
                 raise PipelineError(f"{error}\nlog: {result.from_here(log)}") from error
         return result.read(records.run(run_id))
@@ -176,19 +178,28 @@ def _tracked(held: Session, config: Config) -> Iterator[None]:
     finally:
         with held.console.status("delivering to MLflow"):
             delivered = follower.finish(config.tracking.patience)
-        _sign(held, left_over, delivered=delivered)
+        _sign(held, left_over)
+        held.say("mlflow", _where(held) if delivered else _how_later(held, config))
 
 
-def _sign(held: Session, left_over: Iterable[str], *, delivered: bool) -> None:
-    """Notes in ML Metadata where the runs are tracked, earlier ones too, and tells the user."""
+def _sign(held: Session, left_over: Iterable[str]) -> None:
+    """Notes in ML Metadata where the runs are tracked, earlier ones too."""
     records = Records(held.workspace)
     for run in (*left_over, *held.runs):
         found = receipt(held.workspace, run)
         if found is not None:
             records.note_tracked(run, found.run)
+
+
+def _where(held: Session) -> str:
+    """The page of the last run, or the command that opens it."""
+    page = links.run_page(held.workspace, held.runs[-1]) if held.runs else None
+    return page or f"huberflow ui --workspace {result.from_here(held.workspace.root)}"
+
+
+def _how_later(held: Session, config: Config) -> str:
+    """The command that delivers what could not be delivered now."""
+    uri = config.tracking.uri
+    server = f" --set tracking.uri={masked_text(uri)}" if uri else ""
     workspace = result.from_here(held.workspace.root)
-    if not delivered:
-        held.say("mlflow", f"not delivered yet; later: huberflow track --workspace {workspace}")
-    elif held.runs:
-        page = links.run_page(held.workspace, held.runs[-1])
-        held.say("mlflow", page or f"huberflow ui --workspace {workspace}")
+    return f"not delivered yet; later: huberflow track --workspace {workspace}{server}"
