@@ -14,9 +14,8 @@ import pytest
 from pipeline.workspace import Workspace, WorkspaceError
 
 HOLD = """
-import signal, sys, time
+import sys, time
 from pathlib import Path
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 from pipeline.workspace import Workspace
 with Workspace(Path(sys.argv[1])).locked():
     print("held", flush=True)
