@@ -3,25 +3,30 @@
 import click
 from rich.console import Console
 
-PAIRS = {"losses": 500, "run": 3}
-DEFAULT = ", ".join(f"{pairs} for {name}" for name, pairs in PAIRS.items())
+COUNTS = {"losses": 500, "run": 3, "tracking": 3, "sweep": 1, "compare": 5}
+DEFAULT = ", ".join(f"{count} for {name}" for name, count in COUNTS.items())
 
 
 @click.command()
-@click.option("--only", type=click.Choice(list(PAIRS)), help="One benchmark; both where left out.")
+@click.option("--only", type=click.Choice(list(COUNTS)), help="One benchmark; all where left out.")
 @click.option(
-    "--pairs", type=click.IntRange(min=1), help=f"Pairs to measure.  [default: {DEFAULT}]"
+    "--pairs",
+    type=click.IntRange(min=1),
+    help=f"Pairs to measure; times, for compare.  [default: {DEFAULT}]",
 )
 def main(only: str | None, pairs: int | None) -> None:
-    r"""Measure us against what people use today, in interleaved pairs.
+    r"""Measure us against what people use today, in interleaved pairs, and against ourselves.
 
     \b
-    losses  loss and gradient of HuberLoss against tf_keras's Huber; a minute
-    run     `huberflow run` against a stock TFX pipeline; minutes per pair
+    losses    loss and gradient of HuberLoss against tf_keras's Huber; a minute
+    run       `huberflow run` against a stock TFX pipeline; minutes per pair
+    tracking  `huberflow run` with MLflow against one without; a minute per pair
+    sweep     five points in one sweep against five runs; minutes per pair
+    compare   `huberflow compare` of 1,000 runs, in seconds
     """
     console = Console()
-    for name in [only] if only else PAIRS:
-        BENCHMARKS[name](pairs or PAIRS[name], console)
+    for name in [only] if only else COUNTS:
+        BENCHMARKS[name](pairs or COUNTS[name], console)
 
 
 # Imported when they run: `--help` need not wait for TensorFlow.
@@ -39,7 +44,36 @@ def _run(pairs: int, console: Console) -> None:
     show("Whole pipeline, whole process", [run_against_stock.measure(pairs, console)], console)
 
 
-BENCHMARKS = {"losses": _losses, "run": _run}
+def _tracking(pairs: int, console: Console) -> None:
+    from benchmarks import tracking
+    from benchmarks.pairs import show
+
+    measured = tracking.measure(pairs, console)
+    show("A tracked run, whole process", [measured], console, ("untracked", "tracked"))
+
+
+def _sweep(pairs: int, console: Console) -> None:
+    from benchmarks import sweep
+    from benchmarks.pairs import show
+
+    measured = sweep.measure(pairs, console)
+    show("A sweep, whole processes", [measured], console, ("separate", "sweep"))
+
+
+def _compare(times: int, console: Console) -> None:
+    from benchmarks import compare
+    from benchmarks.times import show
+
+    show("`huberflow compare`, whole process", [compare.measure(times)], console)
+
+
+BENCHMARKS = {
+    "losses": _losses,
+    "run": _run,
+    "tracking": _tracking,
+    "sweep": _sweep,
+    "compare": _compare,
+}
 
 
 if __name__ == "__main__":

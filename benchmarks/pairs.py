@@ -10,7 +10,7 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Pairs:
-    """Seconds of the stock thing and of ours, measured in turn; at least one pair."""
+    """Seconds of the stock thing, or of what we had, and of ours, in turn; at least one pair."""
 
     name: str
     goal: float
@@ -48,11 +48,16 @@ class Pairs:
         return self.ratio <= self.goal
 
 
-def show(title: str, measured: Iterable[Pairs], console: Console) -> None:
+def show(
+    title: str,
+    measured: Iterable[Pairs],
+    console: Console,
+    sides: tuple[str, str] = ("stock", "ours"),
+) -> None:
     """Prints one row for each, and beside its ratio whether the goal is met."""
     table = Table(title=title, title_justify="left")
     table.add_column("pairs", no_wrap=True)
-    for heading in ("stock", "ours", "ratio", "spread"):
+    for heading in (*sides, "ratio", "spread"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("goal", no_wrap=True)
     for pairs in measured:

@@ -1,14 +1,28 @@
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import click
 import pytest
 from rich.console import Console
 
-from benchmarks import __main__, losses, run_against_stock
+from benchmarks import (
+    __main__,
+    compare,
+    generated_runs,
+    losses,
+    processes,
+    run_against_stock,
+    sweep,
+    tracking,
+)
 from benchmarks.pairs import Pairs, duration, show
+from benchmarks.times import Times
+from benchmarks.times import show as show_times
 from custom_objects.losses import HuberLoss
+from pipeline import history
+from pipeline.workspace import Workspace
 
 
 def test_ratio_is_the_median_within_pairs_not_of_the_medians():
@@ -73,28 +87,106 @@ def test_losses_that_disagree_are_not_compared(monkeypatch):
         losses.measure(1)
 
 
-def test_run_measures_in_turn_and_prints_each_pair(monkeypatch, capsys):
-    commands, seconds = [], iter([0.0, 0.0, 100.0, 60.0, 200.0, 140.0])
+@pytest.fixture
+def commands(monkeypatch):
+    """Starts nothing: gathers the commands, each of which takes as long as its place."""
+    started = []
 
     def timed(command, log):
-        commands.append(Path(command[0]).name)
-        return next(seconds)
+        started.append(command)
+        return float(len(started))
 
-    monkeypatch.setattr(run_against_stock, "timed", timed)
+    monkeypatch.setattr(processes, "timed", timed)
+    monkeypatch.setattr(compare, "timed", timed)
+    return started
 
+
+def settings(command):
+    return [value for key, value in pairwise(command) if key == "--set"]
+
+
+def test_run_measures_in_turn_and_prints_each_pair(commands, capsys):
     measured = run_against_stock.measure(2, Console(width=100))
 
     python = Path(sys.executable).name
-    assert commands == ["huberflow", python, python, "huberflow", python, "huberflow"]
-    assert (measured.stock, measured.ours) == ((100.0, 200.0), (60.0, 140.0))
-    assert "pair 2: stock 200.0 s, ours 140.0 s, ratio 0.70" in capsys.readouterr().out
+    programs = [Path(command[0]).name for command in commands]
+    assert programs == ["huberflow", python, python, "huberflow", python, "huberflow"]
+    assert (measured.stock, measured.ours) == ((3.0, 5.0), (4.0, 6.0))
+    assert "pair 2: stock 5.0 s, ours 6.0 s, ratio 1.20" in capsys.readouterr().out
+
+
+def test_tracking_measures_the_same_run_without_and_with(commands, capsys):
+    measured = tracking.measure(1, Console(width=100))
+
+    untracked, tracked = commands[2:]
+    assert [settings(untracked), settings(tracked)] == [
+        ["tracking.enabled=false"],
+        ["tracking.enabled=true"],
+    ]
+    assert measured.ratio == 4 / 3
+    assert "pair 1: untracked 3.0 s, tracked 4.0 s" in capsys.readouterr().out
+
+
+def test_sweep_measures_its_points_as_runs_of_their_own_and_together(commands):
+    measured = sweep.measure(1, Console(width=100))
+
+    *runs, together = commands[2:]
+    assert [command[1] for command in runs] == ["run"] * 5
+    values = [value.partition("=")[2] for command in runs for value in settings(command)]
+    assert (together[1], settings(together)) == ("sweep", [f"{sweep.KEY}={','.join(values)}"])
+    assert (measured.stock, measured.ours) == ((3.0 + 4 + 5 + 6 + 7,), (8.0,))
+
+
+def test_every_run_has_a_folder_of_its_own(commands):
+    sweep.measure(1, Console(width=100))
+
+    folders = {command[command.index("--workspace") + 1] for command in commands[2:]}
+    assert len(folders) == 6
+    assert not any(Path(folder).parent.exists() for folder in folders)
+
+
+def test_compare_names_every_run_that_was_generated(commands, monkeypatch):
+    monkeypatch.setattr(compare, "RUNS", 3)
+
+    measured = compare.measure(2)
+
+    assert len({*commands[0][4:]}) == 3
+    assert measured.seconds == (2.0, 3.0)
+
+
+def test_generated_runs_compare_like_real_ones(tmp_path):
+    ids = generated_runs.write(tmp_path / "workspace", 2)
+
+    shown = subprocess.run(
+        [*processes.huberflow("compare", tmp_path / "workspace"), *ids, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    first, second = history.runs(Workspace(tmp_path / "workspace"), warn=pytest.fail)
+    assert [first.id, second.id] == ids
+    assert first.status == "done"
+    assert len(first.epochs) == generated_runs.EPOCHS
+    assert all(run in shown.stdout for run in ids)
+    assert "median_error" in shown.stdout
+
+
+def test_a_time_is_held_against_its_goal(capsys):
+    measured = [Times("quick", 3.0, (2.0, 9.0, 1.0)), Times("slow", 3.0, (4.0,))]
+
+    show_times("title", measured, Console(width=100))
+
+    quick, slow = [line for line in capsys.readouterr().out.splitlines() if " s " in line]
+    assert all(text in quick for text in ("3 quick", "2.0 s", "1.0 s", "9.0 s", "3.0 s met"))
+    assert "3.0 s missed" in slow
 
 
 def test_a_failed_run_shows_the_end_of_its_output(tmp_path):
     code = "print('\\n'.join(f'line {n}' for n in range(100))); raise SystemExit(3)"
 
     with pytest.raises(click.ClickException, match="exit code 3") as failure:
-        run_against_stock.timed([sys.executable, "-c", code], tmp_path / "log")
+        processes.timed([sys.executable, "-c", code], tmp_path / "log")
 
     assert "line 99" in failure.value.message
     assert "line 9\n" not in failure.value.message
@@ -102,13 +194,13 @@ def test_a_failed_run_shows_the_end_of_its_output(tmp_path):
 
 def test_a_missing_program_is_named(tmp_path):
     with pytest.raises(click.ClickException, match="nowhere cannot be started"):
-        run_against_stock.timed(["nowhere"], tmp_path / "log")
+        processes.timed(["nowhere"], tmp_path / "log")
 
 
 def test_help_is_quick_and_names_the_options():
     shown = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "benchmarks", "--help"],
-        cwd=run_against_stock.REPOSITORY,
+        cwd=processes.REPOSITORY,
         capture_output=True,
         text=True,
         check=True,

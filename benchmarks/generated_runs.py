@@ -1,0 +1,120 @@
+"""Runs that never happened, as journals and reports of the size that real ones have.
+
+A journal of the taxi pipeline takes about 22 KB, and its Evaluator's report 10 KB: seven metrics in
+31 slices.
+"""
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.config_file import load
+from pipeline.journal import append
+from pipeline.workspace import Workspace
+
+EPOCHS, SLICES = 17, 31
+SOURCES = {f"components/file_{number}.py": f"{number:012x}" for number in range(12)}
+START = 1_700_000_000.0
+UPSTREAM = {
+    "ExampleGen": "examples",
+    "StatisticsGen": "statistics",
+    "SchemaGen": "schema",
+    "ExampleValidator": "anomalies",
+    "Transform": "transform_graph",
+}
+CURVES = ("loss", "huber_metric", "mean_absolute_error", "std_of_activation")
+METRICS = ("example_count", "calibration", "huber", "mae", "rmse", "median_error", "tail_error")
+
+
+def write(root: Path, count: int) -> list[str]:
+    """Fills an empty workspace with finished runs that differ in four values; their ids."""
+    workspace = Workspace(root)
+    workspace.journals.mkdir(parents=True)
+    ids = [f"2026-01-01T{n // 3600:02}-{n // 60 % 60:02}-{n % 60:02}" for n in range(count)]
+    for number, run in enumerate(ids):
+        for second, event in enumerate(_events(workspace, run, number)):
+            append(workspace.journal(run), {"time": START + 60 * number + second, **event})
+    return ids
+
+
+def _events(workspace: Workspace, run: str, number: int) -> Iterator[dict[str, Any]]:
+    drawn = random.Random(number)  # noqa: S311 (nothing secret)
+    changes = {
+        "seed": number,
+        "training.loss.config.threshold": drawn.choice([0.5, 1.0, 2.0, 4.0]),
+        "training.batch_size": drawn.choice([64, 128, 256, 512]),
+        "training.epochs": drawn.randint(EPOCHS, 2 * EPOCHS),
+    }
+    config = load(None, [f"{key}={value}" for key, value in changes.items()]).plain()
+    yield _started(run, config, changes)
+    for node, key in UPSTREAM.items():
+        yield {"event": "node_started", "node": node}
+        yield _finished(run, node, "cached", {}, {key: workspace.artifacts / node / key / "1"})
+    yield {"event": "node_started", "node": "Trainer"}
+    yield from _epochs(drawn)
+    training = {key: config[key] for key in ("seed", "features", "model", "training")}
+    outputs = {key: workspace.artifacts / "Trainer" / key / run for key in ("model", "model_run")}
+    yield _finished(run, "Trainer", "ran", training, outputs)
+    yield {"event": "node_started", "node": "Evaluator"}
+    evaluation = workspace.artifacts / "Evaluator" / "evaluation" / run
+    _write_report(evaluation, drawn)
+    asked = {"evaluation": config["evaluation"]}
+    yield _finished(run, "Evaluator", "ran", asked, {"evaluation": evaluation})
+    yield {"event": "ended", "status": "done"}
+
+
+def _started(run: str, config: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "event": "started",
+        "id": run,
+        "name": " ".join(f"{key}={value}" for key, value in changes.items()),
+        "kind": "run",
+        "config": config,
+        "facts": {"changes": changes, "command": "huberflow run", "versions": {}, "git": None},
+        "sweep": None,
+    }
+
+
+def _finished(
+    run: str, node: str, state: str, config: dict[str, Any], outputs: dict[str, Path]
+) -> dict[str, Any]:
+    artifacts = {
+        key: [{"id": 1, "uri": str(uri), "properties": {"tfx_version": "1.21.0", "is_external": 0}}]
+        for key, uri in outputs.items()
+    }
+    execution = {
+        "id": 1,
+        "node": node,
+        "run": run,
+        "state": state,
+        "properties": {"custom_config": {**config, "source": SOURCES}},
+        "inputs": artifacts,
+        "outputs": artifacts,
+    }
+    return {
+        "event": "node_finished",
+        "node": node,
+        "seconds": 2.5,
+        "usage": {"peak_memory_mb": 1226.903552},
+        "execution": execution,
+    }
+
+
+def _epochs(drawn: random.Random) -> Iterator[dict[str, Any]]:
+    keys = [*CURVES, *(f"val_{key}" for key in CURVES), "learning_rate", "steps_per_second"]
+    for number in range(1, EPOCHS + 1):
+        values = {key: drawn.random() for key in keys}
+        yield {"event": "epoch", "number": number, "values": values}
+
+
+def _write_report(folder: Path, drawn: random.Random) -> None:
+    slices = [{}, *({"trip_start_hour": hour} for hour in range(SLICES - 1))]
+    rows = [
+        {"slice": key, "candidate": {m: drawn.uniform(0.8, 1.2) for m in METRICS}, "baseline": None}
+        for key in slices
+    ]
+    report = {"metrics": METRICS, "blessed": True, "reasons": [], "slices": rows}
+    folder.mkdir(parents=True)
+    (folder / "report.json").write_text(json.dumps(report, indent=1))
