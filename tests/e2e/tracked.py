@@ -14,6 +14,19 @@ from mlflow.entities import Run, ViewType
 _OF_THE_SERVER = ("mlflow.parentRunId", "mlflow.log-model.history", "mlflow.artifact")
 
 
+def differences(one: dict[str, Any], other: dict[str, Any]) -> list[Any]:
+    """What two dumps do not have in common: run, field, and both values."""
+    runs, others = one["runs"], other["runs"]
+    found: list[Any] = sorted(runs.keys() ^ others.keys())
+    for key in sorted(runs.keys() & others.keys()):
+        for field, value in runs[key].items():
+            if value != others[key][field]:
+                found.append((key, field, value, others[key][field]))
+    if one["models"] != other["models"]:
+        found.append((one["models"], other["models"]))
+    return found
+
+
 class Tracked:
     """All that a server knows of the experiment `taxi`."""
 
@@ -54,7 +67,8 @@ class Tracked:
         found = []
         for entry in self.client.list_artifacts(run.info.run_id, folder or None):
             found += self.files(run, entry.path) if entry.is_dir else [entry.path]
-        return sorted(found)
+        # MLflow writes this one where a model is loaded from a folder.
+        return sorted(path for path in found if not path.endswith("/registered_model_meta"))
 
     def dump(self) -> dict[str, Any]:
         """Everything, under the keys of the runs instead of the server's ids."""
