@@ -154,8 +154,7 @@ def session(config: Config, *, verbose: bool) -> Iterator[Session]:
 def _load(held: Session) -> None:
     """TensorFlow and TFX; and what a killed run left open is closed."""
     with held.console.status("loading TensorFlow and TFX"):
-        # A million objects that stay: looking for garbage among them is a third of the time here,
-        # and a second in every node after.
+        # A million objects that stay: looking for garbage among them is a third of the time here.
         gc.disable()
         import pipeline.dag  # noqa: F401
 
