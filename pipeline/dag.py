@@ -22,8 +22,14 @@ from pipeline.config import Choice, Config, Splits
 from pipeline.fingerprint import source_of
 from pipeline.workspace import Workspace
 
-# Prism, Beam's default, starts a server per job; the in-memory runner starts at once.
-_BEAM_ARGS = ["--runner=FnApiRunner", "--direct_running_mode=in_memory"]
+_BEAM_ARGS = [
+    # Prism, Beam's default, starts a server per job; the in-memory runner starts at once.
+    "--runner=FnApiRunner",
+    "--direct_running_mode=in_memory",
+    # Without an image named, TFX packs itself up for remote workers at every node: a second each
+    # time, and a copy of it left in the folder for temporary files. Here are no such workers.
+    "--sdk_container_image=none",
+]
 
 
 def create_pipeline(
