@@ -1,0 +1,82 @@
+"""Which custom objects a model uses, and their source, which travels with it."""
+
+import importlib
+import inspect
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import tf_keras
+
+from components import reload
+from custom_objects import registry
+
+
+def used_objects(model: tf_keras.Model) -> list[dict[str, Any]]:
+    """Every custom object that the model or its compile arguments name, as a certificate has it.
+
+    Raises:
+      ValueError: an object cannot be imported by its name, so that its source cannot travel.
+    """
+    registered = tf_keras.utils.get_custom_objects()
+    # TFT's layer, attached for serving, has no config; a reload takes its graph.
+    layers = [layer for layer in model.layers if layer is not model.transform]
+    parts = [model.get_compile_config(), *map(tf_keras.utils.serialize_keras_object, layers)]
+    used = {
+        (name, json.dumps(config, default=repr, sort_keys=True)): config
+        for part in parts
+        for name, config in _named(part, registered)
+    }
+    return [_entry(name, registered[name], used[name, text]) for name, text in sorted(used)]
+
+
+def copy_source(objects: Iterable[Mapping[str, Any]], folder: Path) -> None:
+    """Copies the source of these objects: of a package all modules, else the one module.
+
+    Ours always travels along: ``register`` is there.
+    """
+    for root in sorted({registry.PACKAGE, *(e["module"].partition(".")[0] for e in objects)}):
+        module = importlib.import_module(root)
+        file = Path(inspect.getfile(module))
+        for source in file.parent.rglob("*.py") if _is_package(module) else [file]:
+            base = file.parent.parent if _is_package(module) else file.parent
+            copy = folder / source.relative_to(base)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+
+
+def _named(node: Any, registered: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Registered name and config of each custom object in a Keras config; {} for a function's."""
+    if isinstance(node, str) and node in registered:
+        yield node, {}
+    elif isinstance(node, Mapping) and node.get("registered_name") in registered:
+        yield node["registered_name"], node["config"]
+        yield from _named(node["config"], registered)
+    elif isinstance(node, (Mapping, list, tuple)):
+        for child in node.values() if isinstance(node, Mapping) else node:
+            yield from _named(child, registered)
+
+
+def _entry(name: str, target: Callable[..., Any], config: Any) -> dict[str, Any]:
+    module = importlib.import_module(target.__module__)
+    if module.__name__ == "__main__" or getattr(module, target.__qualname__, None) is not target:
+        raise ValueError(
+            f"{name}: expected a class or function that can be imported, received "
+            f"{target.__module__}.{target.__qualname__}; define it at the top of a module"
+        )
+    file = module.__name__.replace(".", "/") + ("/__init__.py" if _is_package(module) else ".py")
+    return {
+        "name": name,
+        "module": module.__name__,
+        "class": target.__qualname__,
+        "config": config,
+        "file": file,
+        "sha256": reload.digest(Path(inspect.getfile(module))),
+    }
+
+
+def _is_package(module: ModuleType) -> bool:
+    return hasattr(module, "__path__")
