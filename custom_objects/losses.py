@@ -53,7 +53,8 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[tf.Tensor, tf.Tensor]:
     """Labels and predictions as tensors of one shape and dtype, that of the predictions.
 
     ``(N,)`` against ``(N, 1)`` is read as N scalars on both sides; any other difference in shape
-    is refused, never broadcast. Integer predictions become ``floatx``.
+    is refused, never broadcast. Labels of unknown rank take the shape of the predictions; another
+    number of them is refused when they come. Integer predictions become ``floatx``.
 
     Raises:
       ValueError: the shapes differ.
@@ -62,6 +63,9 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[tf.Tensor, tf.Tensor]:
     if not y_pred.dtype.is_floating:
         y_pred = tf.cast(y_pred, tf_keras.backend.floatx())
     y_true = tf.cast(y_true, y_pred.dtype)
+    if y_true.shape.rank is None:
+        # Keras forgets the rank of labels that it has seen as (N,) and as (N, 1).
+        y_true = tf.reshape(y_true, tf.shape(y_pred))
     ranks = (y_true.shape.rank, y_pred.shape.rank)
     if ranks == (1, 2):
         y_true = y_true[:, tf.newaxis]

@@ -44,37 +44,13 @@ def create_pipeline(
       baseline_up_to: id of the newest artifact that the baseline may come from; none: all.
       push: whether a blessed model is pushed.
     """
-    workspace = Workspace(config.workspace.expanduser().absolute())
+    workspace = Workspace.at(config.workspace)
     data = _data_nodes(config)
     examples, schema = data["examples"].outputs["examples"], data["schema"].outputs["schema"]
-    transform = Transform(
-        examples=examples,
-        schema=schema,
-        preprocessing_fn="components.preprocessing.preprocessing_fn",
-        custom_config=_transform_config(config),
-        # Nobody reads these: statistics cost more than the analysis, and the Trainer transforms
-        # the raw rows as it reads them.
-        disable_statistics=True,
-        materialize=False,
-        disable_analyzer_cache=True,
-    )
-    trainer = Trainer(
-        examples=examples,
-        transform_graph=transform.outputs["transform_graph"],
-        run_fn="components.trainer.run_fn",
-        train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        # It looks at the eval rows once, when it has been trained.
-        eval_args=trainer_pb2.EvalArgs(splits=["validation", "eval"]),
-        custom_config=_trainer_config(config),
-    )
+    transform = _transform(config, examples, schema)
+    trainer = _trainer(config, examples, transform.outputs["transform_graph"])
     model = trainer.outputs["model"]
-    baseline = Resolver(
-        strategy_class=LastBlessedOther,
-        config={} if baseline_up_to is None else {"newest": baseline_up_to},
-        candidate=model,
-        model=Channel(type=Model),
-        blessing=Channel(type=ModelBlessing),
-    ).with_id("Baseline")
+    baseline = _baseline(model, baseline_up_to)
     evaluator = Evaluator(
         examples=examples,
         model=model,
@@ -95,6 +71,42 @@ def create_pipeline(
         beam_pipeline_args=_BEAM_ARGS,
         enable_cache=cache,
     )
+
+
+def _transform(config: Config, examples: Any, schema: Any) -> Transform:
+    return Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="components.preprocessing.preprocessing_fn",
+        custom_config=_transform_config(config),
+        # Nobody reads these: statistics cost more than the analysis, and the Trainer transforms
+        # the raw rows as it reads them.
+        disable_statistics=True,
+        materialize=False,
+        disable_analyzer_cache=True,
+    )
+
+
+def _trainer(config: Config, examples: Any, transform_graph: Any) -> Trainer:
+    return Trainer(
+        examples=examples,
+        transform_graph=transform_graph,
+        run_fn="components.trainer.run_fn",
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        # It looks at the eval rows once, when it has been trained.
+        eval_args=trainer_pb2.EvalArgs(splits=["validation", "eval"]),
+        custom_config=_trainer_config(config),
+    )
+
+
+def _baseline(candidate: Any, up_to: int | None) -> Resolver:
+    return Resolver(
+        strategy_class=LastBlessedOther,
+        config={} if up_to is None else {"newest": up_to},
+        candidate=candidate,
+        model=Channel(type=Model),
+        blessing=Channel(type=ModelBlessing),
+    ).with_id("Baseline")
 
 
 def _pusher(config: Config, workspace: Workspace, model: Any, blessing: Any) -> Pusher:

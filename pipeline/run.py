@@ -139,7 +139,7 @@ def session(config: Config, *, verbose: bool) -> Iterator[Session]:
     Raises:
       WorkspaceError: the workspace is taken or cannot be written.
     """
-    workspace = Workspace(config.workspace.expanduser().absolute())
+    workspace = Workspace.at(config.workspace)
     with workspace.locked(), termination_as_interrupt():
         close_killed(workspace)
         session_id = workspace.new_id(datetime.now(UTC))

@@ -21,6 +21,11 @@ class Workspace:
 
     root: Path
 
+    @classmethod
+    def at(cls, folder: Path) -> "Workspace":
+        """The workspace in a folder as a user writes it, such as ``~/runs``."""
+        return cls(folder.expanduser().absolute())
+
     @property
     def metadata(self) -> Path:
         """SQLite file of ML Metadata: what ran, on what, and what came out."""

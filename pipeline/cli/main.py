@@ -81,7 +81,8 @@ def sweep(
     """Run the pipeline for every combination of values, then compare.
 
     A --set may list values, parted by commas. What comes before the first difference runs once.
-    Nothing is pushed: run the point that you choose.
+    Nothing is pushed: run the point that you choose. Exits with 0 when every point has finished,
+    blessed or not.
 
     \b
     Four losses that know a threshold, and one that does not:

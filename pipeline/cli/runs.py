@@ -70,7 +70,7 @@ def ui(
     from pipeline.workspace import Workspace
 
     config = load(workspace, config_file, settings)
-    place = Workspace(config.workspace.expanduser().absolute())
+    place = Workspace.at(config.workspace)
     uri = store_uri(config.tracking, place)
     if uri.startswith("http"):
         click.echo(f"the runs are on a server: {masked_text(uri)}")
@@ -103,7 +103,7 @@ def track(
     from pipeline.workspace import Workspace
 
     config = load(workspace, config_file, settings)
-    place = Workspace(config.workspace.expanduser().absolute())
+    place = Workspace.at(config.workspace)
     outcome = _undelivered(place) if dry_run else _delivered(config, place)
     for cause in outcome.failed:
         say(cause)
@@ -118,7 +118,7 @@ def show_comparison(config: Any, names: tuple[str, ...], *, slices: bool, form: 
     from pipeline.compare import choose, comparison, views
     from pipeline.workspace import Workspace
 
-    workspace = Workspace(config.workspace.expanduser().absolute())
+    workspace = Workspace.at(config.workspace)
     gc.disable()  # a third of the time over 1,000 runs, and all that is read is needed to the end
     try:
         chosen = choose.choose(history.runs(workspace, say), names)

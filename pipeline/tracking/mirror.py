@@ -73,7 +73,7 @@ class Mirror:
             ) from error
 
     def _update(self, run: Run) -> bool:
-        run = replace(run, config=masked(run.config), facts=masked(run.facts))
+        run = _without_secrets(run)
         if self.tracked is None:
             self.tracked = self._opened(run)
         self.complete = self.complete or self.tracked.closed
@@ -194,6 +194,24 @@ class Mirror:
             for name, text in texts.items():
                 (Path(folder) / name).write_text(text, encoding="utf-8")
             self._tracker.attach(run_id, Path(folder))
+
+
+def _without_secrets(run: Run) -> Run:
+    """All of a run that may be told; only where its files lie is as it was, to find them."""
+    return replace(
+        run,
+        name=masked_text(run.name),
+        config=masked(run.config),
+        facts=masked(run.facts),
+        nodes={name: _node_without_secrets(node) for name, node in run.nodes.items()},
+    )
+
+
+def _node_without_secrets(node: Node) -> Node:
+    execution = node.execution
+    if execution is not None:
+        execution = replace(execution, properties=masked(execution.properties))
+    return replace(node, execution=execution, cause=node.cause and masked_text(node.cause))
 
 
 def _alias(run: Run) -> Alias | None:

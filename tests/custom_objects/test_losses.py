@@ -235,3 +235,22 @@ def test_create_huber_has_its_own_threshold_inside_a_compiled_model(threshold):
     assert model.test_on_batch(y_pred, y_true) == pytest.approx(
         reference.huber(y_true - y_pred, threshold).mean(), rel=1e-5
     )
+
+
+class TestLabelsOfUnknownRank:
+    """Keras retraces so, once one model has seen labels as (N,) and as (N, 1)."""
+
+    SIGNATURE = (tf.TensorSpec(None, tf.float32), tf.TensorSpec([None, 1], tf.float32))
+
+    @pytest.mark.parametrize("loss", [HuberLoss(), CustomMSE(), huber_fn])
+    def test_are_never_broadcast(self, loss):
+        labels, predictions = tf.constant([1.0, 2.0, 4.0]), tf.constant([[1.5], [4.0], [3.0]])
+        traced = tf.function(loss, input_signature=self.SIGNATURE)
+        expected = loss(labels[:, tf.newaxis], predictions)
+        for given in (labels, labels[:, tf.newaxis]):
+            np.testing.assert_allclose(traced(given, predictions), expected, rtol=1e-6)
+
+    def test_in_another_number_are_refused(self):
+        traced = tf.function(huber_fn, input_signature=self.SIGNATURE)
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            traced(tf.ones([4]), tf.ones([3, 1]))

@@ -14,6 +14,18 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 HUBERFLOW = Path(sys.executable).with_name("huberflow")
 
+NODES = [
+    "ExampleGen",
+    "StatisticsGen",
+    "SchemaGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer",
+    "Baseline",
+    "Evaluator",
+    "Pusher",
+]
+
 
 @dataclass(frozen=True)
 class Run:

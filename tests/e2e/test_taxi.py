@@ -7,21 +7,10 @@ import sys
 
 import numpy as np
 import pytest
-from taxi_workspace import Run, Workspace, wait_for
+from taxi_workspace import NODES, Run, Workspace, wait_for
 
 pytestmark = pytest.mark.e2e
 
-NODES = [
-    "ExampleGen",
-    "StatisticsGen",
-    "SchemaGen",
-    "ExampleValidator",
-    "Transform",
-    "Trainer",
-    "Baseline",
-    "Evaluator",
-    "Pusher",
-]
 DATA = NODES[:5]
 
 ASK_THE_PUSHED_MODEL = """

@@ -17,22 +17,10 @@ import yaml
 from ml_metadata.proto import metadata_store_pb2
 from mlflow_servers import free_port, mlflow_server, postgresql
 from PIL import Image
-from taxi_workspace import HUBERFLOW, Run, Workspace, wait_for
+from taxi_workspace import HUBERFLOW, NODES, Run, Workspace, wait_for
 from tracked import Tracked, differences
 
 pytestmark = pytest.mark.e2e
-
-NODES = [
-    "ExampleGen",
-    "StatisticsGen",
-    "SchemaGen",
-    "ExampleValidator",
-    "Transform",
-    "Trainer",
-    "Baseline",
-    "Evaluator",
-    "Pusher",
-]
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +82,7 @@ class TestParameters:
     def test_of_every_node_are_on_its_own_run_too(self, tracked: Tracked, again: Run) -> None:
         run = tracked.run(again.id)
         nodes = tracked.nodes(run)
-        assert list(nodes)[::-1] == NODES or set(nodes) == set(NODES)
+        assert sorted(nodes) == sorted(NODES)
         for name, node in nodes.items():
             rolled_up = {f"{name}.{key}": value for key, value in node.data.params.items()}
             assert rolled_up.items() <= run.data.params.items()
@@ -224,12 +212,12 @@ class TestLineage:
             execution.id for execution in store.get_executions_by_context(context.id)
         )
 
-    def test_code_is_named(self, tracked: Tracked, first: Run, own_loss: Run) -> None:
+    def test_code_is_named(self, tracked: Tracked, first: Run) -> None:
         run = tracked.run(first.id)
         commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
-        if commit.returncode == 0:  # an archive of the code has no repository
-            assert run.data.tags["mlflow.source.git.commit"] == commit.stdout.strip()
-            assert run.data.tags["mlflow.source.git.dirty"] in ("true", "false")
+        # An archive of the code has no repository, and no commit to name.
+        known = commit.stdout.strip() if commit.returncode == 0 else None
+        assert run.data.tags.get("mlflow.source.git.commit") == known
         assert len(run.data.tags["huberflow.source"]) == 16
 
     def test_pushed_version_is_named(self, tracked: Tracked, first: Run, workspace) -> None:

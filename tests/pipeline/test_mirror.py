@@ -313,9 +313,35 @@ class TestSecrets:
         facts = {"log": "none", "command": "huberflow run --set x.password=hunter2"}
         told = Story(tmp_path / "journal", config=config, facts=facts)
         told.runs("ExampleGen", properties=secrets).ends()
-        for kept in mirrored(told).runs.values():
-            everything = repr((kept.params, kept.tags, kept.datasets, kept.files, kept.new))
-            assert "hunter2" not in everything
+        assert "hunter2" not in everything(mirrored(told))
+
+    def test_never_leave_with_the_cause_of_a_failure(self, tmp_path):
+        cause = "cannot read s3://key:hunter2@bucket/data, token=hunter2"
+        told = Story(tmp_path / "journal").starts("ExampleGen").fails("ExampleGen", cause)
+        kept = mirrored(told.ends("failed"))
+        assert "hunter2" not in everything(kept)
+        assert "cannot read s3://" in kept.runs["ws/run-1"].tags["huberflow.cause"]
+
+    def test_never_leave_with_the_source_of_the_data(self, tmp_path, artifacts):
+        told = Story(tmp_path / "journal").runs(
+            "ExampleGen",
+            properties={"input_base": "s3://key:hunter2@bucket/taxi"},
+            outputs={"examples": (artifacts["examples"], {"split_names": '["train"]'})},
+        )
+        told.runs("SchemaGen", outputs={"schema": (artifacts["schema"], {})})
+        kept = mirrored(told.ends())
+        (data,) = kept.runs["ws/run-1"].datasets
+        assert data.source == "s3://***@bucket/taxi"
+        assert "hunter2" not in everything(kept)
+
+    def test_never_leave_with_the_name_of_a_run(self, tmp_path):
+        told = Story(tmp_path / "journal", name="password=hunter2 11-22").ends()
+        assert "hunter2" not in everything(mirrored(told))
+
+
+def everything(tracker: RememberingTracker) -> str:
+    """All that a tracker was told."""
+    return repr([(k.params, k.tags, k.datasets, k.files, k.new) for k in tracker.runs.values()])
 
 
 class TestWhileItHappens:
