@@ -83,12 +83,12 @@ def parsed():
     return Transform()(raw), label
 
 
-def trained(threshold=2.0, *, loss="HuberLoss", policy="float32", devices=()):
+def trained(threshold=2.0, *, loss="HuberLoss", policy="float32", strategy=None):
     tf_keras.utils.set_random_seed(11)
     config = {} if loss == "huber_fn" else {"threshold": threshold}
     before = tf_keras.mixed_precision.global_policy()
     tf_keras.mixed_precision.set_global_policy(policy)
-    with trainer.strategy(list(devices)).scope():
+    with (strategy or tf.distribute.get_strategy()).scope():
         model = build_model(CONFIG, numbers=2, categories=1, table_rows=5)
         trainer.compile_model(model, {**TRAINING, "loss": {"name": loss, "config": config}})
     tf_keras.mixed_precision.set_global_policy(before)

@@ -16,13 +16,6 @@ LABELS = (INPUTS @ [[3.0], [-2.0], [1.0]] + GENERATOR.standard_t(2, (24, 1))).as
 WEIGHTS = GENERATOR.uniform(0, 2, 24).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def two_replicas():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    assert strategy.num_replicas_in_sync == 2
-    return strategy
-
-
 def linear_model():
     return tf_keras.Sequential(
         [tf_keras.layers.Dense(1, input_shape=(3,), kernel_initializer="ones")]
