@@ -55,6 +55,9 @@ from components import golden, reload, travelling, warmup
 ROWS = 256
 """Golden rows: enough to show a difference, few enough to travel."""
 
+CAPTURED = "captured"
+"""In the Trainer's model-run artifact: what ``capture`` wrote there."""
+
 
 def capture(
     model: tf_keras.Model,
@@ -97,10 +100,10 @@ def capture(
         _save(aside / _name(reload.GOLDEN_VALUES), {"label": rows.label, **inputs, **rows.values})
         state = {str(position): variable.numpy() for position, variable in optimizer}
         _save(aside / _name(reload.OPTIMIZER), state)
-        (aside / _CAPTURED).write_text(json.dumps(about, default=repr), encoding="utf-8")
+        (aside / _ABOUT).write_text(json.dumps(about, default=repr), encoding="utf-8")
 
 
-_CAPTURED = "captured.json"
+_ABOUT = "about.json"
 
 
 def assemble(
@@ -117,11 +120,11 @@ def assemble(
     Returns:
       The certificate.
     """
-    about = json.loads((captured / _CAPTURED).read_text(encoding="utf-8"))
+    about = json.loads((captured / _ABOUT).read_text(encoding="utf-8"))
     with _aside(out) as aside:
         shutil.copytree(saved_model, aside, dirs_exist_ok=True)
         extra = aside / reload.EXTRA
-        ignored = shutil.ignore_patterns(_CAPTURED)
+        ignored = shutil.ignore_patterns(_ABOUT)
         shutil.copytree(captured, extra, ignore=ignored, dirs_exist_ok=True)
         shutil.copyfile(inspect.getfile(reload), aside / reload.LOADER)
         signatures = _signatures(aside)

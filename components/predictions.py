@@ -1,7 +1,7 @@
 """What a trained model says of rows that it has never seen."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +9,25 @@ import tensorflow as tf
 import tf_keras
 
 from components import serving
-from components.rows import records
 
 PREDICTIONS = "predictions.jsonl"
 """In the model-run artifact; see ``write``."""
 
+ROWS = 2000
+"""How many; ExampleGen has mixed all rows, so that the first are a fair sample."""
+
 
 def write(
-    model: tf_keras.Model, patterns: list[str], spec: Mapping[str, Any], label: str, path: Path
+    model: tf_keras.Model,
+    serialized: Sequence[bytes],
+    spec: Mapping[str, Any],
+    label: str,
+    path: Path,
 ) -> None:
     """What the trained model says of some rows that it has never seen, a JSON object per line.
 
-    Each is ``{"label": …, "prediction": …, "features": {column: value or null}}``, raw, in the
-    order of the files: ExampleGen has mixed all rows, so that the first are a fair sample.
+    Each is ``{"label": …, "prediction": …, "features": {column: value or null}}``, raw.
     """
-    serialized = list(records(patterns).take(_SAMPLE_ROWS).as_numpy_iterator())
     raw = tf.io.parse_example(tf.constant(serialized, tf.string), spec)
     features = {name: _values(column, len(serialized)) for name, column in raw.items()}
     labels = features.pop(label)
@@ -34,9 +38,6 @@ def write(
             seen = {name: values[row] for name, values in features.items()}
             line = {"label": labels[row], "prediction": prediction, "features": seen}
             lines.write(json.dumps(line) + "\n")
-
-
-_SAMPLE_ROWS = 2000
 
 
 def _values(column: tf.SparseTensor, rows: int) -> list[Any]:

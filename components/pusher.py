@@ -11,6 +11,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, proto_utils
 
+from components import reload
+
 
 class Executor(executor.Executor):
     """Copies a blessed model aside, then renames it to ``<base>/<version>``.
@@ -47,7 +49,11 @@ class Pusher(component.Pusher):
 
 
 def publish(model: str, base: str) -> str:
-    """Copies the SavedModel folder ``model`` to the next version under ``base``; its path."""
+    """Copies the bundle ``model`` to the next version under ``base``; its path.
+
+    Raises:
+      ReloadError: the copy is not the bundle that was exported; no version is to be seen.
+    """
     fileio.makedirs(base)
     entries = fileio.listdir(base)
     for leftover in entries:
@@ -56,6 +62,7 @@ def publish(model: str, base: str) -> str:
     version = 1 + max((int(name) for name in entries if re.fullmatch(r"\d+", name)), default=0)
     aside, final = os.path.join(base, f"{_ASIDE}{version}"), os.path.join(base, str(version))
     io_utils.copy_dir(model, aside)
+    reload.verify(aside)
     fileio.rename(aside, final)
     return final
 

@@ -14,10 +14,10 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tf_keras
 
-from components import predictions, serving
+from components import bundle, predictions, serving
 from components.features import VOCABULARY, columns, count_numbers
 from components.model import build_model
-from components.rows import blocks, raw_spec, shuffled, split_files
+from components.rows import blocks, raw_spec, records, shuffled, split_files
 from custom_objects import registry
 
 PROGRESS = logging.getLogger("huberflow.training")
@@ -29,6 +29,8 @@ EPOCHS = "epochs.csv"
 
 def run_fn(fn_args: Any) -> None:
     """Trains with early stopping, keeps the best weights, writes a SavedModel.
+
+    Beside it, what ``components.bundle`` and the report need of this process.
 
     Args:
       fn_args: TFX's ``FnArgs``; its ``custom_config`` holds ``seed``, ``label``, ``features``,
@@ -57,13 +59,12 @@ def run_fn(fn_args: Any) -> None:
         )
     model.transform = layer
     label, names = config["label"], columns(config["features"])
-    predictions.write(
-        model,
-        split_files(fn_args.eval_files, "eval"),
-        raw_spec(transform, [*names, label]),
-        label,
-        log_dir / predictions.PREDICTIONS,
-    )
+    spec = raw_spec(transform, [*names, label])
+    rows = records(split_files(fn_args.eval_files, "eval")).take(predictions.ROWS)
+    unseen = list(rows.as_numpy_iterator())
+    predictions.write(model, unseen, spec, label, log_dir / predictions.PREDICTIONS)
+    captured = log_dir / bundle.CAPTURED
+    bundle.capture(model, unseen[: bundle.ROWS], spec, label, captured, training=config)
     export(model, raw_spec(transform, names), fn_args.serving_model_dir)
 
 

@@ -17,6 +17,7 @@ from tfx.types.standard_artifacts import Model, ModelBlessing
 from components.baseline import LastBlessedOther
 from components.evaluator import Evaluator
 from components.pusher import Pusher
+from components.serving_export import ServingExport
 from custom_objects.catalogue import OURS
 from pipeline.config import Choice, Config, Splits
 from pipeline.fingerprint import source_of
@@ -33,7 +34,7 @@ _BEAM_ARGS = [
 
 
 def create_pipeline(
-    config: Config, *, cache: bool = True, baseline_up_to: int | None = None, push: bool = True
+    config: Config, *, cache: bool = True, baseline_up_to: int | None = None, export: bool = True
 ) -> tfx_pipeline.Pipeline:
     """The whole pipeline, ready for a runner.
 
@@ -42,7 +43,7 @@ def create_pipeline(
         re-runs that node and what follows it, and nothing else.
       cache: whether nodes with the same code, config and inputs are reused.
       baseline_up_to: id of the newest artifact that the baseline may come from; none: all.
-      push: whether a blessed model is pushed.
+      export: whether the model is exported as a bundle, and pushed if it is blessed.
     """
     workspace = Workspace.at(config.workspace)
     data = _data_nodes(config)
@@ -59,8 +60,17 @@ def create_pipeline(
         custom_config=_evaluator_config(config),
     )
     nodes = [*data.values(), transform, trainer, baseline, evaluator]
-    if push:
-        nodes.append(_pusher(config, workspace, model, evaluator.outputs["blessing"]))
+    if export:
+        exporter = ServingExport(
+            model=model,
+            model_run=trainer.outputs["model_run"],
+            blessing=evaluator.outputs["blessing"],
+            examples=examples,
+            schema=schema,
+            custom_config={"source": source_of("components.serving_export")},
+        )
+        exported, blessing = exporter.outputs["exported_model"], evaluator.outputs["blessing"]
+        nodes += [exporter, _pusher(config, workspace, exported, blessing)]
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(workspace.artifacts),

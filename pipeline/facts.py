@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.config import Config
 from pipeline.reasons import flatten
 from pipeline.tracking import git
+from pipeline.workspace import Workspace
 
 _PACKAGES = ("huberflow", "tensorflow", "tf-keras", "tfx", "apache-beam", "mlflow")
 _SAYS_NOTHING = ("workspace", "tracking.")
@@ -30,6 +31,18 @@ def gather(config: Config, log: Path) -> dict[str, Any]:
         "versions": {package: metadata.version(package) for package in _PACKAGES}
         | {"python": platform.python_version()},
         "workspace": str(log.parents[1]),
+    }
+
+
+def lineage(workspace: Workspace, run_id: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model's certificate says of the run that exported it; ``known`` as from ``gather``.
+
+    MLflow's own id of the run is not known yet, and another server has another: the tag finds it.
+    """
+    return {
+        "run": run_id,
+        "mlflow": {"tag": "huberflow.key", "value": f"{workspace.identity}/{run_id}"},
+        "git": known["git"],
     }
 
 

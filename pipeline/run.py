@@ -27,7 +27,7 @@ class PipelineError(Exception):
 
 @dataclass(frozen=True)
 class Sweep:
-    """The sweep that a run is a point of: pushes nothing, and has one baseline for all."""
+    """The sweep that a run is a point of: exports nothing, and has one baseline for all."""
 
     id: str
     name: str
@@ -87,23 +87,27 @@ class Session:
         Raises:
           PipelineError: a node failed; the log has the traceback.
         """
+        from components import serving_export
+        from pipeline.ahead import Ahead
         from pipeline.display import Display
         from pipeline.runner import LocalRunner, NodeFailedError
 
         built = _pipeline(config, cache, sweep)
         run_id, log = self._next_id(), self.workspace.log(self.id)
+        known = facts.gather(config, log) | (_of_sweep(sweep) if sweep else {})
+        serving_export.RUN.set(facts.lineage(self.workspace, run_id, known))
         journal = Journal(
             self.workspace.journal(run_id),
             name or facts.run_name(config, datetime.now(UTC)),
             config.plain(),
-            facts.gather(config, log) | (_of_sweep(sweep) if sweep else {}),
+            known,
             sweep=sweep.id if sweep else None,
         )
         self.runs.append(run_id)
         records = Records(self.workspace)
         display = Display(self.console, records, cache=cache)
         with display.shown():
-            runner = LocalRunner(run_id, self.workspace, [journal, display])
+            runner = LocalRunner(run_id, self.workspace, [journal, display, Ahead()])
             try:
                 runner.run(built)
             except NodeFailedError as error:
@@ -125,7 +129,7 @@ def _pipeline(config: Config, cache: bool, sweep: Sweep | None) -> Any:
 
     if sweep is None:
         return create_pipeline(config, cache=cache)
-    return create_pipeline(config, cache=cache, baseline_up_to=sweep.newest_artifact, push=False)
+    return create_pipeline(config, cache=cache, baseline_up_to=sweep.newest_artifact, export=False)
 
 
 def _of_sweep(sweep: Sweep) -> dict[str, Any]:

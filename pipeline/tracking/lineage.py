@@ -158,8 +158,12 @@ def as_json(node: Node) -> str:
 
 
 def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
-    """The run's exported model, ready to register; none where there is none."""
-    model, schema = run.artifact("Trainer", "model"), run.artifact("SchemaGen", "schema")
+    """The run's bundle, ready to register; none where there is none.
+
+    The point of a sweep exports nothing: of it, what the Trainer has saved.
+    """
+    node, key = ("ServingExport", "exported_model") if run.sweep is None else ("Trainer", "model")
+    model, schema = run.artifact(node, key), run.artifact("SchemaGen", "schema")
     if model is None or schema is None:
         return None
     types = _types((schema.uri / "schema.pbtxt").read_text())
@@ -175,7 +179,11 @@ def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
         folder=model.uri / "Format-Serving",
         inputs=[Column(name, types[name]) for name in names],
         example=rows,
-        tags={"huberflow.run": run.id, "huberflow.metadata.artifact": str(model.id)},
+        tags={
+            "huberflow.run": run.id,
+            "huberflow.metadata.artifact": str(model.id),
+            "huberflow.certificate": str(model.properties.get("certificate", "none")),
+        },
     )
 
 

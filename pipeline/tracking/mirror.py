@@ -160,8 +160,8 @@ class Mirror:
             files.write_node(run, node.name, Path(aside))
             self._tracker.attach(parent, Path(aside))
             shutil.copytree(aside, self._files.name, dirs_exist_ok=True)  # for the report
-        if node.name == "Trainer":
-            self._register(run, parent, None)  # the upload need not wait for the evaluation
+        if node.name in ("Trainer", "ServingExport"):
+            self._register(run, parent, None)  # the upload need not wait for the run's end
 
     def _register(self, run: Run, parent: str, alias: Alias | None) -> str | None:
         """The name and version of the exported model; none without one."""

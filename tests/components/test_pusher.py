@@ -11,17 +11,32 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from components import pusher
+from components import pusher, reload
 from components.pusher import publish
 
 
 @pytest.fixture
 def model(tmp_path):
-    """A SavedModel's files."""
+    """A SavedModel's files, and a certificate that names them."""
     folder = tmp_path / "model" / "Format-Serving"
-    (folder / "variables").mkdir(parents=True)
-    (folder / "saved_model.pb").write_text("graph")
+    for name in ("variables", "assets.extra"):
+        (folder / name).mkdir(parents=True)
     (folder / "variables" / "variables.index").write_text("weights")
+    return certified(folder, graph="graph")
+
+
+def certified(folder: Path, graph: str) -> Path:
+    """The folder with this graph, as if exported anew."""
+    (folder / "saved_model.pb").write_text(graph)
+    about = {
+        "schema_version": 1,
+        "keras_generation": reload.KERAS_GENERATION,
+        "files": {
+            name: reload.digest(folder / name)
+            for name in ("saved_model.pb", "variables/variables.index")
+        },
+    }
+    (folder / reload.CERTIFICATE).write_text(reload.seal(about))
     return folder
 
 
@@ -65,7 +80,7 @@ class TestPublish:
 
     def test_earlier_versions_are_left_as_they_are(self, model, base):
         publish(str(model), str(base))
-        (model / "saved_model.pb").write_text("another graph")
+        certified(model, graph="another graph")
         publish(str(model), str(base))
         assert files(base / "1")["saved_model.pb"] == "graph"
         assert files(base / "2")["saved_model.pb"] == "another graph"
@@ -87,6 +102,13 @@ class TestPublish:
         publish(str(model), str(base))
         assert seen == [[], []]
         assert versions(base) == ["1"]
+
+
+    def test_a_model_that_is_not_as_it_was_exported_gets_no_version(self, model, base):
+        (model / "variables" / "variables.index").write_text("weighty")
+        with pytest.raises(reload.ReloadError, match=r"variables\.index: changed after the export"):
+            publish(str(model), str(base))
+        assert versions(base) == []
 
 
 class TestCopyThatDies:

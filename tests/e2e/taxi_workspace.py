@@ -23,6 +23,7 @@ NODES = [
     "Trainer",
     "Baseline",
     "Evaluator",
+    "ServingExport",
     "Pusher",
 ]
 

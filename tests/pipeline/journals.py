@@ -134,5 +134,6 @@ def whole_run(
         .trains(2, loss=1.25)
         .finishes("Trainer", properties=properties, outputs=outputs)
         .runs("Evaluator", outputs={"evaluation": judged})
+        .runs("ServingExport", outputs={"exported_model": (model, {"certificate": "c0ffee"})})
         .runs("Pusher", outputs={"pushed_model": (workspace.root, pushed if blessed else {})})
     )

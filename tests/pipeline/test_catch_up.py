@@ -127,7 +127,7 @@ class TestASecondTime:
 class TestADatabaseThatWasDeleted:
     def test_is_as_before(self, place, workspace):
         runs, models = place.runs(), place.models()
-        assert len(runs) == 15
+        assert len(runs) == 17
         (versions, aliases) = models["taxi"]
         assert (set(versions), aliases) == ({1, 2}, {"champion": 1, "challenger": 2})
         shutil.rmtree(place.workspace.tracking)

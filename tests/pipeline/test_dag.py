@@ -83,9 +83,9 @@ class TestPointOfASweep:
     def nodes(self, **options) -> dict:
         return {node.id: node for node in create_pipeline(load(), **options).components}
 
-    def test_pushes_nothing(self):
-        assert list(self.nodes(push=False)) == [*self.nodes()][:-1]
-        assert [*self.nodes()][-1] == "Pusher"
+    def test_exports_and_pushes_nothing(self):
+        assert list(self.nodes(export=False)) == [*self.nodes()][:-2]
+        assert [*self.nodes()][-2:] == ["ServingExport", "Pusher"]
 
     def test_is_held_against_the_model_of_before_the_sweep(self):
         told = self.nodes(baseline_up_to=17)["Baseline"].exec_properties
@@ -94,7 +94,7 @@ class TestPointOfASweep:
 
     def test_is_no_different_in_what_the_other_nodes_are_told(self):
         """Else a sweep would find nothing in the cache that a run has left, nor a run after it."""
-        alone, point = self.nodes(), self.nodes(baseline_up_to=17, push=False)
+        alone, point = self.nodes(), self.nodes(baseline_up_to=17, export=False)
         for node in point.keys() - {"Baseline"}:
             assert dict(point[node].exec_properties) == dict(alone[node].exec_properties)
 

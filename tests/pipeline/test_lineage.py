@@ -164,7 +164,7 @@ class TestExportedModel:
 
     def test_is_the_artifact_of_the_trainer(self, tmp_path):
         run = whole(tmp_path)
-        artifact = run.artifact("Trainer", "model")
+        artifact = run.artifact("ServingExport", "exported_model")
         model = lineage.exported_model(run, "ws")
         assert (model.key, model.name) == (f"ws/{artifact.id}", "taxi")
         assert model.folder == artifact.uri / "Format-Serving"

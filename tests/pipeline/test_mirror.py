@@ -67,6 +67,8 @@ def story(tmp_path, artifacts):
         found = evaluation(tmp_path / f"evaluation-{run_id}", blessed=blessed)
         story.runs("Evaluator", outputs={"evaluation": found})
         if pushed:
+            exported = (artifacts["model"], {"certificate": "c0ffee"})
+            story.runs("ServingExport", outputs={"exported_model": exported})
             to = {"pushed": 1, "pushed_destination": "/serving/taxi/1", "pushed_version": "1"}
             story.runs("Pusher", state=pushed, outputs={"pushed_model": (tmp_path, to)})
         return story
@@ -85,9 +87,16 @@ class TestARun:
         runs = mirrored(story().ends()).runs
         assert list(runs) == ["ws/run-1"] + [
             f"ws/run-1/{node}"
-            for node in ("ExampleGen", "SchemaGen", "Trainer", "Evaluator", "Pusher")
+            for node in (
+                "ExampleGen",
+                "SchemaGen",
+                "Trainer",
+                "Evaluator",
+                "ServingExport",
+                "Pusher",
+            )
         ]
-        assert [kept.new.parent for kept in runs.values()] == [None] + ["ws/run-1"] * 5
+        assert [kept.new.parent for kept in runs.values()] == [None] + ["ws/run-1"] * 6
         assert {kept.new.experiment for kept in runs.values()} == {"taxi"}
 
     def test_has_the_name_that_people_gave_it(self, story):
@@ -255,6 +264,7 @@ class TestLineage:
             "SchemaGen",
             "Trainer",
             "Evaluator",
+            "ServingExport",
             "Pusher",
         }
         (data,) = kept.datasets
@@ -290,12 +300,21 @@ class TestModel:
         ids=["pushed", "not blessed", "pushed by an earlier run", "of a sweep"],
     )
     def test_has_the_alias_that_it_deserves(self, story, blessed, pushed, aliases):
-        assert mirrored(story(blessed=blessed, pushed=pushed).ends()).aliases == aliases
+        sweep = None if pushed else "sweep-1"
+        facts = {"log": "none", "sweep_name": "a sweep", "sweep_started": START}
+        told = story(blessed=blessed, pushed=pushed, sweep=sweep, facts=facts)
+        assert mirrored(told.ends()).aliases == aliases
 
-    def test_is_there_while_it_is_evaluated(self, story):
-        """The upload, the longest of all, is done by then."""
+    def test_is_there_before_the_run_has_ended(self, story):
+        """The upload takes longest of all."""
         tracker = mirrored(story())
         assert (list(tracker.models), tracker.aliases) == (["1"], {})
+
+    def test_of_a_run_is_the_one_with_a_certificate(self, story):
+        assert mirrored(story()).models["1"].tags["huberflow.certificate"] == "c0ffee"
+        facts = {"log": "none", "sweep_name": "a sweep", "sweep_started": START}
+        point = mirrored(story(pushed=None, sweep="sweep-1", facts=facts))
+        assert point.models["1"].tags["huberflow.certificate"] == "none"
 
     def test_of_a_run_that_failed_to_train_is_not_registered(self, tmp_path):
         story = Story(tmp_path / "journal").starts("Trainer").fails("Trainer", "diverged")
