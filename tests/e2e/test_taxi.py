@@ -115,7 +115,7 @@ def test_second_run_reuses_every_node_and_says_so(again: Run, workspace: Workspa
 def test_another_threshold_runs_the_trainer_onward_only(other_threshold: Run) -> None:
     assert other_threshold.code == 0, other_threshold.errors
     ran = [node for node, state in other_threshold.states.items() if state == "ran"]
-    assert ran == ["Trainer", "Evaluator", "Pusher"]
+    assert ran == ["Trainer", "Evaluator", "ServingExport", "Pusher"]
     assert other_threshold.why("Trainer") == "config: training.loss.config.threshold: 1.0 -> 2.0"
 
 
@@ -140,7 +140,7 @@ def test_gate_that_is_not_met_pushes_nothing_and_says_why(other_threshold: Run, 
 
 def test_changed_code_runs_what_depends_on_it_and_nothing_else(own_loss: Run) -> None:
     ran = [node for node, state in own_loss.states.items() if state == "ran"]
-    assert ran == ["Trainer", "Evaluator", "Pusher"]
+    assert ran == ["Trainer", "Evaluator", "ServingExport", "Pusher"]
     assert "custom_objects/losses.py" in own_loss.why("Trainer")
     assert "custom_objects/losses.py" in own_loss.why("Evaluator")
 
