@@ -37,7 +37,7 @@ def register(target: T) -> T:
             f"{known.__module__}, received different code from {target.__module__}; "
             "give the new object a name of its own"
         )
-    _source(target)
+    _refuse_without_file(target)
     tf_keras.utils.register_keras_serializable(package=PACKAGE, name=name)(target)
     _registered[name] = target
     return target
@@ -79,10 +79,18 @@ def build_choice(kind: catalogue.Kind, choice: Mapping[str, Any] | None) -> Any:
 
 
 def _source(target: Any) -> str:
+    _refuse_without_file(target)
+    return inspect.getsource(target)
+
+
+def _refuse_without_file(target: Any) -> None:
+    # Not all of its source: to find a class in it takes longer than to import it.
     try:
-        return inspect.getsource(target)
-    except (OSError, TypeError) as error:
+        file = inspect.getsourcefile(target)
+    except TypeError:
+        file = None
+    if file is None:
         raise ValueError(
             f"{target.__name__}: its source cannot be read, so it cannot travel with a model; "
             "define it in a file, not in a prompt or a string"
-        ) from error
+        )
