@@ -38,8 +38,10 @@ sha256                     of the certificate itself
 
 import inspect
 import json
+import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +53,8 @@ import tf_keras
 from tensorflow.core.protobuf import saved_model_pb2
 
 from components import golden, reload, travelling, warmup
+
+_LOG = logging.getLogger(__name__)
 
 ROWS = 256
 """Golden rows: enough to show a difference, few enough to travel."""
@@ -81,6 +85,7 @@ def capture(
     Raises:
       ValueError: no row has a label, or a custom object's source cannot travel.
     """
+    start = time.perf_counter()
     objects = travelling.used_objects(model)
     rows = golden.of(model, examples, spec, label)
     about = {
@@ -101,6 +106,7 @@ def capture(
         state = {str(position): variable.numpy() for position, variable in optimizer}
         _save(aside / _name(reload.OPTIMIZER), state)
         (aside / _ABOUT).write_text(json.dumps(about, default=repr), encoding="utf-8")
+    _LOG.info("captured %d rows in %.2f s", len(rows.examples), time.perf_counter() - start)
 
 
 _ABOUT = "about.json"

@@ -37,6 +37,20 @@ from typing import Any
 
 SCHEMA_VERSION = 1
 KERAS_GENERATION = "tf_keras 2"
+FIELDS = (
+    "schema_version",
+    "keras_generation",
+    "versions",
+    "machine",
+    "objects",
+    "signatures",
+    "training",
+    "lineage",
+    "tolerances",
+    "golden",
+    "files",
+    "sha256",
+)
 
 EXTRA = "assets.extra"
 CERTIFICATE = f"{EXTRA}/certificate.json"
@@ -117,7 +131,7 @@ def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises:
       ReloadError: a file was changed, is missing, was added, or is a link; or the bundle is for
-        another Keras generation or a newer loader.
+        another Keras generation or a newer loader, or its certificate lacks a field.
     """
     root = Path(path).resolve()
     certificate = _read_certificate(root)
@@ -158,11 +172,13 @@ def _read_certificate(root: Path) -> dict[str, Any]:
         raise ReloadError(f"{CERTIFICATE}: changed after the export: {error}") from error
     if not isinstance(certificate, dict) or seal(certificate) != text:
         raise ReloadError(f"{CERTIFICATE}: changed after the export; copy the model anew")
-    if certificate["schema_version"] > SCHEMA_VERSION:
+    if certificate.get("schema_version", 0) > SCHEMA_VERSION:
         raise ReloadError(
             f"{CERTIFICATE}: schema_version: expected at most {SCHEMA_VERSION}, received "
             f"{certificate['schema_version']}; use the reload.py of the bundle itself"
         )
+    if missing := [name for name in FIELDS if name not in certificate]:
+        raise ReloadError(f"{CERTIFICATE}: lacks {', '.join(missing)}; export the model anew")
     if certificate["keras_generation"] != KERAS_GENERATION:
         raise ReloadError(
             f"{CERTIFICATE}: keras_generation: expected {KERAS_GENERATION!r}, received "
@@ -386,11 +402,11 @@ def measured(model: Any, inputs: Mapping[str, Any], label: Any) -> dict[str, Any
     """
     import numpy as np
 
-    rows = len(label)
-    prediction = model.predict(inputs, batch_size=rows, verbose=0)
+    prediction = model.predict_on_batch(inputs)
     loss = _tf_keras().losses.get(model.loss)
     losses = getattr(loss, "call", loss)(np.reshape(label, prediction.shape), prediction)
-    values = model.evaluate(inputs, label, batch_size=rows, verbose=0, return_dict=True)
+    model.reset_metrics()
+    values = model.test_on_batch(inputs, label, return_dict=True)
     return {
         "model/prediction": prediction,
         "model/loss_per_example": np.asarray(losses),

@@ -103,7 +103,6 @@ class TestPublish:
         assert seen == [[], []]
         assert versions(base) == ["1"]
 
-
     def test_a_model_that_is_not_as_it_was_exported_gets_no_version(self, model, base):
         (model / "variables" / "variables.index").write_text("weighty")
         with pytest.raises(reload.ReloadError, match=r"variables\.index: changed after the export"):
