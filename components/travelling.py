@@ -5,6 +5,7 @@ import inspect
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,8 @@ def used_objects(model: tf_keras.Model) -> list[dict[str, Any]]:
     """Every custom object that the model or its compile arguments name, as a certificate has it.
 
     Raises:
-      ValueError: an object cannot be imported by its name, so that its source cannot travel.
+      ValueError: an object is not registered, so that no reload finds it; or it cannot be imported
+        by its name, so that its source cannot travel.
     """
     registered = tf_keras.utils.get_custom_objects()
     # TFT's layer, attached for serving, has no config; a reload takes its graph.
@@ -55,9 +57,37 @@ def _named(node: Any, registered: Mapping[str, Any]) -> Iterator[tuple[str, Any]
     elif isinstance(node, Mapping) and node.get("registered_name") in registered:
         yield node["registered_name"], node["config"]
         yield from _named(node["config"], registered)
+    elif isinstance(node, Mapping) and (unknown := _unknown(node)):
+        raise ValueError(
+            f"{unknown}: expected a registered class or function, which a reload finds by its "
+            "name; define it at the top of a module, under @register"
+        )
     elif isinstance(node, (Mapping, list, tuple)):
         for child in node.values() if isinstance(node, Mapping) else node:
             yield from _named(child, registered)
+
+
+def _unknown(node: Mapping[str, Any]) -> str | None:
+    """The name in a Keras config, not of a registered object, that a reload would not find."""
+    name = node.get("class_name")
+    if name == "function":
+        return None if _is_known(node["config"]) else node["config"]
+    of_keras = str(node.get("module")).partition(".")[0] in ("keras", "tf_keras")
+    unregistered = node.get("registered_name") is not None and not of_keras
+    return name if unregistered or name == "__lambda__" else None
+
+
+def _is_known(function: str) -> bool:
+    """Whether Keras finds a function by this name: its own, or a registered one."""
+    for find in (
+        tf_keras.activations.get,
+        tf_keras.losses.get,
+        lambda name: getattr(tf_keras.metrics, name),
+    ):
+        with suppress(ValueError, AttributeError):
+            find(function)
+            return True
+    return False
 
 
 def _entry(name: str, target: Callable[..., Any], config: Any) -> dict[str, Any]:
