@@ -1,13 +1,14 @@
 """Starts early what a later node waits for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from components import clean_process
+from pipeline.history import Status
 from pipeline.records import Execution
-from pipeline.runner import Hooks
 
 
-class Ahead(Hooks):
+class Ahead:
     """The runner's hooks: while the Evaluator works, ServingExport's checker loads TensorFlow."""
 
     def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
@@ -18,3 +19,15 @@ class Ahead(Hooks):
         """After a new model is trained; one from the cache has mostly been exported, too."""
         if self._exports and execution.node == "Trainer" and execution.state == "ran":
             clean_process.prepare()
+
+    def node_started(self, node: str) -> None:
+        """Nothing."""
+
+    def epoch_finished(self, progress: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
+        """Nothing."""
+
+    def run_finished(self, status: Status) -> None:
+        """Nothing."""

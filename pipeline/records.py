@@ -105,17 +105,22 @@ class Records:
         found = context.custom_properties if context else {}
         return str(found[TRACKING_ID].string_value) if TRACKING_ID in found else None
 
-    def close_unfinished(self) -> list[Execution]:
-        """Marks what a killed run left open as failed, and removes what it half wrote.
+    def close_unfinished(self, run_id: str | None = None) -> list[Execution]:
+        """Marks what a run left open as failed, and removes what it half wrote.
 
-        Only for the holder of the workspace's lock: nothing is running then.
+        Args:
+          run_id: of the run; None for all, which is for the holder of the workspace's lock, while
+            nothing is running.
         """
         if not self._workspace.metadata.exists():
             return []
         closed = []
         for execution in self._store.get_executions():
             if execution.last_known_state in (pb.Execution.NEW, pb.Execution.RUNNING):
-                closed.append(self._read(execution))
+                found = self._read(execution)
+                if run_id not in (None, found.run):
+                    continue
+                closed.append(found)
                 for leftover in self._workspace.artifacts.glob(f"*/*/{execution.id}"):
                     shutil.rmtree(leftover)
                 execution.last_known_state = pb.Execution.FAILED

@@ -1,10 +1,11 @@
 """Runs of the pipeline in one workspace, from config to result."""
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -50,11 +51,78 @@ def execute(config: Config, *, cache: bool = True, verbose: bool = False) -> res
       KeyboardInterrupt: Ctrl-C or SIGTERM; nothing is half published.
     """
     with session(config, verbose=verbose) as held:
-        found = held.run(config, cache=cache)
+        with held.console.status("loading TensorFlow and TFX"):
+            load_libraries()
+        held.runs.append(held.id)
+        found = _shown(held, config, cache=cache)
         held.console.print()
         result.show(held.console, found, gate_metric=config.evaluation.gate[0].metric)
         held.say("log", result.from_here(held.workspace.log(held.id)))
     return found
+
+
+def _shown(held: "Session", config: Config, *, cache: bool) -> result.Result:
+    from pipeline.ahead import Ahead
+    from pipeline.display import Display
+
+    records = Records(held.workspace)
+    display = Display(held.console, records, cache=cache)
+    with display.shown():
+        run_once(
+            held.workspace,
+            held.id,
+            config,
+            cache=cache,
+            log=held.workspace.log(held.id),
+            hooks=[display, Ahead()],
+        )
+    return result.read(records.run(held.id))
+
+
+def run_once(
+    workspace: Workspace,
+    run_id: str,
+    config: Config,
+    *,
+    cache: bool,
+    log: Path,
+    hooks: Sequence[Any] = (),
+    name: str | None = None,
+    sweep: Sweep | None = None,
+) -> None:
+    """Runs the pipeline once, and writes its journal.
+
+    Args:
+      workspace: held by the caller, or by who started this process.
+      run_id: new.
+      config: validated.
+      cache: reuse what did not change.
+      log: where the libraries' words go, for whoever asks why it failed.
+      hooks: told of every step, after the journal.
+      name: of the run, for people; made from the config where there is none.
+      sweep: that the run is a point of; others of its points may run at the same time.
+
+    Raises:
+      PipelineError: a node failed; the log has the traceback.
+    """
+    from components import serving_export
+    from pipeline.runner import LocalRunner, NodeFailedError
+
+    built = _pipeline(config, cache, sweep)
+    known = facts.gather(config, log) | (_of_sweep(sweep) if sweep else {})
+    serving_export.RUN.set(facts.lineage(workspace, run_id, known))
+    journal = Journal(
+        workspace.journal(run_id),
+        name or facts.run_name(config, datetime.now(UTC)),
+        config.plain(),
+        known,
+        sweep=sweep.id if sweep else None,
+    )
+    turns = workspace.turns(sweep.id) if sweep else None
+    try:
+        LocalRunner(run_id, workspace, [journal, *hooks], turns).run(built)
+    except NodeFailedError as error:
+        raise PipelineError(f"{error}\nlog: {result.from_here(log)}") from error
 
 
 @dataclass
@@ -62,62 +130,11 @@ class Session:
     """A workspace, held for one or more runs."""
 
     id: str
-    """Of its first run, or of its sweep."""
+    """Of its run, or of its sweep."""
     workspace: Workspace
     console: Console
     runs: list[str] = field(default_factory=list)
     """Ids of those that have begun."""
-
-    def run(
-        self,
-        config: Config,
-        *,
-        cache: bool = True,
-        name: str | None = None,
-        sweep: Sweep | None = None,
-    ) -> result.Result:
-        """Runs the pipeline once; its nodes are shown while it happens.
-
-        Args:
-          config: validated; its workspace is this one.
-          cache: reuse what did not change.
-          name: of the run, for people; made from the config where there is none.
-          sweep: that the run is a point of.
-
-        Raises:
-          PipelineError: a node failed; the log has the traceback.
-        """
-        from components import serving_export
-        from pipeline.ahead import Ahead
-        from pipeline.display import Display
-        from pipeline.runner import LocalRunner, NodeFailedError
-
-        built = _pipeline(config, cache, sweep)
-        run_id, log = self._next_id(), self.workspace.log(self.id)
-        known = facts.gather(config, log) | (_of_sweep(sweep) if sweep else {})
-        serving_export.RUN.set(facts.lineage(self.workspace, run_id, known))
-        journal = Journal(
-            self.workspace.journal(run_id),
-            name or facts.run_name(config, datetime.now(UTC)),
-            config.plain(),
-            known,
-            sweep=sweep.id if sweep else None,
-        )
-        self.runs.append(run_id)
-        records = Records(self.workspace)
-        display = Display(self.console, records, cache=cache)
-        with display.shown():
-            runner = LocalRunner(run_id, self.workspace, [journal, display, Ahead()])
-            try:
-                runner.run(built)
-            except NodeFailedError as error:
-                raise PipelineError(f"{error}\nlog: {result.from_here(log)}") from error
-        return result.read(records.run(run_id))
-
-    def _next_id(self) -> str:
-        """The session's own, for its first run; a sweep has used that for itself."""
-        used = self.workspace.journal(self.id).exists()
-        return self.workspace.new_id(datetime.now(UTC)) if used else self.id
 
     def say(self, what: str, value: str) -> None:
         """One line of the summary."""
@@ -151,19 +168,21 @@ def session(config: Config, *, verbose: bool) -> Iterator[Session]:
             console = Console(file=terminal, force_terminal=False if verbose else None)
             held = Session(session_id, workspace, console)
             with _tracked(held, config):
-                _load(held)
+                _close_killed(held)
                 yield held
 
 
-def _load(held: Session) -> None:
-    """TensorFlow and TFX; and what a killed run left open is closed."""
-    with held.console.status("loading TensorFlow and TFX"):
-        # A million objects that stay: looking for garbage among them is a third of the time here.
-        gc.disable()
-        import pipeline.dag  # noqa: F401
+def load_libraries() -> None:
+    """Imports TensorFlow, TFX and what else a pipeline needs; takes long."""
+    # A million objects that stay: looking for garbage among them is a third of the time here.
+    gc.disable()
+    import pipeline.dag  # noqa: F401
 
-        gc.freeze()
-        gc.enable()
+    gc.freeze()
+    gc.enable()
+
+
+def _close_killed(held: Session) -> None:
     for execution in Records(held.workspace).close_unfinished():
         held.console.print(f"closed {execution.node} of run {execution.run}, which was killed")
 

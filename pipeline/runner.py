@@ -1,11 +1,14 @@
 """TFX's local runner, with hooks around each node."""
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, Protocol
 
+import filelock
 from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import local_dag_runner, runner_utils
@@ -56,13 +59,22 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
       run_id: names the run in ML Metadata.
       workspace: where it runs.
       hooks: told of every step, in order.
+      turns: a folder that runs share which go on at the same time: nodes that would do the same
+        take turns, so that the first does it, and the others find it done.
     """
 
-    def __init__(self, run_id: str, workspace: Workspace, hooks: Sequence[Hooks]) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        workspace: Workspace,
+        hooks: Sequence[Hooks],
+        turns: Path | None = None,
+    ) -> None:
         super().__init__()
         self._run_id = run_id
         self._records = Records(workspace)
         self._hooks = hooks
+        self._turns = turns
 
     def run_with_ir(self, pipeline: Any, run_options: Any = None) -> None:
         """Runs all nodes in order; see ``LocalDagRunner``.
@@ -80,8 +92,9 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         status: Status = "interrupted"
         try:
             with self._listening_to_training():
-                for node in nodes:
-                    self._run_node(pipeline, node)
+                for node, work in zip(nodes, _fingerprints(nodes), strict=True):
+                    with self._turn(work):
+                        self._run_node(pipeline, node)
             status = "done"
         except NodeFailedError:
             status = "failed"
@@ -98,13 +111,16 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
             if execution is None or execution.state not in ("ran", "cached"):
                 raise RuntimeError("its inputs could not be resolved; see the log")  # TFX only logs
         except BaseException as error:
-            self._records.close_unfinished()
+            self._records.close_unfinished(self._run_id)
             self._tell("node_failed", name, time.perf_counter() - start, error)
             if isinstance(error, Exception):
                 logging.getLogger(__name__).exception("%s failed", name)
                 raise NodeFailedError(name, error) from error
             raise
         self._tell("node_finished", execution, time.perf_counter() - start)
+
+    def _turn(self, work: str) -> AbstractContextManager[Any]:
+        return filelock.FileLock(self._turns / work) if self._turns else nullcontext()
 
     @contextmanager
     def _listening_to_training(self) -> Iterator[None]:
@@ -129,6 +145,17 @@ class _TrainingListener(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if hasattr(record, "progress"):
             self._tell(record.progress)
+
+
+def _fingerprints(nodes: Sequence[Any]) -> Iterator[str]:
+    """For each node, in order, of what it does: the same for the same parameters and inputs."""
+    known: dict[str, str] = {}
+    for node in nodes:
+        name, inputs = node.node_info.id, [known[upstream] for upstream in node.upstream_nodes]
+        told = node.parameters.SerializeToString(deterministic=True)
+        parts = [name.encode(), told, *map(str.encode, sorted(inputs))]
+        known[name] = hashlib.sha256(b"\0".join(parts)).hexdigest()
+        yield known[name]
 
 
 def _launcher(pipeline: Any, node: Any) -> launcher.Launcher:

@@ -1,15 +1,27 @@
-"""Runs the pipeline over a grid; what comes before the first difference is run once."""
+"""Runs the pipeline over a grid, several points at a time; what points share is run once."""
 
-from collections.abc import Sequence
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
-from pipeline import facts
+import psutil
+
+from pipeline import facts, point, result
 from pipeline.grid import Grid, Point
 from pipeline.history import Status
-from pipeline.journal import Journal
+from pipeline.journal import Journal, append
+from pipeline.point import Task
+from pipeline.pool import Died, Pool
 from pipeline.records import Records
-from pipeline.run import PipelineError, Session, Sweep, session
+from pipeline.run import Session, Sweep, session
+from pipeline.sweep_display import SweepDisplay
+
+WORKER_MEMORY = 2 * 2**30
+"""Bytes that a worker may take: TensorFlow, TFX, and the model of a point."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +34,23 @@ class Outcome:
 
 
 def execute(
-    grid: Grid, settings: Sequence[str], *, cache: bool = True, verbose: bool = False
+    grid: Grid,
+    settings: Sequence[str],
+    *,
+    cache: bool = True,
+    jobs: int | None = None,
+    verbose: bool = False,
 ) -> Outcome:
-    """Runs every point, one after another; nothing is pushed.
+    """Runs every point, the first one alone, for the others to find in the cache what they share.
 
-    All points are held against one baseline: the model that was blessed last when the sweep began.
+    Nothing is exported or pushed. All points are held against one baseline: the model that was
+    blessed last when the sweep began.
 
     Args:
       grid: its points share a workspace.
       settings: what was asked for, to be remembered.
       cache: reuse what did not change.
+      jobs: how many points may run at the same time; None for what the machine has room for.
       verbose: show the libraries' logs too.
 
     Raises:
@@ -54,20 +73,78 @@ def execute(
         status: Status = "interrupted"
         try:
             newest = Records(held.workspace).newest_artifact()
-            failed = _run_all(held, grid, Sweep(held.id, name, started, newest), cache=cache)
+            tasks = _tasks(held, grid, Sweep(held.id, name, started, newest), cache, verbose)
+            failed = _run_all(held, tasks, jobs or room(len(tasks)), verbose)
             status = "done"
         finally:
             journal.run_finished(status)
-    return Outcome(held.id, failed)
+    return Outcome(held.id, [(grid.points[task.number - 1], cause) for task, cause in failed])
 
 
-def _run_all(held: Session, grid: Grid, sweep: Sweep, *, cache: bool) -> list[tuple[Point, str]]:
+def room(points: int) -> int:
+    """How many points this machine can run at the same time: by its processors and memory."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = psutil.virtual_memory().available // WORKER_MEMORY
+    return max(1, min(points, cores or 1, memory))
+
+
+def _tasks(held: Session, grid: Grid, sweep: Sweep, cache: bool, verbose: bool) -> list[Task]:
+    return [
+        Task(number, each.name, _reserved_id(held), each.config, sweep, cache, verbose)
+        for number, each in enumerate(grid.points, start=1)
+    ]
+
+
+def _reserved_id(held: Session) -> str:
+    """Of a run that begins later; its log is there already, so that no other takes it."""
+    found = held.workspace.new_id(datetime.now(UTC))
+    held.workspace.log(found).touch()
+    return found
+
+
+def _run_all(
+    held: Session, tasks: Sequence[Task], jobs: int, verbose: bool
+) -> list[tuple[Task, str]]:
     failed = []
-    for number, point in enumerate(grid.points, start=1):
-        held.console.print(f"\npoint {number} of {len(grid.points)}: {point.name}", markup=False)
-        try:
-            held.run(point.config, cache=cache, name=point.name, sweep=sweep)
-        except PipelineError as error:
-            failed.append((point, str(error)))
-            held.console.print(f"[red]failed[/], the others go on: {point.name}")
-    return failed
+    display = SweepDisplay(held.console, held.workspace, tasks)
+    prepared = partial(point.libraries, held.workspace.log(held.id), verbose)
+
+    def begun(task: Task) -> None:
+        held.runs.append(task.run_id)
+        display.begun(task)
+
+    with (
+        _turns(held),
+        display.shown(),
+        closing(Pool(min(jobs, len(tasks)), prepared, point.run)) as pool,
+    ):
+        for some in (tasks[:1], tasks[1:]):
+            for task, outcome in pool.run(some, begun):
+                cause = _buried(held, task, outcome) if isinstance(outcome, Died) else outcome
+                display.ended(task, cause)
+                if cause is not None:
+                    failed.append((task, cause))
+    return sorted(failed, key=lambda each: each[0].number)
+
+
+@contextmanager
+def _turns(held: Session) -> Iterator[None]:
+    folder = held.workspace.turns(held.id)
+    folder.mkdir()
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder)
+
+
+def _buried(held: Session, task: Task, died: Died) -> str:
+    """Closes the books of a run whose process died; what is to be said of it."""
+    Records(held.workspace).close_unfinished(task.run_id)
+    journal = held.workspace.journal(task.run_id)
+    if journal.exists():
+        append(
+            journal, {"event": "ended", "time": datetime.now(UTC).timestamp(), "status": "killed"}
+        )
+    log = result.from_here(held.workspace.log(task.run_id))
+    memory = "; memory may have run out, write: --jobs 1" if died.exit_code == -9 else ""
+    return f"its process ended with {died.exit_code}{memory}\nlog: {log}"

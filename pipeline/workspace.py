@@ -58,6 +58,10 @@ class Workspace:
                 break
         return found
 
+    def turns(self, sweep_id: str) -> Path:
+        """Locks of the points of one sweep; a folder that is there while it runs."""
+        return self.root / f".turns-{sweep_id}"
+
     @property
     def delivering(self) -> Path:
         """Lock of whoever delivers the journals."""

@@ -43,7 +43,7 @@ def url(chromium: Browser, sweep: Run, workspace: Workspace) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def comparison(url: str, sweep: Run, workspace: Workspace) -> str:
     """The link that `huberflow compare` prints for the points of the sweep."""
-    points = re.findall(r"^run (\d\S+)$", sweep.output, re.M)
+    points = list(dict.fromkeys(re.findall(r"^(\d{4}-\S+T\S+) ", sweep.output, re.M)))
     assert len(points) == len(THRESHOLDS)
     return compare_link(workspace.root, *points)
 

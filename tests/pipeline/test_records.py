@@ -261,6 +261,12 @@ class TestCloseUnfinished:
         records.close_unfinished()
         assert everything_below(workspace.root) == before
 
+    def test_of_one_run_leaves_others_that_go_on(self, metadata, records):
+        for run in ("run-1", "run-2"):
+            metadata.execution(run=run, state=pb.Execution.RUNNING)
+        assert [e.run for e in records.close_unfinished("run-2")] == ["run-2"]
+        assert records.run("run-1")["Trainer"].state == "running"
+
     def test_a_second_time_finds_nothing(self, metadata, records):
         metadata.execution(state=pb.Execution.RUNNING)
         assert len(records.close_unfinished()) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import tiny_nodes
@@ -164,6 +165,36 @@ class TestRun:
         assert runs.states("run-2") == dict.fromkeys(NODES, "ran")
         changed = Records(runs.workspace).run("run-2")["Numbers"]
         assert changed.properties["count"] == 4
+
+
+class TestAtTheSameTime:
+    @pytest.fixture
+    def together(self, runs):
+        """Runs several pipelines at once, as the points of a sweep; each run's states."""
+        turns = runs.workspace.root / "turns"
+        turns.mkdir()
+
+        def together(*counts: int) -> dict[int, list[dict[str, str]]]:
+            def run(number: int, count: int) -> None:
+                LocalRunner(f"run-{number}", runs.workspace, [], turns).run(
+                    runs.pipeline(count=count)
+                )
+
+            with ThreadPoolExecutor(len(counts)) as threads:
+                list(threads.map(run, range(len(counts)), counts))
+            states = [runs.states(f"run-{number}") for number in range(len(counts))]
+            return {
+                each: [s for s, count in zip(states, counts, strict=True) if count == each]
+                for each in counts
+            }
+
+        return together
+
+    def test_what_they_share_is_done_once(self, together):
+        for states in together(5, 7, 5, 5, 7).values():
+            for node in NODES:
+                found = sorted(state[node] for state in states)
+                assert found == [*["cached"] * (len(states) - 1), "ran"]
 
 
 @pytest.fixture
