@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import runs
+from pipeline.cli import models, runs
 from pipeline.cli.common import (
     FAILED,
     NOT_BLESSED,
@@ -68,6 +68,12 @@ def run(
 @cli.command()
 @config_options
 @click.option("--dry-run", is_flag=True, help="List the points, and run none.")
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    help="Points that run at the same time; left out, as many as processors and memory allow.",
+)
 @click.option("--no-cache", is_flag=True, help="Run every node, also where nothing changed.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the libraries' logs, and tracebacks.")
 def sweep(
@@ -75,6 +81,7 @@ def sweep(
     config_file: Path | None,
     settings: tuple[str, ...],
     dry_run: bool,
+    jobs: int | None,
     no_cache: bool,
     verbose: bool,
 ) -> None:
@@ -108,7 +115,7 @@ def sweep(
     from pipeline import sweep as sweeps
 
     with errors_in_words():
-        outcome = sweeps.execute(grid, settings, cache=not no_cache, verbose=verbose)
+        outcome = sweeps.execute(grid, settings, cache=not no_cache, jobs=jobs, verbose=verbose)
     click.echo()
     runs.show_comparison(grid.points[0].config, (outcome.id,), slices=False, form="table")
     for point, cause in outcome.failed:
@@ -151,7 +158,7 @@ def doctor(workspace: str) -> None:
     sys.exit(FAILED if any(finding.status == "lack" for finding in findings) else 0)
 
 
-for verb in (runs.compare, runs.ui, runs.track):
+for verb in (runs.compare, runs.ui, runs.track, models.verify, models.predict):
     cli.add_command(verb)
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-README, GUIDE = ROOT / "README.md", ROOT / "docs" / "compare.md"
+README = ROOT / "README.md"
+GUIDE, DEPLOY = ROOT / "docs" / "compare.md", ROOT / "docs" / "deploy.md"
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,16 @@
 """The commands of the README and of the guide do what they say, and print what they show."""
 
+import shutil
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import readme
 from taxi_workspace import HUBERFLOW, Run, Workspace
+
+from pipeline.dag import taxi_data
 
 pytestmark = pytest.mark.e2e
 
@@ -24,9 +28,10 @@ RUN_AS = {
 NOT_RUN = {
     "make test": "it runs this test",
     ".venv/bin/huberflow ui": "test_browser runs it, for it does not end by itself",
+    ".venv/bin/huberflow serve": "test_bundle runs it, for it does not end by itself",
 }
 
-IN_THE_WORKSPACE = ("compare", "track")
+IN_THE_WORKSPACE = ("compare", "track", "verify")
 """Verbs that read what the shared runs left."""
 
 
@@ -60,6 +65,34 @@ def test_every_other_command_of_the_page(page: Path, sweep: Run, workspace: Work
         done = subprocess.run([HUBERFLOW, verb, *arguments], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert_shown(command.shown, done.stdout)
+
+
+@pytest.fixture
+def folder(workspace: Workspace, first: Run, tmp_path: Path) -> Path:
+    """Where the commands of docs/deploy.md are typed: its data, and the workspace."""
+    shutil.copy(next(taxi_data().glob("*.csv")), tmp_path / "trips.csv")
+    (tmp_path / "workspace").symlink_to(workspace.root)
+    return tmp_path
+
+
+def test_every_command_of_deploying(folder: Path) -> None:
+    for command in readme.commands(readme.DEPLOY):
+        if command.line in NOT_RUN:
+            continue
+        program, *arguments = command.line.split()
+        assert program == ".venv/bin/huberflow"
+        done = subprocess.run([HUBERFLOW, *arguments], capture_output=True, text=True, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert_shown(command.shown, done.stdout)
+
+
+def test_training_goes_on_as_the_guide_of_deploying_says(folder: Path) -> None:
+    (code,) = readme.blocks("python", readme.DEPLOY)
+    shutil.copy(folder / "workspace/serving/taxi/1/assets.extra/reload.py", folder)
+    (folder / "train.py").write_text(code)
+    done = subprocess.run([sys.executable, "train.py"], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "'threshold': 1.0" in done.stdout
 
 
 def test_own_loss_of_the_readme_trains(request: pytest.FixtureRequest) -> None:

@@ -1,0 +1,233 @@
+"""Verbs that use an exported model: verify, predict."""
+
+import gc
+import json
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from pipeline.cli.common import (
+    FAILED,
+    INTERRUPTED,
+    WRONG_INPUT,
+    config_options,
+    errors_in_words,
+    load,
+    say,
+    stop,
+)
+
+_device = click.option(
+    "--device",
+    type=click.Choice(["cpu", "gpu"]),
+    help="Where it must run; none: a GPU where there is one.",
+)
+
+
+@click.command()
+@click.argument("model", required=False)
+@config_options
+@_device
+@click.option("--json", "as_json", is_flag=True, help="The report, as JSON.")
+def verify(
+    model: str | None,
+    workspace: str | None,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    device: str | None,
+    as_json: bool,
+) -> None:
+    """Check that an exported model is on this machine what it was where it was trained.
+
+    Every file must be as it was exported; then predictions, losses, metrics and two steps of
+    training are held against those that the trained model gave. Exits with 1 where one differs.
+
+    MODEL is a folder, a run (`latest`, its id or name), or a model in MLflow; none: the version
+    that was pushed last.
+
+    \b
+      huberflow verify
+      huberflow verify models:/taxi@champion --device gpu
+    """  # noqa: D301 (click reads the \b)
+    from pipeline.result import from_here
+
+    with _found(model, load(workspace, config_file, settings)) as folder:
+        report, warned = _checked(folder, device)
+    for line in warned:
+        say(line)
+    if as_json:
+        click.echo(json.dumps(report, indent=1))
+    else:
+        in_mlflow = model if model and model.startswith(("models:/", "runs:/")) else None
+        _show(report, in_mlflow or from_here(folder))
+    sys.exit(0 if report["ok"] else FAILED)
+
+
+@click.command()
+@click.argument("model")
+@config_options
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Rows to predict: .csv, .csv.gz or .parquet.",
+)
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The same rows with their predictions: .csv, .csv.gz or .parquet.",
+)
+@click.option(
+    "--bad",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Rows that the model cannot read; default: the output's name and .bad.csv.",
+)
+@_device
+def predict(
+    model: str,
+    workspace: str | None,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    data: Path,
+    output: Path,
+    bad: Path | None,
+    device: str | None,
+) -> None:
+    """Predict every row of a file; it may be larger than memory.
+
+    The output has all columns of the data, in the same order, and `prediction`. Rows that the model
+    cannot read are written to a file of their own, with line and reason; then it exits with 1.
+
+    MODEL is a folder, a run (`latest`, its id or name), or a model in MLflow.
+
+    \b
+      huberflow predict latest --data trips.csv --output fares.csv
+      huberflow predict models:/taxi@champion --data trips.parquet --output fares.parquet
+    """  # noqa: D301 (click reads the \b)
+    bad = bad or output.with_name(f"{output.name}.bad.csv")
+    with _found(model, load(workspace, config_file, settings)) as folder:
+        outcome = _predicted(folder, data, output, bad, device)
+    for name in outcome.absent:
+        say(f"{data} has no column {name}: missing in every row")
+    click.echo(f"predicted {outcome.rows:,} rows: {output}")
+    if outcome.first_bad:
+        first = outcome.first_bad
+        stop(
+            f"bad rows: {outcome.bad:,} of {outcome.rows + outcome.bad:,}, see {bad}; "
+            f"the first, in line {first.line}: {first.reason}",
+            FAILED,
+        )
+
+
+@contextmanager
+def _found(reference: str | None, config: Any) -> Iterator[Path]:
+    """The model's folder; that there is none, or that it was changed, ends the command."""
+    from components.reload import ReloadError
+    from pipeline.deploy.locate import LocateError, located
+
+    try:
+        with errors_in_words(), located(reference, config) as folder:
+            yield folder
+    except LocateError as error:
+        stop(str(error), WRONG_INPUT)
+    except ReloadError as error:
+        stop(f"refused: {error}", FAILED)
+
+
+def _checked(folder: Path, device: str | None) -> tuple[Mapping[str, Any], list[str]]:
+    """The report of ``reload.check``, and what it warns of, such as other versions."""
+    from components import reload
+
+    with _quiet(), warnings.catch_warnings(record=True) as seen:
+        report = reload.check(folder, device)
+    return report, [str(each.message) for each in seen if each.filename == reload.__file__]
+
+
+def _predicted(folder: Path, data: Path, output: Path, bad: Path, device: str | None) -> Any:
+    """Runs ``batch.predict`` behind a progress bar."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from pipeline.deploy.reading import TableError
+    from pipeline.interruption import termination_as_interrupt
+
+    try:
+        with (
+            termination_as_interrupt(),
+            _quiet() as terminal,
+            Progress(
+                transient=True, console=Console(file=terminal), disable=not terminal.isatty()
+            ) as progress,
+        ):
+            bar = progress.add_task(data.name, total=1.0)
+            from pipeline.deploy import batch
+            from pipeline.deploy.scorer import Scorer
+
+            _use(device)
+            scorer = Scorer(folder)
+            gc.freeze()  # Python would look through all of TensorFlow every few rows.
+            return batch.predict(
+                scorer,
+                data,
+                output,
+                bad,
+                on_batch=lambda done: progress.update(bar, completed=done),
+            )
+    except TableError as error:
+        stop(str(error), WRONG_INPUT)
+    except OSError as error:
+        stop(f"nothing was written: {error}", FAILED)
+    except KeyboardInterrupt:
+        stop("interrupted; nothing was written", INTERRUPTED)
+
+
+@contextmanager
+def _quiet() -> Iterator[IO[str]]:
+    """Keeps off the terminal what TensorFlow finds worth saying of a machine."""
+    from pipeline import logs
+
+    with (
+        tempfile.TemporaryDirectory() as aside,
+        logs.captured(Path(aside, "log"), verbose=False) as terminal,
+    ):
+        yield terminal
+
+
+def _use(device: str | None) -> None:
+    import tensorflow as tf
+
+    from components.reload import ReloadError
+
+    if device == "cpu":
+        tf.config.set_visible_devices([], "GPU")
+    if device == "gpu" and not tf.config.list_physical_devices("GPU"):
+        raise ReloadError("device: expected a GPU, but TensorFlow finds none; use --device cpu")
+
+
+def _show(report: Mapping[str, Any], model: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("value", box=None, pad_edge=False)
+    for heading in ("off by", "relative", "allowed"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for name, value in report["values"].items():
+        figures = (f"{value[key]:.3g}" for key in ("absolute", "relative", "allowed"))
+        table.add_row(name, *figures, "[green]ok" if value["ok"] else "[bold red]FAILED")
+    Console().print(table)
+    seconds = ", ".join(
+        f"{name.replace('_', ' ')} {value:.2f} s" for name, value in report["seconds"].items()
+    )
+    click.echo(f"on {report['device']}, held to {report['precision']}; {seconds}")
+    click.echo(f"{'ok' if report['ok'] else 'FAILED'}  {model}")

@@ -1,0 +1,1 @@
+"""An exported model in use: found, checked, served over HTTP, applied to a file."""

@@ -1,0 +1,72 @@
+"""Writes tables to files: CSV or Parquet, as the file's name says."""
+
+import csv
+import gzip
+import io
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TextIO, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.deploy.reading import TableError, is_parquet
+
+
+@contextmanager
+def written(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
+    """Writes rows, by the function that it yields; the file appears whole, after the block.
+
+    Raises:
+      TableError: it cannot be written there.
+    """
+    parquet = is_parquet(path)
+    if path.is_dir() or not path.parent.is_dir():
+        raise TableError(f"expected a file in a folder that exists, received {path}")
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if parquet:
+            with pq.ParquetWriter(aside, schema) as writer:
+                yield writer.write_table
+        else:
+            with _encoded(aside, path.suffix) as file:
+                yield _csv_writer(file, schema)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def as_csv(rows: pa.Table) -> str:
+    """Rows as lines of CSV, without a header."""
+    return _lines([_texts(column) for column in rows.columns])
+
+
+def _encoded(path: Path, suffix: str) -> TextIO:
+    write = gzip.open if suffix.lower() == ".gz" else open
+    return cast(TextIO, write(path, "wt", encoding="utf-8", newline=""))
+
+
+def _csv_writer(file: TextIO, schema: pa.Schema) -> Callable[[pa.Table], object]:
+    file.write(_lines([[name] for name in schema.names]))
+    return lambda rows: file.write(as_csv(rows))
+
+
+def _lines(columns: Sequence[Sequence[str]], quoting: Literal[0, 1] = csv.QUOTE_MINIMAL) -> str:
+    lines = io.StringIO()
+    csv.writer(lines, lineterminator="\n", quoting=quoting).writerows(zip(*columns, strict=True))
+    if "\r" in lines.getvalue() and quoting == csv.QUOTE_MINIMAL:
+        # Python left it without quotes, where every reader takes it for the end of a line.
+        return _lines(columns, csv.QUOTE_ALL)
+    return lines.getvalue()
+
+
+def _texts(column: pa.ChunkedArray) -> list[str]:
+    """Empty where missing; a float32 in as few digits as tell it from any other."""
+    try:
+        return cast(list[str], column.cast(pa.string()).fill_null("").to_pylist())
+    except pa.ArrowException:  # lists and the like, and bytes that are no text
+        values = column.to_pylist()
+        return ["" if value is None else json.dumps(value, default=repr) for value in values]

@@ -1,0 +1,84 @@
+"""Brings a model from MLflow's registry, or from a run, to this machine."""
+
+import re
+from pathlib import Path
+
+import mlflow.artifacts
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from mlflow.protos.databricks_pb2 import (
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
+
+from pipeline.tracking.masking import masked_text
+from pipeline.tracking.mlflow_client import connect
+from pipeline.tracking.mlflow_errors import explained
+
+
+class NoSuchModelError(Exception):
+    """MLflow has no such model; the message says what it was asked for."""
+
+
+_NOT_THERE = {ErrorCode.Name(code) for code in (RESOURCE_DOES_NOT_EXIST, INVALID_PARAMETER_VALUE)}
+
+_FORMS = "models:/NAME@ALIAS, models:/NAME/VERSION or runs:/ID/model"
+
+
+def saved_model(uri: str, reference: str, folder: Path) -> Path:
+    """Downloads a model that ``exported.save`` made; the SavedModel in it.
+
+    Args:
+      uri: of MLflow's server or database.
+      reference: ``models:/taxi@champion``, ``models:/taxi/3`` or ``runs:/ID/model``.
+      folder: where to.
+
+    Raises:
+      NoSuchModelError: there is no such model, or it holds no SavedModel.
+      TrackingError: the server cannot be reached, or refuses.
+    """
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
+        raise NoSuchModelError(f"expected runs in {uri}, found no database; write: huberflow run")
+    with explained(uri, f"download {reference}"):
+        client = connect(uri)
+        try:
+            source = _source(client, reference)
+        except MlflowException as error:
+            if error.error_code not in _NOT_THERE:
+                raise
+            raise NoSuchModelError(
+                f"expected a model that {masked_text(uri)} has, received {reference}: "
+                f"{error.message}; see those that it has with: huberflow ui"
+            ) from error
+        downloaded = mlflow.artifacts.download_artifacts(
+            artifact_uri=source, dst_path=str(folder), tracking_uri=uri, registry_uri=uri
+        )
+        return _saved_model_in(Path(downloaded), reference)
+
+
+def _source(client: MlflowClient, reference: str) -> str:
+    """Where the artifacts lie; asked of this client, for MLflow itself would ask a global one."""
+    if by_alias := re.fullmatch(r"models:/([^/@]+)@([^/@]+)", reference):
+        version = client.get_model_version_by_alias(*by_alias.groups()).version
+        return client.get_model_version_download_uri(by_alias[1], str(version))
+    if by_version := re.fullmatch(r"models:/([^/@]+)/(\d+)", reference):
+        return client.get_model_version_download_uri(*by_version.groups())
+    if in_run := re.fullmatch(r"runs:/([^/]+)/(.+)", reference):
+        run = client.get_run(in_run[1])
+        if not client.list_artifacts(*in_run.groups()):
+            raise MlflowException(f"the run has no artifact {in_run[2]}", RESOURCE_DOES_NOT_EXIST)
+        return f"{run.info.artifact_uri}/{in_run[2]}"
+    raise NoSuchModelError(f"expected {_FORMS}, received {reference}")
+
+
+def _saved_model_in(model: Path, reference: str) -> Path:
+    flavor = Model.load(model).flavors.get("python_function", {})
+    entry = flavor.get("artifacts", {}).get("saved_model")
+    if entry is None:
+        raise NoSuchModelError(
+            f"{reference}: expected a model that huberflow exported, received one of the flavors "
+            f"{', '.join(Model.load(model).flavors)}"
+        )
+    return model / entry["path"]

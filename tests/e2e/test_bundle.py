@@ -1,0 +1,181 @@
+"""The model that a real run pushed: what it carries, and that it is the same wherever it goes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import requests
+from bare_environment import BareEnvironment
+from mlflow import MlflowClient
+from mlflow_servers import free_port
+from taxi_workspace import HUBERFLOW, Run, Workspace
+
+pytestmark = pytest.mark.e2e
+
+TRAIN_ON = """
+import json
+import numpy as np
+from reload import GOLDEN_VALUES, load, sums_as_written
+
+golden = np.load("model/" + GOLDEN_VALUES)
+inputs = {name[7:]: golden[name] for name in golden if name.startswith("inputs/")}
+with sums_as_written():
+    model = load("model")
+    losses = [float(model.train_on_batch(inputs, golden["label"])[0]) for _ in range(2)]
+print(json.dumps([losses, golden["steps"].tolist()]))
+"""
+
+PREDICT_BY_LOAD_AND_PREDICTOR = """
+import json
+import numpy as np
+import tensorflow as tf
+from reload import GOLDEN_EXAMPLES, load, predictor
+
+records = list(tf.data.TFRecordDataset("model/" + GOLDEN_EXAMPLES).as_numpy_iterator())
+model = load("model")
+served = predictor("model")(examples=records)["prediction"]
+asked = predictor("model", "columns")
+spec = json.load(open("model/assets.extra/certificate.json"))["signatures"]["columns"]["inputs"]
+parsed = [tf.train.Example.FromString(record).features.feature for record in records]
+
+def value(feature, missing):
+    kind = feature.WhichOneof("kind")
+    values = getattr(feature, kind).value if kind else []
+    return values[0] if values else missing
+
+def column(name, dtype):
+    missing = b"" if dtype == "string" else float("nan")
+    return [value(features[name], missing) for features in parsed]
+
+raw = {name: column(name, each["dtype"]) for name, each in spec.items()}
+golden = np.load("model/assets.extra/golden.npz")
+inputs = {name[7:]: golden[name] for name in golden if name.startswith("inputs/")}
+
+def plain(value):
+    if isinstance(value, bytes):
+        return value.decode() or None
+    return None if value != value else value
+
+rows = {name: [plain(value) for value in values] for name, values in raw.items()}
+print(json.dumps({
+    "predictor": served.tolist(),
+    "columns": asked(**raw)["prediction"].tolist(),
+    "load": model(inputs, training=False).numpy()[:, 0].tolist(),
+    "rows": rows,
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def elsewhere(
+    first: Run, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[BareEnvironment, Path]:
+    """An environment with tensorflow and tf_keras alone, and a folder with a copy of the model."""
+    assert first.code == 0, first.errors
+    folder = tmp_path_factory.mktemp("elsewhere")
+    shutil.copytree(workspace.serving / "1", folder / "model")
+    return BareEnvironment(folder / "environment"), folder
+
+
+def told(elsewhere: tuple[BareEnvironment, Path], script: str) -> object:
+    """What a user's script prints there."""
+    environment, folder = elsewhere
+    (folder / "script.py").write_text(script)
+    extra = str(folder / "model" / "assets.extra")
+    done = environment.run("script.py", cwd=folder, PYTHONPATH=extra)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_training_goes_on_elsewhere_as_it_would_have_here(elsewhere) -> None:
+    losses, original = told(elsewhere, TRAIN_ON)
+    assert losses == original
+    assert losses[0] != losses[1]
+
+
+def test_a_row_has_one_prediction_however_it_is_asked_for(
+    elsewhere, workspace: Workspace, tmp_path: Path
+) -> None:
+    """By the REST server, by `predict`, by ``reload.predictor`` and by ``reload.load``."""
+    found = told(elsewhere, PREDICT_BY_LOAD_AND_PREDICTOR)
+    rows = found["rows"]
+    model, port = str(workspace.serving / "1"), free_port()
+    names, count = list(rows), len(found["load"])
+    with (tmp_path / "rows.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        writer.writerows(
+            ["" if rows[name][number] is None else rows[name][number] for name in names]
+            for number in range(count)
+        )
+    data, output = tmp_path / "rows.csv", tmp_path / "predictions.csv"
+    predict = [HUBERFLOW, "predict", model, "--data", str(data), "--output", str(output)]
+    done = subprocess.run(predict, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with output.open(newline="") as file:
+        by_file = [float(row["prediction"]) for row in csv.DictReader(file)]
+    with subprocess.Popen(
+        [HUBERFLOW, "serve", model, "--port", str(port)], stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert "serving" in server.stdout.readline()
+            url = f"http://127.0.0.1:{port}/invocations"
+            answered = requests.post(url, json={"inputs": rows}, timeout=60).json()["predictions"]
+        finally:
+            server.terminate()
+    by_rest = [row["prediction"] for row in answered]
+    for other in (found["predictor"], found["columns"], by_file, by_rest):
+        np.testing.assert_array_equal(np.float32(found["load"]), np.float32(other))
+
+
+class TestCertificate:
+    @pytest.fixture(scope="class")
+    def certificate(self, first: Run, workspace: Workspace) -> dict:
+        path = workspace.serving / "1" / "assets.extra" / "certificate.json"
+        return json.loads(path.read_text())
+
+    def test_leads_back_to_the_run(self, certificate, first: Run, workspace: Workspace) -> None:
+        """By MLflow's own client, from the folder that is deployed."""
+        lineage = certificate["lineage"]
+        assert (lineage["run"], lineage["blessed"]) == (first.id, True)
+        client = MlflowClient(f"sqlite:///{workspace.root}/mlflow/mlflow.db")
+        experiment = client.get_experiment_by_name("taxi").experiment_id
+        tag, value = lineage["mlflow"]["tag"], lineage["mlflow"]["value"]
+        (run,) = client.search_runs([experiment], f"tags.`{tag}` = '{value}'")
+        assert run.data.tags["huberflow.run"] == first.id
+        (model,) = lineage["artifacts"]["model"]
+        assert workspace.latest("Trainer", "model").parent.joinpath(str(model)).is_dir()
+
+    def test_names_every_custom_object_with_its_config(self, certificate) -> None:
+        objects = {entry["name"]: entry["config"] for entry in certificate["objects"]}
+        assert objects["custom_objects>HuberLoss"]["threshold"] == 1.0
+        assert "custom_objects>HuberMetric" in objects
+
+    def test_is_that_of_the_registered_model(
+        self, certificate, first: Run, workspace: Workspace
+    ) -> None:
+        client = MlflowClient(f"sqlite:///{workspace.root}/mlflow/mlflow.db")
+        versions = client.search_model_versions("name = 'taxi'")
+        certificates = {version.tags["huberflow.certificate"] for version in versions}
+        assert certificate["sha256"] in certificates
+
+
+def test_the_model_in_mlflow_is_found_faithful(gated: Run, workspace: Workspace) -> None:
+    """Downloaded from the registry, with the same certificate."""
+    done = subprocess.run(
+        [HUBERFLOW, *workspace.arguments("verify"), "models:/taxi@champion", "--json"],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ),
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["precision"] == "same_machine"
+    assert {value["absolute"] for value in report["values"].values()} == {0.0}
