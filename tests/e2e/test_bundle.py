@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import requests
 from bare_environment import BareEnvironment
+from ml_metadata.metadata_store import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
 from mlflow import MlflowClient
 from mlflow_servers import free_port
 from taxi_workspace import HUBERFLOW, Run, Workspace
@@ -135,12 +137,13 @@ def test_a_row_has_one_prediction_however_it_is_asked_for(
         np.testing.assert_array_equal(np.float32(found["load"]), np.float32(other))
 
 
-class TestCertificate:
-    @pytest.fixture(scope="class")
-    def certificate(self, first: Run, workspace: Workspace) -> dict:
-        path = workspace.serving / "1" / "assets.extra" / "certificate.json"
-        return json.loads(path.read_text())
+@pytest.fixture(scope="module")
+def certificate(first: Run, workspace: Workspace) -> dict:
+    path = workspace.serving / "1" / "assets.extra" / "certificate.json"
+    return json.loads(path.read_text())
 
+
+class TestCertificate:
     def test_leads_back_to_the_run(self, certificate, first: Run, workspace: Workspace) -> None:
         """By MLflow's own client, from the folder that is deployed."""
         lineage = certificate["lineage"]
@@ -150,8 +153,10 @@ class TestCertificate:
         tag, value = lineage["mlflow"]["tag"], lineage["mlflow"]["value"]
         (run,) = client.search_runs([experiment], f"tags.`{tag}` = '{value}'")
         assert run.data.tags["huberflow.run"] == first.id
-        (model,) = lineage["artifacts"]["model"]
-        assert workspace.latest("Trainer", "model").parent.joinpath(str(model)).is_dir()
+        config = metadata_store_pb2.ConnectionConfig()
+        config.sqlite.filename_uri = str(workspace.root / "metadata.sqlite")
+        (model,) = MetadataStore(config).get_artifacts_by_id(lineage["artifacts"]["model"])
+        assert Path(model.uri).parent == workspace.root / "artifacts" / "Trainer" / "model"
 
     def test_names_every_custom_object_with_its_config(self, certificate) -> None:
         objects = {entry["name"]: entry["config"] for entry in certificate["objects"]}
