@@ -3,7 +3,15 @@
 import click
 from rich.console import Console
 
-COUNTS = {"losses": 500, "run": 3, "tracking": 3, "sweep": 1, "compare": 5}
+COUNTS = {
+    "losses": 500,
+    "run": 3,
+    "tracking": 3,
+    "sweep": 1,
+    "compare": 5,
+    "export": 3,
+    "serving": 10,
+}
 DEFAULT = ", ".join(f"{count} for {name}" for name, count in COUNTS.items())
 
 
@@ -23,6 +31,9 @@ def main(only: str | None, pairs: int | None) -> None:
     tracking  `huberflow run` with MLflow against one without; a minute per pair
     sweep     five points in one sweep against five runs; minutes per pair
     compare   `huberflow compare` of 1,000 runs, in seconds
+    export    a faithful export's share of its run, and a faithful reload against a plain one; a
+              minute per run
+    serving   `huberflow serve` against MLflow's stock flavor; two minutes, then seconds per pair
     """
     console = Console()
     for name in [only] if only else COUNTS:
@@ -67,12 +78,30 @@ def _compare(times: int, console: Console) -> None:
     show("`huberflow compare`, whole process", [compare.measure(times)], console)
 
 
+def _export(runs: int, console: Console) -> None:
+    from benchmarks import export
+    from benchmarks.pairs import show
+
+    exported, reloaded = export.measure(runs, console)
+    show("Export within its run", [exported], console, ("whole run", "export"))
+    show("Reload", [reloaded], console, ("load_model", "reload.load"))
+
+
+def _serving(pairs: int, console: Console) -> None:
+    from benchmarks import serving
+    from benchmarks.pairs import show
+
+    show("Predictions over HTTP", serving.measure(pairs, console), console)
+
+
 BENCHMARKS = {
     "losses": _losses,
     "run": _run,
     "tracking": _tracking,
     "sweep": _sweep,
     "compare": _compare,
+    "export": _export,
+    "serving": _serving,
 }
 
 

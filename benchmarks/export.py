@@ -22,8 +22,8 @@ from pipeline import history
 from pipeline.workspace import Workspace
 
 EXPORT_GOAL, RELOAD_GOAL = 0.25, 1.1
-RELOADS = 15
-WARM_UP = 2
+RELOADS = 30
+WARM_UP = 3
 
 
 def measure(runs: int, console: Console) -> tuple[Pairs, Pairs]:
@@ -36,7 +36,7 @@ def measure(runs: int, console: Console) -> tuple[Pairs, Pairs]:
     seconds = []
     with tempfile.TemporaryDirectory(prefix="huberflow-benchmark-") as folder:
         for number in range(1, runs + 1):
-            workspace = Workspace.at(f"{folder}/{number}")
+            workspace = Workspace.at(Path(folder) / str(number))
             whole = timed(huberflow("run", workspace.root), Path(folder) / "log")
             export = _export_seconds(workspace)
             seconds.append((whole, export))

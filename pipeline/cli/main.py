@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import models, runs
+from pipeline.cli import models, runs, serving
 from pipeline.cli.common import (
     FAILED,
     NOT_BLESSED,
@@ -158,7 +158,7 @@ def doctor(workspace: str) -> None:
     sys.exit(FAILED if any(finding.status == "lack" for finding in findings) else 0)
 
 
-for verb in (runs.compare, runs.ui, runs.track, models.verify, models.predict):
+for verb in (runs.compare, runs.ui, runs.track, models.verify, models.predict, serving.serve):
     cli.add_command(verb)
 
 

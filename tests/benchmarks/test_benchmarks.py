@@ -5,11 +5,13 @@ from pathlib import Path
 
 import click
 import pytest
+from journals import Story
 from rich.console import Console
 
 from benchmarks import (
     __main__,
     compare,
+    export,
     generated_runs,
     losses,
     processes,
@@ -143,6 +145,25 @@ def test_every_run_has_a_folder_of_its_own(commands):
     folders = {command[command.index("--workspace") + 1] for command in commands[2:]}
     assert len(folders) == 6
     assert not any(Path(folder).parent.exists() for folder in folders)
+
+
+def test_export_is_what_the_trainer_and_the_export_took(tmp_path):
+    workspace = Workspace(tmp_path)
+    log = tmp_path / "run.log"
+    log.write_text("... INFO components.bundle: captured 256 rows in 1.25 s\n")
+    story = Story(workspace.journals, facts={"log": str(log)})
+    story.runs("Trainer").runs("ServingExport", seconds=2.5).ends()
+
+    assert export._export_seconds(workspace) == 3.75
+
+
+def test_a_run_that_exported_nothing_is_not_measured(tmp_path):
+    (tmp_path / "run.log").touch()
+    story = Story(Workspace(tmp_path).journals, facts={"log": str(tmp_path / "run.log")})
+    story.runs("ServingExport").ends()
+
+    with pytest.raises(click.ClickException, match="run-1 exported nothing"):
+        export._export_seconds(Workspace(tmp_path))
 
 
 def test_compare_names_every_run_that_was_generated(commands, monkeypatch):

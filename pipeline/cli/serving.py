@@ -1,0 +1,76 @@
+"""The verb that serves a model: serve."""
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli.common import FAILED, WRONG_INPUT, config_options, errors_in_words, load, stop
+
+
+@click.command()
+@click.argument("model", required=False)
+@config_options
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="To listen on."
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "gpu"]),
+    help="Where the model must run; a GPU where there is one, if left out.",
+)
+@click.option(
+    "--share-port",
+    is_flag=True,
+    help="Take over from the server on this port: listen beside it, once ready; then end it.",
+)
+def serve(
+    model: str | None,
+    workspace: str | None,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    host: str,
+    port: int,
+    device: str | None,
+    share_port: bool,
+) -> None:
+    """Serve an exported model over HTTP, as MLflow's scoring server does; Ctrl-C ends it.
+
+    MODEL is a folder, a run (its id, the start of it, its name, `latest`) or an address of MLflow
+    (models:/NAME@ALIAS, runs:/ID/model); the newest version that was pushed, if left out. It is
+    checked against its certificate first: /health answers from the start, /ready once it is served.
+
+    \b
+      huberflow serve
+      huberflow serve latest --port 8081
+    \b
+    Replace a version without a gap; end the old one once the new one says "serving":
+      huberflow serve --share-port
+    """  # noqa: D301 (click reads the \b)
+    from components.clean_process import CheckError
+    from components.reload import ReloadError
+    from pipeline.deploy import server
+    from pipeline.deploy.listening import PortError
+    from pipeline.deploy.locate import LocateError, located
+
+    def on_ready(url: str, body: str) -> None:
+        click.echo(f"serving: {url} {model or bundle}")
+        click.echo(f"try:     {server.curl(url, body)}")
+
+    config = load(workspace, config_file, settings)
+    try:
+        with errors_in_words(), located(model, config) as bundle:
+            server.serve(
+                bundle,
+                host=host,
+                port=port,
+                device=device,
+                share_port=share_port,
+                on_ready=on_ready,
+            )
+    except (LocateError, PortError) as error:
+        stop(str(error), WRONG_INPUT)
+    except (ReloadError, CheckError) as error:
+        stop(f"refused: {error}", FAILED)
+    except server.ServerError as error:
+        stop(str(error), FAILED)

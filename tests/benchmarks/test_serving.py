@@ -1,0 +1,75 @@
+"""How the benchmark of `huberflow serve` measures, against a server that is quick to start."""
+
+import json
+import sys
+import textwrap
+
+import click
+import pytest
+
+from benchmarks import serving
+from benchmarks.http_servers import free_port, running
+from benchmarks.serving import Side
+
+ECHO = textwrap.dedent(
+    """
+    import http.server, sys
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            self.reply(200, b"")
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.reply(400 if b"bad" in body else 200, body)
+
+        def reply(self, status, body):
+            self.send_response(status)
+            self.send_header("Content-Length", len(body))
+            self.end_headers()
+            self.wfile.write(body)
+
+    http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+    """
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    port = free_port()
+    command = [sys.executable, "-c", ECHO, str(port)]
+    with running(command, port, "/ping", tmp_path_factory.mktemp("log") / "log") as server:
+        yield server
+
+
+def test_a_server_is_asked_for_predictions(server):
+    assert server.ask({"predictions": [1.5]}) == [1.5]
+
+
+def test_times_are_of_one_request_and_of_all(server, monkeypatch):
+    monkeypatch.setattr(serving, "REQUESTS", 8)
+    asked = []
+    answer = server.answer
+    monkeypatch.setattr(
+        server, "answer", lambda body: asked.append(json.loads(body)) or answer(body)
+    )
+    side = Side("ours", server, one=[1], all=[1, 2])
+    assert 0 < side.one_row() < 10
+    assert 0 < side.many_rows() < 10
+    assert asked == [[1]] * 8 + [[1, 2]] * 8
+
+
+def test_a_refused_request_is_no_time(server):
+    with pytest.raises(click.ClickException, match=r"a request failed: .*bad"):
+        Side("ours", server, one="bad", all="bad").one_row()
+
+
+def test_a_server_that_does_not_start_is_quoted(tmp_path):
+    command = [sys.executable, "-c", "raise SystemExit('no model')"]
+    with (
+        pytest.raises(click.ClickException, match="does not serve:\nno model"),
+        running(command, free_port(), "/ping", tmp_path / "log"),
+    ):
+        pass
