@@ -28,7 +28,7 @@ RUN_AS = {
 NOT_RUN = {
     "make test": "it runs this test",
     ".venv/bin/huberflow ui": "test_browser runs it, for it does not end by itself",
-    ".venv/bin/huberflow serve": "test_bundle runs it, for it does not end by itself",
+    ".venv/bin/huberflow serve": "test_pushed_bundle runs it, for it does not end by itself",
 }
 
 IN_THE_WORKSPACE = ("compare", "track", "verify")
