@@ -127,9 +127,12 @@ class TestOldRuns:
     ):
         damaged = Story(workspace.journals, "a-damaged").starts("Trainer").path
         damaged.write_text(damaged.read_text()[:-30] + "\n")
-        gone = {"schema": (workspace.artifacts / "gone", {}), "model": (workspace.root, {})}
+        gone = {
+            "schema": (workspace.artifacts / "gone", {}),
+            "exported_model": (workspace.root, {}),
+        }
         old = Story(workspace.journals, "b-gone").runs("SchemaGen", outputs=gone)
-        old.runs("Trainer", outputs=gone).ends()
+        old.runs("ServingExport", outputs=gone).ends()
         new = Story(workspace.journals, "c-new", time=time.time()).starts("Trainer")
         watched = follow(uri)
         wait_until(lambda: receipt(workspace, "c-new"))
