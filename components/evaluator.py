@@ -15,6 +15,7 @@ from tfx.utils import io_utils, path_utils
 
 from components import measurement
 from components.measurement import BASELINE, CANDIDATE
+from custom_objects import own
 
 REPORT = "report.json"
 """Beside TFMA's files in the evaluation artifact; ``report`` says what is in it."""
@@ -40,6 +41,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """
         asked = json.loads(exec_properties["custom_config"])
         evaluation, label = asked["evaluation"], asked["label"]
+        if asked["objects"]:
+            own.load(asked["objects"], Path(asked["objects"]["folder"]))
         model, baseline = input_dict["model"], input_dict.get("baseline_model", [])
         tfma_config = tfma.utils.update_eval_config_with_defaults(
             measurement.eval_config(evaluation, label),
@@ -108,12 +111,24 @@ def report(uri: str, evaluation: Mapping[str, Any]) -> dict[str, Any]:
     )
     validation = tfma.load_validation_result(uri)
     _refuse_missing(metrics, slices)
+    first = _is_first(evaluation, slices)
     return {
         "metrics": metrics,
-        "blessed": bool(validation.validation_ok),
-        "reasons": list(_reasons(validation, slices)),
+        "blessed": bool(validation.validation_ok) or first,
+        "reasons": [] if first else list(_reasons(validation, slices)),
         "slices": slices,
     }
+
+
+def _is_first(evaluation: Mapping[str, Any], slices: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether the gate does nothing but compare, and there is nothing yet to compare with.
+
+    TFMA then finds no threshold, and says no.
+    """
+    compares = all(
+        gate["lower_bound"] is None and gate["upper_bound"] is None for gate in evaluation["gate"]
+    )
+    return compares and all(row[BASELINE] is None for row in slices)
 
 
 def _slice(found: Any, metrics: Sequence[str]) -> dict[str, Any]:
@@ -206,7 +221,8 @@ class Evaluator(base_beam_component.BaseBeamComponent):
       model: the candidate.
       baseline_model: the last blessed model; may hold none.
       schema: of the raw examples.
-      custom_config: ``evaluation`` and ``label``, see ``measurement.eval_config``, and
+      custom_config: ``evaluation`` and ``label``, see ``measurement.eval_config``; ``objects``,
+        the user's own as ``custom_objects.own`` loads them and their ``folder``, or null; and
         ``source``: hashes of the code that runs here, for metric modules are invisible to TFX's
         cache.
     """

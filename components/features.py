@@ -3,7 +3,7 @@
 A ``features`` mapping, plain JSON, says how each raw column is used::
 
     {"numeric": ["trip_miles"], "categorical": ["company"], "cyclic": {"hour": 24},
-     "vocabulary_size": 1000}
+     "dates": {"picked_up": "YYYY-MM-DD hh:mm"}, "vocabulary_size": 1000}
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,8 @@ from typing import Any
 
 NUMBERS = "numbers"
 """float32 ``[batch, numbers]``: the value of each numeric column, then whether it is missing; the
-sine of each cyclic column, then its cosine."""
+sine of each cyclic column, then its cosine. The days since 1970 of a date are a numeric column,
+its weekday, day of the year and hour cyclic ones."""
 
 INDICES = "indices"
 """int64 ``[batch, categories]``: rows of one embedding table, see ``VOCABULARY``."""
@@ -21,11 +22,31 @@ VOCABULARY = "categories"
 value is ``company=``; what is not in the vocabulary shares the row after its last."""
 
 
+DATE_FORMATS = (
+    "YYYY-MM-DD",
+    "YYYY-MM-DD hh:mm",
+    "YYYY-MM-DDThh:mm",
+    "YYYY-MM-DD hh:mm+zone",
+    "YYYY-MM-DDThh:mm+zone",
+    "YYYY/MM/DD",
+    "DD/MM/YYYY",
+    "MM/DD/YYYY",
+)
+"""How a column of dates may be written. Seconds may follow the minutes; a zone is ``Z``, ``+02:00``
+or ``+0200``."""
+
+
 def columns(features: Mapping[str, Any]) -> list[str]:
     """All raw columns that the model reads."""
-    return [*features["numeric"], *features["categorical"], *features["cyclic"]]
+    return [
+        *features["numeric"],
+        *features["categorical"],
+        *features["cyclic"],
+        *features["dates"],
+    ]
 
 
 def count_numbers(features: Mapping[str, Any]) -> int:
     """Width of ``NUMBERS``."""
-    return 2 * (len(features["numeric"]) + len(features["cyclic"]))
+    dates = sum(4 if "hh" in written else 3 for written in features["dates"].values())
+    return 2 * (len(features["numeric"]) + len(features["cyclic"]) + dates)

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
@@ -99,6 +101,12 @@ def read(examples: Sequence[types.Artifact], schema: Any, columns: set[str]) -> 
     return rows.Project(sorted(columns))
 
 
+def labelled(batch: pa.RecordBatch, label: str) -> pa.RecordBatch:
+    """The rows that have a label: a list of one finite number, as TFX stores columns."""
+    batch = batch.filter(pc.greater(pc.fill_null(pc.list_value_length(batch[label]), 0), 0))
+    return batch.filter(pc.is_finite(pc.list_flatten(batch[label]).cast(pa.float64())))
+
+
 def measure(
     pipeline: beam.Pipeline,
     rows: tfxio.TFXIO,
@@ -121,7 +129,12 @@ def measure(
     ]
     shared = loaded if len(loaded) > 1 else loaded[0]  # TFMA wants a lone model by itself
     # Batches of one size give the same sums, to the last bit, in every run.
-    batches = pipeline | "Read" >> rows.BeamSource(BATCH_ROWS)
+    label = config.model_specs[0].label_key
+    batches = (
+        pipeline
+        | "Read" >> rows.BeamSource(BATCH_ROWS)
+        | "Labelled" >> beam.Map(labelled, label).with_output_types(pa.RecordBatch)
+    )
     _ = batches | "Measure" >> tfma.ExtractEvaluateAndWriteResults(
         eval_shared_model=shared,
         eval_config=config,

@@ -1,12 +1,29 @@
 """The model: embeddings for categories, dense layers, one number out."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import tensorflow as tf
 import tf_keras
 
 from components.features import INDICES, NUMBERS
 from custom_objects import registry
+
+
+@dataclass(frozen=True)
+class LabelScale:
+    """How the network's output becomes a prediction in label units."""
+
+    middle: float = 0.0
+    """Where predictions start: the label's median saves many steps."""
+    deviation: float | None = None
+    """What 1 of the output is; None where the output is in label units itself."""
+    logarithmic: bool = False
+    """Both are of log(1 + label)."""
+
+
+PLAIN = LabelScale()
 
 
 def build_model(
@@ -15,7 +32,7 @@ def build_model(
     numbers: int,
     categories: int,
     table_rows: int,
-    output_bias: float = 0.0,
+    label_scale: LabelScale = PLAIN,
 ) -> tf_keras.Model:
     """An uncompiled functional model over the tensors of ``components.features``.
 
@@ -25,7 +42,7 @@ def build_model(
       numbers: width of ``numbers``; 0 for none.
       categories: width of ``indices``; 0 for none.
       table_rows: rows of the embedding table.
-      output_bias: where predictions start; the label's median saves many steps.
+      label_scale: where predictions start, and in which units the network thinks.
 
     Returns:
       A model from a dict of inputs to a float32 ``[batch, 1]`` prediction.
@@ -45,14 +62,24 @@ def build_model(
         hidden = registry.build_choice("layer", model["activity_regularization"])(hidden)
     if model["metric_logging"]:
         hidden = registry.build("layer", "MetricLoggingLayer", {})(hidden)
-    # float32 also under mixed precision: the loss needs the digits.
+    return tf_keras.Model(inputs, _prediction(hidden, label_scale))
+
+
+def _prediction(hidden: tf.Tensor, scale: LabelScale) -> tf.Tensor:
+    """In label units; float32 also under mixed precision, for the loss needs the digits."""
+    bias = scale.middle if scale.deviation is None else 0.0
     prediction = tf_keras.layers.Dense(
         1,
         name="prediction",
         dtype="float32",
-        bias_initializer=tf_keras.initializers.Constant(output_bias),
+        bias_initializer=tf_keras.initializers.Constant(bias),
     )(hidden)
-    return tf_keras.Model(inputs, prediction)
+    if scale.deviation is not None:
+        rescale = tf_keras.layers.Rescaling(
+            scale.deviation, scale.middle, name="label_units", dtype="float32"
+        )
+        prediction = rescale(prediction)
+    return tf.math.expm1(prediction) if scale.logarithmic else prediction
 
 
 def _dense(units: int, model: Mapping[str, Any]) -> tf_keras.layers.Dense:

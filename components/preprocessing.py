@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from components import dates
 from components.features import INDICES, NUMBERS, VOCABULARY, columns
 
 Columns = Mapping[str, tf.SparseTensor]
@@ -40,12 +41,14 @@ def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, Any]) -> dict[
             f"features and label: expected columns of the data ({', '.join(sorted(inputs))}), "
             f"received {', '.join(absent)}"
         )
-    outputs = {label: tf.squeeze(_numbers(inputs, [label]), axis=1)}
+    outputs = {label: _dense(inputs[label], tf.float32, math.nan)}
+    straight, turning = _numbers(inputs, features)
     numbers = []
-    if features["numeric"]:
-        numbers += _standardised(_numbers(inputs, features["numeric"]))
-    if features["cyclic"]:
-        numbers += _on_a_circle(_numbers(inputs, features["cyclic"]), features["cyclic"].values())
+    if straight:
+        numbers += _standardised(tf.stack(straight, axis=1))
+    if turning:
+        values, periods = zip(*turning, strict=True)
+        numbers += _on_a_circle(tf.stack(values, axis=1), periods)
     if numbers:
         outputs[NUMBERS] = tf.concat(numbers, axis=1)
     if features["categorical"]:
@@ -56,6 +59,30 @@ def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, Any]) -> dict[
             vocab_filename=VOCABULARY,
         )
     return outputs
+
+
+Turning = tuple[tf.Tensor, float]
+"""Numbers that come round, and their period."""
+
+
+def _numbers(inputs: Columns, features: Mapping[str, Any]) -> tuple[list[tf.Tensor], list[Turning]]:
+    """Those on a line and those on a circle, float32 ``[batch]`` each, NaN where missing."""
+
+    def number(name: str) -> tf.Tensor:
+        return _dense(inputs[name], tf.float32, math.nan)
+
+    straight = [number(name) for name in features["numeric"]]
+    turning = [(number(name), period) for name, period in features["cyclic"].items()]
+    for name, written in features["dates"].items():
+        date = dates.parts(_dense(inputs[name], tf.string, ""), written)
+        straight.append(date.days)
+        turning += _turns(date)
+    return straight, turning
+
+
+def _turns(date: dates.Parts) -> list[Turning]:
+    found = [(date.weekday, 7.0), (date.day_of_year, 365.25)]
+    return found if date.hours is None else [*found, (date.hours, 24.0)]
 
 
 def _standardised(numbers: tf.Tensor) -> list[tf.Tensor]:
@@ -71,11 +98,6 @@ def _on_a_circle(numbers: tf.Tensor, periods: Iterable[float]) -> list[tf.Tensor
     angle = numbers * tf.constant([2 * math.pi / period for period in periods], tf.float32)
     present = tf.logical_not(tf.math.is_nan(angle))
     return [tf.where(present, f(angle), tf.zeros_like(angle)) for f in (tf.sin, tf.cos)]
-
-
-def _numbers(inputs: Columns, names: Iterable[str]) -> tf.Tensor:
-    """float32 ``[batch, names]``, NaN where missing."""
-    return tf.stack([_dense(inputs[name], tf.float32, math.nan) for name in names], axis=1)
 
 
 def _entries(inputs: Columns, names: Iterable[str]) -> tf.Tensor:

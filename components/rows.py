@@ -1,9 +1,10 @@
 """Reads ExampleGen's rows for training, transformed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 import tf_keras
@@ -27,19 +28,29 @@ def blocks(
 
     The transform graph runs here, in TensorFlow, once: the first pass writes its result to the
     file ``cache``. Transform's own copy, written by Beam row by row in Python, takes many times
-    as long. Each element is (features, label) for one block of rows.
+    as long. Each element is (features, label) for one block of rows; those without a label are
+    left out.
     """
     label = config["label"]
     spec = raw_spec(transform, [*columns(config["features"]), label])
 
     def parse(batch: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         features = layer(tf.io.parse_example(batch, spec))
-        return features, features.pop(label)
+        present = tf.math.is_finite(features[label])
+        kept = {name: tf.boolean_mask(values, present) for name, values in features.items()}
+        return kept, kept.pop(label)
 
     return records(patterns).batch(_BLOCK_ROWS).map(parse).cache(cache)
 
 
 _BLOCK_ROWS = 4096
+
+
+def labelled(serialized: Sequence[bytes], spec: Mapping[str, Any], label: str) -> list[bytes]:
+    """The rows that have a label, of serialized ``tf.Example``s."""
+    column = tf.io.parse_example(tf.constant(serialized, tf.string), {label: spec[label]})[label]
+    present = np.isfinite(column.values.numpy().astype(np.float64))
+    return [serialized[row] for row in column.indices.numpy()[present, 0]]
 
 
 def records(patterns: list[str]) -> tf.data.Dataset:

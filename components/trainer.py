@@ -16,9 +16,9 @@ import tf_keras
 
 from components import bundle, predictions, serving
 from components.features import VOCABULARY, columns, count_numbers
-from components.model import build_model
-from components.rows import blocks, raw_spec, records, shuffled, split_files
-from custom_objects import registry
+from components.model import LabelScale, build_model
+from components.rows import blocks, labelled, raw_spec, records, shuffled, split_files
+from custom_objects import own, registry
 
 PROGRESS = logging.getLogger("huberflow.training")
 """One record per epoch; its ``progress`` attribute holds epoch, epochs, time and values."""
@@ -34,10 +34,13 @@ def run_fn(fn_args: Any) -> None:
 
     Args:
       fn_args: TFX's ``FnArgs``; its ``custom_config`` holds ``seed``, ``label``, ``features``,
-        ``model`` and ``training``, all plain JSON.
+        ``model`` and ``training``, all plain JSON, and the user's own ``objects`` with the
+        ``folder`` that holds them, or null.
     """
     config = fn_args.custom_config
     training, log_dir = config["training"], Path(fn_args.model_run_dir)
+    if config["objects"]:
+        own.load(config["objects"], Path(config["objects"]["folder"]))
     log_dir.mkdir(parents=True, exist_ok=True)
     tf_keras.utils.set_random_seed(config["seed"])
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
@@ -47,7 +50,8 @@ def run_fn(fn_args: Any) -> None:
         held_out = split_files(fn_args.eval_files, "validation")
         validation = blocks(held_out, transform, layer, config, f"{aside}/validation")
         with strategy(tf.config.list_logical_devices("GPU")).scope():
-            model = _model(config, transform, _median_label(train))
+            scale = _label_scale(train, config["model"]["label_scale"])
+            model = _model(config, transform, scale)
             compile_model(model, training)
         size = training["batch_size"]
         fit(
@@ -61,7 +65,7 @@ def run_fn(fn_args: Any) -> None:
     label, names = config["label"], columns(config["features"])
     spec = raw_spec(transform, [*names, label])
     rows = records(split_files(fn_args.eval_files, "eval")).take(predictions.ROWS)
-    unseen = list(rows.as_numpy_iterator())
+    unseen = labelled(list(rows.as_numpy_iterator()), spec, label)
     predictions.write(model, unseen, spec, label, log_dir / predictions.PREDICTIONS)
     captured = log_dir / bundle.CAPTURED
     bundle.capture(model, unseen[: bundle.ROWS], spec, label, captured, training=config)
@@ -69,7 +73,7 @@ def run_fn(fn_args: Any) -> None:
 
 
 def _model(
-    config: Mapping[str, Any], transform: tft.TFTransformOutput, output_bias: float
+    config: Mapping[str, Any], transform: tft.TFTransformOutput, label_scale: LabelScale
 ) -> tf_keras.Model:
     features = config["features"]
     categories = len(features["categorical"])
@@ -78,19 +82,25 @@ def _model(
         numbers=count_numbers(features),
         categories=categories,
         table_rows=1 + transform.vocabulary_size_by_name(VOCABULARY) if categories else 0,
-        output_bias=output_bias,
+        label_scale=label_scale,
     )
 
 
-def _median_label(rows: tf.data.Dataset) -> float:
-    """Median label of the first block: a constant prediction that robust losses start well from.
+def _label_scale(rows: tf.data.Dataset, kind: str) -> LabelScale:
+    """Of the labels of the first block; their median is what robust losses start well from.
 
     Reads all rows, for a cache that is filled in part is thrown away.
     """
-    labels = (labels for _, labels in rows)
-    first = next(labels)
-    collections.deque(labels, maxlen=0)
-    return float(np.median(first))
+    blocks = (labels for _, labels in rows)
+    first = next(blocks).numpy().astype(np.float64)
+    collections.deque(blocks, maxlen=0)
+    if kind == "none":
+        return LabelScale(float(np.median(first)))
+    labels = np.log1p(first) if kind == "log" else first
+    low, high = np.quantile(labels, [0.25, 0.75])
+    # Of a normal distribution the deviation; outliers have no part in it. Many labels may be equal.
+    deviation = (high - low) / 1.349 or float(np.std(labels)) or 1.0
+    return LabelScale(float(np.median(labels)), float(deviation), kind == "log")
 
 
 def strategy(gpus: list[Any]) -> tf.distribute.Strategy:

@@ -13,7 +13,7 @@ from typing import Any
 import tf_keras
 
 from components import reload
-from custom_objects import registry
+from custom_objects import own, registry
 
 
 def used_objects(model: tf_keras.Model) -> list[dict[str, Any]]:
@@ -38,9 +38,13 @@ def used_objects(model: tf_keras.Model) -> list[dict[str, Any]]:
 def copy_source(objects: Iterable[Mapping[str, Any]], folder: Path) -> None:
     """Copies the source of these objects: of a package all modules, else the one module.
 
-    Ours always travels along: ``register`` is there.
+    Ours always travels along: ``register`` is there. So do all of a user's own modules, if one
+    does: it may import the others.
     """
-    for root in sorted({registry.PACKAGE, *(e["module"].partition(".")[0] for e in objects)}):
+    roots = {registry.PACKAGE, *(each["module"].partition(".")[0] for each in objects)}
+    if not roots.isdisjoint(own.modules()):
+        roots.update(own.modules())
+    for root in sorted(roots):
         module = importlib.import_module(root)
         file = Path(inspect.getfile(module))
         for source in file.parent.rglob("*.py") if _is_package(module) else [file]:

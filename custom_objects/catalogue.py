@@ -1,11 +1,13 @@
 """What may be named in a config: every object, its kind, and the check of each argument.
 
 The names stand here, beside the code and apart from it, so that a config is checked in
-milliseconds, before TensorFlow is imported. A test holds this table against the classes.
+milliseconds, before TensorFlow is imported. A test holds this table against the classes. A user's
+own objects join it with ``add``.
 """
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -104,11 +106,55 @@ _STOCK: Mapping[Kind, tuple[str, Mapping[str, Arguments]]] = {
 }
 
 
+_own: dict[str, Entry] = {}
+
+
 def named(kind: Kind) -> dict[str, Entry]:
-    """Every object of one kind by name, ours first, then tf_keras's own."""
-    ours = {name: entry for name, entry in OURS.items() if entry.kind == kind}
+    """Every object of one kind by name: ours, then the user's, then tf_keras's own."""
+    known = {name: entry for name, entry in {**OURS, **_own}.items() if entry.kind == kind}
     module, stock = _STOCK.get(kind, ("", {}))
-    return ours | {name: Entry(kind, module, arguments) for name, arguments in stock.items()}
+    return known | {name: Entry(kind, module, arguments) for name, arguments in stock.items()}
+
+
+def owner(name: str) -> str | None:
+    """The module of ours, or of tf_keras, that an object of this name comes from; else None."""
+    if name in OURS:
+        return OURS[name].module
+    return next((module for module, stock in _STOCK.values() if name in stock), None)
+
+
+def add(entries: Mapping[str, Entry]) -> None:
+    """Makes a user's objects known, beside ours; those of the same module are replaced.
+
+    Raises:
+      ValueError: a name is taken, by one of ours, of tf_keras's, or of another module.
+    """
+    for name, entry in entries.items():
+        taken = owner(name) or _own.get(name, entry).module
+        if taken != entry.module:
+            raise ValueError(
+                f"{name}: expected a name of its own, received one that {taken} has; "
+                f"rename it in {entry.module}"
+            )
+    _own.update(entries)
+
+
+def remove(names: Iterable[str]) -> None:
+    """Forgets a user's objects; a name that is unknown is no matter."""
+    for name in names:
+        _own.pop(name, None)
+
+
+@contextmanager
+def added(entries: Mapping[str, Entry]) -> Iterator[None]:
+    """``add`` inside the block; afterwards the user's objects are those of before."""
+    before = dict(_own)
+    add(entries)
+    try:
+        yield
+    finally:
+        _own.clear()
+        _own.update(before)
 
 
 def check(kind: Kind, name: str, config: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ maths than it was trained with. Here a name keeps its code for as long as the pr
 import hashlib
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +41,25 @@ def register(target: T) -> T:
     tf_keras.utils.register_keras_serializable(package=PACKAGE, name=name)(target)
     _registered[name] = target
     return target
+
+
+def adopt(target: Callable[..., Any], package: str) -> str:
+    """Registers a user's class or function as ``package>Name``, unless it has a name already.
+
+    Returns:
+      The name that saved models have for it.
+    """
+    if tf_keras.saving.get_registered_name(target) == target.__name__:
+        tf_keras.utils.register_keras_serializable(package, target.__name__)(target)
+    return tf_keras.saving.get_registered_name(target)
+
+
+def forget(modules: Collection[str]) -> None:
+    """Drops all that these modules and those below them registered: other code may follow."""
+    for names in (_registered, tf_keras.utils.get_custom_objects()):
+        for name, target in list(names.items()):
+            if getattr(target, "__module__", "").partition(".")[0] in modules:
+                del names[name]
 
 
 def registered() -> dict[str, Any]:

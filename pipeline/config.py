@@ -5,7 +5,7 @@ The descriptions here are the comments of ``default.yaml`` and of ``huberflow co
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from components.features import DATE_FORMATS
 from custom_objects import catalogue
 from pipeline.tracking.masking import masked_text
 
@@ -74,10 +75,27 @@ class Data(_Strict):
 
     path: Path | None = Field(
         None,
-        description="Folder of CSV files with a header; null: the Chicago Taxi trips in TFX.",
+        description="CSV, Parquet or TFRecord of tf.Examples: a file, a folder, or a pattern such "
+        "as data/*.csv; null: the Chicago Taxi trips in TFX.",
     )
-    label: str = Field("fare", description="Column to predict; rows must have it.")
+    label: str = Field("fare", description="Column to predict; rows without it are set aside.")
+    exclude: tuple[str, ...] = Field((), description="Columns that are no features.")
+    keep: tuple[str, ...] = Field(
+        (), description="Columns that are features though the look at the data leaves them out."
+    )
+    left_out: dict[str, str] = Field(
+        {}, description="Columns that are no features, and why: what the look at the data found."
+    )
+    rows_without_label: Annotated[int, Field(ge=0)] = Field(
+        0, description="How many are set aside: what the look at the data found."
+    )
     splits: Splits = Splits()
+
+
+def _known_format(written: str) -> str:
+    if written not in DATE_FORMATS:
+        raise ValueError(f"expected one of {', '.join(DATE_FORMATS)}, received {written!r}")
+    return written
 
 
 class Features(_Strict):
@@ -102,6 +120,9 @@ class Features(_Strict):
         {"trip_start_hour": 24.0, "trip_start_day": 7.0, "trip_start_month": 12.0},
         description="Columns that come round, with their period; a point on a circle.",
     )
+    dates: dict[str, Annotated[str, AfterValidator(_known_format)]] = Field(
+        {}, description="Columns of dates written as text, with their format, such as YYYY-MM-DD."
+    )
     vocabulary_size: PositiveInt = Field(
         1000, description="Most frequent values kept, over all categories; others are unknown."
     )
@@ -118,7 +139,7 @@ class Features(_Strict):
 
     def columns(self) -> list[str]:
         """All raw columns that the model reads."""
-        return [*self.numeric, *self.categorical, *self.cyclic]
+        return [*self.numeric, *self.categorical, *self.cyclic, *self.dates]
 
 
 class Model(_Strict):
@@ -142,6 +163,11 @@ class Model(_Strict):
     activity_regularization: Layer | None = Field(
         Choice(name="ActivityRegularizationLayer", config={"rate": 1e-6}),
         description="Pass-through layer after the last dense one that adds to the loss, or null.",
+    )
+    label_scale: Literal["none", "standard", "log"] = Field(
+        "none",
+        description="In what the network thinks: standard, deviations from the median; log, the "
+        "same of log(1 + label). Loss, metrics and predictions are in label units.",
     )
     metric_logging: bool = Field(
         True, description="Log the last dense layer's deviation as std_of_activation."
@@ -301,6 +327,10 @@ class Config(_Strict):
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
         42, description="Makes training repeat on the same machine."
+    )
+    objects: tuple[Path, ...] = Field(
+        (),
+        description="Python files or packages with losses, metrics, layers of your own.",
     )
     data: Data = Data()
     features: Features = Features()

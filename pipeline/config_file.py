@@ -4,7 +4,8 @@ import difflib
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,49 @@ def load(path: Path | None = None, settings: Sequence[str] = ()) -> Config:
     Raises:
       ConfigError: a file or setting is wrong; says which, what was expected, what to write.
     """
-    values = Config().plain()
-    if path is not None:
-        values = merge(values, _read(path))
-    for setting in settings:
-        values = merge(values, _parse_setting(setting))
+    asked = [*([_read(path)] if path is not None else []), *map(_parse_setting, settings)]
+    together: dict[str, Any] = {}
+    for over in asked:
+        together = merge(together, over)
+    values = _defaults(together)
+    for over in asked:
+        values = merge(values, over)
+    with _objects_of(together) as check:
+        try:
+            # JSON mode reads lists as tuples and text as paths, and is strict about all else.
+            config = Config.model_validate_json(json.dumps(values, default=str))
+        except ValidationError as error:
+            raise ConfigError("\n".join(_explain(error))) from error
+        check(config)
+    return config
+
+
+def _defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """All values, for what is asked to be laid over: on data of the user's own, as these decide."""
+    data = asked.get("data")
+    if not isinstance(data, Mapping) or data.get("path") is None:
+        return Config().plain()
+    from pipeline import own_data  # reads files, by libraries that take a while to import
+
     try:
-        # JSON mode reads lists as tuples and text as paths, and is strict about all else.
-        return Config.model_validate_json(json.dumps(values, default=str))
-    except ValidationError as error:
-        raise ConfigError("\n".join(_explain(error))) from error
+        return own_data.defaults(asked)
+    except own_data.DataError as error:
+        raise ConfigError(str(error)) from error
+
+
+@contextmanager
+def _objects_of(asked: Mapping[str, Any]) -> Iterator[Callable[[Config], None]]:
+    """Inside, a config may name the user's own objects; yields what tries them as it does."""
+    if not asked.get("objects"):
+        yield lambda config: None
+        return
+    from pipeline import own_objects
+
+    try:
+        own_objects.make_known(asked)
+        yield own_objects.check
+    except own_objects.ObjectsError as error:
+        raise ConfigError(str(error)) from error
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,7 +96,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-_WHOLE = {"cyclic"}
+_WHOLE = {"cyclic", "dates", "left_out"}
 """Mappings whose keys are the user's: given anew, not merged."""
 
 

@@ -1,16 +1,14 @@
 """The pipeline: which nodes there are, what feeds what, and the config that each sees."""
 
-from pathlib import Path
 from typing import Any
 
-import tfx
 from pydantic import BaseModel
-from tfx.components import CsvExampleGen, ExampleValidator, SchemaGen, StatisticsGen, Transform
+from tfx.components import ExampleValidator, SchemaGen, StatisticsGen, Transform
 from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.proto import example_gen_pb2, pusher_pb2, trainer_pb2
+from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 
@@ -19,7 +17,9 @@ from components.evaluator import Evaluator
 from components.pusher import Pusher
 from components.serving_export import ServingExport
 from custom_objects.catalogue import OURS
-from pipeline.config import Choice, Config, Splits
+from pipeline import own_objects
+from pipeline.config import Choice, Config
+from pipeline.example_gen import example_gen
 from pipeline.fingerprint import source_of
 from pipeline.workspace import Workspace
 
@@ -31,6 +31,10 @@ _BEAM_ARGS = [
     # time, and a copy of it left in the folder for temporary files. Here are no such workers.
     "--sdk_container_image=none",
 ]
+
+
+Own = dict[str, Any] | None
+"""The user's own objects, see ``own_objects.installed``."""
 
 
 def create_pipeline(
@@ -46,10 +50,10 @@ def create_pipeline(
       export: whether the model is exported as a bundle, and pushed if it is blessed.
     """
     workspace = Workspace.at(config.workspace)
-    data = _data_nodes(config)
+    data, objects = _data_nodes(config), own_objects.installed(config)
     examples, schema = data["examples"].outputs["examples"], data["schema"].outputs["schema"]
     transform = _transform(config, examples, schema)
-    trainer = _trainer(config, examples, transform.outputs["transform_graph"])
+    trainer = _trainer(config, examples, transform.outputs["transform_graph"], objects)
     model = trainer.outputs["model"]
     baseline = _baseline(model, baseline_up_to)
     evaluator = Evaluator(
@@ -57,7 +61,7 @@ def create_pipeline(
         model=model,
         baseline_model=baseline.outputs["model"],
         schema=schema,
-        custom_config=_evaluator_config(config),
+        custom_config=_evaluator_config(config, objects),
     )
     nodes = [*data.values(), transform, trainer, baseline, evaluator]
     if export:
@@ -97,7 +101,7 @@ def _transform(config: Config, examples: Any, schema: Any) -> Transform:
     )
 
 
-def _trainer(config: Config, examples: Any, transform_graph: Any) -> Trainer:
+def _trainer(config: Config, examples: Any, transform_graph: Any, objects: Own) -> Trainer:
     return Trainer(
         examples=examples,
         transform_graph=transform_graph,
@@ -105,7 +109,7 @@ def _trainer(config: Config, examples: Any, transform_graph: Any) -> Trainer:
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         # It looks at the eval rows once, when it has been trained.
         eval_args=trainer_pb2.EvalArgs(splits=["validation", "eval"]),
-        custom_config=_trainer_config(config),
+        custom_config=_trainer_config(config, objects),
     )
 
 
@@ -133,9 +137,7 @@ def _pusher(config: Config, workspace: Workspace, model: Any, blessing: Any) -> 
 
 
 def _data_nodes(config: Config) -> dict[str, Any]:
-    examples = CsvExampleGen(
-        input_base=str(config.data.path or taxi_data()), output_config=_splits(config.data.splits)
-    ).with_id("ExampleGen")
+    examples = example_gen(config.data)
     # The validation rows are drawn by the same hash as the train rows, and say nothing new.
     statistics = StatisticsGen(examples=examples.outputs["examples"], exclude_splits=["validation"])
     # No shapes: every column may be missing from a row, in training and in serving.
@@ -153,20 +155,6 @@ def _data_nodes(config: Config) -> dict[str, Any]:
     }
 
 
-def taxi_data() -> Path:
-    """Folder of the Chicago Taxi trips that the tfx wheel ships."""
-    return Path(tfx.__file__).parent / "examples" / "chicago_taxi_pipeline" / "data" / "simple"
-
-
-def _splits(splits: Splits) -> example_gen_pb2.Output:
-    split = example_gen_pb2.SplitConfig.Split
-    return example_gen_pb2.Output(
-        split_config=example_gen_pb2.SplitConfig(
-            splits=[split(name=name, hash_buckets=buckets) for name, buckets in splits]
-        )
-    )
-
-
 def _transform_config(config: Config) -> dict[str, Any]:
     return {
         "features": config.features.model_dump(mode="json"),
@@ -175,13 +163,14 @@ def _transform_config(config: Config) -> dict[str, Any]:
     }
 
 
-def _trainer_config(config: Config) -> dict[str, Any]:
+def _trainer_config(config: Config, objects: Own) -> dict[str, Any]:
     values = config.plain()
     modules = _modules(config.model) | _modules(config.training)
     if config.model.metric_logging:
         modules.add(OURS["MetricLoggingLayer"].module)
     return {
         "seed": config.seed,
+        "objects": objects,
         "label": config.data.label,
         "features": values["features"],
         "model": values["model"],
@@ -190,8 +179,11 @@ def _trainer_config(config: Config) -> dict[str, Any]:
     }
 
 
-def _evaluator_config(config: Config) -> dict[str, Any]:
+def _evaluator_config(config: Config, objects: Own) -> dict[str, Any]:
+    own = {each["name"] for each in objects["objects"]} if objects else set()
+    used = any(metric.name in own for metric in config.evaluation.metrics)
     return {
+        "objects": objects if used else None,
         "label": config.data.label,
         "evaluation": config.plain()["evaluation"],
         "source": source_of("components.evaluator", *_modules(config.evaluation)),

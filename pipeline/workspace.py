@@ -58,6 +58,11 @@ class Workspace:
                 break
         return found
 
+    @property
+    def objects(self) -> Path:
+        """The user's own objects, as runs used them."""
+        return self.root / "objects"
+
     def turns(self, sweep_id: str) -> Path:
         """Locks of the points of one sweep; a folder that is there while it runs."""
         return self.root / f".turns-{sweep_id}"

@@ -1,5 +1,6 @@
 """What the verbs share: options, exit codes, errors in words."""
 
+import functools
 import json
 import sys
 from collections.abc import Iterator
@@ -39,16 +40,47 @@ def config_options(command: Any) -> Any:
     return command
 
 
+def own_options(command: Any) -> Any:
+    """Adds --data, --label and --objects to a verb that takes settings."""
+
+    @click.option(
+        "--data",
+        metavar="PATH",
+        help="Your own rows: a file, a folder or a pattern of CSV, Parquet or TFRecord files.",
+    )
+    @click.option("--label", metavar="NAME", help="The column to predict.")
+    @click.option(
+        "--objects",
+        multiple=True,
+        metavar="PATH",
+        help="A Python file or package with losses, metrics, layers of your own; may be repeated.",
+    )
+    @functools.wraps(command)
+    def with_own(
+        data: str | None,
+        label: str | None,
+        objects: tuple[str, ...],
+        settings: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
+        named = {"data.path": data, "data.label": label, "objects": objects or None}
+        found = [f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None]
+        return command(settings=(*found, *settings), **others)
+
+    return with_own
+
+
 @contextmanager
 def errors_in_words() -> Iterator[None]:
     """What can go wrong with a workspace, a run or a server, as a line and an exit code."""
+    from pipeline.data.source import DataError
     from pipeline.run import PipelineError
     from pipeline.tracking.port import TrackingError
     from pipeline.workspace import WorkspaceError
 
     try:
         yield
-    except WorkspaceError as error:
+    except (WorkspaceError, DataError) as error:
         stop(str(error), WRONG_INPUT)
     except (PipelineError, TrackingError) as error:
         stop(str(error), FAILED)
@@ -71,6 +103,20 @@ def load(workspace: str | None, config_file: Path | None, settings: tuple[str, .
         return files.load(config_file, settings)
     except files.ConfigError as error:
         stop(str(error), WRONG_INPUT)
+
+
+def tell_of_own(config: Any) -> None:
+    """What a user should know of data and objects of their own before a run."""
+    if config.data.path is not None:
+        from pipeline import own_data
+
+        for line in own_data.remarks(config):
+            say(line)
+    if config.objects:
+        from pipeline import own_objects
+
+        for line in own_objects.warnings(config):
+            say(line)
 
 
 def stop(message: str, code: int) -> Any:

@@ -16,8 +16,10 @@ from pipeline.cli.common import (
     config_options,
     errors_in_words,
     load,
+    own_options,
     say,
     stop,
+    tell_of_own,
     workspace_setting,
 )
 
@@ -39,6 +41,7 @@ def cli() -> None:
 
 
 @cli.command()
+@own_options
 @config_options
 @click.option("--no-cache", is_flag=True, help="Run every node, also where nothing changed.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the libraries' logs, and tracebacks.")
@@ -54,10 +57,17 @@ def run(
     Nodes whose code, config and inputs did not change are reused from earlier runs.
 
     \b
+    On data of your own; what each column is for is found by a look at them:
+      huberflow run --data houses.csv --label price
+    \b
+    With a loss of your own, a class in a file of yours:
+      huberflow run --objects my_losses.py --set training.loss.name=QuantileLoss
+    \b
     Try a harder gate; the model that serves stays:
       huberflow run --set 'evaluation.gate=[{metric: huber, upper_bound: 0.5}]'
     """  # noqa: D301 (click reads the \b)
     config = load(workspace, config_file, settings)
+    tell_of_own(config)
     from pipeline.run import execute
 
     with errors_in_words():
@@ -66,6 +76,7 @@ def run(
 
 
 @cli.command()
+@own_options
 @config_options
 @click.option("--dry-run", is_flag=True, help="List the points, and run none.")
 @click.option(
@@ -112,6 +123,7 @@ def sweep(
         for number, point in enumerate(grid.points, start=1):
             click.echo(f"{number:3}  {point.name}")
         return
+    tell_of_own(grid.points[0].config)
     from pipeline import sweep as sweeps
 
     with errors_in_words():
@@ -124,6 +136,7 @@ def sweep(
 
 
 @cli.command()
+@own_options
 @config_options
 @click.option("--schema", is_flag=True, help="Print the JSON schema of all keys instead.")
 def config(

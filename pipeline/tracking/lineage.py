@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.features import columns
 from pipeline.history import Node, Run
 from pipeline.tracking import params
 from pipeline.tracking.dataset import example_rows
@@ -167,9 +168,7 @@ def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
     if model is None or schema is None:
         return None
     types = _types((schema.uri / "schema.pbtxt").read_text())
-    features = run.config["features"]
-    columns = [*features["numeric"], *features["categorical"], *features["cyclic"]]
-    names = [name for name in columns if name in types]
+    names = [name for name in columns(run.config["features"]) if name in types]
     rows: list[Mapping[str, Any]] = [
         {name: row.get(name) for name in names} for row in example_rows(run)
     ]

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
@@ -210,7 +211,7 @@ def judge(tmp_path_factory):
         ).Do(
             inputs,
             {"evaluation": [found], "blessing": [blessing]},
-            {"custom_config": json.dumps({"evaluation": asked, "label": "fare"})},
+            {"custom_config": json.dumps({"evaluation": asked, "label": "fare", "objects": None})},
         )
         written = json.loads((out / "evaluation" / evaluator.REPORT).read_text())
         return Judged(written, blessing, found.uri, asked)
@@ -242,6 +243,31 @@ def blessed(judge):
         metrics=METRICS[:1],
     )
     return judge(asked, baseline=False)
+
+
+class TestFirstModel:
+    def test_of_a_gate_that_only_compares_is_blessed(self, judge):
+        judged = judge(evaluation(bound("mae", max_increase=0.1)), baseline=False)
+        assert (judged.report["blessed"], judged.report["reasons"]) == (True, [])
+        assert judged.is_blessed_on_disk
+
+    def test_is_judged_where_a_bound_can_be(self, judge):
+        asked = evaluation(bound("mae", max_increase=0.1), bound("mae", upper_bound=0.1))
+        assert not judge(asked, baseline=False).report["blessed"]
+
+
+class TestLabelled:
+    @pytest.mark.parametrize("listed", [pa.list_, pa.large_list])
+    @pytest.mark.parametrize("kind", [pa.float32(), pa.int64()])
+    def test_rows_without_a_label_are_set_aside(self, listed, kind):
+        fares = pa.array([[1], None, [], [3]], listed(kind))
+        batch = pa.RecordBatch.from_pydict({"fare": fares, "row": pa.array([1, 2, 3, 4])})
+        assert measurement.labelled(batch, "fare")["row"].to_pylist() == [1, 4]
+
+    def test_so_are_labels_that_are_no_finite_numbers(self):
+        fares = pa.array([[1.0], [float("nan")], [float("inf")]])
+        batch = pa.RecordBatch.from_pydict({"fare": fares, "row": pa.array([1, 2, 3])})
+        assert measurement.labelled(batch, "fare")["row"].to_pylist() == [1]
 
 
 class TestRefused:

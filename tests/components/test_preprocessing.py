@@ -24,6 +24,7 @@ CONFIG = {
         "numeric": ["miles", "seconds", "never"],
         "categorical": ["company", "area"],
         "cyclic": {"hour": 24.0, "day": 7.0},
+        "dates": {"picked_up": "YYYY-MM-DD hh:mm"},
         "vocabulary_size": 6,
     },
     "label": "fare",
@@ -37,6 +38,7 @@ TYPES = {
     "area": tf.int64,
     "hour": tf.int64,
     "day": tf.float32,
+    "picked_up": tf.string,
     "fare": tf.float32,
     "unused": tf.float32,
 }
@@ -49,8 +51,8 @@ TRAIN = [
     {**NOTHING, "fare": 8.0, "miles": MILES[3], "company": "City", "area": 76, "seconds": 10},
     {**NOTHING, "fare": 9.0, "miles": MILES[4], "company": "City", "area": 76, "seconds": 30},
     {**NOTHING, "fare": 1e6, "miles": MILES[5], "company": "Rare", "area": 5, "day": 1.75},
-    {**NOTHING, "fare": 0.5, "miles": MILES[6], "unused": 1.0},
-    {**NOTHING, "fare": 3.25},
+    {**NOTHING, "fare": 0.5, "miles": MILES[6], "unused": 1.0, "picked_up": "2024-05-13 06:00"},
+    {**NOTHING, "fare": 3.25, "picked_up": "2024-05-15 06:00"},
 ]
 
 
@@ -115,7 +117,8 @@ def transform(analysed):
 def named(found: dict) -> dict[str, np.ndarray]:
     """The tensors by what each of their columns means, as `components.features` says."""
     features = CONFIG["features"]
-    numeric, cyclic = features["numeric"], features["cyclic"]
+    numeric = [*features["numeric"], "days"]
+    cyclic = [*features["cyclic"], "weekday", "day_of_year", "hours"]
     names = [
         *(f"{c}_value" for c in numeric),
         *(f"{c}_missing" for c in numeric),
@@ -223,6 +226,31 @@ class TestCyclic:
     def test_missing_is_the_middle_of_the_circle(self, transform):
         found = transform(of())
         assert (found["hour_sine"][0], found["hour_cosine"][0]) == (0, 0)
+
+
+class TestDates:
+    def test_days_are_a_number_like_others(self, transform):
+        found = transform(
+            of(picked_up="2024-05-13 06:00"), of(picked_up="2024-05-15 06:00:30"), of()
+        )
+        np.testing.assert_allclose(found["days_value"], [-1, 1, 0], atol=1e-3)
+        assert list(found["days_missing"]) == [0, 0, 1]
+
+    def test_what_comes_round_is_on_a_circle(self, transform):
+        monday_morning, sunday_night = (
+            of(picked_up="2024-05-13 06:00"),
+            of(picked_up="2024-05-19 18:00"),
+        )
+        found = transform(monday_morning, sunday_night, of())
+        np.testing.assert_allclose(found["hours_sine"], [1, -1, 0], atol=1e-5)
+        sunday = 6 / 7 * 2 * math.pi
+        np.testing.assert_allclose(found["weekday_sine"], [0, math.sin(sunday), 0], atol=1e-5)
+        assert found["day_of_year_cosine"][2] == 0
+
+    def test_what_is_no_date_is_missing(self, transform):
+        found = transform(of(picked_up="soon"), of())
+        for name in ("days_value", "days_missing", "weekday_sine", "hours_cosine"):
+            assert found[name][0] == found[name][1]
 
 
 class TestLabel:

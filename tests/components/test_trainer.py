@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import math
 import re
 import time
 
@@ -13,7 +14,7 @@ import tensorflow as tf
 import tf_keras
 
 from components import trainer
-from components.model import build_model
+from components.model import LabelScale, build_model
 from custom_objects import catalogue
 
 WIDTHS = {"numbers": 4, "categories": 2, "table_rows": 5}
@@ -297,6 +298,31 @@ class TestStrategy:
         assert together["val_huber_metric"] == pytest.approx(alone["val_huber_metric"], rel=1e-4)
 
 
+class TestLabelScale:
+    def scale(self, kind, *labels):
+        blocks = tf.data.Dataset.from_tensors(({}, np.float32(labels)))
+        return trainer._label_scale(blocks, kind)
+
+    def test_none_starts_at_the_median(self):
+        assert self.scale("none", 1, 2, 900) == LabelScale(2.0)
+
+    def test_standard_is_not_moved_by_an_outlier(self):
+        labels = np.random.default_rng(3).normal(100, 20, 5000)
+        found = self.scale("standard", *labels, 1e9)
+        assert found.middle == pytest.approx(100, rel=0.02)
+        assert found.deviation == pytest.approx(20, rel=0.05)
+
+    def test_log_is_that_of_the_logarithm(self):
+        labels = np.expm1(np.random.default_rng(3).normal(8, 2, 5000))
+        found = self.scale("log", *labels)
+        assert found.logarithmic
+        assert (found.middle, found.deviation) == pytest.approx((8, 2), rel=0.05)
+
+    @pytest.mark.parametrize(("labels", "deviation"), [((7, 7, 7), 1.0), ((0, 0, 0, 0, 5), 2.0)])
+    def test_of_labels_that_are_mostly_equal_is_a_number(self, labels, deviation):
+        assert self.scale("standard", *labels).deviation == pytest.approx(deviation)
+
+
 def choices(*kinds: str):
     """Every object of these kinds that a config may name, with all its arguments set."""
     return [
@@ -402,9 +428,32 @@ class TestModel:
         assert [layer.units for layer in hidden(model)] == [5, 4, 3]
         assert model.output_shape == (None, 1)
 
-    def test_starts_at_the_bias(self):
-        model = build_model(MODEL, **WIDTHS, output_bias=11.25)
-        assert model.get_layer("prediction").bias.numpy() == [11.25]
+    @pytest.mark.parametrize(
+        ("scale", "expected"),
+        [
+            (LabelScale(11.25), 11.25),
+            (LabelScale(2e5, deviation=5e4), 2e5),
+            (LabelScale(math.log1p(2e5), deviation=0.5, logarithmic=True), 2e5),
+        ],
+        ids=["none", "standard", "log"],
+    )
+    def test_starts_at_the_middle_of_the_label(self, scale, expected):
+        model = build_model(MODEL, **WIDTHS, label_scale=scale)
+        kernel = model.get_layer("prediction").kernel
+        kernel.assign(tf.zeros_like(kernel))
+        features, _ = rows(4)
+        assert model(features).numpy() == pytest.approx(np.full((4, 1), expected), rel=1e-5)
+
+    @pytest.mark.parametrize("logarithmic", [False, True])
+    def test_one_of_its_output_is_a_deviation_of_the_label(self, logarithmic):
+        scale = LabelScale(3.0, deviation=0.5, logarithmic=logarithmic)
+        model = build_model(MODEL, **WIDTHS, label_scale=scale)
+        prediction = model.get_layer("prediction")
+        prediction.kernel.assign(tf.zeros_like(prediction.kernel))
+        prediction.bias.assign([1.0])
+        features, _ = rows(2)
+        expected = math.expm1(3.5) if logarithmic else 3.5
+        assert model(features).numpy() == pytest.approx(np.full((2, 1), expected), rel=1e-5)
 
     def test_logs_its_activation_only_where_asked(self):
         def logged(metric_logging):

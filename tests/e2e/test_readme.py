@@ -10,7 +10,7 @@ import pytest
 import readme
 from taxi_workspace import HUBERFLOW, Run, Workspace
 
-from pipeline.dag import taxi_data
+from pipeline.example_gen import taxi_data
 
 pytestmark = pytest.mark.e2e
 

@@ -164,7 +164,7 @@ WRONG = [
     ("training.metrics.0.confg={}", "did you mean training.metrics.0.config?"),
     ("evaluation.gate.0.uper_bound=1", "did you mean evaluation.gate.0.upper_bound?"),
     ("batch_size=5", "batch_size: no such key; did you mean training.batch_size?"),
-    ("zzzz=5", "zzzz: no such key; expected one of: name, workspace, seed, data, features"),
+    ("zzzz=5", "zzzz: no such key; expected one of: name, workspace, seed, objects, data"),
     (
         "training.loss.config.treshold=1",
         "training.loss.config.treshold: HuberLoss expected threshold, received 'treshold'",

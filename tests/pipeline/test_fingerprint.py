@@ -123,6 +123,7 @@ class TestOurNodes:
     def test_transform_runs_again_for_nothing_but_itself(self):
         assert set(source_of("components.preprocessing")) == {
             "components/__init__.py",
+            "components/dates.py",
             "components/preprocessing.py",
             "components/features.py",
         }

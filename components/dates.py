@@ -1,0 +1,102 @@
+"""Dates written as text, taken apart in TensorFlow: the same in training and in serving."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import tensorflow as tf
+
+_TIME = r"[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,6})?)?"
+_ZONE = r"(?:Z|([+-])(\d{2}):?(\d{2}))"
+_ISO = r"(\d{4})-(\d{2})-(\d{2})"
+
+FORMATS: Mapping[str, str] = {
+    "YYYY-MM-DD": _ISO,
+    "YYYY-MM-DD hh:mm": _ISO + _TIME,
+    "YYYY-MM-DDThh:mm": _ISO + _TIME,
+    "YYYY-MM-DD hh:mm+zone": _ISO + _TIME + _ZONE,
+    "YYYY-MM-DDThh:mm+zone": _ISO + _TIME + _ZONE,
+    "YYYY/MM/DD": r"(\d{4})/(\d{2})/(\d{2})",
+    "DD/MM/YYYY": r"(\d{2})/(\d{2})/(\d{4})",
+    "MM/DD/YYYY": r"(\d{2})/(\d{2})/(\d{4})",
+}
+"""What a whole text looks like, by the name of its format."""
+
+_YEAR_MONTH_DAY = {"DD/MM/YYYY": (3, 2, 1), "MM/DD/YYYY": (3, 1, 2)}
+"""Numbers of the groups, where they are not 1, 2, 3."""
+
+
+class Parts(NamedTuple):
+    """Of a date, each float32 ``[batch]``, NaN where there is none."""
+
+    days: tf.Tensor
+    """Since 1970-01-01, in UTC where the date has a zone; with a fraction where it has a time."""
+    weekday: tf.Tensor
+    """0 on Mondays."""
+    day_of_year: tf.Tensor
+    """0 on January 1."""
+    hours: tf.Tensor | None
+    """Since midnight, where dates of this format have a time."""
+
+
+def parts(text: tf.Tensor, name: str) -> Parts:
+    """Takes dates apart.
+
+    A text that is none in this format counts as missing: in serving, anything may come.
+
+    Args:
+      text: string ``[batch]``.
+      name: of the format, see ``FORMATS``.
+    """
+    pattern = FORMATS[name]
+    written = tf.strings.regex_full_match(text, pattern)
+
+    def group(number: int) -> tf.Tensor:
+        # A group that is not there is empty: 0.
+        found = tf.strings.regex_replace(text, f"^{pattern}$", rf"0\{number}")
+        return tf.strings.to_number(tf.where(written, found, "0"), tf.int64)
+
+    year, month, day = (group(number) for number in _YEAR_MONTH_DAY.get(name, (1, 2, 3)))
+    date, minutes = _days(year, month, day), tf.zeros_like(year)
+    if "hh" in name:
+        minutes = 60 * group(4) + group(5)
+    if "zone" in name:
+        west = tf.strings.regex_full_match(text, r".*-\d{2}:?\d{2}")
+        offset = 60 * group(8) + group(9)
+        minutes += tf.where(west, offset, -offset)
+    date, minutes = date + minutes // 1440, minutes % 1440
+
+    def where_written(value: tf.Tensor) -> tf.Tensor:
+        return tf.where(written, tf.cast(value, tf.float32), float("nan"))
+
+    year_began = _days(_year_of(date), tf.ones_like(date), tf.ones_like(date))
+    return Parts(
+        # float32 holds days of today to some three minutes.
+        days=where_written(tf.cast(date, tf.float64) + tf.cast(minutes, tf.float64) / 1440),
+        weekday=where_written((date + 3) % 7),  # 1970 began on a Thursday
+        day_of_year=where_written(date - year_began),
+        hours=where_written(tf.cast(minutes, tf.float32) / 60) if "hh" in name else None,
+    )
+
+
+# Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil and
+# civil_from_days: years begin in March, so that the leap day is their last.
+
+
+def _days(year: tf.Tensor, month: tf.Tensor, day: tf.Tensor) -> tf.Tensor:
+    """Days since 1970-01-01 of a date in the Gregorian calendar."""
+    year = year - tf.cast(month <= 2, tf.int64)
+    era, year_of_era = year // 400, year % 400
+    day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    day_of_era = 365 * year_of_era + year_of_era // 4 - year_of_era // 100 + day_of_year
+    return 146097 * era + day_of_era - 719468
+
+
+def _year_of(days: tf.Tensor) -> tf.Tensor:
+    days = days + 719468
+    era, day_of_era = days // 146097, days % 146097
+    year_of_era = (
+        day_of_era - day_of_era // 1460 + day_of_era // 36524 - day_of_era // 146096
+    ) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    # From March on, ten months of the year; then January and February of the next.
+    return 400 * era + year_of_era + tf.cast(day_of_year >= 306, tf.int64)

@@ -1,0 +1,99 @@
+"""The process that tries: reads questions, one JSON object a line, and answers likewise.
+
+``{"modules": [{"name", "file", "origin"}], "choices": null}`` asks for everything that the modules
+offer: ``objects``, ``warnings`` and ``refusals``. With ``choices``, by key ``{"name", "config"}``,
+only these are tried: ``refusals``.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tf_keras
+
+from components.objects.attempt import description, try_choice
+from components.objects.discovery import Subject, imported, offered
+from components.objects.refusal import RefusalError, told
+from custom_objects import registry
+
+
+def answer(question: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """See the module."""
+    refusals: list[str] = []
+    subjects = [
+        (subject, module["name"])
+        for module in question["modules"]
+        for subject in _subjects(module, folder, refusals)
+    ]
+    if question["choices"] is not None:
+        _try_choices(question["choices"], [subject for subject, _ in subjects], refusals)
+        return {"refusals": refusals}
+    found = []
+    for subject, module in subjects:
+        try:
+            found.append(description(subject, module))
+        except RefusalError as refusal:
+            refusals.append(str(refusal))
+        except Exception as error:
+            refusals.append(
+                f"{subject.who}: expected to work on small data, received {told(error, folder)}"
+            )
+    warnings = [warning for each in found for warning in each.pop("warnings")]
+    return {"objects": found, "warnings": warnings, "refusals": refusals}
+
+
+def _subjects(module: Mapping[str, str], folder: Path, refusals: list[str]) -> list[Subject]:
+    ours = registry.registered()
+    try:
+        found = offered(
+            imported(module["name"], folder, Path(module["origin"])), module["file"], folder
+        )
+        _refuse_takeover(ours, module["file"])
+    except RefusalError as refusal:
+        refusals.append(str(refusal))
+        return []
+    return found
+
+
+def _refuse_takeover(ours: Mapping[str, Any], file: str) -> None:
+    for name, target in ours.items():
+        registered = f"{registry.PACKAGE}>{name}"
+        if tf_keras.saving.get_registered_object(registered) is not target:
+            tf_keras.utils.register_keras_serializable(registry.PACKAGE, name)(target)
+            raise RefusalError(
+                f"{file}: expected a name of its own in Keras's registry, received {registered}, "
+                "which is ours; write: @tf_keras.utils.register_keras_serializable("
+                f'"{Path(file).stem}")'
+            )
+
+
+def _try_choices(
+    choices: Mapping[str, Mapping[str, Any]], subjects: list[Subject], refusals: list[str]
+) -> None:
+    by_name = {subject.name: subject for subject in subjects}
+    for key, choice in choices.items():
+        try:
+            if choice["name"] in by_name:
+                try_choice(by_name[choice["name"]], key, choice["config"])
+        except RefusalError as refusal:
+            refusals.append(str(refusal))
+
+
+def main() -> None:
+    """Answers until who asks has gone."""
+    folder = Path(sys.argv[1])
+    # A user's module may print, or read what is typed: the answers and questions are apart.
+    questions, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    sys.stdin = open(os.devnull)  # noqa: SIM115 (for as long as the process lives)
+    sys.path.append(str(folder))
+    for line in questions:
+        answers.write(json.dumps(answer(json.loads(line), folder)) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Tries a loss: it is reduced, weighted and differentiated later, and runs in a graph."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from components.objects.calling import (
+    ROWS,
+    Arrays,
+    Make,
+    called,
+    labels_and_predictions,
+    refuse_other_in_graph,
+)
+from components.objects.discovery import Subject
+from components.objects.refusal import RefusalError
+
+
+def loss(subject: Subject, make: Make) -> Arrays:
+    """One finite value per sample, eager and in a graph, with a finite gradient."""
+    call, who = _call(make), subject.who + (".call" if inspect.isclass(subject.target) else "")
+    values = [_per_sample(subject, who, call, width) for width in (1, 3)]
+    _refuse_no_gradient(subject, who, call)
+    return values
+
+
+def _call(make: Make) -> Callable[..., Any]:
+    """What gives one value per sample; a class's own ``__call__`` reduces them."""
+    function = make()
+    return function.call if isinstance(function, tf_keras.losses.Loss) else function
+
+
+def _per_sample(subject: Subject, who: str, call: Callable[..., Any], width: int) -> np.ndarray:
+    data = labels_and_predictions(width)
+    result = called(subject, who, call, *data)
+    if result.shape != (ROWS,):
+        received = "a scalar" if result.shape.rank == 0 else f"shape {tuple(result.shape)}"
+        raise RefusalError(
+            f"{who}: expected one value per sample, shape ({ROWS},) for labels of shape "
+            f"({ROWS}, {width}), received {received}; write: return tf.reduce_mean(values, axis=-1)"
+        )
+    values = result.numpy()
+    if not np.isfinite(values).all():
+        raise RefusalError(
+            f"{who}: expected finite values for labels and predictions between 0 and 1, received "
+            f"{values[~np.isfinite(values)][0]}; keep logarithms, roots and divisions away from 0"
+        )
+    refuse_other_in_graph(subject, who, call, values, *data)
+    return values
+
+
+def fails_below_zero(make: Make) -> bool:
+    """Whether a loss has no finite value for negative predictions; a regression may give such."""
+    y_true, y_pred = labels_and_predictions(1)
+    try:
+        values = _call(make)(y_true, y_pred - 1.0)
+    except Exception:  # Whatever it raises, the answer is yes.
+        return True
+    return not np.isfinite(np.asarray(values)).all()
+
+
+def _refuse_no_gradient(subject: Subject, who: str, call: Callable[..., Any]) -> None:
+    y_true, y_pred = labels_and_predictions(3)
+    with tf.GradientTape() as tape:
+        tape.watch(y_pred)
+        total = tf.reduce_sum(call(y_true, y_pred))
+    gradient = tape.gradient(total, y_pred)
+    if gradient is None:
+        raise RefusalError(
+            f"{who}: expected a gradient with respect to y_pred, received None; "
+            "use operations that have one: not tf.round, tf.argmax, comparisons or numpy"
+        )
+    if not np.isfinite(gradient.numpy()).all():
+        raise RefusalError(
+            f"{who}: expected a finite gradient, also where a prediction is exact, received "
+            f"{gradient.numpy()[~np.isfinite(gradient.numpy())][0]}; add a small number below "
+            "roots and divisions"
+        )

@@ -1,0 +1,138 @@
+"""Checks the label, and looks for features that give it away."""
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from pipeline.data import reading
+from pipeline.data.profile import Column, Table
+from pipeline.data.source import DataError, Source, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Task = Literal["regression", "classification"]
+
+ALMOST_PERFECT = 0.999
+"""Correlation with the label from which on a feature alone predicts it."""
+
+SAMPLE = 20_000
+"""Rows that leaks are looked for in, spread over the data."""
+
+FEWEST = 20
+"""Rows below which a correlation may be chance."""
+
+ROWS_PER_VALUE = 5
+"""On average; with fewer, any column would seem to determine the label."""
+
+_NUMERIC = ("integer", "number")
+
+
+def check_label(table: Table, label: str, task: Task = "regression") -> int:
+    """Whether the label can be learnt.
+
+    Returns:
+      How many rows lack it.
+
+    Raises:
+      DataError: it is no column, has no values or only one, or none that the task can learn.
+    """
+    column = table.columns.get(label)
+    if column is None:
+        raise DataError(
+            f"data.label: expected a column of the data, received {label!r}"
+            + (nearest(label, table.columns) or f"; columns: {', '.join(table.columns)}")
+        )
+    if column.kind == "empty":
+        raise _refused(column, "values", "none")
+    if column.kind == "list":
+        raise _refused(column, "one value in a row", "lists, structures or bytes")
+    if column.distinct == 1:
+        raise _refused(column, "values that differ", f"{column.examples[0]!r} in all rows")
+    if task == "regression":
+        _check_number(column)
+    if column.non_finite:
+        raise _refused(
+            column,
+            "finite numbers",
+            f"{column.non_finite:,} that are infinite or beyond 3.4e+38; leave these fields empty",
+        )
+    return column.missing
+
+
+def _check_number(column: Column) -> None:
+    if column.kind in _NUMERIC:
+        return
+    if column.suggestion:
+        raise _refused(column, "numbers", column.suggestion)
+    examples = ", ".join(repr(value) for value in column.examples[:2])
+    raise _refused(
+        column,
+        "numbers",
+        f"{column.kind} such as {examples}; to predict classes, write: --set task=classification",
+    )
+
+
+def _refused(column: Column, expected: str, received: str) -> DataError:
+    return DataError(f"data.label: expected {expected} in {column.name!r}, received {received}")
+
+
+def leaks(source: Source, table: Table, label: str, features: Iterable[str]) -> list[str]:
+    """Warnings of features that alone predict a numeric label almost perfectly.
+
+    Numbers do where they rise or fall with it, along a line or not; other values do where each has
+    one value of the label.
+    """
+    if table.columns[label].kind not in _NUMERIC:
+        return []
+    features = [name for name in features if table.columns[name].kind not in ("date", "list")]
+    rows = _sample(source, table, [*features, label])
+    rows = rows[np.isfinite(rows[label])]
+    return [
+        f"{name} alone predicts {label}: {how}; if it is not known when a prediction is needed, "
+        f"write: --set data.exclude=[{name}]"
+        for name in features
+        if (how := _gives_away(rows[name], rows[label]))
+    ]
+
+
+def _sample(source: Source, table: Table, names: list[str]) -> "pd.DataFrame":
+    """Rows at even distances over all files; numbers as float64."""
+    import pandas as pd
+
+    every = math.ceil(table.rows / SAMPLE)
+    parts, before = [], 0
+    for batch in reading.batches(source):
+        places = range(-before % every, len(batch), every)
+        present = [name for name in names if name in batch.column_names]
+        parts.append(batch.select(present).take(list(places)).to_pandas())
+        before += len(batch)
+    rows = pd.concat(parts, ignore_index=True).reindex(columns=names)
+    for name in names:
+        if table.columns[name].kind in _NUMERIC:
+            rows[name] = pd.to_numeric(rows[name], errors="coerce").astype(np.float64)
+    return rows
+
+
+def _gives_away(feature: "pd.Series", label: "pd.Series") -> str | None:
+    """How the feature tells the label, if it does."""
+    both = feature.notna()
+    feature, label = feature[both], label[both]
+    if len(label) < FEWEST or feature.nunique() < 2 or label.nunique() < 2:
+        return None
+    if feature.dtype == np.float64:
+        correlation = np.corrcoef(feature, label)[0, 1]
+        if abs(correlation) >= ALMOST_PERFECT:
+            return f"their correlation is {correlation:.4f}"
+        correlation = np.corrcoef(feature.rank(), label.rank())[0, 1]
+        if abs(correlation) >= ALMOST_PERFECT:
+            return f"the correlation of their ranks is {correlation:.4f}"
+    if len(label) / feature.nunique() < ROWS_PER_VALUE:
+        return None
+    rest = label - label.groupby(feature).transform("mean")
+    explained = 1 - (rest**2).sum() / ((label - label.mean()) ** 2).sum()
+    if explained >= ALMOST_PERFECT**2:
+        return f"its values explain {explained:.2%} of the variance"
+    return None

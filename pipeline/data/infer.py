@@ -1,0 +1,129 @@
+"""Decides what each column is for, from what its rows say. The same table, the same decision."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pipeline.data import rules
+from pipeline.data.profile import Column, Table
+from pipeline.data.source import DataError, nearest
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """What each column is for; every one but the label and the weight stands in one of these."""
+
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    cyclic: Mapping[str, float]
+    """With their periods."""
+    dates: Mapping[str, str]
+    """With their formats, see ``dates.FORMATS``."""
+    left_out: Mapping[str, str]
+    """With the reason."""
+
+
+@dataclass
+class _Uses:
+    numeric: list[str] = field(default_factory=list)
+    categorical: list[str] = field(default_factory=list)
+    cyclic: dict[str, float] = field(default_factory=dict)
+    dates: dict[str, str] = field(default_factory=dict)
+
+    def add(self, column: Column) -> None:
+        if column.date_format:
+            self.dates[column.name] = column.date_format
+        elif period := rules.period(column):
+            self.cyclic[column.name] = period
+        elif rules.is_category(column):
+            self.categorical.append(column.name)
+        else:
+            self.numeric.append(column.name)
+
+
+def infer(
+    table: Table,
+    label: str,
+    *,
+    exclude: Iterable[str] = (),
+    keep: Iterable[str] = (),
+    weight: str | None = None,
+) -> Inferred:
+    """Decides what each column is for.
+
+    Args:
+      table: what the rows say.
+      label: column to predict.
+      exclude: columns that are not used.
+      keep: columns that are used even where a rule would leave them out.
+      weight: column of example weights; it is no feature.
+
+    Raises:
+      DataError: a name is no column, is named for two uses, cannot be kept; or nothing is left.
+    """
+    exclude, keep = tuple(exclude), tuple(keep)
+    _check_names(table, label, exclude, keep, weight)
+    if weight is not None:
+        _check_weight(table.columns[weight])
+    uses, left_out = _Uses(), {}
+    for name, column in table.columns.items():
+        if name in (label, weight):
+            continue
+        if name in exclude:
+            left_out[name] = "excluded"
+        elif name not in keep and (reason := rules.why_not(column)):
+            left_out[name] = reason
+        else:
+            uses.add(column)
+    if set(table.columns) <= {label, weight, *left_out}:
+        raise _nothing_left(label, left_out)
+    return Inferred(tuple(uses.numeric), tuple(uses.categorical), uses.cyclic, uses.dates, left_out)
+
+
+def _nothing_left(label: str, left_out: Mapping[str, str]) -> DataError:
+    message = f"data: expected a column to predict {label} from, received none"
+    if left_out:
+        some = [f"{name} ({reason})" for name, reason in left_out.items()]
+        more = f" and {len(some) - 5} more" if len(some) > 5 else ""
+        message += f"; left out: {', '.join(some[:5])}{more}"
+    return DataError(message)
+
+
+def _check_names(
+    table: Table, label: str, exclude: tuple[str, ...], keep: tuple[str, ...], weight: str | None
+) -> None:
+    weights = () if weight is None else (weight,)
+    taken = {label: "data.label"}
+    for key, names in (("data.weight", weights), ("data.exclude", exclude), ("data.keep", keep)):
+        for name in names:
+            if name not in table.columns:
+                raise DataError(
+                    f"{key}: expected a column of the data, received {name!r}"
+                    f"{nearest(name, table.columns)}"
+                )
+            if taken.setdefault(name, key) != key:
+                raise DataError(
+                    f"{key}: expected a column that is not {taken[name]} too, received {name!r}"
+                )
+    for name in keep:
+        reason = rules.unusable(table.columns[name])
+        if reason:
+            raise DataError(f"data.keep: expected columns of values, received {name!r}: {reason}")
+
+
+def _check_weight(column: Column) -> None:
+    def refuse(received: str) -> DataError:
+        return DataError(
+            f"data.weight: expected a number of at least 0 in every row, received {received} "
+            f"in {column.name!r}"
+        )
+
+    if column.kind not in ("integer", "number"):
+        raise refuse(column.kind)
+    if column.missing:
+        raise refuse(f"none in {column.missing:,} of {column.rows:,} rows")
+    if column.non_finite:
+        raise refuse(f"{column.non_finite:,} infinite ones")
+    if float(column.least or 0) < 0:
+        raise refuse(f"{column.least}")
+    if float(column.most or 0) == 0:
+        raise refuse("nothing but 0")

@@ -1,0 +1,183 @@
+"""Looks at every row once, and keeps of each column what decides its use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from pipeline.data import reading
+from pipeline.data.sketch import Sketch
+from pipeline.data.source import DataError, Source
+
+Kind = Literal["integer", "number", "boolean", "date", "text", "empty", "list", "mixed"]
+
+_MARKERS = ("na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", ".")
+"""How missing numbers are written; TFX takes them for text, but for ``nan``."""
+
+_EXAMPLES = 5
+
+
+class Mostly(NamedTuple):
+    """The most frequent value."""
+
+    value: object
+    share: float
+    """Of the rows that have a value."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What the rows say of a column."""
+
+    name: str
+    kind: Kind
+    """As TFX would store it: ``mixed`` is numbers and text, stored as text; ``list`` is anything
+    that is no single number or text: lists, structures, bytes."""
+    rows: int
+    missing: int
+    """Rows with nothing, or NaN."""
+    distinct: int
+    """Values; exact up to 10,000, beyond that within some percent."""
+    least: float | str | None
+    """Of its numbers; of dates the first, in ISO form."""
+    most: float | str | None
+    mean: float | None
+    whole: bool
+    """All numbers are whole, such as 3 or 3.0."""
+    non_finite: int
+    """Infinite numbers, or beyond what 32-bit floats hold."""
+    longest: int
+    """Characters of the longest text."""
+    words: float
+    """Of a text, on average."""
+    date_format: str | None
+    """One of ``dates.FORMATS``."""
+    examples: tuple[object, ...]
+    """The first few values."""
+    mostly: Mostly | None
+    """None where there are more than 10,000 values."""
+    suggestion: str | None
+    """What to write, where it is not what it seems to be meant for."""
+
+    @property
+    def present(self) -> int:
+        """Rows with a value."""
+        return self.rows - self.missing
+
+
+@dataclass(frozen=True)
+class Table:
+    """What the rows of a source say."""
+
+    rows: int
+    columns: Mapping[str, Column]
+
+
+def profile(source: Source, *, on_progress: reading.OnProgress | None = None) -> Table:
+    """Reads all rows once; memory does not grow with them.
+
+    Args:
+      source: what ``source.find`` found.
+      on_progress: told how much is read, from 0 to 1.
+
+    Raises:
+      DataError: a file is damaged, TFX would read it wrongly, or there is no row.
+    """
+    sketches: dict[str, Sketch] = {}
+    rows = 0
+    for table in reading.batches(source, on_progress):
+        rows += len(table)
+        for name in table.column_names:
+            sketch = sketches.setdefault(name, Sketch(written=source.kind == "csv"))
+            sketch.add(table[name])
+    if not rows:
+        where = ", ".join(str(file) for file in source.files[:3])
+        raise DataError(f"{where}: expected rows, received none")
+    return Table(rows, {name: _column(name, rows, sketch) for name, sketch in sketches.items()})
+
+
+def _column(name: str, rows: int, sketch: Sketch) -> Column:
+    kind = _kind(sketch)
+    numbers, texts = sketch.numbers, sketch.texts
+    date_format = texts.dates.formats[0] if kind == "date" else None
+    least, most = texts.dates.range(date_format) if date_format else (numbers.least, numbers.most)
+    values = _values(sketch, kind)
+    present = numbers.finite + numbers.infinite + texts.count + sketch.nested
+    if kind in ("text", "mixed"):
+        present += numbers.nan  # among text, the word
+    known = numbers.finite > 0 or date_format is not None
+    return Column(
+        name=name,
+        kind=kind,
+        rows=rows,
+        missing=rows - present,
+        distinct=min(sketch.counts.distinct, present) if values is None else len(values),
+        least=least if known else None,
+        most=most if known else None,
+        mean=numbers.mean if numbers.finite else None,
+        whole=numbers.finite > 0 and numbers.whole,
+        non_finite=numbers.infinite,
+        longest=texts.longest,
+        words=texts.words / texts.count if texts.count else 0.0,
+        date_format=date_format,
+        examples=tuple(_read(sketch.counts.first, kind) if values is None else values)[:_EXAMPLES],
+        mostly=_mostly(values) if values else None,
+        suggestion=_suggestion(sketch, kind),
+    )
+
+
+def _kind(sketch: Sketch) -> Kind:
+    numbers, texts = sketch.numbers, sketch.texts
+    if sketch.nested:
+        return "list"
+    if not texts.count:
+        if not numbers.finite + numbers.infinite:
+            return "empty"
+        return "integer" if numbers.integers else "number"
+    if numbers.finite + numbers.infinite:
+        return "mixed"
+    if numbers.nan:
+        return "text"
+    if len(texts.dates.formats) == 1:
+        return "date"
+    few = texts.few or {}
+    return "boolean" if few and {text.lower() for text in few} <= {"true", "false"} else "text"
+
+
+def _values(sketch: Sketch, kind: Kind) -> dict[object, int] | None:
+    """How often each value comes: numbers as such, in whichever way they are written."""
+    by_value = sketch.counts.by_value
+    if by_value is None:
+        return None
+    values: dict[object, int] = {}
+    for value, count in zip(_read(list(by_value), kind), by_value.values(), strict=True):
+        values[value] = values.get(value, 0) + count
+    return {value: count for value, count in values.items() if value == value}  # without NaN
+
+
+def _read(values: list[object], kind: Kind) -> list[object]:
+    if kind == "integer":
+        return [int(str(value)) for value in values]
+    if kind in ("number", "empty"):
+        return [float(str(value)) for value in values]
+    return values
+
+
+def _mostly(values: Mapping[object, int]) -> Mostly:
+    value = max(values, key=lambda value: values[value])
+    return Mostly(value, values[value] / sum(values.values()))
+
+
+def _suggestion(sketch: Sketch, kind: Kind) -> str | None:
+    texts = sketch.texts
+    if kind == "text" and len(texts.dates.formats) == 2:
+        return "dates whose day and month cannot be told apart; write them as YYYY-MM-DD"
+    if kind != "mixed":
+        return None
+    few = texts.few or {}
+    if few and all(text.strip().lower() in (*_MARKERS, "") for text in few):
+        named = ", ".join(f"{count:,} x {text!r}" for text, count in few.items())
+        return f"numbers but for {named}; leave these fields empty"
+    numbers = sketch.numbers.finite + sketch.numbers.infinite
+    if texts.count > numbers:  # codes, some of which have no letter
+        return None
+    return f"numbers but for text in {texts.count:,} of {numbers + texts.count:,} rows"

@@ -1,0 +1,190 @@
+"""Finds the files of a data set: one file, a folder of them, or a pattern."""
+
+import difflib
+import glob
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["csv", "parquet", "tfrecord"]
+
+_NAMES: dict[Kind, re.Pattern[str]] = {
+    "csv": re.compile(r".*\.csv(\.gz)?", re.IGNORECASE),
+    "parquet": re.compile(r".*\.parquet", re.IGNORECASE),
+    # TFX's own files are named like data_tfrecord-00000-of-00001.gz.
+    "tfrecord": re.compile(r".*[._]tfrecords?(-\d+-of-\d+)?(\.gz)?", re.IGNORECASE),
+}
+
+_KNOWN = ".csv, .csv.gz, .parquet, .tfrecord, .tfrecord.gz"
+
+_CONVERT = (
+    "write it as CSV, for example: "
+    """python -c "import pandas; pandas.{reader}.to_csv('data.csv', index=False)\""""
+)
+
+_READERS = {
+    ".xlsx": "read_excel('{}')",
+    ".xls": "read_excel('{}')",
+    ".json": "read_json('{}')",
+    ".jsonl": "read_json('{}', lines=True)",
+    ".feather": "read_feather('{}')",
+    ".orc": "read_orc('{}')",
+    ".tsv": "read_csv('{}', sep='\\t')",
+    ".txt": "read_csv('{}', sep=None, engine='python')",
+}
+"""How pandas reads the formats that we do not."""
+
+
+class DataError(ValueError):
+    """The data cannot be used; one line for the user: where, expected, received, what to write."""
+
+
+def damaged(file: Path, reason: object) -> DataError:
+    """What a library says of a file that it cannot read, in one line."""
+    return DataError(f"{file}: cannot be read: {' '.join(str(reason).split())}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files of one kind."""
+
+    kind: Kind
+    files: tuple[Path, ...]
+    """By name, at least one."""
+    compressed: bool
+    """All of them by gzip, or none."""
+
+
+def find(path: str | Path) -> Source:
+    """The files of a data set.
+
+    Args:
+      path: a file; a folder, of which all files count but hidden ones and ``_SUCCESS``; or a
+        pattern such as ``data/2024-*.csv``.
+
+    Raises:
+      DataError: there is nothing, not all of it is of one kind, or it cannot be read.
+    """
+    path = Path(path).expanduser()
+    if _there(path, Path.is_dir):
+        files = _in_folder(path)
+    elif _there(path, Path.exists):
+        files = [path]
+    elif glob.has_magic(str(path)):
+        files = _matching(str(path))
+    else:
+        raise DataError(f"data.path: expected a file or folder, received {path}{_nearest(path)}")
+    for file in files:
+        _check_readable(file)
+    kind = _one_kind({file: kind_of(file) for file in files})
+    return Source(kind, tuple(files), _one_compression(files))
+
+
+def kind_of(file: Path) -> Kind:
+    """What the file's name says it is.
+
+    Raises:
+      DataError: no name that we know; says how to convert it.
+    """
+    for kind, names in _NAMES.items():
+        if names.fullmatch(file.name):
+            return kind
+    reader = _READERS.get(file.suffix.lower(), "read_csv('{}')").format(file)
+    raise DataError(
+        f"data.path: expected {_KNOWN}, received {file}; {_CONVERT.format(reader=reader)}"
+    )
+
+
+def is_compressed(file: Path) -> bool:
+    """Whether its name says gzip."""
+    return file.suffix.lower() == ".gz"
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """``; did you mean …?``, or nothing."""
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _there(path: Path, test: Callable[[Path], bool]) -> bool:
+    try:
+        return test(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    files = [entry for entry in entries if entry.is_file() and not _is_left_out(entry)]
+    if not files:
+        raise DataError(
+            f"data.path: expected a folder of files {_KNOWN}, received none in {folder}"
+        )
+    return files
+
+
+def _is_left_out(file: Path) -> bool:
+    """Hidden ones and the mark that Spark and Hadoop leave when they are done."""
+    return file.name.startswith(".") or file.name == "_SUCCESS"
+
+
+def _matching(pattern: str) -> list[Path]:
+    files = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]
+    files = [file for file in files if file.is_file() and not _is_left_out(file)]
+    if not files:
+        raise DataError(
+            f"data.path: expected files that match {pattern}, received none; "
+            "a pattern is written in quotes: --data 'folder/*.csv'"
+        )
+    return files
+
+
+def _check_readable(file: Path) -> None:
+    if not file.is_file():
+        raise DataError(f"data.path: expected a file or folder, received {file}, which is neither")
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"data.path: {path} cannot be read: {error.strerror}")
+
+
+def _one_kind(kinds: dict[Path, Kind]) -> Kind:
+    first, *others = kinds
+    for other in others:
+        if kinds[other] != kinds[first]:
+            raise DataError(
+                f"data.path: expected files of one kind, received {kinds[first]} ({first.name}) "
+                f"and {kinds[other]} ({other.name}); "
+                f"name one kind by a pattern: --data '{first.parent / ('*' + first.suffix)}'"
+            )
+    return kinds[first]
+
+
+def _one_compression(files: list[Path]) -> bool:
+    compressed = [file for file in files if is_compressed(file)]
+    plain = [file for file in files if not is_compressed(file)]
+    if compressed and plain:
+        raise DataError(
+            f"data.path: expected all files compressed or none, received {compressed[0].name} "
+            f"and {plain[0].name}; write: gzip {plain[0]}"
+        )
+    return bool(compressed)
+
+
+def _nearest(path: Path) -> str:
+    """The nearest name that is there, or the first folder on the way that is not."""
+    parent = path.parent
+    if not parent.is_dir():
+        return f", but there is no folder {parent}"
+    close = difflib.get_close_matches(path.name, os.listdir(parent), n=1)
+    return ", which is not there" + (f"; did you mean {parent / close[0]}?" if close else "")

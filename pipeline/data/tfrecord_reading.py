@@ -1,0 +1,90 @@
+"""Reads TFRecord files of tf.Examples, batch by batch. Imports TensorFlow, which takes seconds."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.data.plain import plain
+from pipeline.data.source import DataError, Source, damaged
+
+ROWS = 2**14
+"""In a batch."""
+
+_TENSORFLOWS_OWN = re.compile(r"\{\{.*?\}\}|\[Op:.*", re.DOTALL)
+"""What its messages say of its graph."""
+
+
+def batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa.Table]:
+    """All records; a feature that a record has no value of is null.
+
+    Args:
+      source: of TFRecord files.
+      on_bytes: told how much of all files is read.
+
+    Raises:
+      DataError: a file is damaged, holds other records, or a feature changes its type.
+    """
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    decoder = ExamplesToRecordBatchDecoder()
+    known: dict[str, pa.DataType] = {}
+    before = 0
+    for file in source.files:
+        record = 1
+        for records in _records(file, source.compressed):
+            where = f"{file}, from record {record}"
+            try:
+                batch = decoder.DecodeBatch(records)
+            except Exception as error:  # tfx_bsl raises what pybind makes of its C++ status
+                reason = " ".join(str(error).split())
+                raise DataError(
+                    f"{where}: expected tf.Examples, each feature of one type: {reason}"
+                ) from error
+            yield plain(where, _flat(where, batch, known))
+            record += len(records)
+        before += file.stat().st_size
+        on_bytes(before)
+
+
+def _records(file: Path, compressed: bool) -> Iterator[list[bytes]]:
+    import tensorflow as tf
+
+    dataset = tf.data.TFRecordDataset(str(file), "GZIP" if compressed else "").batch(ROWS)
+    try:
+        for batch in dataset.as_numpy_iterator():
+            yield batch.tolist()
+    except tf.errors.OpError as error:
+        raise damaged(file, _TENSORFLOWS_OWN.sub("", error.message)) from error
+
+
+def _flat(where: str, batch: pa.RecordBatch, known: dict[str, pa.DataType]) -> pa.Table:
+    """Features of at most one value as columns of it; others stay lists."""
+    columns = {}
+    for name, lists in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_null(lists.type):
+            columns[name] = lists
+            continue
+        stored = lists.type.value_type
+        if known.setdefault(name, stored) != stored:
+            raise DataError(
+                f"{where}: expected {name} of one type in all records, received {known[name]} "
+                f"and {stored}"
+            )
+        columns[name] = _single(lists)
+    return pa.table(columns)
+
+
+def _single(lists: pa.LargeListArray) -> pa.Array:
+    """Its values, null where there is none; as it is where a record has several or bytes."""
+    lengths = pc.list_value_length(lists).fill_null(0)
+    if pc.max(lengths).as_py() > 1:
+        return lists
+    places = pc.if_else(pc.equal(lengths, 1), pc.subtract(pc.cumulative_sum(lengths), 1), None)
+    values = lists.flatten().take(places)
+    try:
+        return values.cast(pa.string()) if pa.types.is_large_binary(values.type) else values
+    except pa.ArrowInvalid:  # bytes that are no text, such as an image
+        return lists

@@ -1,0 +1,157 @@
+"""Tries a user's objects in a fresh process, as a worker will see them, before the pipeline runs.
+
+An import of TensorFlow is the price, once: what passed is remembered by the hash of the source, of
+our checks, and of the versions that they ran with.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from custom_objects import catalogue
+from pipeline.fingerprint import source_of
+from pipeline.objects import sources
+from pipeline.objects.process import Process
+from pipeline.objects.sources import ObjectsError, Source
+
+Choices = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What a user's modules offer, tried and found good.
+
+    Attributes:
+      sources: the modules.
+      objects: each one's ``name``, ``kind``, ``module``, ``registered`` name, ``arguments``.
+      warnings: what works, and may surprise.
+    """
+
+    sources: tuple[Source, ...]
+    objects: tuple[Mapping[str, Any], ...]
+    warnings: tuple[str, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """The description that ``custom_objects.own`` reads: JSON, and no path of this machine."""
+        return {
+            "sha256": sources.digest(self.sources),
+            "modules": {
+                source.name: {"files": list(source.files), "sha256": source.sha256}
+                for source in self.sources
+            },
+            "objects": [dict(each) for each in self.objects],
+        }
+
+
+def inspect(paths: Iterable[Path], cache: Path | None = None) -> Objects:
+    """What the modules and packages at these paths offer.
+
+    The process that finds out waits for ``check_choices``, which ends it.
+
+    Args:
+      paths: of Python files, or of folders with an ``__init__.py``.
+      cache: a JSON file, which may not exist yet; what is remembered there is not tried again.
+
+    Raises:
+      ObjectsError: an object would break later, or a module cannot be imported.
+    """
+    found = tuple(sources.find(paths))
+    answer = _remembered(found, None, cache)
+    if mistakes := [*answer["refusals"], *_clashes(found, answer["objects"])]:
+        Process.end()
+        raise ObjectsError("\n".join(mistakes))
+    return Objects(found, tuple(answer["objects"]), tuple(answer["warnings"]))
+
+
+def check_choices(objects: Objects, choices: Choices, cache: Path | None = None) -> None:
+    """Builds and tries each of the user's objects as a config names it.
+
+    Args:
+      objects: what ``inspect`` returned.
+      choices: ``name`` and ``config`` by key, ``{"training.loss": {"name": ..., "config": ...}}``;
+        those that are not the user's are passed over.
+      cache: as of ``inspect``.
+
+    Raises:
+      ObjectsError: a constructor refuses its arguments, in its own words.
+    """
+    names = {each["name"] for each in objects.objects}
+    # Without arguments, the object was tried already.
+    asked = {
+        key: {"name": choice["name"], "config": choice["config"]}
+        for key, choice in choices.items()
+        if choice["name"] in names and choice["config"]
+    }
+    try:
+        refusals = _remembered(objects.sources, asked, cache)["refusals"] if asked else []
+    finally:
+        Process.end()
+    if refusals:
+        raise ObjectsError("\n".join(refusals))
+
+
+def snapshot(objects: Objects, into: Path) -> Path:
+    """A copy of the modules for ``own.load``: ``into/<sha256[:16]>/my_losses.py``.
+
+    Raises:
+      ObjectsError: a file was changed since it was inspected.
+    """
+    return sources.write(objects.sources, into)
+
+
+def _clashes(found: Iterable[Source], objects: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    files = {source.name: source.file for source in found}
+    first: dict[str, str] = {}
+    for each in objects:
+        name, file = each["name"], files[each["module"].partition(".")[0]]
+        taken = catalogue.owner(name) or first.get(name)
+        if taken is not None:
+            yield (
+                f"{file}: {name}: expected a name of its own, received one that {taken} has; "
+                f"write another, such as My{name}"
+            )
+        first.setdefault(name, file)
+
+
+def _remembered(
+    found: tuple[Source, ...], choices: Choices | None, cache: Path | None
+) -> dict[str, Any]:
+    """The process's answer, from the cache where it is there; what was refused is tried again."""
+    if not found:
+        return {"objects": [], "warnings": [], "refusals": []}
+    key = _key(found, choices)
+    known = _read(cache)
+    if key in known:
+        return known[key]
+    answer = Process.of(found).answer(choices)
+    if cache is not None and not answer["refusals"]:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        aside = cache.with_name(f".{cache.name}.{os.getpid()}")
+        aside.write_text(json.dumps({**known, key: answer}, indent=1), encoding="utf-8")
+        os.replace(aside, cache)
+    return answer
+
+
+def _read(cache: Path | None) -> dict[str, Any]:
+    try:
+        known = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
+    except (FileNotFoundError, ValueError):
+        return {}  # written anew: it holds nothing that a trial does not give again
+    return known if isinstance(known, dict) else {}
+
+
+def _key(found: tuple[Source, ...], choices: Choices | None) -> str:
+    about = {
+        "sources": sources.digest(found),
+        "choices": choices,
+        "checks": source_of("components.objects.__main__"),
+        "versions": [platform.python_version()]
+        + [metadata.version(name) for name in ("tensorflow", "tf-keras")],
+    }
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

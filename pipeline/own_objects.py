@@ -1,0 +1,84 @@
+"""The losses, metrics and layers of the user's own that a config names."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from custom_objects import catalogue, own
+from pipeline.config import Choice, Config
+from pipeline.objects import inspection
+from pipeline.objects.inspection import Objects
+from pipeline.objects.sources import ObjectsError
+from pipeline.workspace import Workspace
+
+
+def make_known(asked: Mapping[str, Any]) -> None:
+    """Tries the objects of the files that a config names; from now on it may name the objects.
+
+    Args:
+      asked: what the user has set, ``objects`` at least.
+
+    Raises:
+      ObjectsError: an object would break later, or its name is taken.
+    """
+    paths = asked["objects"]
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise ObjectsError(
+            f"objects: expected a list of files, received {paths!r}; write: objects: [my_losses.py]"
+        )
+    workspace = Path(str(asked.get("workspace") or Config().workspace))
+    found = inspection.inspect([Path(path) for path in paths], _tried(workspace))
+    catalogue.add(own.entries(found.plain()))
+
+
+def check(config: Config) -> None:
+    """Builds each of the user's objects with the arguments that the config has for it.
+
+    Raises:
+      ObjectsError: a constructor refuses them.
+    """
+    chosen = {key: choice.model_dump(mode="json") for key, choice in _choices(config, "")}
+    inspection.check_choices(_found(config), chosen, _tried(config.workspace))
+
+
+def warnings(config: Config) -> tuple[str, ...]:
+    """What works, and may surprise."""
+    return _found(config).warnings if config.objects else ()
+
+
+def installed(config: Config) -> dict[str, Any] | None:
+    """The description that ``custom_objects.own.load`` reads, and the ``folder`` of its snapshot.
+
+    Returns:
+      None where the config names no file.
+
+    Raises:
+      ObjectsError: a file was changed meanwhile.
+    """
+    if not config.objects:
+        return None
+    found = _found(config)
+    folder = inspection.snapshot(found, _tried(config.workspace).parent)
+    return {**found.plain(), "folder": str(folder)}
+
+
+def _found(config: Config) -> Objects:
+    return inspection.inspect(config.objects, _tried(config.workspace))
+
+
+def _tried(workspace: Path) -> Path:
+    return Workspace.at(workspace).objects / "tried.json"
+
+
+def _choices(section: BaseModel, prefix: str) -> Iterator[tuple[str, Choice]]:
+    """Every object that a config names, by its key."""
+    for key, value in section:
+        items = value if isinstance(value, tuple) else (value,)
+        for place, item in enumerate(items):
+            name = f"{prefix}{key}.{place}" if isinstance(value, tuple) else f"{prefix}{key}"
+            if isinstance(item, Choice):
+                yield name, item
+            elif isinstance(item, BaseModel):
+                yield from _choices(item, f"{name}.")

