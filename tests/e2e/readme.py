@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 GUIDE, DEPLOY = ROOT / "docs" / "compare.md", ROOT / "docs" / "deploy.md"
+YOUR_DATA = ROOT / "docs" / "your-data.md"
 
 
 @dataclass(frozen=True)

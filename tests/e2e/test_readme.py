@@ -1,5 +1,7 @@
 """The commands of the README and of the guide do what they say, and print what they show."""
 
+import importlib.util
+import shlex
 import shutil
 import subprocess
 import sys
@@ -75,15 +77,28 @@ def folder(workspace: Workspace, first: Run, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_command_of_deploying(folder: Path) -> None:
-    for command in readme.commands(readme.DEPLOY):
+def assert_all_run(page: Path, folder: Path) -> None:
+    """The commands of a page, one after another, in one folder."""
+    for command in readme.commands(page):
         if command.line in NOT_RUN:
             continue
-        program, *arguments = command.line.split()
+        program, *arguments = shlex.split(command.line)
         assert program == ".venv/bin/huberflow"
         done = subprocess.run([HUBERFLOW, *arguments], capture_output=True, text=True, cwd=folder)
         assert done.returncode == 0, done.stderr
         assert_shown(command.shown, done.stdout)
+
+
+def test_every_command_of_deploying(folder: Path) -> None:
+    assert_all_run(readme.DEPLOY, folder)
+
+
+def test_your_data_in_ten_minutes(tmp_path: Path) -> None:
+    package = Path(importlib.util.find_spec("vega_datasets").origin).parent
+    shutil.copy(package / "_data" / "seattle-weather.csv", tmp_path / "weather.csv")
+    (code,) = readme.blocks("python", readme.YOUR_DATA)
+    (tmp_path / "my_losses.py").write_text(code)
+    assert_all_run(readme.YOUR_DATA, tmp_path)
 
 
 def test_training_goes_on_as_the_guide_of_deploying_says(folder: Path) -> None:
