@@ -159,6 +159,35 @@ def config(
 
 
 @cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@own_options
+@config_options
+def init(
+    folder: Path, workspace: str | None, config_file: Path | None, settings: tuple[str, ...]
+) -> None:
+    """Start a project: a config with every key explained, and a module for objects of your own.
+
+    \b
+      huberflow init fares
+      huberflow init prices --data houses.csv --label price
+      huberflow run --config prices/config.yaml
+    """  # noqa: D301 (click reads the \b)
+    from pipeline import init as start
+    from pipeline.config_file import ConfigError
+
+    if config_file is not None:
+        stop("--config: init writes one; leave it out", WRONG_INPUT)
+    fixed = () if workspace is None else (workspace_setting(workspace),)
+    try:
+        written = start.write(folder, (*settings, *fixed))
+    except (start.InitError, ConfigError) as error:
+        stop(str(error), WRONG_INPUT)
+    for path in written:
+        click.echo(path)
+    click.echo(f"next: huberflow run --config {written[0]}")
+
+
+@cli.command()
 @click.option("--workspace", default="workspace", metavar="FOLDER", help="Whose disk to look at.")
 def doctor(workspace: str) -> None:
     """Show what this machine has and lacks, and what each lack would prevent."""

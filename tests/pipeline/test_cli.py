@@ -90,7 +90,7 @@ class TestHelp:
         [
             (),
             *[("run",), ("config",), ("sweep",), ("compare",), ("ui",), ("track",)],
-            *[("verify",), ("serve",), ("predict",)],
+            *[("verify",), ("serve",), ("predict",), ("init",)],
         ],
     )
     def test_the_examples_in_it_are_right(self, verb):

@@ -1,0 +1,1 @@
+"""What ``huberflow init`` copies; not imported here."""
