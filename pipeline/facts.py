@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pipeline import own_data
 from pipeline.config import Config
 from pipeline.reasons import flatten
 from pipeline.tracking import git
@@ -17,6 +18,7 @@ from pipeline.workspace import Workspace
 
 _PACKAGES = ("huberflow", "tensorflow", "tf-keras", "tfx", "apache-beam", "mlflow")
 _SAYS_NOTHING = ("workspace", "tracking.")
+_OF_OWN_DATA = ("data.path", "data.label")
 
 
 def gather(config: Config, log: Path) -> dict[str, Any]:
@@ -47,8 +49,14 @@ def lineage(workspace: Workspace, run_id: str, known: Mapping[str, Any]) -> dict
 
 
 def changes(config: Config) -> dict[str, Any]:
-    """What differs from the defaults, by dotted path; not where it is kept."""
-    defaults = flatten(Config().plain())
+    """What differs from the defaults, by dotted path; not where it is kept.
+
+    On data of the user's own, the defaults are what a look at them found.
+    """
+    if config.data.path is None:
+        defaults = flatten(Config().plain())
+    else:
+        defaults = flatten(own_data.defaults({"data": config.plain()["data"]}))
     return {
         key: value
         for key, value in flatten(config.plain()).items()
@@ -60,7 +68,10 @@ def run_name(config: Config, started: datetime) -> str:
     """The config's, else what differs from the defaults, and when it started."""
     if config.tracking.run_name is not None:
         return config.tracking.run_name
-    return f"{in_short(changes(config)) or 'defaults'} {started:%m-%d %H:%M:%S}"
+    told = changes(config)
+    if config.data.path is not None:  # the model is called after it
+        told = {key: value for key, value in told.items() if key not in _OF_OWN_DATA}
+    return f"{in_short(told) or 'defaults'} {started:%m-%d %H:%M:%S}"
 
 
 def in_short(values: Mapping[str, Any], longest: int = 80) -> str:

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import ml_metadata
 from google.protobuf import json_format, struct_pb2
+from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, WorkspaceError
 
 State = Literal["ran", "cached", "failed", "running"]
 
@@ -63,8 +64,18 @@ class Records:
     @cached_property
     def _store(self) -> Any:
         config = pb.ConnectionConfig()
-        config.sqlite.filename_uri = str(self._workspace.metadata)
-        return ml_metadata.MetadataStore(config)
+        path = self._workspace.metadata
+        config.sqlite.filename_uri = str(path)
+        try:
+            return ml_metadata.MetadataStore(config)
+        except (RuntimeError, errors.StatusError) as error:
+            _, *said = str(error).split(" query: ")  # then the query itself
+            reason = said[0] if said else str(error)
+            raise WorkspaceError(
+                f"{path}: expected the database of ML Metadata, received a file that it cannot "
+                f"read ({reason}); choose another workspace: --workspace other; or set the file "
+                f"aside, and with it all that may be reused: mv {path} {path}.damaged"
+            ) from error
 
     def run(self, run_id: str) -> dict[str, Execution]:
         """Every node of a run by name, in the order in which they started."""

@@ -34,6 +34,28 @@ class TestChanges:
         assert facts.changes(config) == {"training.early_stopping_patience": None}
 
 
+class TestOwnData:
+    @pytest.fixture
+    def config(self, tmp_path):
+        rows = "".join(f"{10.5 + number},{number % 3},{number}\n" for number in range(99))
+        (tmp_path / "flats.csv").write_text("area,floor,rent\n" + rows)
+        asked = [f"data.path={tmp_path / 'flats.csv'}", "data.label=rent"]
+        return lambda *settings: load(None, [*asked, *settings])
+
+    def test_what_a_look_at_them_found_is_no_change(self, config, tmp_path):
+        found = facts.changes(config("training.epochs=3", "data.exclude=[floor]"))
+        assert found == {
+            "data.path": str(tmp_path / "flats.csv"),
+            "data.label": "rent",
+            "data.exclude": ["floor"],
+            "training.epochs": 3,
+        }
+
+    def test_name_says_what_was_set_beside_them(self, config):
+        assert facts.run_name(config(), NOON) == "defaults 05-17 12:30:45"
+        assert facts.run_name(config("training.epochs=3"), NOON) == "epochs=3 05-17 12:30:45"
+
+
 class TestName:
     @pytest.mark.parametrize(
         ("settings", "name"),

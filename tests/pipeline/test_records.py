@@ -9,7 +9,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from written_metadata import Metadata
 
 from pipeline.records import Records
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, WorkspaceError
 
 RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
 
@@ -204,6 +204,18 @@ class TestProducer:
 
 def everything_below(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+class TestADamagedDatabase:
+    def test_is_named_with_what_to_do(self, records, workspace):
+        workspace.metadata.write_text("this is no database at all")
+        with pytest.raises(WorkspaceError) as refused:
+            records.close_unfinished()
+        message = str(refused.value)
+        assert message.startswith(f"{workspace.metadata}: expected the database of ML Metadata")
+        assert "(file is not a database)" in message
+        assert message.endswith(f"mv {workspace.metadata} {workspace.metadata}.damaged")
+        assert "\n" not in message
 
 
 class TestCloseUnfinished:
