@@ -35,6 +35,8 @@ class Sweep:
     started: datetime
     newest_artifact: int
     """Of the workspace, when it began."""
+    place: int = 0
+    """Of the point in it, from 1."""
 
 
 def execute(config: Config, *, cache: bool = True, verbose: bool = False) -> result.Result:
@@ -150,7 +152,11 @@ def _pipeline(config: Config, cache: bool, sweep: Sweep | None) -> Any:
 
 
 def _of_sweep(sweep: Sweep) -> dict[str, Any]:
-    return {"sweep_name": sweep.name, "sweep_started": sweep.started.timestamp()}
+    return {
+        "sweep_name": sweep.name,
+        "sweep_started": sweep.started.timestamp(),
+        "sweep_place": sweep.place,
+    }
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -90,7 +90,15 @@ def room(points: int) -> int:
 
 def _tasks(held: Session, grid: Grid, sweep: Sweep, cache: bool, verbose: bool) -> list[Task]:
     return [
-        Task(number, each.name, _reserved_id(held), each.config, sweep, cache, verbose)
+        Task(
+            number,
+            each.name,
+            _reserved_id(held),
+            each.config,
+            replace(sweep, place=number),
+            cache,
+            verbose,
+        )
         for number, each in enumerate(grid.points, start=1)
     ]
 

@@ -55,7 +55,13 @@ def _named(runs: Sequence[Run], name: str) -> list[Run]:
             f"write the whole id, such as: {listed}"
         )
     (only,) = found
-    return [only] if only.kind == "run" else [run for run in runs if run.sweep == only.id]
+    points = [run for run in runs if run.sweep == only.id]
+    # Side by side, the second may start before the first.
+    return [only] if only.kind == "run" else sorted(points, key=_place)
+
+
+def _place(point: Run) -> int:
+    return int(point.facts.get("sweep_place", 0))
 
 
 def _latest(runs: Sequence[Run], back: int) -> Run:

@@ -52,12 +52,13 @@ class Journals:
         reached=("Transform", "Trainer", "Evaluator"),
         trainer="ran",
         source=None,
+        facts=None,
     ):
         """A run that came as far as ``reached``; evaluated where it has metrics."""
         self._minutes += 1
         config = load(None, settings).plain()
         begin = {"id": run_id, "name": name or run_id, "kind": kind, "sweep": sweep}
-        self._write(run_id, "started", 0, **begin, config=config, facts={})
+        self._write(run_id, "started", 0, **begin, config=config, facts=facts or {})
         for number, node in enumerate(reached):
             properties = NODES[node](config)
             properties.get("source", {}).update(source or {})
@@ -124,6 +125,14 @@ class TestChoosing:
         journals.add("2026-02-01T10-1", metrics={"huber": 2.0}, sweep="2026-02-01T10")
         journals.add("2026-02-01T10-2", metrics={"huber": 3.0}, sweep="2026-02-01T10")
         return journals.runs()
+
+    def test_points_of_a_sweep_are_in_its_order_whichever_began_first(self, journals):
+        journals.add("sweep", kind="sweep", reached=())
+        for place in (1, 3, 2):
+            metrics = {"huber": float(place)}
+            journals.add(f"p{place}", metrics=metrics, sweep="sweep", facts={"sweep_place": place})
+        found = choose.choose(journals.runs(), ["sweep"])
+        assert [run.id for run in found] == ["p1", "p2", "p3"]
 
     @pytest.mark.parametrize(
         ("names", "ids"),
