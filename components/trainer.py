@@ -90,12 +90,20 @@ def _label_scale(rows: tf.data.Dataset, kind: str) -> LabelScale:
     """Of the labels of the first block; their median is what robust losses start well from.
 
     Reads all rows, for a cache that is filled in part is thrown away.
+
+    Raises:
+      ValueError: a label has no logarithm.
     """
     blocks = (labels for _, labels in rows)
     first = next(blocks).numpy().astype(np.float64)
     collections.deque(blocks, maxlen=0)
     if kind == "none":
         return LabelScale(float(np.median(first)))
+    if kind == "log" and (first <= -1).any():
+        raise ValueError(
+            f"model.label_scale: log expects labels above -1, received {first.min():g}; "
+            "write: --set model.label_scale=standard"
+        )
     labels = np.log1p(first) if kind == "log" else first
     low, high = np.quantile(labels, [0.25, 0.75])
     # Of a normal distribution the deviation; outliers have no part in it. Many labels may be equal.

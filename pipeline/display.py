@@ -1,19 +1,19 @@
 """Shows a run while it happens: a live table on a terminal, a line per event elsewhere."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console, RenderableType
-from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from pipeline.history import Status
 from pipeline.interruption import first_line
+from pipeline.live import live
 from pipeline.reasons import reason
 from pipeline.records import Execution, Records
 
@@ -44,21 +44,9 @@ class Display:
         self._rows: dict[str, _Row] = {}
         self._width = 0
 
-    @contextmanager
-    def shown(self) -> Iterator[None]:
+    def shown(self) -> AbstractContextManager[None]:
         """Draws until the block ends; the last state stays on the screen."""
-        if not self._console.is_terminal:
-            yield
-            return
-        # Redirected, what libraries print would come here instead of into the log.
-        with Live(
-            get_renderable=self._table,
-            console=self._console,
-            refresh_per_second=4,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        ):
-            yield
+        return live(self._console, self._table, per_second=4)
 
     def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
         """Lists the nodes."""

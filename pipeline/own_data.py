@@ -98,10 +98,13 @@ def _name(path: Path) -> str:
 
 
 def _uses(found: infer.Inferred, asked: Any) -> dict[str, Any]:
-    """What was found, but for columns that the user names; those are used as the user says."""
-    named = {
-        column for kind in _KINDS if isinstance(asked, Mapping) for column in asked.get(kind) or ()
-    }
+    """What was found, but for columns that the user names; those are used as the user says.
+
+    What is asked may be anything: the config refuses it later, by its key.
+    """
+    asked = asked if isinstance(asked, Mapping) else {}
+    given = [asked.get(kind) for kind in _KINDS]
+    named = {str(column) for each in given if isinstance(each, list | dict) for column in each}
     uses: dict[str, Any] = {}
     for kind in _KINDS:
         columns = getattr(found, kind)

@@ -18,8 +18,6 @@ from pipeline.workspace import Workspace
 class Task:
     """What a worker has to know of a point."""
 
-    number: int
-    """Its place in the sweep, from 1."""
     name: str
     run_id: str
     config: Config

@@ -11,6 +11,7 @@ from functools import partial
 import psutil
 
 from pipeline import facts, point, result
+from pipeline import grid as grids
 from pipeline.grid import Grid, Point
 from pipeline.history import Status
 from pipeline.journal import Journal, append
@@ -60,8 +61,7 @@ def execute(
     config = grid.points[0].config
     with session(config, verbose=verbose) as held:
         started = datetime.now(UTC)
-        keys = [setting.partition("=")[0].rpartition(".")[2] for setting in settings]
-        name = config.tracking.run_name or f"sweep of {', '.join(keys)} {started:%m-%d %H:%M:%S}"
+        name = config.tracking.run_name or _name(settings, started)
         known = facts.gather(config, held.workspace.log(held.id))
         journal = Journal(
             held.workspace.journal(held.id),
@@ -78,7 +78,14 @@ def execute(
             status = "done"
         finally:
             journal.run_finished(status)
-    return Outcome(held.id, [(grid.points[task.number - 1], cause) for task, cause in failed])
+    return Outcome(held.id, [(grid.points[task.sweep.place - 1], cause) for task, cause in failed])
+
+
+def _name(settings: Sequence[str], started: datetime) -> str:
+    """After the keys that have several values."""
+    varied = [setting for setting in settings if len(grids.points([setting])) > 1]
+    keys = [setting.partition("=")[0].rpartition(".")[2] for setting in varied or settings]
+    return f"sweep of {', '.join(keys)} {started:%m-%d %H:%M:%S}"
 
 
 def room(points: int) -> int:
@@ -91,15 +98,9 @@ def room(points: int) -> int:
 def _tasks(held: Session, grid: Grid, sweep: Sweep, cache: bool, verbose: bool) -> list[Task]:
     return [
         Task(
-            number,
-            each.name,
-            _reserved_id(held),
-            each.config,
-            replace(sweep, place=number),
-            cache,
-            verbose,
+            each.name, _reserved_id(held), each.config, replace(sweep, place=place), cache, verbose
         )
-        for number, each in enumerate(grid.points, start=1)
+        for place, each in enumerate(grid.points, start=1)
     ]
 
 
@@ -132,7 +133,7 @@ def _run_all(
                 display.ended(task, cause)
                 if cause is not None:
                     failed.append((task, cause))
-    return sorted(failed, key=lambda each: each[0].number)
+    return sorted(failed, key=lambda each: each[0].sweep.place)
 
 
 @contextmanager

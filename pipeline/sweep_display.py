@@ -1,16 +1,16 @@
 """Shows a sweep while it happens: a row for each point on a terminal, lines elsewhere."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from rich.console import Console, RenderableType
-from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from pipeline import history
+from pipeline.live import live
 from pipeline.point import Task
 from pipeline.workspace import Workspace
 
@@ -32,20 +32,9 @@ class SweepDisplay:
         self._seconds: dict[str, float] = {}
         self._causes: dict[str, str] = {}
 
-    @contextmanager
-    def shown(self) -> Iterator[None]:
+    def shown(self) -> AbstractContextManager[None]:
         """Draws until the block ends; the last state stays on the screen."""
-        if not self._console.is_terminal:
-            yield
-            return
-        with Live(
-            get_renderable=self._table,
-            console=self._console,
-            refresh_per_second=2,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        ):
-            yield
+        return live(self._console, self._table, per_second=2)
 
     def begun(self, task: Task) -> None:
         """A point begins, once its worker has loaded TensorFlow."""
@@ -62,7 +51,7 @@ class SweepDisplay:
         self._print(f"{self._place(task)} {how} after {seconds:.1f} s")
 
     def _place(self, task: Task) -> str:
-        return f"point {task.number} of {len(self._tasks)}: {task.name}"
+        return f"point {task.sweep.place} of {len(self._tasks)}: {task.name}"
 
     def _print(self, line: str) -> None:
         if not self._console.is_terminal:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,8 +12,6 @@ from pipeline.data.source import DataError, Source, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Task = Literal["regression", "classification"]
 
 ALMOST_PERFECT = 0.999
 """Correlation with the label from which on a feature alone predicts it."""
@@ -30,14 +28,14 @@ ROWS_PER_VALUE = 5
 _NUMERIC = ("integer", "number")
 
 
-def check_label(table: Table, label: str, task: Task = "regression") -> int:
+def check_label(table: Table, label: str) -> int:
     """Whether the label can be learnt.
 
     Returns:
       How many rows lack it.
 
     Raises:
-      DataError: it is no column, has no values or only one, or none that the task can learn.
+      DataError: it is no column, has no values or only one, or none that are numbers.
     """
     column = table.columns.get(label)
     if column is None:
@@ -51,8 +49,7 @@ def check_label(table: Table, label: str, task: Task = "regression") -> int:
         raise _refused(column, "one value in a row", "lists, structures or bytes")
     if column.distinct == 1:
         raise _refused(column, "values that differ", f"{column.examples[0]!r} in all rows")
-    if task == "regression":
-        _check_number(column)
+    _check_number(column)
     if column.non_finite:
         raise _refused(
             column,
@@ -68,11 +65,7 @@ def _check_number(column: Column) -> None:
     if column.suggestion:
         raise _refused(column, "numbers", column.suggestion)
     examples = ", ".join(repr(value) for value in column.examples[:2])
-    raise _refused(
-        column,
-        "numbers",
-        f"{column.kind} such as {examples}; to predict classes, write: --set task=classification",
-    )
+    raise _refused(column, "numbers", f"{column.kind} such as {examples}")
 
 
 def _refused(column: Column, expected: str, received: str) -> DataError:

@@ -10,7 +10,7 @@ from pipeline.data.source import DataError, nearest
 
 @dataclass(frozen=True)
 class Inferred:
-    """What each column is for; every one but the label and the weight stands in one of these."""
+    """What each column is for; every one but the label stands in one of these."""
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
@@ -41,12 +41,7 @@ class _Uses:
 
 
 def infer(
-    table: Table,
-    label: str,
-    *,
-    exclude: Iterable[str] = (),
-    keep: Iterable[str] = (),
-    weight: str | None = None,
+    table: Table, label: str, *, exclude: Iterable[str] = (), keep: Iterable[str] = ()
 ) -> Inferred:
     """Decides what each column is for.
 
@@ -55,18 +50,15 @@ def infer(
       label: column to predict.
       exclude: columns that are not used.
       keep: columns that are used even where a rule would leave them out.
-      weight: column of example weights; it is no feature.
 
     Raises:
       DataError: a name is no column, is named for two uses, cannot be kept; or nothing is left.
     """
     exclude, keep = tuple(exclude), tuple(keep)
-    _check_names(table, label, exclude, keep, weight)
-    if weight is not None:
-        _check_weight(table.columns[weight])
+    _check_names(table, label, exclude, keep)
     uses, left_out = _Uses(), {}
     for name, column in table.columns.items():
-        if name in (label, weight):
+        if name == label:
             continue
         if name in exclude:
             left_out[name] = "excluded"
@@ -74,7 +66,7 @@ def infer(
             left_out[name] = reason
         else:
             uses.add(column)
-    if set(table.columns) <= {label, weight, *left_out}:
+    if set(table.columns) <= {label, *left_out}:
         raise _nothing_left(label, left_out)
     return Inferred(tuple(uses.numeric), tuple(uses.categorical), uses.cyclic, uses.dates, left_out)
 
@@ -88,12 +80,9 @@ def _nothing_left(label: str, left_out: Mapping[str, str]) -> DataError:
     return DataError(message)
 
 
-def _check_names(
-    table: Table, label: str, exclude: tuple[str, ...], keep: tuple[str, ...], weight: str | None
-) -> None:
-    weights = () if weight is None else (weight,)
+def _check_names(table: Table, label: str, exclude: tuple[str, ...], keep: tuple[str, ...]) -> None:
     taken = {label: "data.label"}
-    for key, names in (("data.weight", weights), ("data.exclude", exclude), ("data.keep", keep)):
+    for key, names in (("data.exclude", exclude), ("data.keep", keep)):
         for name in names:
             if name not in table.columns:
                 raise DataError(
@@ -108,22 +97,3 @@ def _check_names(
         reason = rules.unusable(table.columns[name])
         if reason:
             raise DataError(f"data.keep: expected columns of values, received {name!r}: {reason}")
-
-
-def _check_weight(column: Column) -> None:
-    def refuse(received: str) -> DataError:
-        return DataError(
-            f"data.weight: expected a number of at least 0 in every row, received {received} "
-            f"in {column.name!r}"
-        )
-
-    if column.kind not in ("integer", "number"):
-        raise refuse(column.kind)
-    if column.missing:
-        raise refuse(f"none in {column.missing:,} of {column.rows:,} rows")
-    if column.non_finite:
-        raise refuse(f"{column.non_finite:,} infinite ones")
-    if float(column.least or 0) < 0:
-        raise refuse(f"{column.least}")
-    if float(column.most or 0) == 0:
-        raise refuse("nothing but 0")

@@ -318,6 +318,10 @@ class TestLabelScale:
         assert found.logarithmic
         assert (found.middle, found.deviation) == pytest.approx((8, 2), rel=0.05)
 
+    def test_log_of_a_label_that_has_none_is_refused(self):
+        with pytest.raises(ValueError, match=r"above -1, received -3; write: .*=standard$"):
+            self.scale("log", 5, -3)
+
     @pytest.mark.parametrize(("labels", "deviation"), [((7, 7, 7), 1.0), ((0, 0, 0, 0, 5), 2.0)])
     def test_of_labels_that_are_mostly_equal_is_a_number(self, labels, deviation):
         assert self.scale("standard", *labels).deviation == pytest.approx(deviation)

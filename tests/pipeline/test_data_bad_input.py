@@ -20,10 +20,10 @@ from pipeline.data.source import DataError, find
 PANDAS = """python -c "import pandas; pandas.{}.to_csv('data.csv', index=False)\""""
 
 
-def look(path, label="y", task="regression", **options):
+def look(path, label="y", **options):
     """All that happens to data before a pipeline starts."""
     table = profile(find(path))
-    check_label(table, label, task)
+    check_label(table, label)
     infer(table, label, **options)
 
 
@@ -303,14 +303,12 @@ LABEL = {
     "text": (
         {"y": ["sun", "rain"], "x": [1, 2]},
         {},
-        "data.label: expected numbers in 'y', received text such as 'sun', 'rain'; "
-        "to predict classes, write: --set task=classification",
+        "data.label: expected numbers in 'y', received text such as 'sun', 'rain'",
     ),
     "dates": (
         {"y": [date(2024, 1, 1), date(2024, 2, 1)], "x": [1, 2]},
         {},
-        "data.label: expected numbers in 'y', received date such as '2024-01-01', '2024-02-01'; "
-        "to predict classes, write: --set task=classification",
+        "data.label: expected numbers in 'y', received date such as '2024-01-01', '2024-02-01'",
     ),
     "lists": (
         {"y": [[1, 2], [3]], "x": [1, 2]},
@@ -347,24 +345,6 @@ NAMES = {
     "nothing to keep": (
         {"keep": ["empty"]},
         "data.keep: expected columns of values, received 'empty': no value in any row",
-    ),
-    "weights below 0": (
-        {"weight": "below"},
-        "data.weight: expected a number of at least 0 in every row, received -1 in 'below'",
-    ),
-    "weights that are missing": (
-        {"weight": "gaps"},
-        "data.weight: expected a number of at least 0 in every row, received none in 1 of 3 rows "
-        "in 'gaps'",
-    ),
-    "weights in words": (
-        {"weight": "words"},
-        "data.weight: expected a number of at least 0 in every row, received text in 'words'",
-    ),
-    "weights of nothing": (
-        {"weight": "zero"},
-        "data.weight: expected a number of at least 0 in every row, received nothing but 0 "
-        "in 'zero'",
     ),
     "nothing left": (
         {"exclude": ["bedrooms", "below", "gaps", "words"]},

@@ -132,10 +132,6 @@ class TestChoices:
         assert "area" not in found.numeric
         assert found.left_out["area"] == "excluded"
 
-    def test_weights_are_no_feature(self, table):
-        found = infer(table, "price", weight="people")
-        assert "people" not in [*found.numeric, *found.left_out]
-
 
 def test_numbers_with_words_for_missing_are_left_out(tmp_path):
     file = tmp_path / "a.csv"
@@ -148,9 +144,6 @@ def test_numbers_with_words_for_missing_are_left_out(tmp_path):
 class TestLabel:
     def test_rows_without_it_are_counted(self, table):
         assert check_label(table, "district_with_gaps") == ROWS - len(range(0, ROWS, 3))
-
-    def test_text_is_one_to_classify(self, table):
-        assert check_label(table, "roof", "classification") == ROWS // 3
 
 
 @pytest.fixture

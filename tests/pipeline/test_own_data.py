@@ -103,6 +103,8 @@ class TestRefused:
             (["data.label=district"], "data.label: expected numbers in 'district'"),
             (["data.exclude=rooms"], "data.exclude: expected a list of columns"),
             (["data.exclude=[room]"], "data.exclude: expected a column of the data"),
+            (["features.numeric=5"], "features.numeric: expected a valid"),
+            (["features=5"], "features: "),
             (["data.path=/no/such.csv"], "data.path: expected a file or folder"),
         ],
     )

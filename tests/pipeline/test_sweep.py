@@ -30,9 +30,9 @@ def workspace(tmp_path):
 
 
 def task(number: int) -> Task:
-    about = Sweep("sweep-1", "a sweep", datetime(2026, 5, 17, tzinfo=UTC), 0)
+    about = Sweep("sweep-1", "a sweep", datetime(2026, 5, 17, tzinfo=UTC), 0, number)
     name = f"threshold={number}"
-    return Task(number, name, f"run-{number}", Config(), about, cache=True, verbose=False)
+    return Task(name, f"run-{number}", Config(), about, cache=True, verbose=False)
 
 
 class Screen:
@@ -54,6 +54,12 @@ class Screen:
             self._console.print(self.display._table())
         plain = SPINNER.sub("", ESCAPES.sub("", capture.get()))
         return [" ".join(re.sub(r"\d+\.\d ", "", line).split()) for line in plain.splitlines()][1:]
+
+
+def test_a_sweep_is_called_after_what_varies():
+    settings = ["data.path=rows.csv", "training.loss.config.threshold=1,2", "seed=7"]
+    noon = datetime(2026, 5, 17, 12, 30, tzinfo=UTC)
+    assert sweep._name(settings, noon) == "sweep of threshold 05-17 12:30:00"
 
 
 class TestInAFile:
