@@ -1,4 +1,4 @@
-"""The command, and the verbs that make runs: run, sweep; config and doctor before them."""
+"""The command, and the verbs that make runs: run, sweep; init, config and doctor before them."""
 
 import atexit
 import gc
@@ -98,9 +98,9 @@ def sweep(
 ) -> None:
     """Run the pipeline for every combination of values, then compare.
 
-    A --set may list values, parted by commas. What comes before the first difference runs once.
-    Nothing is pushed: run the point that you choose. Exits with 0 when every point has finished,
-    blessed or not.
+    A --set may list values, parted by commas. The first point runs alone, then the others side by
+    side; what they share runs once. Nothing is exported or pushed: run the point that you choose.
+    Exits with 0 when every point has finished, blessed or not.
 
     \b
     Four losses that know a threshold, and one that does not:
