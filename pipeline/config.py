@@ -79,6 +79,11 @@ class Data(_Strict):
         "as data/*.csv; null: the Chicago Taxi trips in TFX.",
     )
     label: str = Field("fare", description="Column to predict; rows without it are set aside.")
+    weight: str | None = Field(
+        None,
+        description="Column of how much each row counts, in the loss and in every metric; null: "
+        "all alike.",
+    )
     exclude: tuple[str, ...] = Field((), description="Columns that are no features.")
     keep: tuple[str, ...] = Field(
         (), description="Columns that are features though the look at the data leaves them out."
@@ -340,10 +345,16 @@ class Config(_Strict):
     tracking: Tracking = Tracking()
 
     @model_validator(mode="after")
-    def _label_is_no_feature(self) -> "Config":
-        if self.data.label in self.features.columns():
+    def _label_and_weight_are_no_features(self) -> "Config":
+        label, weight = self.data.label, self.data.weight
+        for key, column in (("data.label", label), ("data.weight", weight)):
+            if column in self.features.columns():
+                raise ValueError(
+                    f"{key}: expected a column that is no feature, received {column!r}"
+                )
+        if weight == label:
             raise ValueError(
-                f"data.label: expected a column that is no feature, received {self.data.label!r}"
+                f"data.weight: expected a column that is not the label, received {weight!r}"
             )
         return self
 

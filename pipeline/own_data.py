@@ -27,13 +27,20 @@ def defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
       asked: what the user has set, ``data.path`` at least.
 
     Raises:
-      DataError: the data or the label cannot be used.
+      DataError: the data, the label or the weights cannot be used.
     """
     data = asked["data"]
     table = look(str(data["path"]))
     label = _label(data, table)
     without = checks.check_label(table, label)
-    found = infer.infer(table, label, exclude=_names(data, "exclude"), keep=_names(data, "keep"))
+    weight = _weight(data, label)
+    found = infer.infer(
+        table,
+        label,
+        weight=weight,
+        exclude=_names(data, "exclude"),
+        keep=_names(data, "keep"),
+    )
     values = Config().plain()
     values["name"] = _name(Path(data["path"]))
     values["data"] |= {"left_out": dict(found.left_out), "rows_without_label": without}
@@ -78,6 +85,20 @@ def _label(data: Mapping[str, Any], table: Table) -> str:
             f"write: --label NAME, one of {', '.join(table.columns)}"
         )
     return str(label)
+
+
+def _weight(data: Mapping[str, Any], label: str) -> str | None:
+    if data.get("weight") is None:
+        return None
+    weight = str(data["weight"])
+    _weigh(str(data["path"]), weight, label)
+    return weight
+
+
+@cache
+def _weigh(path: str, weight: str, label: str) -> None:
+    """Refuses weights that cannot be used; asked again, they are not read again."""
+    checks.check_weight(source.find(path), look(path), weight, label)
 
 
 def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:

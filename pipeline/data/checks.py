@@ -1,4 +1,4 @@
-"""Checks the label, and looks for features that give it away."""
+"""Checks the label and the weights, and looks for features that give the label away."""
 
 import math
 from collections.abc import Iterable
@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from components import weights
 from pipeline.data import reading
 from pipeline.data.profile import Column, Table
 from pipeline.data.source import DataError, Source, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 ALMOST_PERFECT = 0.999
 """Correlation with the label from which on a feature alone predicts it."""
@@ -37,21 +39,15 @@ def check_label(table: Table, label: str) -> int:
     Raises:
       DataError: it is no column, has no values or only one, or none that are numbers.
     """
-    column = table.columns.get(label)
-    if column is None:
-        raise DataError(
-            f"data.label: expected a column of the data, received {label!r}"
-            + (nearest(label, table.columns) or f"; columns: {', '.join(table.columns)}")
-        )
-    if column.kind == "empty":
-        raise _refused(column, "values", "none")
-    if column.kind == "list":
-        raise _refused(column, "one value in a row", "lists, structures or bytes")
+    column = _of_values("data.label", table, label)
     if column.distinct == 1:
-        raise _refused(column, "values that differ", f"{column.examples[0]!r} in all rows")
-    _check_number(column)
+        raise _refused(
+            "data.label", column, "values that differ", f"{column.examples[0]!r} in all rows"
+        )
+    _check_number("data.label", column)
     if column.non_finite:
         raise _refused(
+            "data.label",
             column,
             "finite numbers",
             f"{column.non_finite:,} that are infinite or beyond 3.4e+38; leave these fields empty",
@@ -59,17 +55,63 @@ def check_label(table: Table, label: str) -> int:
     return column.missing
 
 
-def _check_number(column: Column) -> None:
+def check_weight(source: Source, table: Table, weight: str, label: str) -> None:
+    """Whether every row with a label has a weight.
+
+    Raises:
+      DataError: it is no column, is the label, or no column of numbers; or a row's weight is
+        missing, infinite or below 0, or the weights of all rows are 0.
+    """
+    column = _of_values("data.weight", table, weight)
+    if weight == label:
+        raise DataError(
+            f"data.weight: expected a column that is not the label, received {weight!r}"
+        )
+    _check_number("data.weight", column)
+    total = 0.0
+    for batch in reading.batches(source):
+        values = _numbers(batch, weight)[np.isfinite(_numbers(batch, label))]
+        if wrong := weights.mistake(values, weight):
+            raise DataError(wrong)
+        total += values.sum()
+    if not total:
+        raise _refused("data.weight", column, "weights above 0", "0 in all rows with a label")
+
+
+def _numbers(batch: "pa.Table", name: str) -> np.ndarray:
+    """A column of numbers, NaN where there is none."""
+    import pandas as pd
+
+    if name not in batch.column_names:
+        return np.full(len(batch), np.nan)
+    return pd.to_numeric(batch[name].to_pandas(), errors="coerce").to_numpy(np.float64)
+
+
+def _of_values(key: str, table: Table, name: str) -> Column:
+    column = table.columns.get(name)
+    if column is None:
+        raise DataError(
+            f"{key}: expected a column of the data, received {name!r}"
+            + (nearest(name, table.columns) or f"; columns: {', '.join(table.columns)}")
+        )
+    if column.kind == "empty":
+        raise _refused(key, column, "values", "none")
+    if column.kind == "list":
+        raise _refused(key, column, "one value in a row", "lists, structures or bytes")
+    return column
+
+
+def _check_number(key: str, column: Column) -> None:
     if column.kind in _NUMERIC:
         return
     if column.suggestion:
-        raise _refused(column, "numbers", column.suggestion)
+        raise _refused(key, column, "numbers", column.suggestion)
     examples = ", ".join(repr(value) for value in column.examples[:2])
-    raise _refused(column, "numbers", f"{column.kind} such as {examples}")
+    raise _refused(key, column, "numbers", f"{column.kind} such as {examples}")
 
 
-def _refused(column: Column, expected: str, received: str) -> DataError:
-    return DataError(f"data.label: expected {expected} in {column.name!r}, received {received}")
+def _refused(key: str, column: Column, expected: str, received: str) -> DataError:
+    return DataError(f"{key}: expected {expected} in {column.name!r}, received {received}")
 
 
 def leaks(source: Source, table: Table, label: str, features: Iterable[str]) -> list[str]:

@@ -41,13 +41,19 @@ class _Uses:
 
 
 def infer(
-    table: Table, label: str, *, exclude: Iterable[str] = (), keep: Iterable[str] = ()
+    table: Table,
+    label: str,
+    *,
+    weight: str | None = None,
+    exclude: Iterable[str] = (),
+    keep: Iterable[str] = (),
 ) -> Inferred:
     """Decides what each column is for.
 
     Args:
       table: what the rows say.
       label: column to predict.
+      weight: column of the rows' weights, if there is one.
       exclude: columns that are not used.
       keep: columns that are used even where a rule would leave them out.
 
@@ -55,12 +61,14 @@ def infer(
       DataError: a name is no column, is named for two uses, cannot be kept; or nothing is left.
     """
     exclude, keep = tuple(exclude), tuple(keep)
-    _check_names(table, label, exclude, keep)
+    _check_names(table, {label: "data.label", weight: "data.weight"}, exclude, keep)
     uses, left_out = _Uses(), {}
     for name, column in table.columns.items():
         if name == label:
             continue
-        if name in exclude:
+        if name == weight:
+            left_out[name] = "weights of the rows"
+        elif name in exclude:
             left_out[name] = "excluded"
         elif name not in keep and (reason := rules.why_not(column)):
             left_out[name] = reason
@@ -80,8 +88,9 @@ def _nothing_left(label: str, left_out: Mapping[str, str]) -> DataError:
     return DataError(message)
 
 
-def _check_names(table: Table, label: str, exclude: tuple[str, ...], keep: tuple[str, ...]) -> None:
-    taken = {label: "data.label"}
+def _check_names(
+    table: Table, taken: dict[str | None, str], exclude: tuple[str, ...], keep: tuple[str, ...]
+) -> None:
     for key, names in (("data.exclude", exclude), ("data.keep", keep)):
         for name in names:
             if name not in table.columns:

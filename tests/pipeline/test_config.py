@@ -249,6 +249,12 @@ WRONG = [
         "write, for example: --set data.label=fare",
     ),
     (
+        "data.weight=trip_miles",
+        "data.weight: expected a column that is no feature, received 'trip_miles'; "
+        "see: huberflow config",
+    ),
+    ("data.weight=fare", "data.weight: expected a column that is not the label, received 'fare'"),
+    (
         "features.numeric=[trip_miles, company, trip_miles]",
         "features: expected each column once, received twice: company, trip_miles",
     ),

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.data.checks import check_label
+from pipeline.data.checks import check_label, check_weight
 from pipeline.data.infer import infer
 from pipeline.data.profile import profile
 from pipeline.data.source import DataError, find
@@ -20,11 +20,14 @@ from pipeline.data.source import DataError, find
 PANDAS = """python -c "import pandas; pandas.{}.to_csv('data.csv', index=False)\""""
 
 
-def look(path, label="y", **options):
+def look(path, label="y", weight=None, **options):
     """All that happens to data before a pipeline starts."""
-    table = profile(find(path))
+    source = find(path)
+    table = profile(source)
     check_label(table, label)
-    infer(table, label, **options)
+    if weight is not None:
+        check_weight(source, table, weight, label)
+    infer(table, label, weight=weight, **options)
 
 
 def written(folder, files):
@@ -329,6 +332,38 @@ LABEL = {
     ),
 }
 
+WEIGHT = {
+    "not a column": (
+        {"trips": [1, 2]},
+        "data.weight: expected a column of the data, received 'w'; columns: y, trips",
+    ),
+    "like another": (
+        {"wt": [1, 2]},
+        "data.weight: expected a column of the data, received 'w'; did you mean wt?",
+    ),
+    "never there": ({"w": pa.nulls(2)}, "data.weight: expected values in 'w', received none"),
+    "text": (
+        {"w": ["a", "b"]},
+        "data.weight: expected numbers in 'w', received text such as 'a', 'b'",
+    ),
+    "lists": (
+        {"w": [[1], [2]]},
+        "data.weight: expected one value in a row in 'w', received lists, structures or bytes",
+    ),
+    "all 0": (
+        {"w": [0, 0]},
+        "data.weight: expected weights above 0 in 'w', received 0 in all rows with a label",
+    ),
+    **{
+        told: (
+            {"w": [1.0, wrong]},
+            "data.weight: expected a finite number >= 0 in 'w' in every row with a label, "
+            f"received {told} in a row; write 0 in rows that are not to count",
+        )
+        for told, wrong in (("none", None), ("inf", math.inf), ("1e+39", 1e39), ("-2", -2.0))
+    },
+}
+
 NAMES = {
     "an exclusion that is no column": (
         {"exclude": ["bedroms"]},
@@ -337,6 +372,10 @@ NAMES = {
     "the label kept": (
         {"keep": ["y"]},
         "data.keep: expected a column that is not data.label too, received 'y'",
+    ),
+    "the weights kept": (
+        {"weight": "bedrooms", "keep": ["bedrooms"]},
+        "data.keep: expected a column that is not data.weight too, received 'bedrooms'",
     ),
     "kept and excluded": (
         {"exclude": ["bedrooms"], "keep": ["bedrooms"]},
@@ -394,6 +433,25 @@ def test_a_label_with_words_for_missing_is_refused(tmp_path):
         "data.label: expected numbers in 'y', received numbers but for 2 x 'NA', "
         "1 x '?'; leave these fields empty"
     )
+
+
+@pytest.mark.parametrize(("columns", "expected"), WEIGHT.values(), ids=WEIGHT)
+def test_weights_are_refused(tmp_path, columns, expected):
+    written(tmp_path, {"a.parquet": {"y": [1, 2], **columns}})
+    assert message(tmp_path, "a.parquet", weight="w") == expected
+
+
+def test_the_label_is_refused_as_weights(tmp_path):
+    written(tmp_path, {"a.csv": GOOD})
+    assert message(tmp_path, "a.csv", weight="y") == (
+        "data.weight: expected a column that is not the label, received 'y'"
+    )
+
+
+@pytest.mark.parametrize("weight", ["", "-2"])
+def test_weights_of_rows_without_a_label_may_be_anything(tmp_path, weight):
+    written(tmp_path, {"a.csv": f"x,y,w\n1.5,2,1\n2.5,3,0.5\n3.5,,{weight}\n"})
+    look(f"{tmp_path}/a.csv", weight="w")
 
 
 @pytest.mark.parametrize(("options", "expected"), NAMES.values(), ids=NAMES)

@@ -133,6 +133,12 @@ class TestChoices:
         assert found.left_out["area"] == "excluded"
 
 
+def test_weights_of_the_rows_are_no_feature(table):
+    found = infer(table, "price", weight="people")
+    assert "people" not in found.numeric
+    assert found.left_out["people"] == "weights of the rows"
+
+
 def test_numbers_with_words_for_missing_are_left_out(tmp_path):
     file = tmp_path / "a.csv"
     rows = [f"{number},{number / 2},{number % 7}" for number in range(100)]

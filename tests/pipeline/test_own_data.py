@@ -85,6 +85,12 @@ class TestTheUserHasTheLastWord:
         features = config("features.numeric=[area, rooms]").features
         assert (features.numeric, features.categorical) == (("area", "rooms"), ("district",))
 
+    def test_on_what_a_row_weighs(self, config):
+        found = config("data.weight=area")
+        assert found.features.numeric == ()
+        assert found.data.left_out["area"] == "weights of the rows"
+        assert "left out: area: weights of the rows" in own_data.remarks(found)
+
     def test_on_all_else(self, config):
         found = config("evaluation.slices=[]", "name=homes", "model.label_scale=none")
         assert (found.evaluation.slices, found.name) == ((), "homes")
@@ -101,6 +107,8 @@ class TestRefused:
         [
             (["data.label=prize"], "data.label: expected a column of the data, received 'prize'"),
             (["data.label=district"], "data.label: expected numbers in 'district'"),
+            (["data.weight=ares"], "data.weight: expected a column of the data, received 'ares'"),
+            (["data.weight=area", "features.numeric=[area]"], "data.weight: expected a column"),
             (["data.exclude=rooms"], "data.exclude: expected a list of columns"),
             (["data.exclude=[room]"], "data.exclude: expected a column of the data"),
             (["features.numeric=5"], "features.numeric: expected a valid"),
