@@ -1,4 +1,4 @@
-"""What Transform writes and the model reads: two tensors and the label.
+"""What Transform writes and the model reads: two tensors, the label and the weight.
 
 A ``features`` mapping, plain JSON, says how each raw column is used::
 
@@ -44,6 +44,14 @@ def columns(features: Mapping[str, Any]) -> list[str]:
         *features["cyclic"],
         *features["dates"],
     ]
+
+
+def label_and_weight(config: Mapping[str, Any]) -> list[str]:
+    """The raw columns that a node's config names as such; ``weight`` may be null.
+
+    The model learns from both, and reads neither.
+    """
+    return [config[key] for key in ("label", "weight") if config[key] is not None]
 
 
 def count_numbers(features: Mapping[str, Any]) -> int:

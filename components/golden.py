@@ -36,6 +36,8 @@ def of(
 ) -> Golden:
     """Asks the model for its values on these rows, and leaves it as it was.
 
+    Each row counts alike: weights are no part of the model, which is what is to be compared.
+
     Raises:
       ValueError: no row has a label.
     """

@@ -12,36 +12,38 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import dates
-from components.features import INDICES, NUMBERS, VOCABULARY, columns
+from components.features import INDICES, NUMBERS, VOCABULARY, columns, label_and_weight
 
 Columns = Mapping[str, tf.SparseTensor]
 
 
 def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """Raw columns to the tensors of ``components.features``, and the label as it is.
+    """Raw columns to the tensors of ``components.features``; label and weight as they are.
 
     Every raw column is sparse, so that any of them may be missing from a row. Statistics
     (means, deviations, vocabulary) come from the train split alone, and none of them sees the
-    label.
+    label or the weight.
 
     Args:
       inputs: sparse ``[batch, 1]`` tensors by column.
-      custom_config: ``features`` and ``label``, see ``components.features``.
+      custom_config: ``features``, ``label`` and ``weight``, see ``components.features``.
 
     Returns:
-      ``numbers`` and ``indices``, where there are such columns, and the ``[batch]`` float label.
+      ``numbers`` and ``indices``, where there are such columns, and ``[batch]`` float label and
+      weight, NaN where missing.
 
     Raises:
       ValueError: the data have no column of a name.
     """
-    features, label = custom_config["features"], custom_config["label"]
-    absent = [column for column in [*columns(features), label] if column not in inputs]
+    features = custom_config["features"]
+    as_they_are = label_and_weight(custom_config)
+    absent = [column for column in [*columns(features), *as_they_are] if column not in inputs]
     if absent:
         raise ValueError(
-            f"features and label: expected columns of the data ({', '.join(sorted(inputs))}), "
-            f"received {', '.join(absent)}"
+            "features, label and weight: expected columns of the data "
+            f"({', '.join(sorted(inputs))}), received {', '.join(absent)}"
         )
-    outputs = {label: _dense(inputs[label], tf.float32, math.nan)}
+    outputs = {name: _dense(inputs[name], tf.float32, math.nan) for name in as_they_are}
     straight, turning = _numbers(inputs, features)
     numbers = []
     if straight:

@@ -9,7 +9,11 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tf_keras
 
-from components.features import columns
+from components import weights
+from components.features import columns, label_and_weight
+
+Block = tuple[Any, ...]
+"""Features by name and label of some rows, and their weight where rows have one."""
 
 
 def split_files(patterns: list[str], name: str) -> list[str]:
@@ -28,22 +32,60 @@ def blocks(
 
     The transform graph runs here, in TensorFlow, once: the first pass writes its result to the
     file ``cache``. Transform's own copy, written by Beam row by row in Python, takes many times
-    as long. Each element is (features, label) for one block of rows; those without a label are
-    left out.
+    as long. Each element is (features, label), or (features, label, weight) where the config
+    names one, for one block of rows; those without a label are left out.
     """
-    label = config["label"]
-    spec = raw_spec(transform, [*columns(config["features"]), label])
+    apart = label_and_weight(config)
+    spec = raw_spec(transform, [*columns(config["features"]), *apart])
 
-    def parse(batch: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    def parse(batch: tf.Tensor) -> Block:
         features = layer(tf.io.parse_example(batch, spec))
-        present = tf.math.is_finite(features[label])
+        present = tf.math.is_finite(features[config["label"]])
         kept = {name: tf.boolean_mask(values, present) for name, values in features.items()}
-        return kept, kept.pop(label)
+        return kept, *(kept.pop(name) for name in apart)
 
     return records(patterns).batch(_BLOCK_ROWS).map(parse).cache(cache)
 
 
 _BLOCK_ROWS = 4096
+
+
+def relative(
+    train: tf.data.Dataset, validation: tf.data.Dataset, column: str
+) -> tuple[tf.data.Dataset, tf.data.Dataset]:
+    """Both in a unit in which the weights of the train rows are 1 on average.
+
+    Keras divides the loss by rows, not by weights: in another unit, steps would have another size,
+    and regularizers another share of the loss.
+
+    Args:
+      train: blocks with weights.
+      validation: the same.
+      column: that holds the weights.
+
+    Raises:
+      ValueError: a weight cannot be used, or those of a split are all 0.
+    """
+    mean, _ = _mean_weight(train, column), _mean_weight(validation, column)
+
+    def divided(features: Any, label: tf.Tensor, weight: tf.Tensor) -> Block:
+        return features, label, weight / mean
+
+    return train.map(divided), validation.map(divided)
+
+
+def _mean_weight(rows: tf.data.Dataset, column: str) -> float:
+    total, count = 0.0, 0
+    for _, _, weight in rows.as_numpy_iterator():
+        if wrong := weights.mistake(weight, column):
+            raise ValueError(wrong)
+        total, count = total + weight.sum(dtype=np.float64), count + len(weight)
+    if count and not total:
+        raise ValueError(
+            f"data.weight: expected weights above 0 in {column!r}, received 0 in all rows to train "
+            "on, or to validate on"
+        )
+    return total / max(count, 1)
 
 
 def labelled(serialized: Sequence[bytes], spec: Mapping[str, Any], label: str) -> list[bytes]:
@@ -65,9 +107,7 @@ def shuffled(rows: tf.data.Dataset, seed: int, most_blocks: int = 64) -> tf.data
     ExampleGen has mixed all rows already, so that any block is a fair sample.
     """
 
-    def permuted(
-        number: tf.Tensor, block: tuple[dict[str, tf.Tensor], tf.Tensor]
-    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    def permuted(number: tf.Tensor, block: Block) -> Block:
         order = tf.random.experimental.stateless_shuffle(
             tf.range(tf.shape(block[1])[0]), seed=tf.stack([tf.cast(seed, tf.int64), number])
         )

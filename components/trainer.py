@@ -17,7 +17,7 @@ import tf_keras
 from components import bundle, predictions, serving
 from components.features import VOCABULARY, columns, count_numbers
 from components.model import LabelScale, build_model
-from components.rows import blocks, labelled, raw_spec, records, shuffled, split_files
+from components.rows import blocks, labelled, raw_spec, records, relative, shuffled, split_files
 from custom_objects import own, registry
 
 PROGRESS = logging.getLogger("huberflow.training")
@@ -33,9 +33,9 @@ def run_fn(fn_args: Any) -> None:
     Beside it, what ``components.bundle`` and the report need of this process.
 
     Args:
-      fn_args: TFX's ``FnArgs``; its ``custom_config`` holds ``seed``, ``label``, ``features``,
-        ``model`` and ``training``, all plain JSON, and the user's own ``objects`` with the
-        ``folder`` that holds them, or null.
+      fn_args: TFX's ``FnArgs``; its ``custom_config`` holds ``seed``, ``label``, ``weight`` (a
+        column, or null), ``features``, ``model`` and ``training``, all plain JSON, and the user's
+        own ``objects`` with the ``folder`` that holds them, or null.
     """
     config = fn_args.custom_config
     training, log_dir = config["training"], Path(fn_args.model_run_dir)
@@ -49,10 +49,13 @@ def run_fn(fn_args: Any) -> None:
         train = blocks(fn_args.train_files, transform, layer, config, f"{aside}/train")
         held_out = split_files(fn_args.eval_files, "validation")
         validation = blocks(held_out, transform, layer, config, f"{aside}/validation")
+        weighted = config["weight"] is not None
+        if weighted:
+            train, validation = relative(train, validation, config["weight"])
         with strategy(tf.config.list_logical_devices("GPU")).scope():
             scale = _label_scale(train, config["model"]["label_scale"])
             model = _model(config, transform, scale)
-            compile_model(model, training)
+            compile_model(model, training, weighted=weighted)
         size = training["batch_size"]
         fit(
             model,
@@ -89,12 +92,14 @@ def _model(
 def _label_scale(rows: tf.data.Dataset, kind: str) -> LabelScale:
     """Of the labels of the first block; their median is what robust losses start well from.
 
+    Weights have no part in it: it is where training starts, not what it aims at.
+
     Reads all rows, for a cache that is filled in part is thrown away.
 
     Raises:
       ValueError: a label has no logarithm.
     """
-    blocks = (labels for _, labels in rows)
+    blocks = (labels for _, labels, *_ in rows)
     first = next(blocks).numpy().astype(np.float64)
     collections.deque(blocks, maxlen=0)
     if kind == "none":
@@ -116,12 +121,21 @@ def strategy(gpus: list[Any]) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
 
 
-def compile_model(model: tf_keras.Model, training: Mapping[str, Any]) -> None:
-    """Attaches optimizer, loss and metrics, each as its config names it."""
+def compile_model(
+    model: tf_keras.Model, training: Mapping[str, Any], *, weighted: bool = False
+) -> None:
+    """Attaches optimizer, loss and metrics, each as its config names it.
+
+    Args:
+      model: not compiled yet.
+      training: names them.
+      weighted: whether the metrics, as the loss does anyway, count each row by its weight.
+    """
+    metrics = [registry.build_choice("metric", choice) for choice in training["metrics"]]
     model.compile(
         optimizer=registry.build_choice("optimizer", training["optimizer"]),
         loss=registry.build_choice("loss", training["loss"]),
-        metrics=[registry.build_choice("metric", choice) for choice in training["metrics"]],
+        **{"weighted_metrics" if weighted else "metrics": metrics},
     )
 
 

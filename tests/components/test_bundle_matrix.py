@@ -149,6 +149,26 @@ class TestFrozen:
             np.testing.assert_array_equal(weight, earlier)
 
 
+def test_of_a_model_trained_with_weights_metrics_count_by_them(tmp_path):
+    weights = np.random.default_rng(3).uniform(0, 5, len(examples())).astype(np.float32)
+
+    def weighted(model):
+        with reload.sums_as_written():
+            return model.evaluate(*parsed(), sample_weight=weights, verbose=0, return_dict=True)
+
+    model = build_model(PLAIN, numbers=2, categories=1, table_rows=5)
+    training = {**TRAINING, "loss": choice("loss", "HuberLoss")}
+    trainer.compile_model(model, training, weighted=True)
+    model.fit(*parsed(), sample_weight=weights, verbose=0)
+    model.transform = Transform()
+    path = bundled(model, tmp_path)
+    expected, reloaded = weighted(model), reload.load(path)
+    assert weighted(reloaded) == expected
+    assert evaluation(reloaded)["huber_metric"] != expected["huber_metric"]
+    assert next_steps(reloaded) == next_steps(model)
+    assert reload.check(path)["ok"]
+
+
 def test_no_object_is_left_out():
     """``create_huber`` is none: it makes a function, which is refused below."""
     ours = {

@@ -28,6 +28,7 @@ CONFIG = {
         "vocabulary_size": 6,
     },
     "label": "fare",
+    "weight": "trips",
     "seed": 5,
 }
 TYPES = {
@@ -40,6 +41,7 @@ TYPES = {
     "day": tf.float32,
     "picked_up": tf.string,
     "fare": tf.float32,
+    "trips": tf.int64,
     "unused": tf.float32,
 }
 NOTHING = dict.fromkeys(TYPES)
@@ -54,6 +56,8 @@ TRAIN = [
     {**NOTHING, "fare": 0.5, "miles": MILES[6], "unused": 1.0, "picked_up": "2024-05-13 06:00"},
     {**NOTHING, "fare": 3.25, "picked_up": "2024-05-15 06:00"},
 ]
+for _trips, _row in enumerate(TRAIN):
+    _row["trips"] = _trips
 
 
 def write(row: dict) -> dict:
@@ -130,7 +134,7 @@ def named(found: dict) -> dict[str, np.ndarray]:
     return {
         **dict(zip(names, numbers.T, strict=True)),
         **dict(zip((f"{c}_index" for c in features["categorical"]), indices.T, strict=True)),
-        "fare": np.atleast_1d(found["fare"]),
+        **{name: np.atleast_1d(found[name]) for name in ("fare", "trips")},
     }
 
 
@@ -208,6 +212,10 @@ class TestColumns:
         with pytest.raises(ValueError, match=r"expected columns .*miles.*, received mile$"):
             preprocessing_fn(columns, config)
 
+    def test_so_is_one_of_weights(self):
+        with pytest.raises(ValueError, match=r"expected columns .*trips.*, received trip$"):
+            preprocessing_fn(dict.fromkeys(TYPES), {**CONFIG, "weight": "trip"})
+
 
 class TestCyclic:
     @pytest.mark.parametrize(
@@ -267,9 +275,21 @@ class TestLabel:
             np.testing.assert_array_equal(with_label[name], without[name])
 
 
+class TestWeight:
+    def test_is_as_it_was_in_floats(self, transform):
+        found = transform(of(trips=3), of(trips=0), of())["trips"]
+        np.testing.assert_array_equal(found, np.float32([3, 0, math.nan]))
+
+    def test_has_no_part_in_any_feature(self, transform):
+        with_weight, without = transform(of(miles=1.0, trips=9)), transform(of(miles=1.0))
+        for name in with_weight.keys() - {"trips"}:
+            np.testing.assert_array_equal(with_weight[name], without[name])
+
+
 class TestOutput:
     def test_is_what_the_config_names_and_no_more(self, transform):
-        assert set(transform.output.transformed_feature_spec()) == {NUMBERS, INDICES, "fare"}
+        spec = transform.output.transformed_feature_spec()
+        assert set(spec) == {NUMBERS, INDICES, "fare", "trips"}
 
     def test_is_the_same_in_training_and_in_serving(self, analysed, transform):
         _, written = analysed
@@ -323,7 +343,7 @@ class TestTrainersDataset:
         return trainer.blocks(files, transform.output, layer, CONFIG, str(tmp_path / "cache"))
 
     def labels(self, rows) -> list[float]:
-        return [fare for _, labels in rows for fare in labels.numpy().tolist()]
+        return [fare for _, labels, _ in rows for fare in labels.numpy().tolist()]
 
     def test_are_in_the_order_of_the_files(self, rows):
         assert self.labels(rows) == list(self.FARES)
@@ -343,10 +363,10 @@ class TestTrainersDataset:
         mixed = trainer.shuffled(rows, seed=5)
         assert self.labels(mixed) != self.labels(mixed)
 
-    def test_have_the_features_beside_their_label(self, rows, transform):
+    def test_have_the_features_beside_their_label_and_weight(self, rows, transform):
         expected = transform(*TRAIN)
-        for features, label in trainer.shuffled(rows, seed=5):
-            found = named({**{k: v.numpy() for k, v in features.items()}, "fare": label.numpy()})
+        for features, label, weight in trainer.shuffled(rows, seed=5):
+            found = named({**features, "fare": label, "trips": weight})
             places = [self.FARES.index(fare) for fare in label.numpy()]
             for name, values in found.items():
                 np.testing.assert_allclose(values, expected[name][places], atol=1e-6)

@@ -15,6 +15,7 @@ import tf_keras
 
 from components import trainer
 from components.model import LabelScale, build_model
+from components.rows import relative
 from custom_objects import catalogue
 
 WIDTHS = {"numbers": 4, "categories": 2, "table_rows": 5}
@@ -157,6 +158,72 @@ class TestFit:
         assert [row["epoch"] for row in table] == ["0", "1", "2"]
         losses = [float(row["val_loss"]) for row in table]
         assert losses == pytest.approx(history.history["val_loss"])
+
+
+class TestWeights:
+    WEIGHTS = np.arange(64) % 4
+
+    def weighted(self, weights, labels=None, seed=1) -> tf.data.Dataset:
+        features, ours = rows(seed=seed)
+        labels = ours if labels is None else labels
+        return tf.data.Dataset.from_tensors((features, labels, np.float32(weights)))
+
+    def model(self, **training):
+        plain = {"regularizer": None, "activity_regularization": None, "metric_logging": False}
+        made = build_model({**MODEL, **plain}, **WIDTHS)
+        trainer.compile_model(made, {**TRAINING, **training}, weighted=True)
+        return made
+
+    @pytest.mark.parametrize("unit", [1, 1000])
+    def test_are_as_many_copies_of_the_row_whatever_their_unit(self, unit):
+        """In the loss and in every metric; of weight 0, none."""
+        train, _ = relative(*[self.weighted(unit * self.WEIGHTS)] * 2, "trips")
+        median = {"name": "AbsoluteErrorQuantile", "config": {"quantile": 0.5}}
+        absolute = {"name": "MeanAbsoluteError", "config": {}}
+        model = self.model(metrics=[*TRAINING["metrics"], absolute, median])
+        found = model.evaluate(train.rebatch(16), return_dict=True, verbose=0)
+        features, labels = rows()
+        error = np.abs(labels - model.predict(features, verbose=0)[:, 0])
+        copies = np.repeat(error, self.WEIGHTS).astype(np.float64)
+        huber = np.where(copies < 2, copies**2 / 2, 2 * copies - 2).mean()
+        middle = np.quantile(copies, 0.5, method="inverted_cdf")
+        assert found.pop("absolute_error_quantile") == pytest.approx(middle, rel=0.011)
+        assert found == pytest.approx(
+            {"loss": huber, "huber_metric": huber, "mean_absolute_error": copies.mean()}, rel=1e-5
+        )
+
+    def test_of_0_let_a_row_teach_and_stop_nothing(self, tmp_path):
+        _, labels = rows()
+
+        def fitted(wrong):
+            tf_keras.utils.set_random_seed(7)
+            labels_of_all = np.where(self.WEIGHTS == 0, wrong, labels)
+            data = [self.weighted(self.WEIGHTS, labels_of_all)] * 2
+            train, validation = (each.rebatch(16) for each in relative(*data, "trips"))
+            model = self.model()
+            history = trainer.fit(model, train, validation, TRAINING, tmp_path).history
+            return model.get_weights(), history["val_loss"], history["val_huber_metric"]
+
+        one, other = fitted(5.0), fitted(-800.0)
+        tf.nest.map_structure(np.testing.assert_array_equal, one, other)
+
+    @pytest.mark.parametrize("wrong", [math.nan, math.inf, -1.0])
+    @pytest.mark.parametrize("split", ["train", "validation"])
+    def test_that_cannot_be_used_do_not_train_in_silence(self, split, wrong):
+        bad, good = self.weighted([*[1.0] * 63, wrong]), self.weighted(self.WEIGHTS)
+        both = (bad, good) if split == "train" else (good, bad)
+        with pytest.raises(ValueError, match=r"data.weight: expected a finite number >= 0 in 'w'"):
+            relative(*both, "w")
+
+    def test_all_0_are_refused(self):
+        data = [self.weighted(np.zeros(64))] * 2
+        with pytest.raises(ValueError, match=r"weights above 0 in 'w', received 0 in all rows"):
+            relative(*data, "w")
+
+    def test_have_no_part_in_the_scale_of_the_label(self):
+        _, labels = rows()
+        found = trainer._label_scale(self.weighted(self.WEIGHTS), "none")
+        assert found.middle == pytest.approx(np.median(labels))
 
 
 class TestDivergence:
