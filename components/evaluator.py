@@ -14,6 +14,7 @@ from tfx.types.component_spec import ExecutionParameter
 from tfx.utils import io_utils, path_utils
 
 from components import measurement
+from components.features import label_and_weight
 from components.measurement import BASELINE, CANDIDATE
 from custom_objects import own
 
@@ -21,7 +22,7 @@ REPORT = "report.json"
 """Beside TFMA's files in the evaluation artifact; ``report`` says what is in it."""
 
 ALWAYS = ("example_count", "calibration")
-"""TFMA's own metrics that every evaluation has: rows, and Σ prediction / Σ label."""
+"""TFMA's own metrics that every evaluation has: rows, and Σ prediction / Σ label, by weight."""
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -40,19 +41,19 @@ class Executor(base_beam_executor.BaseBeamExecutor):
           ValueError: the data have no column of a slice's name.
         """
         asked = json.loads(exec_properties["custom_config"])
-        evaluation, label = asked["evaluation"], asked["label"]
+        evaluation = asked["evaluation"]
         if asked["objects"]:
             own.load(asked["objects"], Path(asked["objects"]["folder"]))
         model, baseline = input_dict["model"], input_dict.get("baseline_model", [])
         tfma_config = tfma.utils.update_eval_config_with_defaults(
-            measurement.eval_config(evaluation, label),
+            measurement.eval_config(evaluation, asked["label"], asked["weight"]),
             has_baseline=bool(baseline),
             rubber_stamp=True,
         )
         rows = measurement.read(
             input_dict["examples"],
             _schema(input_dict["schema"]),
-            {label}.union(*evaluation["slices"]),
+            set(label_and_weight(asked)).union(*evaluation["slices"]),
         )
         models = {
             spec.name: _saved_model(baseline if spec.is_baseline else model)
@@ -221,10 +222,10 @@ class Evaluator(base_beam_component.BaseBeamComponent):
       model: the candidate.
       baseline_model: the last blessed model; may hold none.
       schema: of the raw examples.
-      custom_config: ``evaluation`` and ``label``, see ``measurement.eval_config``; ``objects``,
-        the user's own as ``custom_objects.own`` loads them and their ``folder``, or null; and
-        ``source``: hashes of the code that runs here, for metric modules are invisible to TFX's
-        cache.
+      custom_config: ``evaluation``, ``label`` and ``weight``, see ``measurement.eval_config``;
+        ``objects``, the user's own as ``custom_objects.own`` loads them and their ``folder``, or
+        null; and ``source``: hashes of the code that runs here, for metric modules are invisible
+        to TFX's cache.
     """
 
     SPEC_CLASS = EvaluatorSpec

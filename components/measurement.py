@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow_model_analysis as tfma
@@ -14,26 +15,30 @@ from tfx import types
 from tfx.components.util import tfxio_utils
 from tfx_bsl.tfxio import tfxio
 
+from components import weights
 from custom_objects import catalogue
 
 CANDIDATE, BASELINE = "candidate", "baseline"
 BATCH_ROWS = 1024
 
 
-def eval_config(evaluation: Mapping[str, Any], label: str) -> config_pb2.EvalConfig:
+def eval_config(
+    evaluation: Mapping[str, Any], label: str, weight: str | None = None
+) -> config_pb2.EvalConfig:
     """TFMA's config for our metrics, slices and gate.
 
     Args:
       evaluation: ``metrics`` (name, config, key), ``slices`` (lists of columns) and ``gate``
         (metric, slice, lower_bound, upper_bound, max_increase), plain JSON.
       label: raw column to predict.
+      weight: raw column of how much a row counts in every metric but ``example_count``.
     """
+    count = config_pb2.MetricConfig(class_name="ExampleCount", config='{"name": "example_count"}')
     metrics = [
-        config_pb2.MetricConfig(class_name="ExampleCount", config='{"name": "example_count"}'),
         config_pb2.MetricConfig(class_name="Calibration", config='{"name": "calibration"}'),
         *(_keras_metric(metric) for metric in evaluation["metrics"]),
     ]
-    for metric in metrics:
+    for metric in (count, *metrics):
         name = json.loads(metric.config)["name"]
         for gate in evaluation["gate"]:
             if gate["metric"] == name:
@@ -43,6 +48,7 @@ def eval_config(evaluation: Mapping[str, Any], label: str) -> config_pb2.EvalCon
         "model_type": "tf_generic",
         "signature_name": "serving_default",
         "label_key": label,
+        "example_weight_key": weight,
     }
     return config_pb2.EvalConfig(
         model_specs=[
@@ -51,7 +57,12 @@ def eval_config(evaluation: Mapping[str, Any], label: str) -> config_pb2.EvalCon
         ],
         slicing_specs=[config_pb2.SlicingSpec()]
         + [config_pb2.SlicingSpec(feature_keys=columns) for columns in evaluation["slices"]],
-        metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
+        metrics_specs=[
+            config_pb2.MetricsSpec(
+                metrics=[count], example_weights=config_pb2.ExampleWeightOptions(unweighted=True)
+            ),
+            config_pb2.MetricsSpec(metrics=metrics),
+        ],
     )
 
 
@@ -103,8 +114,27 @@ def read(examples: Sequence[types.Artifact], schema: Any, columns: set[str]) -> 
 
 def labelled(batch: pa.RecordBatch, label: str) -> pa.RecordBatch:
     """The rows that have a label: a list of one finite number, as TFX stores columns."""
-    batch = batch.filter(pc.greater(pc.fill_null(pc.list_value_length(batch[label]), 0), 0))
+    batch = batch.filter(_is_there(batch[label]))
     return batch.filter(pc.is_finite(pc.list_flatten(batch[label]).cast(pa.float64())))
+
+
+def weighed(batch: pa.RecordBatch, weight: str) -> pa.RecordBatch:
+    """The same rows, once each is found to have a weight; as floats, as the Trainer passes them.
+
+    Raises:
+      ValueError: a weight cannot be used.
+    """
+    values = np.full(len(batch), np.nan)
+    values[_is_there(batch[weight]).to_numpy(zero_copy_only=False)] = pc.list_flatten(batch[weight])
+    if wrong := weights.mistake(values, weight):
+        raise ValueError(wrong)
+    lists = pa.ListArray.from_arrays(np.arange(len(batch) + 1), values.astype(np.float32))
+    return batch.set_column(batch.schema.get_field_index(weight), weight, lists)
+
+
+def _is_there(column: pa.Array) -> pa.Array:
+    """In which rows a column of lists has a value."""
+    return pc.greater(pc.fill_null(pc.list_value_length(column), 0), 0)
 
 
 def measure(
@@ -129,18 +159,21 @@ def measure(
     ]
     shared = loaded if len(loaded) > 1 else loaded[0]  # TFMA wants a lone model by itself
     # Batches of one size give the same sums, to the last bit, in every run.
-    label = config.model_specs[0].label_key
+    label, weight = config.model_specs[0].label_key, config.model_specs[0].example_weight_key
     batches = (
         pipeline
         | "Read" >> rows.BeamSource(BATCH_ROWS)
         | "Labelled" >> beam.Map(labelled, label).with_output_types(pa.RecordBatch)
     )
+    if weight:
+        batches |= "Weighed" >> beam.Map(weighed, weight).with_output_types(pa.RecordBatch)
     _ = batches | "Measure" >> tfma.ExtractEvaluateAndWriteResults(
         eval_shared_model=shared,
         eval_config=config,
         extractors=[
             tfma.extractors.FeaturesExtractor(config, rows.TensorRepresentations()),
             tfma.extractors.LabelsExtractor(config),
+            tfma.extractors.ExampleWeightsExtractor(config),
             tfma.extractors.PredictionsExtractor(config, shared),
             tfma.extractors.UnbatchExtractor(),
             tfma.extractors.SliceKeyExtractor(eval_config=config, materialize=False),

@@ -74,6 +74,8 @@ _BUCKETS = 1 + math.ceil(math.log(_LARGEST / _SMALLEST) / math.log(_RATIO))
 class AbsoluteErrorQuantile(tf_keras.metrics.Metric):
     """The absolute error that a given share of the samples stays under, to 1 % of its value.
 
+    A share of their weight, where samples have one.
+
     ``quantile=0.5`` is the median error, 0.95 the tail error. Errors are counted in buckets whose
     bounds grow by a fixed ratio, so that copies can be added up and the answer is off by at most
     1 % of itself, for errors from 1e-6 to 1e9; smaller ones count as 0, larger ones and NaN as

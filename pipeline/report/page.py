@@ -75,6 +75,7 @@ def html(run: Run, folder: Path) -> str:
         started=datetime.fromtimestamp(run.started, UTC),
         seconds=None if run.ended is None else run.ended - run.started,
         failed=[node for node in run.nodes.values() if node.state == "failed"],
+        weight=run.config.get("data", {}).get("weight"),
         overall=table[0] if rows and not rows[0]["slice"] else None,
         slices=table[:MOST_SLICES],
         slices_left_out=len(table[MOST_SLICES:]),

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
@@ -22,13 +23,14 @@ from components import evaluator, measurement
 from components.evaluator import describe_slice, report
 from components.measurement import eval_config
 
-# fare, candidate's and baseline's prediction, payment_type (a company's number is text), hour
+# fare, candidate's and baseline's prediction, payment_type (a company's number is text), hour,
+# how many trips like it there were
 ROWS = [
-    (10.0, 12.0, 11.0, "Cash", 7),
-    (10.0, 12.0, 11.0, "Cash", 8),
-    (20.0, 20.0, 21.0, "Card", 7),
-    (20.0, 20.0, 21.0, "7", 8),
-    (20.0, 20.0, 21.0, None, 8),
+    (10.0, 12.0, 11.0, "Cash", 7, 3),
+    (10.0, 12.0, 11.0, "Cash", 8, 0),
+    (20.0, 20.0, 21.0, "Card", 7, 1),
+    (20.0, 20.0, 21.0, "7", 8, 2),
+    (20.0, 20.0, 21.0, None, 8, 1),
 ]
 METRICS = [
     {"name": "MeanAbsoluteError", "config": {}, "key": "mae"},
@@ -52,8 +54,8 @@ class TestEvalConfig:
         return eval_config(evaluation(*gate, **changes), "fare")
 
     def metrics(self, *gate) -> dict:
-        (spec,) = self.config(*gate).metrics_specs
-        return {json.loads(metric.config)["name"]: metric for metric in spec.metrics}
+        specs = self.config(*gate).metrics_specs
+        return {json.loads(metric.config)["name"]: metric for s in specs for metric in s.metrics}
 
     def test_every_metric_says_where_it_is_imported_from(self):
         found = self.metrics(bound("mae", upper_bound=1.0))
@@ -155,13 +157,14 @@ def write_model(path: Path, column: str) -> None:
     tf.saved_model.save(module, target, signatures={"serving_default": serve})
 
 
-def example(fare, candidate, baseline, payment_type, hour) -> bytes:
+def example(fare, candidate, baseline, payment_type, hour, trips) -> bytes:
     numbers = {"fare": fare, "candidate": candidate, "baseline": baseline}
     feature = {
         name: tf.train.Feature(float_list=tf.train.FloatList(value=[number]))
         for name, number in numbers.items()
     }
-    feature["hour"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[hour]))
+    for name, number in {"hour": hour, "trips": trips}.items():
+        feature[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=[number]))
     if payment_type is not None:
         feature["payment_type"] = tf.train.Feature(
             bytes_list=tf.train.BytesList(value=[payment_type.encode()])
@@ -186,12 +189,13 @@ def judge(tmp_path_factory):
     categories = {
         "payment_type": tf.io.VarLenFeature(tf.string),
         "hour": tf.io.VarLenFeature(tf.int64),
+        "trips": tf.io.VarLenFeature(tf.int64),
     }
     (root / "schema" / "schema.pbtxt").write_text(
         text_format.MessageToString(schema_utils.schema_from_feature_spec(numbers | categories))
     )
 
-    def judge(asked: dict, *, baseline: bool) -> Judged:
+    def judge(asked: dict, *, baseline: bool, weight: str | None = None) -> Judged:
         out = tmp_path_factory.mktemp("out")
         model = standard_artifacts.Model
         inputs = {
@@ -200,6 +204,7 @@ def judge(tmp_path_factory):
             "baseline_model": [artifact(model, root / "baseline", BASELINE_ID)] if baseline else [],
             "schema": [schema],
         }
+        told = {"evaluation": asked, "label": "fare", "weight": weight, "objects": None}
         found = artifact(standard_artifacts.ModelEvaluation, out / "evaluation")
         blessing = artifact(standard_artifacts.ModelBlessing, out / "blessing")
         evaluator.Executor(
@@ -211,7 +216,7 @@ def judge(tmp_path_factory):
         ).Do(
             inputs,
             {"evaluation": [found], "blessing": [blessing]},
-            {"custom_config": json.dumps({"evaluation": asked, "label": "fare", "objects": None})},
+            {"custom_config": json.dumps(told)},
         )
         written = json.loads((out / "evaluation" / evaluator.REPORT).read_text())
         return Judged(written, blessing, found.uri, asked)
@@ -245,6 +250,13 @@ def blessed(judge):
     return judge(asked, baseline=False)
 
 
+@pytest.fixture(scope="module")
+def weighted(judge):
+    """Judged by trips; by rows the candidate would meet the first bound, and miss the second."""
+    asked = evaluation(bound("mae", upper_bound=0.85), bound("example_count", lower_bound=6.0))
+    return judge(asked, baseline=True, weight="trips")
+
+
 class TestFirstModel:
     def test_of_a_gate_that_only_compares_is_blessed(self, judge):
         judged = judge(evaluation(bound("mae", max_increase=0.1)), baseline=False)
@@ -268,6 +280,49 @@ class TestLabelled:
         fares = pa.array([[1.0], [float("nan")], [float("inf")]])
         batch = pa.RecordBatch.from_pydict({"fare": fares, "row": pa.array([1, 2, 3])})
         assert measurement.labelled(batch, "fare")["row"].to_pylist() == [1]
+
+
+class TestWeights:
+    """Each row counts as often as there were trips; the expected values are numpy's."""
+
+    FARE, CANDIDATE, BASELINE, _, HOUR, TRIPS = map(np.array, zip(*ROWS, strict=True))
+
+    @pytest.mark.parametrize("model", ["candidate", "baseline"])
+    @pytest.mark.parametrize("hour", [None, 7, 8])
+    def test_count_in_every_metric(self, weighted, model, hour):
+        seen = (hour == self.HOUR) | (hour is None)
+        prediction = {"candidate": self.CANDIDATE, "baseline": self.BASELINE}[model]
+        fare, prediction, trips = (a[seen] for a in (self.FARE, prediction, self.TRIPS))
+        error = np.repeat(np.abs(prediction - fare), trips)
+        found = weighted.values({} if hour is None else {"hour": hour}, model)
+        assert found == pytest.approx(
+            {
+                "example_count": len(fare),
+                "calibration": (trips * prediction).sum() / (trips * fare).sum(),
+                "mae": error.mean(),
+                "huber": np.where(error < 1, error**2 / 2, error - 0.5).mean(),
+                "median_error": np.quantile(error, 0.5, method="inverted_cdf"),
+            },
+            rel=0.011,
+        )
+
+    def test_count_in_the_gate_and_rows_are_counted_as_rows(self, weighted):
+        assert weighted.report["reasons"] == [
+            "example_count of all rows is 5, below the lower bound 6",
+            "mae of all rows is 0.8571, above the upper bound 0.85",
+        ]
+
+    @pytest.mark.parametrize("kind", [pa.float32(), pa.int64()])
+    def test_are_floats_as_in_training(self, kind):
+        batch = pa.RecordBatch.from_pydict({"trips": pa.array([[2], [0]], pa.large_list(kind))})
+        assert measurement.weighed(batch, "trips")["trips"].to_pylist() == [[2.0], [0.0]]
+        assert measurement.weighed(batch, "trips")["trips"].type.value_type == pa.float32()
+
+    @pytest.mark.parametrize("weight", [None, [], [float("nan")], [float("inf")], [-1.0]])
+    def test_that_cannot_be_used_are_refused(self, weight):
+        trips = pa.array([[1.0], weight], pa.list_(pa.float32()))
+        with pytest.raises(ValueError, match=r"data.weight: expected a finite number >= 0"):
+            measurement.weighed(pa.RecordBatch.from_pydict({"trips": trips}), "trips")
 
 
 class TestRefused:

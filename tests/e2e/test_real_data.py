@@ -122,6 +122,7 @@ def test_its_bundle_verifies(trained: Trained) -> None:
 
 
 OWN = [
+    "--set=data.weight=wind",
     "--set=training.loss={name: QuantileLoss, config: {quantile: 0.8}}",
     "--set=training.metrics=[{name: Coverage}]",
     "--set=model.activity_regularization={name: Scaled, config: {factor: 2.0}}",
@@ -132,7 +133,7 @@ OWN = [
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A user's quantile loss, metric and layer, on the weather."""
+    """A user's quantile loss, metric and layer, on the weather; days count by their wind."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "my_losses.py").write_text(MY_LOSSES)
     data = weather(folder)
@@ -183,4 +184,5 @@ class TestOwnObjects:
             [experiment], "params.`Trainer.training.loss.name` = 'QuantileLoss'"
         )
         assert found
+        assert all(run.data.params["Trainer.weight"] == "wind" for run in found)
         assert all(run.data.metrics["evaluation/coverage"] > 0.5 for run in found)

@@ -41,6 +41,7 @@ class TestWhatAChangeRuns:
             ("data.splits.eval=4", {"ExampleGen"}),
             ("features.vocabulary_size=10", {"Transform", "Trainer"}),
             ("data.label=tips", {"Transform", "Trainer", "Evaluator"}),
+            ("data.weight=tips", {"Transform", "Trainer", "Evaluator"}),
             ("features.dates={sold: YYYY-MM-DD}", {"Transform", "Trainer"}),
             ("model.hidden_units=[8]", {"Trainer"}),
             ("model.label_scale=log", {"Trainer"}),

@@ -170,6 +170,11 @@ class TestPage:
         assert "On 1,200 rows of the eval split." in text
         assert "huber2.22+10.0%" in "".join(text.split())
 
+    def test_says_what_rows_are_weighted_by(self, run, folder):
+        config = {**CONFIG, "data": {**CONFIG["data"], "weight": "tips"}}
+        text = page(run(config=config), folder).text
+        assert "On 1,200 rows of the eval split, weighted by tips." in text
+
     def test_says_why_a_model_was_not_blessed(self, run, folder):
         text = page(run(report(False, ["huber of all rows is 4, above 3"])), folder).text
         assert "not blessed" in text
