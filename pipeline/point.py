@@ -9,7 +9,9 @@ from pathlib import Path
 
 from pipeline import logs
 from pipeline.config import Config
+from pipeline.data.source import DataError
 from pipeline.interruption import termination_as_interrupt
+from pipeline.objects.sources import ObjectsError
 from pipeline.run import PipelineError, Sweep, load_libraries, run_once
 from pipeline.workspace import Workspace
 
@@ -52,6 +54,6 @@ def run(task: Task) -> str | None:
                 log=workspace.log(task.run_id),
                 sweep=task.sweep,
             )
-        except PipelineError as error:
+        except (PipelineError, DataError, ObjectsError) as error:
             return str(error)
     return None

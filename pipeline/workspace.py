@@ -1,18 +1,48 @@
 """The folder that a run writes, and nothing outside it."""
 
+import errno
 import itertools
+import os
+import shutil
+import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import filelock
 
+VERSION = "1"
+"""Of how a workspace is laid out; another one cannot be read."""
+
+LOCK_PATIENCE = 10
+"""Seconds to wait for another program that has locked the metadata."""
+
+LEAST_FREE = 100 * 2**20
+"""Bytes on its disk without which no run comes to its end."""
+
 
 class WorkspaceError(Exception):
     """The workspace cannot be used; the message says why and what to do."""
+
+    @classmethod
+    def unwritable(cls, folder: Path, error: OSError) -> "WorkspaceError":
+        """Of what the system says of a folder."""
+        return cls(
+            f"workspace: expected a folder that can be written, received {folder} "
+            f"({error.strerror}); write: --workspace ~/huberflow"
+        )
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether an error is, or was raised while something handled, the want of space on a disk."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__context__
+    return False
 
 
 @dataclass(frozen=True)
@@ -97,7 +127,8 @@ class Workspace:
         """Holds the workspace for one run; the lock ends with the process, however it ends.
 
         Raises:
-          WorkspaceError: it cannot be written, or another run holds it.
+          WorkspaceError: it cannot be written, its disk is full, it is of another version, or
+            another run or program holds it.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -109,11 +140,57 @@ class Workspace:
                 "--workspace other"
             ) from error
         except OSError as error:
-            raise WorkspaceError(
-                f"workspace: expected a folder that can be written, received {self.root} "
-                f"({error.strerror}); write: --workspace ~/huberflow"
-            ) from error
+            raise WorkspaceError.unwritable(self.root, error) from error
         try:
+            self._refuse_full_disk()
+            self._refuse_other_version()
+            self._refuse_locked_metadata()
             yield
         finally:
             lock.release()
+
+    def _refuse_full_disk(self) -> None:
+        free = shutil.disk_usage(self.root).free
+        if free < LEAST_FREE:
+            raise WorkspaceError(
+                f"workspace: expected {LEAST_FREE / 2**20:.0f} MiB or more that are free on its "
+                f"disk, received {self.root} with {free / 2**20:.1f}; free some, or write a folder "
+                "on another disk: --workspace ~/huberflow"
+            )
+
+    def _refuse_other_version(self) -> None:
+        """Writes the version where there is none yet: the workspace is new."""
+        path = self.root / "version"
+        if not path.exists():
+            aside = self.root / ".version.unfinished"
+            aside.write_text(f"{VERSION}\n", encoding="utf-8")
+            os.replace(aside, path)
+            return
+        found = path.read_text(encoding="utf-8", errors="replace").strip()
+        if found != VERSION:
+            raise WorkspaceError(
+                f"workspace: expected one of version {VERSION}, received {self.root} of version "
+                f"{found!r}, which another huberflow has made; run that one, or choose another "
+                "workspace: --workspace other"
+            )
+
+    def _refuse_locked_metadata(self) -> None:
+        """ML Metadata would wait for half a minute, and not say for what.
+
+        Only while nothing in this process has the file open: SQLite there would lose its own locks.
+        """
+        if not self.metadata.exists():
+            return
+        try:
+            with closing(
+                sqlite3.connect(self.metadata, LOCK_PATIENCE, isolation_level=None)
+            ) as database:
+                database.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                return  # no database, perhaps: whoever reads it says so
+            raise WorkspaceError(
+                f"{self.metadata}: expected a database that can be written, received one that "
+                f"another program has locked for {LOCK_PATIENCE} s; end that program, or choose another "
+                "workspace: --workspace other"
+            ) from error

@@ -74,18 +74,23 @@ def own_options(command: Any) -> Any:
 def errors_in_words() -> Iterator[None]:
     """What can go wrong with a workspace, a run or a server, as a line and an exit code."""
     from pipeline.data.source import DataError
+    from pipeline.objects.sources import ObjectsError
     from pipeline.run import PipelineError
     from pipeline.tracking.port import TrackingError
-    from pipeline.workspace import WorkspaceError
+    from pipeline.workspace import WorkspaceError, disk_is_full
 
     try:
         yield
-    except (WorkspaceError, DataError) as error:
+    except (WorkspaceError, DataError, ObjectsError) as error:
         stop(str(error), WRONG_INPUT)
     except (PipelineError, TrackingError) as error:
         stop(str(error), FAILED)
     except KeyboardInterrupt:
         stop("interrupted; what had finished is kept, run again to go on", INTERRUPTED)
+    except Exception as error:
+        if not disk_is_full(error):
+            raise
+        stop("the disk is full; free some of it, and run again to go on", FAILED)
 
 
 def workspace_setting(workspace: str) -> str:
@@ -112,11 +117,10 @@ def tell_of_own(config: Any) -> None:
 
         for line in own_data.remarks(config):
             say(line)
-    if config.objects:
-        from pipeline import own_objects
+    from pipeline import own_objects
 
-        for line in own_objects.warnings(config):
-            say(line)
+    for line in own_objects.warnings(config):
+        say(line)
 
 
 def stop(message: str, code: int) -> Any:

@@ -56,6 +56,10 @@ class Source:
     """By name, at least one."""
     compressed: bool
     """All of them by gzip, or none."""
+    base: Path
+    """A folder above them all."""
+    pattern: str
+    """Of these files in ``base``, and of no others: TFX knows no lists."""
 
 
 def find(path: str | Path) -> Source:
@@ -66,7 +70,8 @@ def find(path: str | Path) -> Source:
         pattern such as ``data/2024-*.csv``.
 
     Raises:
-      DataError: there is nothing, not all of it is of one kind, or it cannot be read.
+      DataError: there is nothing, not all of it is of one kind, it cannot be read, or it lies
+        beside files that TFX would read too.
     """
     path = Path(path).expanduser()
     if _there(path, Path.is_dir):
@@ -80,7 +85,7 @@ def find(path: str | Path) -> Source:
     for file in files:
         _check_readable(file)
     kind = _one_kind({file: kind_of(file) for file in files})
-    return Source(kind, tuple(files), _one_compression(files))
+    return Source(kind, tuple(files), _one_compression(files), *_one_pattern(files))
 
 
 def kind_of(file: Path) -> Kind:
@@ -179,6 +184,27 @@ def _one_compression(files: list[Path]) -> bool:
             f"and {plain[0].name}; write: gzip {plain[0]}"
         )
     return bool(compressed)
+
+
+def _one_pattern(files: list[Path]) -> tuple[Path, str]:
+    """A folder, and the pattern of these files in it."""
+    files = [file.absolute() for file in files]
+    base = Path(os.path.commonpath([file.parent for file in files]))
+    if len(files) == 1:
+        return base, files[0].name
+    names = [str(file.relative_to(base)) for file in files]
+    begin, end = _in_common(names), _in_common([name[::-1] for name in names])[::-1]
+    pattern = f"{begin}*{end}"
+    if sorted(base.glob(pattern)) != sorted(files):
+        raise DataError(
+            f"data.path: expected files that lie by themselves, received {len(files)} in {base} "
+            f"beside others like {pattern}; move them to a folder of their own"
+        )
+    return base, pattern
+
+
+def _in_common(names: list[str]) -> str:
+    return os.path.commonprefix(names)  # noqa: RUF071 (character by character, as it is meant)
 
 
 def _nearest(path: Path) -> str:

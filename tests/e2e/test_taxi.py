@@ -190,4 +190,5 @@ def test_nothing_is_written_outside_the_workspace(first: Run, workspace: Workspa
         "metadata.sqlite",
         "mlflow",
         "serving",
+        "version",
     }

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import math
 import os
 from datetime import date
@@ -11,23 +12,11 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
-from pipeline.data.checks import check_label, check_weight
-from pipeline.data.infer import infer
-from pipeline.data.profile import profile
-from pipeline.data.source import DataError, find
+from pipeline.cli.main import cli
 
 PANDAS = """python -c "import pandas; pandas.{}.to_csv('data.csv', index=False)\""""
-
-
-def look(path, label="y", weight=None, **options):
-    """All that happens to data before a pipeline starts."""
-    source = find(path)
-    table = profile(source)
-    check_label(table, label)
-    if weight is not None:
-        check_weight(source, table, weight, label)
-    infer(table, label, weight=weight, **options)
 
 
 def written(folder, files):
@@ -40,10 +29,20 @@ def written(folder, files):
             file.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def said(folder, path, *, verb="run", code=2, label="y", **options):
+    """What the command says; nothing is written."""
+    settings = [f"--set=data.{key}={json.dumps(value)}" for key, value in options.items()]
+    asked = ["--data", f"{folder}/{path}", "--label", label, *settings]
+    done = CliRunner().invoke(cli, [verb, *asked, "--workspace", f"{folder}/workspace"])
+    assert done.exit_code == code, done.exception
+    assert not (folder / "workspace").exists()
+    return done.stderr
+
+
 def message(folder, path, **options):
-    with pytest.raises(DataError) as refused:
-        look(f"{folder}/{path}", **options)
-    return str(refused.value).replace(str(folder), "~")
+    """The one line that the command refuses it with."""
+    (line,) = said(folder, path, **options).splitlines()
+    return line.removeprefix("huberflow: ").replace(str(folder), "~")
 
 
 GOOD = "x,y\n1,2\n2,3\n"
@@ -451,7 +450,7 @@ def test_the_label_is_refused_as_weights(tmp_path):
 @pytest.mark.parametrize("weight", ["", "-2"])
 def test_weights_of_rows_without_a_label_may_be_anything(tmp_path, weight):
     written(tmp_path, {"a.csv": f"x,y,w\n1.5,2,1\n2.5,3,0.5\n3.5,,{weight}\n"})
-    look(f"{tmp_path}/a.csv", weight="w")
+    said(tmp_path, "a.csv", verb="config", code=0, weight="w")
 
 
 @pytest.mark.parametrize(("options", "expected"), NAMES.values(), ids=NAMES)
