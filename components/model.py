@@ -1,7 +1,8 @@
-"""The model: embeddings for categories, dense layers, one number out."""
+"""The model: embeddings for categories, dense layers, one number out; or the user's network."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -26,6 +27,32 @@ class LabelScale:
 PLAIN = LabelScale()
 
 
+@dataclass(frozen=True)
+class Ends:
+    """Where a network begins and ends: what the data, and not its author, decide of it."""
+
+    numbers: int
+    """Width of ``numbers``; 0 for none."""
+    categories: int
+    """Width of ``indices``; 0 for none."""
+    table_rows: int
+    """How many different values ``indices`` have, over all columns."""
+    prediction: Callable[[tf.Tensor], tf.Tensor]
+    """The last layer, over any ``[batch, width]``: a float32 ``[batch, 1]`` in label units."""
+
+    def inputs(self) -> dict[str, tf.Tensor]:
+        """The Keras inputs by name, of the tensors of ``components.features``; one at least."""
+        inputs = {}
+        if self.numbers:
+            inputs[NUMBERS] = tf_keras.Input((self.numbers,), name=NUMBERS)
+        if self.categories:
+            inputs[INDICES] = tf_keras.Input((self.categories,), name=INDICES, dtype="int64")
+        return inputs
+
+
+Build = Callable[[Ends, Mapping[str, Any]], tf_keras.Model]
+
+
 def build_model(
     model: Mapping[str, Any],
     *,
@@ -33,6 +60,7 @@ def build_model(
     categories: int,
     table_rows: int,
     label_scale: LabelScale = PLAIN,
+    build: Build | None = None,
 ) -> tf_keras.Model:
     """An uncompiled functional model over the tensors of ``components.features``.
 
@@ -43,17 +71,23 @@ def build_model(
       categories: width of ``indices``; 0 for none.
       table_rows: rows of the embedding table.
       label_scale: where predictions start, and in which units the network thinks.
+      build: what makes the network of these ``Ends`` and of ``model``, in place of ours; it
+        returns ``tf_keras.Model(ends.inputs(), ends.prediction(hidden))``, with what it likes
+        between the two. ``components.objects.network_trial`` holds it to that.
 
     Returns:
       A model from a dict of inputs to a float32 ``[batch, 1]`` prediction.
     """
-    inputs, parts = {}, []
-    if numbers:
-        inputs[NUMBERS] = tf_keras.Input((numbers,), name=NUMBERS)
+    ends = Ends(numbers, categories, table_rows, partial(_prediction, scale=label_scale))
+    return (build or _dense_network)(ends, model)
+
+
+def _dense_network(ends: Ends, model: Mapping[str, Any]) -> tf_keras.Model:
+    inputs, parts = ends.inputs(), []
+    if NUMBERS in inputs:
         parts.append(inputs[NUMBERS])
-    if categories:
-        inputs[INDICES] = tf_keras.Input((categories,), name=INDICES, dtype="int64")
-        embedding = tf_keras.layers.Embedding(table_rows, model["embedding_dimension"])
+    if INDICES in inputs:
+        embedding = tf_keras.layers.Embedding(ends.table_rows, model["embedding_dimension"])
         parts.append(tf_keras.layers.Flatten()(embedding(inputs[INDICES])))
     hidden = tf_keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
     for units in model["hidden_units"]:
@@ -62,7 +96,7 @@ def build_model(
         hidden = registry.build_choice("layer", model["activity_regularization"])(hidden)
     if model["metric_logging"]:
         hidden = registry.build("layer", "MetricLoggingLayer", {})(hidden)
-    return tf_keras.Model(inputs, _prediction(hidden, label_scale))
+    return tf_keras.Model(inputs, ends.prediction(hidden))
 
 
 def _prediction(hidden: tf.Tensor, scale: LabelScale) -> tf.Tensor:

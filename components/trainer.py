@@ -35,7 +35,7 @@ def run_fn(fn_args: Any) -> None:
     Args:
       fn_args: TFX's ``FnArgs``; its ``custom_config`` holds ``seed``, ``label``, ``weight`` (a
         column, or null), ``features``, ``model`` and ``training``, all plain JSON, and the user's
-        own ``objects`` with the ``folder`` that holds them, or null.
+        own ``objects`` and network with the ``folder`` that holds them, or null.
     """
     config = fn_args.custom_config
     training, log_dir = config["training"], Path(fn_args.model_run_dir)
@@ -86,6 +86,7 @@ def _model(
         categories=categories,
         table_rows=1 + transform.vocabulary_size_by_name(VOCABULARY) if categories else 0,
         label_scale=label_scale,
+        build=own.network(config["objects"]) if config["objects"] else None,
     )
 
 

@@ -25,7 +25,8 @@ def used_objects(model: tf_keras.Model) -> list[dict[str, Any]]:
     """
     registered = tf_keras.utils.get_custom_objects()
     # TFT's layer, attached for serving, has no config; a reload takes its graph.
-    layers = [layer for layer in model.layers if layer is not model.transform]
+    transform = getattr(model, "transform", None)
+    layers = [layer for layer in model.layers if layer is not transform]
     parts = [model.get_compile_config(), *map(tf_keras.utils.serialize_keras_object, layers)]
     used = {
         (name, json.dumps(config, default=repr, sort_keys=True)): config
@@ -64,7 +65,8 @@ def _named(node: Any, registered: Mapping[str, Any]) -> Iterator[tuple[str, Any]
     elif isinstance(node, Mapping) and (unknown := _unknown(node)):
         raise ValueError(
             f"{unknown}: expected a registered class or function, which a reload finds by its "
-            "name; define it at the top of a module, under @register"
+            "name; define it at the top of a module, and write above it: "
+            '@tf_keras.utils.register_keras_serializable("mine")'
         )
     elif isinstance(node, (Mapping, list, tuple)):
         for child in node.values() if isinstance(node, Mapping) else node:

@@ -1,15 +1,17 @@
 """A user's own objects in this process: imported from a snapshot, registered, in the catalogue.
 
 A description is plain JSON, as ``pipeline.objects`` writes it once it has tried the objects:
-``sha256`` of all, ``modules`` (by name: ``files``, ``sha256``), and ``objects``, each with its
-``name``, ``kind``, ``module`` (where it is defined), ``registered`` name and ``arguments``.
+``sha256`` of all, ``modules`` (by name: ``files``, ``sha256``), ``objects``, each with its
+``name``, ``kind``, ``module`` (where it is defined), ``registered`` name and ``arguments``; and
+``network``, null or the ``function`` of a ``module`` that builds it, with its ``parts``, each a
+``name`` and ``module``: objects beside the function, which a config cannot name.
 """
 
 import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -72,9 +74,16 @@ def _import(description: Description, folder: Path) -> None:
     sys.path.append(str(folder))
     for name in description["modules"]:
         import_from(folder, name)
-    for each in description["objects"]:
+    network = description["network"]
+    for each in (*description["objects"], *(network["parts"] if network else ())):
         target = getattr(importlib.import_module(each["module"]), each["name"])
         _registry().adopt(target, each["module"].partition(".")[0])
+
+
+def network(description: Description) -> Callable[..., Any] | None:
+    """The user's function that builds the network, once ``load`` has run; None where ours does."""
+    named = description["network"]
+    return getattr(importlib.import_module(named["module"]), named["function"]) if named else None
 
 
 def unload() -> None:

@@ -177,6 +177,11 @@ class Model(_Strict):
     metric_logging: bool = Field(
         True, description="Log the last dense layer's deviation as std_of_activation."
     )
+    build: str | None = Field(
+        None,
+        description="A function of your own that builds the network in place of ours, such as "
+        "my_model.py:build_model, or null.",
+    )
 
 
 class Training(_Strict):

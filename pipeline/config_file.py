@@ -62,15 +62,16 @@ def _defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
 @contextmanager
 def _objects_of(asked: Mapping[str, Any]) -> Iterator[Callable[[Config], None]]:
     """Inside, a config may name the user's own objects; yields what tries them as it does."""
-    if not asked.get("objects"):
-        yield lambda config: None
-        return
     from pipeline import own_objects
+    from pipeline.workspace import WorkspaceError
 
     try:
+        if not own_objects.used(asked):
+            yield lambda config: None
+            return
         own_objects.make_known(asked)
         yield own_objects.check
-    except own_objects.ObjectsError as error:
+    except (own_objects.ObjectsError, WorkspaceError) as error:
         raise ConfigError(str(error)) from error
 
 

@@ -1,4 +1,4 @@
-"""The losses, metrics and layers of the user's own that a config names."""
+"""The losses, metrics, layers and network of the user's own that a config names."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -6,10 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from components.features import count_numbers
 from custom_objects import catalogue, own
 from pipeline.config import Choice, Config
 from pipeline.objects import inspection
 from pipeline.objects.inspection import Objects
+from pipeline.objects.network import Network, named
 from pipeline.objects.sources import ObjectsError
 from pipeline.workspace import Workspace
 
@@ -18,46 +20,67 @@ def make_known(asked: Mapping[str, Any]) -> None:
     """Tries the objects of the files that a config names; from now on it may name the objects.
 
     Args:
-      asked: what the user has set, ``objects`` at least.
+      asked: what the user has set, ``objects`` or ``model.build`` at least.
 
     Raises:
       ObjectsError: an object would break later, or its name is taken.
     """
-    paths = asked["objects"]
+    paths = asked.get("objects") or []
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise ObjectsError(
             f"objects: expected a list of files, received {paths!r}; write: objects: [my_losses.py]"
         )
     workspace = Path(str(asked.get("workspace") or Config().workspace))
-    found = inspection.inspect([Path(path) for path in paths], _tried(workspace))
+    files = [Path(path) for path in paths]
+    found = inspection.inspect(files, _tried(workspace), _network(asked))
     catalogue.add(own.entries(found.plain()))
 
 
 def check(config: Config) -> None:
     """Builds each of the user's objects with the arguments that the config has for it.
 
+    The network is built for the columns that the config names.
+
     Raises:
-      ObjectsError: a constructor refuses them.
+      ObjectsError: a constructor refuses them, or the network would break later.
     """
     chosen = {key: choice.model_dump(mode="json") for key, choice in _choices(config, "")}
-    inspection.check_choices(_found(config), chosen, _tried(config.workspace))
+    values = config.plain()
+    ends = {
+        "model": values["model"],
+        "numbers": count_numbers(values["features"]),
+        "categories": len(config.features.categorical),
+        "mixed_precision": config.training.mixed_precision,
+    }
+    inspection.check_choices(_found(config), chosen, _tried(config.workspace), ends)
 
 
 def warnings(config: Config) -> tuple[str, ...]:
     """What works, and may surprise."""
-    return _found(config).warnings if config.objects else ()
+    return _found(config).warnings if used(config.plain()) else ()
+
+
+def used(asked: Mapping[str, Any]) -> bool:
+    """Whether these values name any objects, or a network, of the user's own."""
+    return bool(asked.get("objects") or _network(asked))
+
+
+def _network(asked: Mapping[str, Any]) -> Network | None:
+    model = asked.get("model")
+    written = model.get("build") if isinstance(model, Mapping) else None
+    return None if written is None else named(written)
 
 
 def installed(config: Config) -> dict[str, Any] | None:
     """The description that ``custom_objects.own.load`` reads, and the ``folder`` of its snapshot.
 
     Returns:
-      None where the config names no file.
+      None where the config names none.
 
     Raises:
       ObjectsError: a file was changed meanwhile.
     """
-    if not config.objects:
+    if not used(config.plain()):
         return None
     found = _found(config)
     folder = inspection.snapshot(found, _tried(config.workspace).parent)
@@ -65,7 +88,7 @@ def installed(config: Config) -> dict[str, Any] | None:
 
 
 def _found(config: Config) -> Objects:
-    return inspection.inspect(config.objects, _tried(config.workspace))
+    return inspection.inspect(config.objects, _tried(config.workspace), _network(config.plain()))
 
 
 def _tried(workspace: Path) -> Path:

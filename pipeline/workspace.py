@@ -182,15 +182,14 @@ class Workspace:
         if not self.metadata.exists():
             return
         try:
-            with closing(
-                sqlite3.connect(self.metadata, LOCK_PATIENCE, isolation_level=None)
-            ) as database:
+            database = sqlite3.connect(self.metadata, LOCK_PATIENCE, isolation_level=None)
+            with closing(database):
                 database.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 return  # no database, perhaps: whoever reads it says so
             raise WorkspaceError(
                 f"{self.metadata}: expected a database that can be written, received one that "
-                f"another program has locked for {LOCK_PATIENCE} s; end that program, or choose another "
-                "workspace: --workspace other"
+                f"another program has locked for {LOCK_PATIENCE} s; end that program, or choose "
+                "another workspace: --workspace other"
             ) from error

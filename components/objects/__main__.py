@@ -1,21 +1,24 @@
 """The process that tries: reads questions, one JSON object a line, and answers likewise.
 
-``{"modules": [{"name", "file", "origin"}], "choices": null}`` asks for everything that the modules
-offer: ``objects``, ``warnings`` and ``refusals``. With ``choices``, by key ``{"name", "config"}``,
+``{"modules": [{"name", "file", "origin", "offers"}], "choices": null}`` asks for everything that
+the modules offer: ``objects``, ``warnings`` and ``refusals``; and for the ``parts`` of the network
+in a module that offers nothing. With ``choices``, by key ``{"name", "config"}``, and ``network``,
 only these are tried: ``refusals``.
 """
 
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import tf_keras
 
 from components.objects.attempt import description, try_choice
-from components.objects.discovery import Subject, imported, offered
+from components.objects.discovery import Subject, imported, offered, public
+from components.objects.network_trial import network
 from components.objects.refusal import RefusalError, told
 from custom_objects import registry
 
@@ -23,32 +26,50 @@ from custom_objects import registry
 def answer(question: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """See the module."""
     refusals: list[str] = []
-    subjects = [
-        (subject, module["name"])
-        for module in question["modules"]
-        for subject in _subjects(module, folder, refusals)
-    ]
+    subjects = {
+        module["name"]: _subjects(module, folder, refusals) for module in question["modules"]
+    }
     if question["choices"] is not None:
-        _try_choices(question["choices"], [subject for subject, _ in subjects], refusals)
+        _try_choices(question["choices"], chain(*subjects.values()), refusals)
+        if question["network"] is not None:
+            _try_network(question["network"], subjects, folder, refusals)
         return {"refusals": refusals}
-    found = []
-    for subject, module in subjects:
-        try:
-            found.append(description(subject, module))
-        except RefusalError as refusal:
-            refusals.append(str(refusal))
-        except Exception as error:
-            refusals.append(
-                f"{subject.who}: expected to work on small data, received {told(error, folder)}"
-            )
+    offering = [module["name"] for module in question["modules"] if module["offers"]]
+    found = [
+        each
+        for module in offering
+        for subject in subjects[module]
+        if (each := _described(subject, module, folder, refusals))
+    ]
+    parts = [
+        {"name": subject.name, "module": subject.target.__module__}
+        for module, held in subjects.items()
+        if module not in offering
+        for subject in held
+    ]
     warnings = [warning for each in found for warning in each.pop("warnings")]
-    return {"objects": found, "warnings": warnings, "refusals": refusals}
+    return {"objects": found, "parts": parts, "warnings": warnings, "refusals": refusals}
 
 
-def _subjects(module: Mapping[str, str], folder: Path, refusals: list[str]) -> list[Subject]:
-    ours = registry.registered()
+def _described(
+    subject: Subject, module: str, folder: Path, refusals: list[str]
+) -> dict[str, Any] | None:
     try:
-        found = offered(
+        return description(subject, module)
+    except RefusalError as refusal:
+        refusals.append(str(refusal))
+    except Exception as error:
+        refusals.append(
+            f"{subject.who}: expected to work on small data, received {told(error, folder)}"
+        )
+    return None
+
+
+def _subjects(module: Mapping[str, Any], folder: Path, refusals: list[str]) -> list[Subject]:
+    ours = registry.registered()
+    find = offered if module["offers"] else public
+    try:
+        found = find(
             imported(module["name"], folder, Path(module["origin"])), module["file"], folder
         )
         _refuse_takeover(ours, module["file"])
@@ -71,7 +92,7 @@ def _refuse_takeover(ours: Mapping[str, Any], file: str) -> None:
 
 
 def _try_choices(
-    choices: Mapping[str, Mapping[str, Any]], subjects: list[Subject], refusals: list[str]
+    choices: Mapping[str, Mapping[str, Any]], subjects: Iterable[Subject], refusals: list[str]
 ) -> None:
     by_name = {subject.name: subject for subject in subjects}
     for key, choice in choices.items():
@@ -80,6 +101,26 @@ def _try_choices(
                 try_choice(by_name[choice["name"]], key, choice["config"])
         except RefusalError as refusal:
             refusals.append(str(refusal))
+
+
+def _try_network(
+    asked: Mapping[str, Any],
+    subjects: Mapping[str, Iterable[Subject]],
+    folder: Path,
+    refusals: list[str],
+) -> None:
+    for module, found in subjects.items():
+        for subject in found:
+            registry.adopt(subject.target, module)
+    try:
+        network(asked, subjects, folder)
+    except RefusalError as refusal:
+        refusals.append(str(refusal))
+    except Exception as error:
+        refusals.append(
+            f"model.build: expected a network that works on small data, received "
+            f"{told(error, folder)}"
+        )
 
 
 def main() -> None:

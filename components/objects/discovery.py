@@ -96,11 +96,7 @@ def offered(module: ModuleType, file: str, folder: Path) -> list[Subject]:
     Raises:
       RefusalError: it offers nothing, or ``__all__`` names what is not there.
     """
-    found = [
-        Subject(name, kind, target, f"{file}: {name}", folder)
-        for name, target in _public(module, file)
-        if _defined_in(module, name, target) and (kind := _kind(target, f"{file}: {name}"))
-    ]
+    found = public(module, file, folder)
     if not found:
         among = "what __all__ names" if hasattr(module, "__all__") else "what it defines"
         raise RefusalError(
@@ -109,6 +105,19 @@ def offered(module: ModuleType, file: str, folder: Path) -> list[Subject]:
             f"name at the top; received none among {among}"
         )
     return found
+
+
+def public(module: ModuleType, file: str, folder: Path) -> list[Subject]:
+    """The classes and functions of the module that count.
+
+    Raises:
+      RefusalError: ``__all__`` names what is not there.
+    """
+    return [
+        Subject(name, kind, target, f"{file}: {name}", folder)
+        for name, target in _public(module, file)
+        if _defined_in(module, name, target) and (kind := _kind(target, f"{file}: {name}"))
+    ]
 
 
 def _public(module: ModuleType, file: str) -> Iterator[tuple[str, Any]]:

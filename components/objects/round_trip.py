@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tf_keras
 
+from components.objects.calling import Make
 from components.objects.discovery import Subject
 from components.objects.refusal import RefusalError, told
 
@@ -23,11 +24,7 @@ def arguments(subject: Subject) -> dict[str, Any]:
     Raises:
       RefusalError: an argument has no default.
     """
-    if inspect.isfunction(subject.target):
-        return {}
-    _, *parameters = inspect.signature(subject.target.__init__).parameters.values()
-    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    found = {p.name: p.default for p in named if p.name not in OF_KERAS}
+    found = {} if inspect.isfunction(subject.target) else _parameters(subject.target)
     for name, default in found.items():
         if default is inspect.Parameter.empty:
             raise RefusalError(
@@ -35,6 +32,13 @@ def arguments(subject: Subject) -> dict[str, Any]:
                 f"received none; write: def __init__(self, {name}=0.5, ...)"
             )
     return found
+
+
+def _parameters(target: type) -> dict[str, Any]:
+    """The constructor's own arguments, with their defaults where they have one."""
+    _, *parameters = inspect.signature(target.__init__).parameters.values()  # type: ignore[misc]
+    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    return {p.name: p.default for p in named if p.name not in OF_KERAS}
 
 
 def varied(subject: Subject, defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,7 +79,7 @@ def restorer(
       RefusalError: the config lacks an argument, changes a value, is no JSON, or gives another
         object.
     """
-    config = _config(subject, defaults, values)
+    config = _config(subject, defaults, partial(subject.make, **values))
     _refuse_lacking(subject, defaults, config)
     for name, value in values.items():
         if not _same(config[name], value):
@@ -88,11 +92,22 @@ def restorer(
     return partial(subject.target.from_config, config)
 
 
-def _config(
-    subject: Subject, defaults: Mapping[str, Any], values: Mapping[str, Any]
-) -> Mapping[str, Any]:
+def refuse_incomplete(subject: Subject, make: Make) -> None:
+    """Refuses a class whose object, as ``make`` gives it, does not return from its config.
+
+    Raises:
+      RefusalError: the config lacks an argument, is no JSON, or gives another object.
+    """
+    names = _parameters(subject.target)
+    config = _config(subject, names, make)
+    _refuse_lacking(subject, names, config)
+    _refuse_unwritable(subject, config)
+    _refuse_another(subject, {name: config[name] for name in names}, config)
+
+
+def _config(subject: Subject, defaults: Mapping[str, Any], make: Make) -> Mapping[str, Any]:
     try:
-        config = subject.make(**values).get_config()
+        config = make().get_config()
     except NotImplementedError:
         raise RefusalError(  # Keras's base says so, of a class with arguments or of any.
             f"{subject.who}.get_config: expected every argument of __init__, received a class "

@@ -17,8 +17,10 @@ from typing import Any
 from custom_objects import catalogue
 from pipeline.fingerprint import source_of
 from pipeline.objects import sources
+from pipeline.objects.network import Network
 from pipeline.objects.process import Process
 from pipeline.objects.sources import ObjectsError, Source
+from pipeline.workspace import WorkspaceError
 
 Choices = Mapping[str, Mapping[str, Any]]
 
@@ -31,11 +33,13 @@ class Objects:
       sources: the modules.
       objects: each one's ``name``, ``kind``, ``module``, ``registered`` name, ``arguments``.
       warnings: what works, and may surprise.
+      network: the ``module`` and ``function`` that build it, and its ``parts``; None for ours.
     """
 
     sources: tuple[Source, ...]
     objects: tuple[Mapping[str, Any], ...]
     warnings: tuple[str, ...]
+    network: Mapping[str, Any] | None
 
     def plain(self) -> dict[str, Any]:
         """The description that ``custom_objects.own`` reads: JSON, and no path of this machine."""
@@ -46,10 +50,13 @@ class Objects:
                 for source in self.sources
             },
             "objects": [dict(each) for each in self.objects],
+            "network": self.network,
         }
 
 
-def inspect(paths: Iterable[Path], cache: Path | None = None) -> Objects:
+def inspect(
+    paths: Iterable[Path], cache: Path | None = None, network: Network | None = None
+) -> Objects:
     """What the modules and packages at these paths offer.
 
     The process that finds out waits for ``check_choices``, which ends it.
@@ -57,29 +64,41 @@ def inspect(paths: Iterable[Path], cache: Path | None = None) -> Objects:
     Args:
       paths: of Python files, or of folders with an ``__init__.py``.
       cache: a JSON file, which may not exist yet; what is remembered there is not tried again.
+      network: the user's own; its module, where no path names it, offers nothing.
 
     Raises:
       ObjectsError: an object would break later, or a module cannot be imported.
     """
-    found = tuple(sources.find(paths))
-    answer = _remembered(found, None, cache)
+    found = tuple(sources.find(paths, network.path if network else None))
+    answer = _remembered(found, {"choices": None}, cache)
     if mistakes := [*answer["refusals"], *_clashes(found, answer["objects"])]:
         Process.end()
         raise ObjectsError("\n".join(mistakes))
-    return Objects(found, tuple(answer["objects"]), tuple(answer["warnings"]))
+    built = None
+    if network is not None:
+        named = {"module": network.module, "function": network.function}
+        built = {**named, "parts": answer["parts"]}
+    return Objects(found, tuple(answer["objects"]), tuple(answer["warnings"]), built)
 
 
-def check_choices(objects: Objects, choices: Choices, cache: Path | None = None) -> None:
-    """Builds and tries each of the user's objects as a config names it.
+def check_choices(
+    objects: Objects,
+    choices: Choices,
+    cache: Path | None = None,
+    ends: Mapping[str, Any] | None = None,
+) -> None:
+    """Builds and tries each of the user's objects as a config names it, and the network.
 
     Args:
       objects: what ``inspect`` returned.
       choices: ``name`` and ``config`` by key, ``{"training.loss": {"name": ..., "config": ...}}``;
         those that are not the user's are passed over.
       cache: as of ``inspect``.
+      ends: what the user's network is built for, see ``components.objects.network_trial``.
 
     Raises:
-      ObjectsError: a constructor refuses its arguments, in its own words.
+      ObjectsError: a constructor refuses its arguments, in its own words; or the network would
+        break later.
     """
     names = {each["name"] for each in objects.objects}
     # Without arguments, the object was tried already.
@@ -88,8 +107,11 @@ def check_choices(objects: Objects, choices: Choices, cache: Path | None = None)
         for key, choice in choices.items()
         if choice["name"] in names and choice["config"]
     }
+    network = {**objects.network, **ends} if objects.network and ends else None
+    question = {"choices": asked, "network": network}
     try:
-        refusals = _remembered(objects.sources, asked, cache)["refusals"] if asked else []
+        tried = asked or network
+        refusals = _remembered(objects.sources, question, cache)["refusals"] if tried else []
     finally:
         Process.end()
     if refusals:
@@ -120,36 +142,45 @@ def _clashes(found: Iterable[Source], objects: Iterable[Mapping[str, Any]]) -> I
 
 
 def _remembered(
-    found: tuple[Source, ...], choices: Choices | None, cache: Path | None
+    found: tuple[Source, ...], question: Mapping[str, Any], cache: Path | None
 ) -> dict[str, Any]:
     """The process's answer, from the cache where it is there; what was refused is tried again."""
     if not found:
-        return {"objects": [], "warnings": [], "refusals": []}
-    key = _key(found, choices)
+        return {"objects": [], "parts": [], "warnings": [], "refusals": []}
+    key = _key(found, question)
     known = _read(cache)
     if key in known:
         return known[key]
-    answer = Process.of(found).answer(choices)
+    answer = Process.of(found).answer(question)
     if cache is not None and not answer["refusals"]:
+        _write(cache, {**known, key: answer})
+    return answer
+
+
+def _write(cache: Path, known: Mapping[str, Any]) -> None:
+    try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         aside = cache.with_name(f".{cache.name}.{os.getpid()}")
-        aside.write_text(json.dumps({**known, key: answer}, indent=1), encoding="utf-8")
+        aside.write_text(json.dumps(known, indent=1), encoding="utf-8")
         os.replace(aside, cache)
-    return answer
+    except OSError as error:
+        Process.end()
+        raise WorkspaceError.unwritable(cache.parent, error) from error
 
 
 def _read(cache: Path | None) -> dict[str, Any]:
     try:
         known = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return {}  # written anew: it holds nothing that a trial does not give again
     return known if isinstance(known, dict) else {}
 
 
-def _key(found: tuple[Source, ...], choices: Choices | None) -> str:
+def _key(found: tuple[Source, ...], question: Mapping[str, Any]) -> str:
     about = {
         "sources": sources.digest(found),
-        "choices": choices,
+        "offering": [source.name for source in found if source.offers],
+        "question": question,
         "checks": source_of("components.objects.__main__"),
         "versions": [platform.python_version()]
         + [metadata.version(name) for name in ("tensorflow", "tf-keras")],

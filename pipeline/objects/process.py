@@ -58,20 +58,25 @@ class Process:
         for process in list(_kept):
             process.close()
 
-    def answer(self, choices: Mapping[str, Any] | None) -> dict[str, Any]:
-        """What ``components.objects`` says of the modules, or of these choices.
+    def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """What ``components.objects`` says of the modules, or of what is asked of them.
 
         Raises:
           ObjectsError: the process ended, or took too long.
         """
         modules = [
-            {"name": each.name, "file": each.file, "origin": str(each.folder)}
+            {
+                "name": each.name,
+                "file": each.file,
+                "origin": str(each.folder),
+                "offers": each.offers,
+            }
             for each in self._sources
         ]
         limit = threading.Timer(PATIENCE, self._python.kill)
         limit.start()
         try:
-            self._write(json.dumps({"modules": modules, "choices": choices}))
+            self._write(json.dumps({"modules": modules, **question}))
             said = self._read()
         finally:
             limit.cancel()

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -31,12 +31,14 @@ class Source:
       folder: that holds it.
       files: its source, relative to ``folder``; of a package all that ends in ``.py``.
       sha256: of their names and contents.
+      offers: whether a config may name what is in it; else it is there for the network alone.
     """
 
     name: str
     folder: Path
     files: tuple[str, ...]
     sha256: str
+    offers: bool = True
 
     @property
     def file(self) -> str:
@@ -45,16 +47,17 @@ class Source:
         return package if package in self.files else f"{self.name}.py"
 
 
-def find(paths: Iterable[Path]) -> list[Source]:
-    """The modules at these paths; nothing is imported.
+def find(paths: Iterable[Path], network: Path | None = None) -> list[Source]:
+    """The modules at these paths, and that of the network; nothing is imported.
 
     Raises:
       ObjectsError: a path is no Python module, its name would hide another, or its syntax is wrong.
     """
+    offering = [path.absolute() for path in paths]
     found, mistakes = [], []
-    for path in dict.fromkeys(Path(path).absolute() for path in paths):
+    for path in dict.fromkeys([*offering, *([network.absolute()] if network else [])]):
         try:
-            found.append(_source(path))
+            found.append(replace(_source(path), offers=path in offering))
         except ObjectsError as error:
             mistakes.append(str(error))
     mistakes += _same_names(found)
@@ -111,7 +114,7 @@ def _refuse_name(path: Path, name: str) -> None:
         taken = "a package of huberflow"
     elif name in sys.stdlib_module_names:
         taken = "a module of Python's own"
-    elif PathFinder.find_spec(name, libraries) is not None:
+    elif (spec := PathFinder.find_spec(name, libraries)) and not _lies_at(path, spec.origin):
         taken = "an installed package"
     else:
         return
@@ -119,6 +122,10 @@ def _refuse_name(path: Path, name: str) -> None:
         f"{path}: expected a name of its own, received {name}, {taken}; "
         f"rename it, such as my_{name}{path.suffix}"
     )
+
+
+def _lies_at(path: Path, origin: str | None) -> bool:
+    return origin in (str(path), str(path / "__init__.py"))
 
 
 def _refuse_syntax(file: Path) -> None:

@@ -64,6 +64,7 @@ def saved(tmp_path):
                     "arguments": {"factor": factor},
                 }
             ],
+            "network": None,
         }, folder
 
     yield saved

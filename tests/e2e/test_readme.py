@@ -96,8 +96,9 @@ def test_every_command_of_deploying(folder: Path) -> None:
 def test_your_data_in_ten_minutes(tmp_path: Path) -> None:
     package = Path(importlib.util.find_spec("vega_datasets").origin).parent
     shutil.copy(package / "_data" / "seattle-weather.csv", tmp_path / "weather.csv")
-    (code,) = readme.blocks("python", readme.YOUR_DATA)
-    (tmp_path / "my_losses.py").write_text(code)
+    codes = readme.blocks("python", readme.YOUR_DATA)
+    for name, code in zip(("my_losses.py", "my_model.py"), codes, strict=True):
+        (tmp_path / name).write_text(code)
     assert_all_run(readme.YOUR_DATA, tmp_path)
 
 

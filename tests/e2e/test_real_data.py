@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 from bare_environment import BareEnvironment
 from taxi_workspace import HUBERFLOW
-from users_objects import MY_LOSSES
+from users_objects import MY_LOSSES, MY_NETWORK
 
 pytestmark = pytest.mark.e2e
 
@@ -125,7 +125,7 @@ OWN = [
     "--set=data.weight=wind",
     "--set=training.loss={name: QuantileLoss, config: {quantile: 0.8}}",
     "--set=training.metrics=[{name: Coverage}]",
-    "--set=model.activity_regularization={name: Scaled, config: {factor: 2.0}}",
+    "--set=model.build=my_model.py:build_model",
     "--set=evaluation.metrics=[{name: HuberMetric, key: huber}, {name: Coverage, key: coverage}]",
     "--set=evaluation.slices=[[weather]]",
 ]
@@ -133,9 +133,10 @@ OWN = [
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A user's quantile loss, metric and layer, on the weather; days count by their wind."""
+    """A user's quantile loss, metric and network, on the weather; days count by their wind."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "my_losses.py").write_text(MY_LOSSES)
+    (folder / "my_model.py").write_text(MY_NETWORK)
     data = weather(folder)
     asked = ["--data", str(data), "--label", "temp_max", "--objects", "my_losses.py", *OWN]
     return Trained(folder, huberflow("run", *asked, cwd=folder), data, "temp_max")
@@ -155,7 +156,7 @@ class TestOwnObjects:
         assert own.overall["coverage"] == pytest.approx(0.8, abs=0.08)
         assert {"weather": "rain"} in [row["slice"] for row in own.report["slices"]]
 
-    def test_reload_where_their_module_is_not_installed(self, own: Trained) -> None:
+    def test_reload_where_their_modules_are_not_installed(self, own: Trained) -> None:
         bundle = own.folder / "workspace" / "serving" / "seattle-weather" / "1"
         elsewhere = own.folder / "elsewhere"
         shutil.copytree(bundle, elsewhere / "model")
@@ -163,7 +164,13 @@ class TestOwnObjects:
         script = str(elsewhere / "model" / "assets.extra" / "reload.py")
         done = environment.run("-I", script, "--check", "--json", cwd=elsewhere)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert (elsewhere / "model" / "assets.extra" / "my_losses.py").is_file()
+        for file in ("my_losses.py", "my_model.py"):
+            assert (elsewhere / "model" / "assets.extra" / file).is_file()
+        certificate = json.loads(
+            (elsewhere / "model" / "assets.extra" / "certificate.json").read_text()
+        )
+        names = {each["name"] for each in certificate["objects"]}
+        assert {"my_losses>QuantileLoss", "my_model>CrossLayer", "my_model>sharpened"} <= names
 
     def test_unchanged_run_nothing_again(self, own: Trained) -> None:
         assert set(self.run_again(own).values()) == {"cached"}

@@ -1,4 +1,4 @@
-"""A module as a user writes it: our sample's loss and metric, a layer and two functions."""
+"""Modules as a user writes them: our sample's loss and metric, a layer, functions; a network."""
 
 from pathlib import Path
 
@@ -38,3 +38,43 @@ def helper(values):
 class _Base(tf_keras.losses.Loss):
     pass
 '''
+
+MY_NETWORK = """
+import tensorflow as tf
+import tf_keras
+
+
+class CrossLayer(tf_keras.layers.Layer):
+    def __init__(self, rate, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+
+    def build(self, shapes):
+        width = shapes[0][-1]
+        self.kernel = self.add_weight("kernel", (width, width))
+
+    def call(self, inputs):
+        first, x = inputs
+        return self.rate * first * (x @ self.kernel) + x
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate}
+
+
+def sharpened(x):
+    return x * tf.sigmoid(2.0 * x)
+
+
+def build_model(ends, settings):
+    inputs = ends.inputs()
+    parts = [inputs["numbers"]]
+    if "indices" in inputs:
+        embedding = tf_keras.layers.Embedding(ends.table_rows, settings["embedding_dimension"])
+        parts.append(tf_keras.layers.Flatten()(embedding(inputs["indices"])))
+    first = hidden = tf_keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    for units in settings["hidden_units"]:
+        crossed = CrossLayer(0.5)([first, hidden])
+        dense = tf_keras.layers.Dense(first.shape[-1], activation=sharpened)
+        hidden = dense(crossed)
+    return tf_keras.Model(inputs, ends.prediction(hidden))
+"""
