@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,16 @@ def captured(path: Path, *, verbose: bool) -> Iterator[IO[str]]:
             os.dup2(errors, 2)
             os.close(terminal)
             os.close(errors)
+
+
+@contextmanager
+def quiet() -> Iterator[IO[str]]:
+    """Keeps off the terminal, which it yields, what TensorFlow finds worth saying of a machine."""
+    with (
+        tempfile.TemporaryDirectory() as aside,
+        captured(Path(aside, "log"), verbose=False) as terminal,
+    ):
+        yield terminal
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pipeline import logs
 from pipeline.config import Config
 from pipeline.data import checks, infer, profile, source
 from pipeline.data.profile import Table
@@ -61,7 +62,8 @@ def look(path: str) -> Table:
     Raises:
       DataError: TFX could not read them, or would read them wrongly.
     """
-    return profile.profile(source.find(path))
+    with logs.quiet():  # TensorFlow reads TFRecords
+        return profile.profile(source.find(path))
 
 
 def remarks(config: Config) -> list[str]:

@@ -3,12 +3,11 @@
 import gc
 import json
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -147,8 +146,9 @@ def _found(reference: str | None, config: Any) -> Iterator[Path]:
 def _checked(folder: Path, device: str | None) -> tuple[Mapping[str, Any], list[str]]:
     """The report of ``reload.check``, and what it warns of, such as other versions."""
     from components import reload
+    from pipeline import logs
 
-    with _quiet(), warnings.catch_warnings(record=True) as seen:
+    with logs.quiet(), warnings.catch_warnings(record=True) as seen:
         report = reload.check(folder, device)
     return report, [str(each.message) for each in seen if each.filename == reload.__file__]
 
@@ -158,13 +158,14 @@ def _predicted(folder: Path, data: Path, output: Path, bad: Path, device: str | 
     from rich.console import Console
     from rich.progress import Progress
 
+    from pipeline import logs
     from pipeline.deploy.reading import TableError
     from pipeline.interruption import termination_as_interrupt
 
     try:
         with (
             termination_as_interrupt(),
-            _quiet() as terminal,
+            logs.quiet() as terminal,
             Progress(
                 transient=True, console=Console(file=terminal), disable=not terminal.isatty()
             ) as progress,
@@ -189,18 +190,6 @@ def _predicted(folder: Path, data: Path, output: Path, bad: Path, device: str | 
         stop(f"nothing was written: {error}", FAILED)
     except KeyboardInterrupt:
         stop("interrupted; nothing was written", INTERRUPTED)
-
-
-@contextmanager
-def _quiet() -> Iterator[IO[str]]:
-    """Keeps off the terminal what TensorFlow finds worth saying of a machine."""
-    from pipeline import logs
-
-    with (
-        tempfile.TemporaryDirectory() as aside,
-        logs.captured(Path(aside, "log"), verbose=False) as terminal,
-    ):
-        yield terminal
 
 
 def _use(device: str | None) -> None:

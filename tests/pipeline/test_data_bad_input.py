@@ -260,6 +260,10 @@ OTHER_FILES = {
         {"d/a.parquet": pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["y", "y"])},
         "~/d/a.parquet: expected each column once, received two of 'y'; rename one",
     ),
+    "no TFRecord": (
+        {"d/a.tfrecord": GOOD},
+        "~/d/a.tfrecord: cannot be read: corrupted record at 0 (Is this even a TFRecord file?)",
+    ),
     "a damaged page of Parquet": (
         {"d/a.parquet": _damaged_page()},
         "~/d/a.parquet: cannot be read: Invalid page header",
@@ -418,6 +422,27 @@ def test_a_csv_file_is_refused(tmp_path, content, expected):
 def test_files_are_refused(tmp_path, files, expected):
     written(tmp_path, files)
     assert message(tmp_path, "d") == expected
+
+
+FINE = {
+    "lines that end in a return": ("x,y\r\n1.5,2\r\n2.5,3\r\n1.5,4\r\n", "left_out: {}"),
+    "a column without values": ("x,n,y\n1.5,,2\n2.5,,3\n1.5,,4\n", "n: no value in any row"),
+    "a column without an end": (
+        "x,n,y\n1.5,inf,2\n2.5,nan,3\n1.5,0.5,4\n3.5,0.25,4\n",
+        "n: 'infinite, or beyond 3.4e+38, in 1 of 4 rows'",
+    ),
+    "NaN among numbers": ("x,n,y\n1.5,1.5,2\n2.5,nan,3\n1.5,0.5,4\n", "numeric: [x, n]"),
+    "words among numbers": ("x,n,y\n1.5,1,2\n2.5,a,3\n1.5,1,4\n3.5,a,4\n", "categorical: [n]"),
+}
+
+
+@pytest.mark.parametrize(("content", "found"), FINE.values(), ids=FINE)
+def test_what_is_merely_odd_is_told_in_the_config(tmp_path, content, found):
+    written(tmp_path, {"a.csv": content})
+    asked = ["config", "--data", f"{tmp_path}/a.csv", "--label", "y"]
+    done = CliRunner().invoke(cli, asked)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert found in done.stdout
 
 
 @pytest.mark.parametrize(("columns", "options", "expected"), LABEL.values(), ids=LABEL)
