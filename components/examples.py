@@ -5,8 +5,9 @@ gzipped header for text.
 """
 
 import gzip
+import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -37,12 +38,12 @@ class ParquetExecutor(base_example_gen_executor.BaseExampleGenExecutor):
         return _parquet_examples
 
 
-class GzippedCsvExecutor(base_example_gen_executor.BaseExampleGenExecutor):
-    """As TFX's ``CsvExampleGen``, for files whose names end in ``.csv.gz``."""
+class CsvExecutor(base_example_gen_executor.BaseExampleGenExecutor):
+    """As TFX's ``CsvExampleGen``, also for files whose names end in ``.gz``."""
 
     def GetInputSourceToExamplePTransform(self) -> Any:  # noqa: N802 (TFX's name)
         """From the files of a split to its rows."""
-        return _gzipped_csv_examples
+        return _csv_examples
 
 
 @beam.ptransform_fn
@@ -76,29 +77,40 @@ def _lists(column: pa.Array) -> pa.Array:
 
 
 @beam.ptransform_fn
-def _gzipped_csv_examples(
-    pipeline: Any, exec_properties: Mapping[str, Any], split_pattern: str
-) -> Any:
-    files = _files(exec_properties, split_pattern)
-    with _unzipped(files[0]) as lines:
+def _csv_examples(pipeline: Any, exec_properties: Mapping[str, Any], split_pattern: str) -> Any:
+    return csv_examples(pipeline, exec_properties, [split_pattern])[split_pattern]
+
+
+def csv_examples(
+    pipeline: Any, exec_properties: Mapping[str, Any], patterns: Sequence[str]
+) -> dict[str, Any]:
+    """Rows of the files of each pattern; a column has one type in all of them."""
+    files = {pattern: _files(exec_properties, pattern) for pattern in patterns}
+    with _text(files[patterns[0]][0]) as lines:
         names = lines.readline().strip().split(",")
     # As in TFX's reader.
-    rows = (
-        pipeline
-        | "Files" >> beam.Create(files)
-        | "Records" >> beam.FlatMap(_records).with_output_types(str)
-        | "Fields" >> beam.ParDo(csv_decoder.ParseCSVLine(delimiter=","))
-        | "Rows" >> beam.Keys()
-    )
+    rows = {
+        pattern: pipeline
+        | f"Files[{pattern}]" >> beam.Create(files[pattern])
+        | f"Records[{pattern}]" >> beam.FlatMap(_records).with_output_types(str)
+        | f"Fields[{pattern}]" >> beam.ParDo(csv_decoder.ParseCSVLine(delimiter=","))
+        | f"Rows[{pattern}]" >> beam.Keys()
+        for pattern in patterns
+    }
     inferrer = csv_decoder.ColumnTypeInferrer(names, skip_blank_lines=True)
-    kinds = beam.pvalue.AsSingleton(rows | "Types" >> beam.CombineGlobally(inferrer))
-    return rows | "Examples" >> beam.ParDo(csv_executor._ParsedCsvToTfExample(), kinds)
+    kinds = tuple(rows.values()) | beam.Flatten() | "Types" >> beam.CombineGlobally(inferrer)
+    return {
+        pattern: rows[pattern]
+        | f"Examples[{pattern}]"
+        >> beam.ParDo(csv_executor._ParsedCsvToTfExample(), beam.pvalue.AsSingleton(kinds))
+        for pattern in patterns
+    }
 
 
 def _records(file: str) -> Iterator[str]:
     """All but the header; a record may go on over several lines, within quotes."""
     buffer = csv_executor._CsvLineBuffer()
-    with _unzipped(file) as lines:
+    with _text(file) as lines:
         lines.readline()
         for line in lines:
             buffer.write(line)
@@ -109,12 +121,11 @@ def _records(file: str) -> Iterator[str]:
 
 
 @contextmanager
-def _unzipped(file: str) -> Iterator[IO[str]]:
-    with (
-        FileSystems.open(file, compression_type=CompressionTypes.UNCOMPRESSED) as stream,
-        gzip.open(stream, "rt", encoding="utf-8", newline="\n") as lines,
-    ):
-        yield lines
+def _text(file: str) -> Iterator[IO[str]]:
+    with FileSystems.open(file, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+        opened = gzip.GzipFile(fileobj=stream) if file.lower().endswith(".gz") else stream
+        with io.TextIOWrapper(opened, encoding="utf-8", newline="\n") as lines:
+            yield lines
 
 
 def _files(exec_properties: Mapping[str, Any], split_pattern: str) -> list[str]:

@@ -4,6 +4,8 @@ The descriptions here are the comments of ``default.yaml`` and of ``huberflow co
 """
 
 import re
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -62,12 +64,88 @@ Constraint = Annotated[Choice, _of("constraint")]
 Optimizer = Annotated[Choice, _of("optimizer")]
 
 
-class Splits(_Strict):
-    """How many of the hash buckets go where; a row's content alone decides its bucket."""
+def _known_format(written: str) -> str:
+    if written not in DATE_FORMATS:
+        raise ValueError(f"expected one of {', '.join(DATE_FORMATS)}, received {written!r}")
+    return written
 
-    train: PositiveInt = Field(6, description="Buckets to train on.")
-    validation: PositiveInt = Field(1, description="Buckets that early stopping looks at.")
-    eval: PositiveInt = Field(3, description="Buckets that the Evaluator alone sees.")
+
+DateFormat = Annotated[str, AfterValidator(_known_format)]
+
+
+class Days(_Strict):
+    """Where dates part the splits: what the look at the data found; older rows are for train."""
+
+    written: DateFormat = Field(description="How the dates are written, such as YYYY-MM-DD.")
+    validation: date = Field(description="First day of the rows that early stopping looks at.")
+    eval: date = Field(description="First day of the rows that the Evaluator alone sees.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Days":
+        if self.validation >= self.eval:
+            raise ValueError(
+                f"eval: expected a later day than validation, {self.validation}, "
+                f"received {self.eval}"
+            )
+        return self
+
+
+class Files(_Strict):
+    """Files of each split, in place of data.path: each a file, a folder, or a pattern."""
+
+    train: Path | None = Field(None, description="Rows to train on.")
+    validation: Path | None = Field(
+        None,
+        description="Rows that early stopping looks at; null: drawn from the rows to train on.",
+    )
+    eval: Path | None = Field(None, description="Rows that the Evaluator alone sees.")
+
+
+class Splits(_Strict):
+    """How rows are split: by a hash of their content, by a column, or by the files they lie in."""
+
+    train: PositiveInt = Field(6, description="Share of the rows to train on.")
+    validation: PositiveInt = Field(1, description="Share that early stopping looks at.")
+    eval: PositiveInt = Field(3, description="Share that the Evaluator alone sees.")
+    column: str | None = Field(
+        None,
+        description="Column that says the split, in words or by a date, the newest rows for eval; "
+        "null: a hash.",
+    )
+    values: dict[str, Literal["train", "validation", "eval"]] = Field(
+        {}, description="Split of each value of the column: what the look at the data found."
+    )
+    days: Days | None = Field(
+        None, description="Where its dates part the splits: what the look at the data found."
+    )
+    files: Files = Files()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Splits":
+        if self.values and self.days:
+            raise ValueError(
+                "values: expected values or days, received both; "
+                "write: --set 'data.splits.values={}'"
+            )
+        if self.column is None and (self.values or self.days):
+            key = "values" if self.values else "days"
+            raise ValueError(
+                f"column: expected the column of splits.{key}, received null; "
+                f"write: --set data.splits.{key}={'{}' if self.values else 'null'}"
+            )
+        files = [self.files.train, self.files.validation, self.files.eval]
+        if any(files) and self.column is not None:
+            raise ValueError(
+                f"column: expected null beside splits.files, received {self.column!r}; "
+                "write: --set data.splits.column=null"
+            )
+        for name in ("train", "eval"):
+            if any(files) and getattr(self.files, name) is None:
+                raise ValueError(
+                    f"files.{name}: expected files, as other splits have them, received null; "
+                    f"write: --set data.splits.files.{name}=PATH"
+                )
+        return self
 
 
 class Data(_Strict):
@@ -96,11 +174,46 @@ class Data(_Strict):
     )
     splits: Splits = Splits()
 
+    @model_validator(mode="after")
+    def _of_one_place(self) -> "Data":
+        files, path = self.splits.files.train, self.path
+        if files is not None and path is not None:
+            raise ValueError(
+                f"path: expected null beside splits.files, received {str(path)!r}; "
+                "write: --set data.path=null"
+            )
+        column = self.splits.column
+        if column is not None and path is None:
+            raise ValueError(
+                "splits.column: expected null for the taxi trips, "
+                f"received {column!r}; write: --data PATH"
+            )
+        if column == self.label:
+            raise ValueError(
+                f"splits.column: expected a column that is not the label, received {column!r}"
+            )
+        return self
 
-def _known_format(written: str) -> str:
-    if written not in DATE_FORMATS:
-        raise ValueError(f"expected one of {', '.join(DATE_FORMATS)}, received {written!r}")
-    return written
+    def paths(self) -> dict[str, str]:
+        """See ``paths_of``."""
+        return paths_of(self.model_dump(mode="json"))
+
+
+def paths_of(data: Mapping[str, Any]) -> dict[str, str]:
+    """Where the user's own rows lie, by key of the config; nowhere: the taxi trips.
+
+    Args:
+      data: section of a config, plain; it may be wrong, as the config itself will say.
+    """
+    files = _section(_section(data, "splits"), "files")
+    named = {"data.path": data.get("path")}
+    named |= {f"data.splits.files.{split}": files.get(split) for split in Files.model_fields}
+    return {key: str(path) for key, path in named.items() if path is not None}
+
+
+def _section(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    below = values.get(key)
+    return below if isinstance(below, Mapping) else {}
 
 
 class Features(_Strict):
@@ -125,7 +238,7 @@ class Features(_Strict):
         {"trip_start_hour": 24.0, "trip_start_day": 7.0, "trip_start_month": 12.0},
         description="Columns that come round, with their period; a point on a circle.",
     )
-    dates: dict[str, Annotated[str, AfterValidator(_known_format)]] = Field(
+    dates: dict[str, DateFormat] = Field(
         {}, description="Columns of dates written as text, with their format, such as YYYY-MM-DD."
     )
     vocabulary_size: PositiveInt = Field(
@@ -360,6 +473,16 @@ class Config(_Strict):
         if weight == label:
             raise ValueError(
                 f"data.weight: expected a column that is not the label, received {weight!r}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _split_is_no_feature(self) -> "Config":
+        splits = self.data.splits
+        if splits.values and splits.column in self.features.columns():
+            raise ValueError(
+                "data.splits.column: expected a column that is no feature, "
+                f"received {splits.column!r}"
             )
         return self
 

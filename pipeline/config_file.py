@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from pipeline.config import Choice, Config
+from pipeline.config import Choice, Config, paths_of
 
 
 class ConfigError(Exception):
@@ -43,19 +43,37 @@ def load(path: Path | None = None, settings: Sequence[str] = ()) -> Config:
         except ValidationError as error:
             raise ConfigError("\n".join(_explain(error))) from error
         check(config)
-    return config
+    return _with_splits(config)
+
+
+def _with_splits(config: Config) -> Config:
+    """Where the config leaves open how a column splits the rows, as they say; they are checked."""
+    if not config.data.paths():
+        return config
+    from pipeline import own_data
+
+    with _data_errors():
+        return own_data.with_splits(config)
 
 
 def _defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
     """All values, for what is asked to be laid over: on data of the user's own, as these decide."""
     data = asked.get("data")
-    if not isinstance(data, Mapping) or data.get("path") is None:
+    if not isinstance(data, Mapping) or not paths_of(data):
         return Config().plain()
     from pipeline import own_data  # reads files, by libraries that take a while to import
 
-    try:
+    with _data_errors():
         return own_data.defaults(asked)
-    except own_data.DataError as error:
+
+
+@contextmanager
+def _data_errors() -> Iterator[None]:
+    from pipeline.data.source import DataError
+
+    try:
+        yield
+    except DataError as error:
         raise ConfigError(str(error)) from error
 
 
@@ -97,7 +115,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-_WHOLE = {"cyclic", "dates", "left_out"}
+_WHOLE = {"cyclic", "dates", "left_out", "values"}
 """Mappings whose keys are the user's: given anew, not merged."""
 
 
@@ -231,7 +249,8 @@ def _explain(error: ValidationError) -> Iterable[str]:
             continue  # pydantic also counts the items that it refused
         else:
             path, reason = _located(path, _expectation(mistake))
-            yield f"{'.'.join(path)}: {reason}{_correct_form(path)}"
+            form = "" if "; write: " in reason else _correct_form(path)
+            yield f"{'.'.join(path)}: {reason}{form}"
 
 
 def _has_deeper(place: tuple[Any, ...], mistakes: Iterable[Any]) -> bool:
@@ -287,7 +306,8 @@ def _unknown_key(path: Sequence[str]) -> str:
     close = difflib.get_close_matches(path[-1], known, n=1)
     elsewhere = [key for key in _all_keys(Config().plain()) if key.endswith("." + path[-1])]
     hint = ".".join([*path[:-1], close[0]]) if close else next(iter(elsewhere), None)
-    expected = f"did you mean {hint}?" if hint else f"expected one of: {', '.join(known)}"
+    names = f"expected one of: {', '.join(known)}" if known else "see: huberflow config"
+    expected = f"did you mean {hint}?" if hint else names
     return f"{'.'.join(path)}: no such key; {expected}"
 
 

@@ -18,7 +18,7 @@ from pipeline.workspace import Workspace
 
 _PACKAGES = ("huberflow", "tensorflow", "tf-keras", "tfx", "apache-beam", "mlflow")
 _SAYS_NOTHING = ("workspace", "tracking.")
-_OF_OWN_DATA = ("data.path", "data.label")
+_OF_OWN_DATA = ("data.path", "data.label", "data.splits.files.")
 
 
 def gather(config: Config, log: Path) -> dict[str, Any]:
@@ -53,10 +53,10 @@ def changes(config: Config) -> dict[str, Any]:
 
     On data of the user's own, the defaults are what a look at them found.
     """
-    if config.data.path is None:
-        defaults = flatten(Config().plain())
-    else:
+    if config.data.paths():
         defaults = flatten(own_data.defaults({"data": config.plain()["data"]}))
+    else:
+        defaults = flatten(Config().plain())
     return {
         key: value
         for key, value in flatten(config.plain()).items()
@@ -69,8 +69,8 @@ def run_name(config: Config, started: datetime) -> str:
     if config.tracking.run_name is not None:
         return config.tracking.run_name
     told = changes(config)
-    if config.data.path is not None:  # the model is called after it
-        told = {key: value for key, value in told.items() if key not in _OF_OWN_DATA}
+    if config.data.paths():  # the model is called after them
+        told = {key: value for key, value in told.items() if not key.startswith(_OF_OWN_DATA)}
     return f"{in_short(told) or 'defaults'} {started:%m-%d %H:%M:%S}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import config_file
-from pipeline.config import Config
+from pipeline.config import Config, Files
 
 CONFIG, OBJECTS = "config.yaml", "my_objects.py"
 
@@ -46,12 +46,13 @@ def write(folder: Path, settings: Sequence[str]) -> list[Path]:
 
 
 def _from_any_folder(config: Config) -> Config:
-    data = config.data
-    if data.path is None:
-        return config
-    return config.model_copy(
-        update={"data": data.model_copy(update={"path": data.path.absolute()})}
-    )
+    data, splits = config.data, config.data.splits
+    files = {name: path and path.absolute() for name, path in splits.files}
+    found = {
+        "path": data.path and data.path.absolute(),
+        "splits": splits.model_copy(update={"files": Files(**files)}),
+    }
+    return config.model_copy(update={"data": data.model_copy(update=found)})
 
 
 def _sample() -> str:

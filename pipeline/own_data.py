@@ -1,16 +1,21 @@
 """What the user's own data decide of a config, before anything is trained on them."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from pipeline import logs
-from pipeline.config import Config
+from pipeline.config import Config, Splits, paths_of
 from pipeline.data import checks, infer, profile, source
+from pipeline.data import splits as row_splits
 from pipeline.data.profile import Table
-from pipeline.data.source import DataError
+from pipeline.data.source import DataError, Source
+from pipeline.data.tally import tally
 
 MOST_SLICES = 2
 """Columns that models are judged by apart, unless the config says which."""
@@ -25,26 +30,32 @@ def defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
     """All values of a config, for the data that it names; every row is looked at once.
 
     Args:
-      asked: what the user has set, ``data.path`` at least.
+      asked: what the user has set, ``data.path`` or ``data.splits.files`` at least.
 
     Raises:
       DataError: the data, the label or the weights cannot be used.
     """
     data = asked["data"]
-    table = look(str(data["path"]))
+    paths = paths_of(data)
+    rows = _rows(paths)
+    table = look(rows)
     label = _label(data, table)
     without = checks.check_label(table, label)
-    weight = _weight(data, label)
+    weight, splits = _weight(data, rows, label), _asked_splits(data)
+    column = table.columns.get(splits.column or "")
     found = infer.infer(
         table,
         label,
         weight=weight,
+        split=column.name if column and column.kind != "date" else None,
         exclude=_names(data, "exclude"),
         keep=_names(data, "keep"),
     )
     values = Config().plain()
-    values["name"] = _name(Path(data["path"]))
+    values["name"] = _name(paths)
     values["data"] |= {"left_out": dict(found.left_out), "rows_without_label": without}
+    if column:
+        values["data"]["splits"] |= row_splits.found(rows, column, splits, label)
     values["features"] |= _uses(found, asked.get("features"))
     values["model"]["label_scale"] = "standard"
     values["evaluation"] |= {
@@ -56,26 +67,65 @@ def defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def look(path: str) -> Table:
-    """What the rows below a path say; asked again, it is not read again.
+def look(rows: Source) -> Table:
+    """What the rows of files say; asked again, they are not read again.
 
     Raises:
       DataError: TFX could not read them, or would read them wrongly.
     """
     with logs.quiet():  # TensorFlow reads TFRecords
-        return profile.profile(source.find(path))
+        return profile.profile(rows)
+
+
+def _rows(paths: Mapping[str, str]) -> Source:
+    return source.together(source.each(paths))
+
+
+def with_splits(config: Config) -> Config:
+    """The config with ``data.splits.values`` or ``days`` as found, where it leaves them open.
+
+    Raises:
+      DataError: rows go to no split, or a split has no row.
+    """
+    data, splits, paths = config.data, config.data.splits, config.data.paths()
+    if splits.files.train is not None:
+        row_splits.check_files(source.each(paths), data.label)
+    if splits.column is None:
+        return config
+    rows = _rows(paths)
+    column = checks.of_values("data.splits.column", look(rows), splits.column)
+    if not splits.values and splits.days is None:
+        found = row_splits.found(rows, column, splits, data.label)
+        splits = Splits.model_validate_json(json.dumps(splits.model_dump(mode="json") | found))
+    row_splits.check_column(rows, column, splits, data.label)
+    return config.model_copy(update={"data": data.model_copy(update={"splits": splits})})
+
+
+def _asked_splits(data: Mapping[str, Any]) -> Splits:
+    """Shares and column; the default where they are wrong: the config refuses them by their key."""
+    asked = data.get("splits")
+    if not isinstance(asked, Mapping):
+        return Splits()
+    values = {key: asked[key] for key in ("train", "validation", "eval", "column") if key in asked}
+    try:
+        return Splits.model_validate_json(json.dumps(values, default=str))
+    except ValidationError:
+        return Splits()
 
 
 def remarks(config: Config) -> list[str]:
     """What a user should know of the data before they are trained on, a line each."""
-    data = config.data
+    data, splits = config.data, config.data.splits
     said = [f"left out: {name}: {reason}" for name, reason in data.left_out.items()]
     if data.rows_without_label:
         said.append(f"set aside: {data.rows_without_label:,} rows without {data.label}")
-    if data.path is not None:
-        found = source.find(data.path)
-        table, used = look(str(data.path)), config.features.columns()
-        said += checks.leaks(found, table, data.label, used)
+    if paths := data.paths():
+        rows = _rows(paths)
+        table = look(rows)
+        if splits.days and splits.column:
+            silent = tally(rows, table.columns[splits.column], data.label).silent
+            said += [f"set aside: {silent:,} rows without {splits.column}"] if silent else []
+        said += checks.leaks(rows, table, data.label, config.features.columns())
     return said
 
 
@@ -89,18 +139,18 @@ def _label(data: Mapping[str, Any], table: Table) -> str:
     return str(label)
 
 
-def _weight(data: Mapping[str, Any], label: str) -> str | None:
+def _weight(data: Mapping[str, Any], rows: Source, label: str) -> str | None:
     if data.get("weight") is None:
         return None
     weight = str(data["weight"])
-    _weigh(str(data["path"]), weight, label)
+    _weigh(rows, weight, label)
     return weight
 
 
 @cache
-def _weigh(path: str, weight: str, label: str) -> None:
+def _weigh(rows: Source, weight: str, label: str) -> None:
     """Refuses weights that cannot be used; asked again, they are not read again."""
-    checks.check_weight(source.find(path), look(path), weight, label)
+    checks.check_weight(rows, look(rows), weight, label)
 
 
 def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
@@ -113,10 +163,14 @@ def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
-def _name(path: Path) -> str:
-    """Of the model: as the file or folder is called."""
-    words = re.findall(r"[A-Za-z0-9]+", path.name.partition(".")[0]) or ["model"]
-    name = "-".join(words)
+def _name(paths: Mapping[str, str]) -> str:
+    """Of the model: as the file or folder is called; not as its split is."""
+    key, path = next(iter(paths.items()))
+    words = re.findall(r"[A-Za-z0-9]+", Path(path).name.partition(".")[0])
+    if key != "data.path":
+        words = [word for word in words if word.lower() not in ("train", "training")]
+        words = words or re.findall(r"[A-Za-z0-9]+", Path(path).absolute().parent.name)
+    name = "-".join(words or ["model"])
     return name if name[0].isalpha() else f"data-{name}"
 
 

@@ -41,12 +41,18 @@ def config_options(command: Any) -> Any:
 
 
 def own_options(command: Any) -> Any:
-    """Adds --data, --label and --objects to a verb that takes settings."""
+    """Adds --data, --eval-data, --label and --objects to a verb that takes settings."""
 
     @click.option(
         "--data",
         metavar="PATH",
         help="Your own rows: a file, a folder or a pattern of CSV, Parquet or TFRecord files.",
+    )
+    @click.option(
+        "--eval-data",
+        metavar="PATH",
+        help="Rows to judge the model by, where they lie in files of their own; all rows of --data "
+        "are then trained on.",
     )
     @click.option("--label", metavar="NAME", help="The column to predict.")
     @click.option(
@@ -58,12 +64,18 @@ def own_options(command: Any) -> Any:
     @functools.wraps(command)
     def with_own(
         data: str | None,
+        eval_data: str | None,
         label: str | None,
         objects: tuple[str, ...],
         settings: tuple[str, ...],
         **others: Any,
     ) -> Any:
-        named = {"data.path": data, "data.label": label, "objects": objects or None}
+        named = {
+            "data.path" if eval_data is None else "data.splits.files.train": data,
+            "data.splits.files.eval": eval_data,
+            "data.label": label,
+            "objects": objects or None,
+        }
         found = [f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None]
         return command(settings=(*found, *settings), **others)
 
@@ -112,7 +124,7 @@ def load(workspace: str | None, config_file: Path | None, settings: tuple[str, .
 
 def tell_of_own(config: Any) -> None:
     """What a user should know of data and objects of their own before a run."""
-    if config.data.path is not None:
+    if config.data.paths():
         from pipeline import own_data
 
         for line in own_data.remarks(config):

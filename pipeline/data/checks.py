@@ -39,7 +39,7 @@ def check_label(table: Table, label: str) -> int:
     Raises:
       DataError: it is no column, has no values or only one, or none that are numbers.
     """
-    column = _of_values("data.label", table, label)
+    column = of_values("data.label", table, label)
     if column.distinct == 1:
         raise _refused(
             "data.label", column, "values that differ", f"{column.examples[0]!r} in all rows"
@@ -62,7 +62,7 @@ def check_weight(source: Source, table: Table, weight: str, label: str) -> None:
       DataError: it is no column, is the label, or no column of numbers; or a row's weight is
         missing, infinite or below 0, or the weights of all rows are 0.
     """
-    column = _of_values("data.weight", table, weight)
+    column = of_values("data.weight", table, weight)
     if weight == label:
         raise DataError(
             f"data.weight: expected a column that is not the label, received {weight!r}"
@@ -87,7 +87,12 @@ def _numbers(batch: "pa.Table", name: str) -> np.ndarray:
     return pd.to_numeric(batch[name].to_pandas(), errors="coerce").to_numpy(np.float64)
 
 
-def _of_values(key: str, table: Table, name: str) -> Column:
+def of_values(key: str, table: Table, name: str) -> Column:
+    """The column that the config names under a key.
+
+    Raises:
+      DataError: there is none, or it has no values.
+    """
     column = table.columns.get(name)
     if column is None:
         raise DataError(

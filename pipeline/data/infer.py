@@ -45,6 +45,7 @@ def infer(
     label: str,
     *,
     weight: str | None = None,
+    split: str | None = None,
     exclude: Iterable[str] = (),
     keep: Iterable[str] = (),
 ) -> Inferred:
@@ -54,6 +55,7 @@ def infer(
       table: what the rows say.
       label: column to predict.
       weight: column of the rows' weights, if there is one.
+      split: column that says the rows' split in words, if there is one.
       exclude: columns that are not used.
       keep: columns that are used even where a rule would leave them out.
 
@@ -61,13 +63,16 @@ def infer(
       DataError: a name is no column, is named for two uses, cannot be kept; or nothing is left.
     """
     exclude, keep = tuple(exclude), tuple(keep)
-    _check_names(table, {label: "data.label", weight: "data.weight"}, exclude, keep)
+    taken = {label: "data.label", weight: "data.weight", split: "data.splits.column"}
+    _check_names(table, taken, exclude, keep)
     uses, left_out = _Uses(), {}
     for name, column in table.columns.items():
         if name == label:
             continue
         if name == weight:
             left_out[name] = "weights of the rows"
+        elif name == split:
+            left_out[name] = "says the split"
         elif name in exclude:
             left_out[name] = "excluded"
         elif name not in keep and (reason := rules.why_not(column)):

@@ -4,7 +4,7 @@ import difflib
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -56,24 +56,60 @@ class Source:
     """By name, at least one."""
     compressed: bool
     """All of them by gzip, or none."""
-    base: Path
-    """A folder above them all."""
-    pattern: str
-    """Of these files in ``base``, and of no others: TFX knows no lists."""
 
 
-def find(path: str | Path) -> Source:
+def find(path: str | Path, key: str = "data.path") -> Source:
     """The files of a data set.
 
     Args:
       path: a file; a folder, of which all files count but hidden ones and ``_SUCCESS``; or a
         pattern such as ``data/2024-*.csv``.
+      key: of the config, under which the path is given.
 
     Raises:
       DataError: there is nothing, not all of it is of one kind, it cannot be read, or it lies
         beside files that TFX would read too.
     """
-    path = Path(path).expanduser()
+    try:
+        return _find(Path(path).expanduser())
+    except DataError as error:
+        raise DataError(f"{key}: {error}") from error
+
+
+def each(paths: Mapping[str, str]) -> dict[str, Source]:
+    """The files of each path, by the config's key that names it.
+
+    Raises:
+      DataError: see ``find``.
+    """
+    return {key: find(path, key) for key, path in paths.items()}
+
+
+def together(found: Mapping[str, Source]) -> Source:
+    """The files of several paths, by the config's keys, as one data set.
+
+    Raises:
+      DataError: they do not go together, or a file is in two of them.
+    """
+    first, one = next(iter(found.items()))
+    taken: dict[Path, str] = {}
+    for key, other in found.items():
+        if (one.kind, one.compressed) != (other.kind, other.compressed):
+            raise DataError(
+                f"{key}: expected files like those of {first}, such as {one.files[0].name}, "
+                f"received {other.files[0].name}; write all as one kind, compressed all or none"
+            )
+        for file in other.files:
+            if taken.setdefault(file.resolve(), key) != key:
+                raise DataError(
+                    f"{key}: expected other files than {taken[file.resolve()]}, "
+                    f"received {file} in both"
+                )
+    files = tuple(file for each in found.values() for file in each.files)
+    return Source(one.kind, files, one.compressed)
+
+
+def _find(path: Path) -> Source:
     if _there(path, Path.is_dir):
         files = _in_folder(path)
     elif _there(path, Path.exists):
@@ -81,11 +117,13 @@ def find(path: str | Path) -> Source:
     elif glob.has_magic(str(path)):
         files = _matching(str(path))
     else:
-        raise DataError(f"data.path: expected a file or folder, received {path}{_nearest(path)}")
+        raise DataError(f"expected a file or folder, received {path}{_nearest(path)}")
     for file in files:
         _check_readable(file)
     kind = _one_kind({file: kind_of(file) for file in files})
-    return Source(kind, tuple(files), _one_compression(files), *_one_pattern(files))
+    compressed = _one_compression(files)
+    pattern(files)
+    return Source(kind, tuple(files), compressed)
 
 
 def kind_of(file: Path) -> Kind:
@@ -98,14 +136,33 @@ def kind_of(file: Path) -> Kind:
         if names.fullmatch(file.name):
             return kind
     reader = _READERS.get(file.suffix.lower(), "read_csv('{}')").format(file)
-    raise DataError(
-        f"data.path: expected {_KNOWN}, received {file}; {_CONVERT.format(reader=reader)}"
-    )
+    raise DataError(f"expected {_KNOWN}, received {file}; {_CONVERT.format(reader=reader)}")
 
 
 def is_compressed(file: Path) -> bool:
     """Whether its name says gzip."""
     return file.suffix.lower() == ".gz"
+
+
+def pattern(files: Iterable[Path]) -> tuple[str, str]:
+    """A folder, and the pattern of these files in it and of no others: TFX knows no lists.
+
+    Raises:
+      DataError: they lie beside others that the pattern would take in.
+    """
+    files = [file.absolute() for file in files]
+    base = Path(os.path.commonpath([file.parent for file in files]))
+    if len(files) == 1:
+        return str(base), files[0].name
+    names = [str(file.relative_to(base)) for file in files]
+    begin, end = _in_common(names), _in_common([name[::-1] for name in names])[::-1]
+    found = f"{begin}*{end}"
+    if sorted(base.glob(found)) != sorted(files):
+        raise DataError(
+            f"expected files that lie by themselves, received {len(files)} in {base} "
+            f"beside others like {found}; move them to a folder of their own"
+        )
+    return str(base), found
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -128,9 +185,7 @@ def _in_folder(folder: Path) -> list[Path]:
         raise _unreadable(folder, error) from error
     files = [entry for entry in entries if entry.is_file() and not _is_left_out(entry)]
     if not files:
-        raise DataError(
-            f"data.path: expected a folder of files {_KNOWN}, received none in {folder}"
-        )
+        raise DataError(f"expected a folder of files {_KNOWN}, received none in {folder}")
     return files
 
 
@@ -144,15 +199,15 @@ def _matching(pattern: str) -> list[Path]:
     files = [file for file in files if file.is_file() and not _is_left_out(file)]
     if not files:
         raise DataError(
-            f"data.path: expected files that match {pattern}, received none; "
-            "a pattern is written in quotes: --data 'folder/*.csv'"
+            f"expected files that match {pattern}, received none; "
+            "a pattern is written in quotes: 'folder/*.csv'"
         )
     return files
 
 
 def _check_readable(file: Path) -> None:
     if not file.is_file():
-        raise DataError(f"data.path: expected a file or folder, received {file}, which is neither")
+        raise DataError(f"expected a file or folder, received {file}, which is neither")
     try:
         file.open("rb").close()
     except OSError as error:
@@ -160,7 +215,7 @@ def _check_readable(file: Path) -> None:
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"data.path: {path} cannot be read: {error.strerror}")
+    return DataError(f"{path} cannot be read: {error.strerror}")
 
 
 def _one_kind(kinds: dict[Path, Kind]) -> Kind:
@@ -168,9 +223,9 @@ def _one_kind(kinds: dict[Path, Kind]) -> Kind:
     for other in others:
         if kinds[other] != kinds[first]:
             raise DataError(
-                f"data.path: expected files of one kind, received {kinds[first]} ({first.name}) "
+                f"expected files of one kind, received {kinds[first]} ({first.name}) "
                 f"and {kinds[other]} ({other.name}); "
-                f"name one kind by a pattern: --data '{first.parent / ('*' + first.suffix)}'"
+                f"name one kind by a pattern: '{first.parent / ('*' + first.suffix)}'"
             )
     return kinds[first]
 
@@ -180,27 +235,10 @@ def _one_compression(files: list[Path]) -> bool:
     plain = [file for file in files if not is_compressed(file)]
     if compressed and plain:
         raise DataError(
-            f"data.path: expected all files compressed or none, received {compressed[0].name} "
+            f"expected all files compressed or none, received {compressed[0].name} "
             f"and {plain[0].name}; write: gzip {plain[0]}"
         )
     return bool(compressed)
-
-
-def _one_pattern(files: list[Path]) -> tuple[Path, str]:
-    """A folder, and the pattern of these files in it."""
-    files = [file.absolute() for file in files]
-    base = Path(os.path.commonpath([file.parent for file in files]))
-    if len(files) == 1:
-        return base, files[0].name
-    names = [str(file.relative_to(base)) for file in files]
-    begin, end = _in_common(names), _in_common([name[::-1] for name in names])[::-1]
-    pattern = f"{begin}*{end}"
-    if sorted(base.glob(pattern)) != sorted(files):
-        raise DataError(
-            f"data.path: expected files that lie by themselves, received {len(files)} in {base} "
-            f"beside others like {pattern}; move them to a folder of their own"
-        )
-    return base, pattern
 
 
 def _in_common(names: list[str]) -> str:

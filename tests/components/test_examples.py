@@ -87,7 +87,7 @@ class TestGzippedCsv:
         for name, body in (("a", "1,North\n2,\n"), ("b", ",South\n")):
             with gzip.open(tmp_path / f"{name}.csv.gz", "wt") as file:
                 file.write(f"rooms,district\n{body}")
-        found = rows(examples.GzippedCsvExecutor, tmp_path, "*.csv.gz")
+        found = rows(examples.CsvExecutor, tmp_path, "*.csv.gz")
         assert found == [
             {"district": [b"North"], "rooms": [1]},
             {"district": [b"South"]},

@@ -84,13 +84,13 @@ NOT_THERE = {
         {"a.csv": GOOD},
         "b*.csv",
         "data.path: expected files that match ~/b*.csv, received none; "
-        "a pattern is written in quotes: --data 'folder/*.csv'",
+        "a pattern is written in quotes: 'folder/*.csv'",
     ),
     "files of two kinds": (
         {"both/a.csv": GOOD, "both/b.parquet": {"y": [1, 2]}},
         "both",
         "data.path: expected files of one kind, received csv (a.csv) and parquet (b.parquet); "
-        "name one kind by a pattern: --data '~/both/*.csv'",
+        "name one kind by a pattern: '~/both/*.csv'",
     ),
     "compressed and plain": (
         {"both/a.csv.gz": gzip.compress(GOOD.encode()), "both/b.csv": GOOD},

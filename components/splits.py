@@ -1,0 +1,206 @@
+"""Splits rows by a column, or by the files that they lie in.
+
+TFX's own ExampleGen knows hashes only: by a column, rows of one value go to a split that chance
+decides. Of files of their own for each split it tells the types of CSV columns apart, so that a
+column may be whole numbers in one and not in the other, and draws no validation rows.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+from tfx import types
+from tfx.components.example_gen import base_example_gen_executor
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.components.example_gen.import_example_gen import executor as import_executor
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.proto import example_gen_pb2
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ExecutionParameter
+from tfx.utils import proto_utils
+
+from components import examples
+
+SPLITS = ("train", "validation", "eval")
+
+_SLASHED = {"YYYY/MM/DD": "%Y/%m/%d", "DD/MM/YYYY": "%d/%m/%Y", "MM/DD/YYYY": "%m/%d/%Y"}
+
+
+def split_of(row: bytes | tf.train.Example, rule: Mapping[str, Any], file: str) -> str | None:
+    """The split of a row; None where it has no date, and is set aside.
+
+    Args:
+      row: a ``tf.Example``, serialized or not.
+      rule: see ``SplitExampleGen``.
+      file: split of the file that the row lies in; any, where a column decides.
+
+    Raises:
+      ValueError: the row's value of the column stands for no split.
+    """
+    example = tf.train.Example.FromString(row) if isinstance(row, bytes) else row
+    said = _said(example, rule) if rule["column"] else file
+    return _drawn(example, rule["draw"]) if said == "train" and rule["draw"] else said
+
+
+def day(text: str, written: str) -> date:
+    """The day of a date in one of ``features.DATE_FORMATS``; in UTC where it has a zone."""
+    if written in _SLASHED:
+        return datetime.strptime(text, _SLASHED[written]).date()
+    point = datetime.fromisoformat(text)
+    return (point.astimezone(UTC) if point.tzinfo else point).date()
+
+
+def _said(example: tf.train.Example, rule: Mapping[str, Any]) -> str | None:
+    """What the row's column says."""
+    value = _value(example, rule["column"])
+    if rule["days"]:
+        return _by_day(day(value, rule["days"]["written"]), rule["days"]) if value else None
+    if value not in rule["values"]:
+        raise ValueError(
+            f"data.splits.values: expected one of {', '.join(rule['values'])} in every row of "
+            f"{rule['column']!r}, received {value!r}"
+        )
+    return str(rule["values"][value])
+
+
+def _by_day(value: date, first: Mapping[str, str]) -> str:
+    if value < date.fromisoformat(first["validation"]):
+        return "train"
+    return "validation" if value < date.fromisoformat(first["eval"]) else "eval"
+
+
+def _value(example: tf.train.Example, column: str) -> str | None:
+    """As text; None where the row has none."""
+    features = example.features.feature
+    if column not in features:  # asking for it would add it to the row
+        return None
+    kind = features[column].WhichOneof("kind")
+    values = getattr(features[column], kind).value if kind else []
+    if not values:
+        return None
+    return values[0].decode() if kind == "bytes_list" else str(values[0])
+
+
+def _drawn(example: tf.train.Example, shares: Mapping[str, int]) -> str:
+    """By the row's content alone: the same in every process, in whichever order columns come."""
+    digest = hashlib.sha256(example.SerializeToString(deterministic=True)).digest()
+    place = int.from_bytes(digest) % (shares["train"] + shares["validation"])
+    return "train" if place < shares["train"] else "validation"
+
+
+class _SplitExecutor(base_example_gen_executor.BaseExampleGenExecutor):
+    """Reads each file once, however many splits its rows go to."""
+
+    def GenerateExamplesByBeam(  # noqa: N802 (TFX's name)
+        self, pipeline: Any, exec_properties: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Rows of each split."""
+        told = example_gen_pb2.Input()
+        proto_utils.json_to_proto(exec_properties["input_config"], told)
+        # Where no file has validation rows, they share the pattern of the train rows.
+        files = {split.pattern: split.name for split in reversed(told.splits)}
+        rule = json.loads(exec_properties["custom_config"])
+        found = self.rows(pipeline, exec_properties, list(files))
+        parts = [
+            found[pattern] | f"Split[{name}]" >> beam.Partition(_place, len(SPLITS) + 1, rule, name)
+            for pattern, name in files.items()
+        ]
+        return {
+            name: [part[place] for part in parts] | f"Together[{name}]" >> beam.Flatten()
+            for place, name in enumerate(SPLITS)
+        }
+
+    def rows(
+        self, pipeline: Any, exec_properties: dict[str, Any], patterns: Sequence[str]
+    ) -> dict[str, Any]:
+        """Rows of the files of each pattern."""
+        read = self.GetInputSourceToExamplePTransform()
+        return {
+            pattern: pipeline | f"Read[{pattern}]" >> read(exec_properties, pattern)
+            for pattern in patterns
+        }
+
+
+def _place(row: bytes | tf.train.Example, places: int, rule: Mapping[str, Any], file: str) -> int:
+    said = split_of(row, rule, file)
+    return SPLITS.index(said) if said else places - 1
+
+
+class CsvSplitExecutor(_SplitExecutor, examples.CsvExecutor):
+    """Of CSV, gzipped or not; a column has one type in all files."""
+
+    def rows(
+        self, pipeline: Any, exec_properties: dict[str, Any], patterns: Sequence[str]
+    ) -> dict[str, Any]:
+        """Rows of the files of each pattern."""
+        return examples.csv_examples(pipeline, exec_properties, patterns)
+
+
+class ParquetSplitExecutor(_SplitExecutor, examples.ParquetExecutor):
+    """Of Parquet."""
+
+
+class RecordSplitExecutor(_SplitExecutor, import_executor.Executor):
+    """Of TFRecords of ``tf.Example``s."""
+
+
+EXECUTORS = {
+    "csv": CsvSplitExecutor,
+    "parquet": ParquetSplitExecutor,
+    "tfrecord": RecordSplitExecutor,
+}
+
+
+class SplitExampleGenSpec(types.ComponentSpec):
+    """TFX's, but for the rule, which is plain JSON."""
+
+    PARAMETERS = {  # noqa: RUF012 (TFX's attribute)
+        **standard_component_specs.FileBasedExampleGenSpec.PARAMETERS,
+        "custom_config": ExecutionParameter(type=str),
+    }
+    INPUTS = standard_component_specs.FileBasedExampleGenSpec.INPUTS
+    OUTPUTS = standard_component_specs.FileBasedExampleGenSpec.OUTPUTS
+
+
+class SplitExampleGen(FileBasedExampleGen):
+    """TFX's ExampleGen, for rows that a column or their files split.
+
+    Args:
+      kind: of the files, see ``EXECUTORS``.
+      input_base: folder of the files.
+      input_config: their pattern, or one for each split.
+      output_config: the splits, where there is one pattern.
+      custom_config: the rule: ``column``, which says the split, or null; ``values``, the split of
+        each of its values, or ``days``, how its dates are ``written`` and the first day of
+        ``validation`` and ``eval``; ``draw``, in which shares rows to train on are drawn by hash
+        for ``train`` and ``validation``, or null; and ``source``: hashes of the code that runs.
+    """
+
+    SPEC_CLASS = SplitExampleGenSpec
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        input_base: str,
+        input_config: example_gen_pb2.Input,
+        output_config: example_gen_pb2.Output,
+        custom_config: Mapping[str, Any],
+    ) -> None:
+        base_beam_component.BaseBeamComponent.__init__(
+            self,
+            spec=SplitExampleGenSpec(
+                input_base=input_base,
+                input_config=input_config,
+                output_config=output_config,
+                output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
+                output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
+                custom_config=json.dumps(custom_config, sort_keys=True),
+                examples=types.Channel(type=standard_artifacts.Examples),
+            ),
+            custom_executor_spec=executor_spec.BeamExecutorSpec(EXECUTORS[kind]),
+        )

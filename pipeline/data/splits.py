@@ -1,0 +1,154 @@
+"""How a column splits the rows, in words or by dates; and whether each split has rows to use."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import Splits
+from pipeline.data.profile import Column
+from pipeline.data.source import DataError, Source
+from pipeline.data.tally import any_label, tally
+
+MOST_VALUES = 20
+"""Of a column that says the split in words; one with more says something else."""
+
+FEWEST_DAYS = 3
+"""One for each split: rows of one day stay together."""
+
+_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("eval", "evaluation", "test"), "eval"),
+}
+
+
+def in_words(column: Column) -> bool:
+    """Whether its values may say the split, such as train and test, or 0 and 1."""
+    return column.kind in ("text", "mixed", "boolean", "integer") and column.distinct <= MOST_VALUES
+
+
+def found(source: Source, column: Column, splits: Splits, label: str) -> dict[str, Any]:
+    """The config's ``values`` or ``days``, as far as the rows say them.
+
+    Args:
+      source: the rows.
+      column: the one that says the split.
+      splits: the shares that the days come close to.
+      label: column to predict; rows without it do not count.
+    """
+    if column.kind == "date":
+        days = +tally(source, column, label).labelled
+        return {"days": _days(days, splits, column)} if len(days) >= FEWEST_DAYS else {}
+    if not in_words(column):
+        return {}
+    values = sorted(tally(source, column, label).labelled)
+    known = {value: _WORDS.get(value.strip().lower()) for value in values}
+    return {"values": {value: split for value, split in known.items() if split}}
+
+
+def _days(rows: Mapping[date, int], splits: Splits, column: Column) -> dict[str, Any]:
+    days = sorted(rows)
+    counts = np.array([rows[day] for day in days])
+    before = (np.cumsum(counts) - counts) / counts.sum()
+    shares = np.cumsum([splits.train, splits.validation, splits.eval])
+    first = 1 + int(np.argmin(np.abs(before[1:-1] - shares[0] / shares[2])))
+    last = first + 1 + int(np.argmin(np.abs(before[first + 1 :] - shares[1] / shares[2])))
+    return {
+        "written": column.date_format,
+        "validation": days[first].isoformat(),
+        "eval": days[last].isoformat(),
+    }
+
+
+def check_column(source: Source, column: Column, splits: Splits, label: str) -> None:
+    """Whether every row goes to a split or is set aside, and each split has rows with a label.
+
+    Args:
+      source: the rows.
+      column: the one that says the split.
+      splits: with ``values`` or ``days``.
+      label: column to predict.
+
+    Raises:
+      DataError: says what the column has, and what to write.
+    """
+    by_split = _by_day if column.kind == "date" else _by_value
+    rows = by_split(source, column, splits, label)
+    lacking = [split for split, count in rows.items() if not count]
+    if lacking:
+        key = "days" if splits.days else "values"
+        raise DataError(
+            f"data.splits.{key}: expected rows with {label} in {', '.join(rows)}, received none in "
+            f"{', '.join(lacking)}; to have them found anew, write: --set data.splits.{key}="
+            f"{'null' if splits.days else '{}'}"
+        )
+
+
+def check_files(files: Mapping[str, Source], label: str) -> None:
+    """Whether there are rows with a label in the files of each split, named by the config's keys.
+
+    Raises:
+      DataError: there are none.
+    """
+    for key, source in files.items():
+        if not any_label(source, label):
+            raise DataError(f"{key}: expected rows with {label}, received none")
+
+
+def _by_day(source: Source, column: Column, splits: Splits, label: str) -> dict[str, int]:
+    """Rows with a label in each split."""
+    days, first = +tally(source, column, label).labelled, splits.days
+    if splits.values:
+        raise DataError(
+            f"data.splits.values: expected none, for {column.name} has dates, "
+            f"received {_some(splits.values)}; write: --set 'data.splits.values={{}}'"
+        )
+    if first is None:
+        expected = f"at least {FEWEST_DAYS} days among the rows with {label}"
+        raise _refused(column, expected, str(len(days)))
+    if first.written != column.date_format:
+        raise DataError(
+            f"data.splits.days.written: expected {column.date_format}, as {column.name} is "
+            f"written, received {first.written}; write: --set data.splits.days=null"
+        )
+    rows = {"train": 0, "validation": 0, "eval": 0}
+    for day, count in days.items():
+        later = "validation" if day < first.eval else "eval"
+        rows["train" if day < first.validation else later] += count
+    return rows
+
+
+def _by_value(source: Source, column: Column, splits: Splits, label: str) -> dict[str, int]:
+    """Rows with a label in each split that a value stands for."""
+    if splits.days or not in_words(column):
+        expected = "dates" if splits.days else "words such as train and eval, or dates"
+        received = f"{column.kind} such as {_some(column.examples[:2])}"
+        raise _refused(column, expected, (column.kind == "text" and column.suggestion) or received)
+    counted, values = tally(source, column, label), splits.values
+    unknown = sorted(counted.labelled.keys() - values)
+    if unknown:
+        named = ", ".join(f"{value}: {split}" for value, split in values.items())
+        raise _refused(
+            column,
+            "words such as train and eval",
+            f"{_some(unknown)}; write what they stand for: "
+            f"--set 'data.splits.values={{{named + ', ' if named else ''}{unknown[0]}: train}}'",
+        )
+    if counted.silent:
+        raise _refused(column, "a word in every row", f"none in {counted.silent:,}")
+    rows: dict[str, int] = dict.fromkeys(("train", "eval", *values.values()), 0)
+    for value, count in counted.labelled.items():
+        rows[values[value]] += count
+    return rows
+
+
+def _some(values: Any) -> str:
+    return ", ".join(repr(value) for value in list(values)[:5])
+
+
+def _refused(column: Column, expected: str, received: str) -> DataError:
+    return DataError(
+        f"data.splits.column: expected {expected} in {column.name!r}, received {received}"
+    )

@@ -1,0 +1,79 @@
+"""Counts rows by what a column says of them: a word, or the day of a date."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.data import reading
+from pipeline.data.dates import FORMATS
+from pipeline.data.profile import Column
+from pipeline.data.source import Source
+
+_NOTHING = r"^\s*([+-]?(?i:nan)\s*)?$"
+
+
+@dataclass
+class Tally:
+    """Rows by what the column says; a day where it has dates, else text."""
+
+    labelled: Counter[Any] = field(default_factory=Counter)
+    """How many of them have a label; 0 where none does."""
+    silent: int = 0
+    """Rows, with a label or not, in which the column has no value."""
+
+
+@cache
+def tally(source: Source, column: Column, label: str) -> Tally:
+    """Counts all rows; asked again, they are not read again.
+
+    Memory grows with days, not rows; of other columns, only for such with few values.
+    """
+    counted = Tally()
+    for batch in reading.batches(source):
+        text = _values(batch, column.name).cast(pa.string())
+        speaks = pc.and_(pc.is_valid(text), pc.not_equal(text, "").fill_null(False))
+        counted.silent += len(batch) - pc.sum(speaks).as_py()
+        if not pc.any(speaks).as_py():
+            continue
+        labels = _is_label(_values(batch, label)).filter(speaks).cast(pa.int64())
+        said = pa.table([_said(text.filter(speaks), column), labels], ["said", "labels"])
+        for row in said.group_by("said").aggregate([("labels", "sum")]).to_pylist():
+            counted.labelled[row["said"]] += row["labels_sum"]
+    return counted
+
+
+def any_label(source: Source, label: str) -> bool:
+    """Whether any row has one; reads on until then."""
+    batches = (_values(batch, label) for batch in reading.batches(source))
+    return any(pc.any(_is_label(labels)).as_py() for labels in batches)
+
+
+def _values(batch: pa.Table, column: str) -> pa.ChunkedArray:
+    """Nothing where none of a batch of TFRecords has the column."""
+    if column in batch.column_names:
+        return batch[column]
+    return pa.chunked_array([pa.nulls(len(batch))])
+
+
+def _said(text: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
+    """Days in UTC where dates have a zone; whole numbers as TFX keeps them, 7 for 07."""
+    if column.date_format is not None:
+        points = FORMATS[column.date_format].read(text)
+        assert points is not None  # noqa: S101 (for the type checker: the look found the format)
+        return points.cast(pa.date32())
+    if column.kind == "integer":
+        return pa.chunked_array([[str(int(value)) for value in text.to_pylist()]], pa.string())
+    return text
+
+
+def _is_label(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Neither missing nor NaN, written or stored."""
+    if pa.types.is_floating(values.type):
+        return pc.invert(pc.is_nan(values)).fill_null(False)
+    if pa.types.is_string(values.type):
+        return pc.invert(pc.match_substring_regex(values, _NOTHING)).fill_null(False)
+    return pc.is_valid(values)
