@@ -1,11 +1,12 @@
-"""Reads Parquet and gzipped CSV into ``tf.Example``s, which TFX's own readers cannot.
+"""Reads CSV, Parquet and TFRecords into ``tf.Example``s.
 
 TFX's Parquet reader loses every 0 and every empty text, and fails on dates; its CSV reader takes a
-gzipped header for text.
+gzipped header for text, and tells the types of columns apart for each split that has its own files.
 """
 
 import gzip
 import io
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,11 +15,13 @@ from typing import IO, Any
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
+import tensorflow as tf
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from pyarrow import types
 from tfx.components.example_gen import base_example_gen_executor
 from tfx.components.example_gen.csv_example_gen import executor as csv_executor
+from tfx.components.example_gen.import_example_gen import executor as import_executor
 from tfx.dsl.io import fileio
 from tfx_bsl.coders import csv_decoder, example_coder
 
@@ -27,7 +30,32 @@ from components.arrow import plain_type
 BATCH_ROWS = 4096
 
 
-class ParquetExecutor(base_example_gen_executor.BaseExampleGenExecutor):
+class Executor(base_example_gen_executor.BaseExampleGenExecutor):
+    """TFX's, which refuses a split without rows: later nodes fail on it in other words."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[Any]],
+        output_dict: dict[str, list[Any]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the rows of each split.
+
+        Raises:
+          ValueError: there are none in one.
+        """
+        super().Do(input_dict, output_dict, exec_properties)
+        (examples,) = output_dict["examples"]
+        for split in json.loads(examples.split_names):
+            files = fileio.glob(os.path.join(examples.uri, f"Split-{split}", "*"))
+            if not any(True for _ in tf.data.TFRecordDataset(files, "GZIP").take(1)):
+                raise ValueError(
+                    f"data.splits: expected rows in {split}, received none; of few rows, hashes "
+                    f"may send none there; write a larger share: --set data.splits.{split}=9"
+                )
+
+
+class ParquetExecutor(Executor):
     """Whole numbers as int64, others as float32, text as it is; nothing where a value is missing.
 
     Dates become ISO text, booleans ``true`` and ``false``; see ``plain_type``.
@@ -38,12 +66,19 @@ class ParquetExecutor(base_example_gen_executor.BaseExampleGenExecutor):
         return _parquet_examples
 
 
-class CsvExecutor(base_example_gen_executor.BaseExampleGenExecutor):
+class RecordExecutor(Executor, import_executor.Executor):
+    """TFRecords of ``tf.Example``s, as TFX's ``ImportExampleGen``."""
+
+
+class CsvExecutor(Executor):
     """As TFX's ``CsvExampleGen``, also for files whose names end in ``.gz``."""
 
     def GetInputSourceToExamplePTransform(self) -> Any:  # noqa: N802 (TFX's name)
         """From the files of a split to its rows."""
         return _csv_examples
+
+
+EXECUTORS = {"csv": CsvExecutor, "parquet": ParquetExecutor, "tfrecord": RecordExecutor}
 
 
 @beam.ptransform_fn

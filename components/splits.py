@@ -1,8 +1,7 @@
 """Splits rows by a column, or by the files that they lie in.
 
-TFX's own ExampleGen knows hashes only: by a column, rows of one value go to a split that chance
-decides. Of files of their own for each split it tells the types of CSV columns apart, so that a
-column may be whole numbers in one and not in the other, and draws no validation rows.
+TFX's own ExampleGen splits by hashes only, of rows or of a column's values; from files of their own
+for each split it draws no validation rows.
 """
 
 import hashlib
@@ -14,9 +13,7 @@ from typing import Any
 import apache_beam as beam
 import tensorflow as tf
 from tfx import types
-from tfx.components.example_gen import base_example_gen_executor
 from tfx.components.example_gen.component import FileBasedExampleGen
-from tfx.components.example_gen.import_example_gen import executor as import_executor
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts, standard_component_specs
@@ -92,7 +89,7 @@ def _drawn(example: tf.train.Example, shares: Mapping[str, int]) -> str:
     return "train" if place < shares["train"] else "validation"
 
 
-class _SplitExecutor(base_example_gen_executor.BaseExampleGenExecutor):
+class _SplitExecutor(examples.Executor):
     """Reads each file once, however many splits its rows go to."""
 
     def GenerateExamplesByBeam(  # noqa: N802 (TFX's name)
@@ -144,7 +141,7 @@ class ParquetSplitExecutor(_SplitExecutor, examples.ParquetExecutor):
     """Of Parquet."""
 
 
-class RecordSplitExecutor(_SplitExecutor, import_executor.Executor):
+class RecordSplitExecutor(_SplitExecutor, examples.RecordExecutor):
     """Of TFRecords of ``tf.Example``s."""
 
 

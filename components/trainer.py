@@ -49,6 +49,8 @@ def run_fn(fn_args: Any) -> None:
         train = blocks(fn_args.train_files, transform, layer, config, f"{aside}/train")
         held_out = split_files(fn_args.eval_files, "validation")
         validation = blocks(held_out, transform, layer, config, f"{aside}/validation")
+        for split, rows in (("train", train), ("validation", validation)):
+            _check_some(sum(len(block[1]) for block in rows), split, config["label"])
         weighted = config["weight"] is not None
         if weighted:
             train, validation = relative(train, validation, config["weight"])
@@ -69,10 +71,19 @@ def run_fn(fn_args: Any) -> None:
     spec = raw_spec(transform, [*names, label])
     rows = records(split_files(fn_args.eval_files, "eval")).take(predictions.ROWS)
     unseen = labelled(list(rows.as_numpy_iterator()), spec, label)
+    _check_some(len(unseen), "eval", label)
     predictions.write(model, unseen, spec, label, log_dir / predictions.PREDICTIONS)
     captured = log_dir / bundle.CAPTURED
     bundle.capture(model, unseen[: bundle.ROWS], spec, label, captured, training=config)
     export(model, raw_spec(transform, names), fn_args.serving_model_dir)
+
+
+def _check_some(rows: int, split: str, label: str) -> None:
+    if not rows:
+        raise ValueError(
+            f"data.splits: expected rows with {label} in {split}, received none; "
+            f"write a larger share: --set data.splits.{split}=9"
+        )
 
 
 def _model(

@@ -138,7 +138,7 @@ def _pusher(config: Config, workspace: Workspace, model: Any, blessing: Any) -> 
 
 def _data_nodes(config: Config) -> dict[str, Any]:
     examples = example_gen(config.data)
-    # The validation rows are drawn by the same hash as the train rows, and say nothing new.
+    # The validation rows end the training, and no more: what they are like decides nothing.
     statistics = StatisticsGen(examples=examples.outputs["examples"], exclude_splits=["validation"])
     # No shapes: every column may be missing from a row, in training and in serving.
     schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)

@@ -1,15 +1,15 @@
 """Generators of examples, for the kinds of files that a user may have."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import tfx
-from tfx.components import CsvExampleGen, ImportExampleGen
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2
 
-from components.examples import CsvExecutor, ParquetExecutor
+from components.examples import EXECUTORS
 from components.splits import SPLITS, SplitExampleGen
 from pipeline.config import Data, Splits
 from pipeline.data import source
@@ -23,26 +23,19 @@ def example_gen(data: Data) -> Any:
     Raises:
       DataError: see ``source.find``.
     """
-    if not data.paths():
-        made = CsvExampleGen(str(taxi_data()), output_config=_shares(data.splits))
-    elif data.path is None:
-        made = _of_split_files(data)
-    elif data.splits.column is not None:
-        made = _by_column(source.find(data.path), data.splits)
-    else:
-        made = _by_hash(source.find(data.path), data.splits)
-    return made.with_id("ExampleGen")
+    if data.splits.files.train is not None:
+        return _by_files(data).with_id("ExampleGen")
+    found = source.find(data.path or taxi_data())
+    made = _by_hash if data.splits.column is None else _by_column
+    return made(found, data.splits).with_id("ExampleGen")
 
 
 def _by_hash(found: Source, splits: Splits) -> Any:
-    told = {**_all_rows(found), "output_config": _shares(splits)}
-    if found.kind == "tfrecord":
-        return ImportExampleGen(**told)
-    if found.kind == "csv" and not found.compressed:
-        return CsvExampleGen(**told)
-    reader = CsvExecutor if found.kind == "csv" else ParquetExecutor
-    spec = executor_spec.BeamExecutorSpec(reader)
-    return FileBasedExampleGen(**told, custom_executor_spec=spec)
+    return FileBasedExampleGen(
+        **_all_rows(found),
+        output_config=_shares(splits),
+        custom_executor_spec=executor_spec.BeamExecutorSpec(EXECUTORS[found.kind]),
+    )
 
 
 def _by_column(found: Source, splits: Splits) -> Any:
@@ -61,23 +54,22 @@ def _by_column(found: Source, splits: Splits) -> Any:
     )
 
 
-def _of_split_files(data: Data) -> Any:
+def _by_files(data: Data) -> Any:
     found = source.each(data.paths())
-    patterns = {
-        key.rpartition(".")[2]: source.pattern(each.files) for key, each in found.items()
+    placed = {
+        key.rpartition(".")[2]: Path(*source.pattern(each.files)) for key, each in found.items()
     }
-    draw = "validation" not in patterns
+    base = Path(os.path.commonpath([pattern.parent for pattern in placed.values()]))
+    draw = "validation" not in placed
     if draw:
-        patterns["validation"] = patterns["train"]
+        placed["validation"] = placed["train"]
     split = example_gen_pb2.Input.Split
+    splits = [split(name=name, pattern=str(placed[name].relative_to(base))) for name in SPLITS]
     return SplitExampleGen(
         source.together(found).kind,
-        input_base=patterns["train"][0],
-        input_config=example_gen_pb2.Input(
-            # Absolute, for each split may have a folder of its own.
-            splits=[split(name=name, pattern=os.path.join(*patterns[name])) for name in SPLITS]
-        ),
-        output_config=example_gen_pb2.Output(),
+        input_base=str(base),
+        input_config=example_gen_pb2.Input(splits=splits),
+        output_config=example_gen_pb2.Output(),  # the splits of the input
         custom_config={
             "column": None,
             "draw": _drawn(data.splits) if draw else None,

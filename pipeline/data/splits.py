@@ -26,7 +26,9 @@ _WORDS = {
 
 def in_words(column: Column) -> bool:
     """Whether its values may say the split, such as train and test, or 0 and 1."""
-    return column.kind in ("text", "mixed", "boolean", "integer") and column.distinct <= MOST_VALUES
+    may_be_dates = column.kind == "text" and column.suggestion is not None
+    words = column.kind in ("text", "mixed", "boolean", "integer") and not may_be_dates
+    return words and column.distinct <= MOST_VALUES
 
 
 def found(source: Source, column: Column, splits: Splits, label: str) -> dict[str, Any]:
@@ -123,25 +125,32 @@ def _by_day(source: Source, column: Column, splits: Splits, label: str) -> dict[
 def _by_value(source: Source, column: Column, splits: Splits, label: str) -> dict[str, int]:
     """Rows with a label in each split that a value stands for."""
     if splits.days or not in_words(column):
-        expected = "dates" if splits.days else "words such as train and eval, or dates"
-        received = f"{column.kind} such as {_some(column.examples[:2])}"
-        raise _refused(column, expected, (column.kind == "text" and column.suggestion) or received)
+        raise _no_splits(column, splits)
     counted, values = tally(source, column, label), splits.values
     unknown = sorted(counted.labelled.keys() - values)
     if unknown:
-        named = ", ".join(f"{value}: {split}" for value, split in values.items())
+        named = {**values, **dict.fromkeys(unknown[:5], "eval")}
+        written = ", ".join(f"{value}: {split}" for value, split in named.items())
         raise _refused(
             column,
             "words such as train and eval",
             f"{_some(unknown)}; write what they stand for: "
-            f"--set 'data.splits.values={{{named + ', ' if named else ''}{unknown[0]}: train}}'",
+            f"--set 'data.splits.values={{{written}}}'",
         )
     if counted.silent:
-        raise _refused(column, "a word in every row", f"none in {counted.silent:,}")
+        raise _refused(column, "a word for every row", f"none in {counted.silent:,}")
     rows: dict[str, int] = dict.fromkeys(("train", "eval", *values.values()), 0)
     for value, count in counted.labelled.items():
         rows[values[value]] += count
     return rows
+
+
+def _no_splits(column: Column, splits: Splits) -> DataError:
+    expected = "dates" if splits.days else "words such as train and eval, or dates"
+    if column.kind == "text" and column.suggestion:
+        return _refused(column, expected, column.suggestion)
+    what = f"{column.distinct:,} values" if column.distinct > MOST_VALUES else column.kind
+    return _refused(column, expected, f"{what} such as {_some(column.examples[:2])}")
 
 
 def _some(values: Any) -> str:

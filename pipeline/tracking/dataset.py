@@ -43,7 +43,7 @@ def dataset(run: history.Run) -> port.Dataset | None:
         total += sum(digest for digest, _ in hashes)
         rows[split] = sum(count for _, count in hashes)
     return port.Dataset(
-        name=Path(source).name,
+        name=Path(source).name or source,
         digest=f"{total % 2**128:032x}",
         source=source,
         rows=rows,

@@ -1,4 +1,4 @@
-"""Rows of Parquet and of gzipped CSV, as TFX's ExampleGen passes them on."""
+"""Rows of Parquet and of CSV, as TFX's ExampleGen passes them on."""
 
 from __future__ import annotations
 
@@ -82,14 +82,15 @@ class TestParquet:
         assert sorted(row["x"][0] for row in found) == list(range(20))
 
 
-class TestGzippedCsv:
-    def test_is_read_as_plain_csv_is(self, tmp_path):
-        for name, body in (("a", "1,North\n2,\n"), ("b", ",South\n")):
-            with gzip.open(tmp_path / f"{name}.csv.gz", "wt") as file:
+class TestCsv:
+    @pytest.mark.parametrize(("suffix", "opened"), [("csv", open), ("csv.gz", gzip.open)])
+    def test_a_column_has_one_type_in_all_files(self, tmp_path, suffix, opened):
+        for name, body in (("a", "1,North\n2,\n"), ("b", ',South\n2.5,"an ""old""\ntown"\n')):
+            with opened(tmp_path / f"{name}.{suffix}", "wt") as file:
                 file.write(f"rooms,district\n{body}")
-        found = rows(examples.CsvExecutor, tmp_path, "*.csv.gz")
-        assert found == [
-            {"district": [b"North"], "rooms": [1]},
+        assert rows(examples.CsvExecutor, tmp_path, f"*.{suffix}") == [
+            {"district": [b"North"], "rooms": [1.0]},
             {"district": [b"South"]},
-            {"rooms": [2]},
+            {"district": [b'an "old"\ntown'], "rooms": [2.5]},
+            {"rooms": [2.0]},
         ]

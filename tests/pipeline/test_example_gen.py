@@ -7,16 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Data
+from pipeline.config import Data, Files, Splits
 from pipeline.data.source import DataError
 from pipeline.example_gen import example_gen
 
 
 def told(path: Path | None) -> tuple[str, str, str]:
-    """Folder, pattern and kind of node."""
+    """Folder, pattern and reader."""
     node = example_gen(Data(path=path))
     split = json.loads(node.exec_properties["input_config"])["splits"][0]
-    return node.exec_properties["input_base"], split["pattern"], type(node).__name__
+    return (
+        node.exec_properties["input_base"],
+        split["pattern"],
+        node.executor_spec.executor_class.__name__,
+    )
 
 
 @pytest.fixture
@@ -28,21 +32,21 @@ def folder(tmp_path):
 
 
 def test_a_file(folder):
-    assert told(folder / "a" / "2024-1.csv") == (f"{folder}/a", "2024-1.csv", "CsvExampleGen")
+    assert told(folder / "a" / "2024-1.csv") == (f"{folder}/a", "2024-1.csv", "CsvExecutor")
 
 
 def test_a_folder(folder):
-    assert told(folder / "a") == (f"{folder}/a", "2024-*.csv", "CsvExampleGen")
+    assert told(folder / "a") == (f"{folder}/a", "2024-*.csv", "CsvExecutor")
 
 
 def test_a_pattern(folder):
     (folder / "a" / "notes.csv").touch()
-    assert told(folder / "a" / "2024-*.csv") == (f"{folder}/a", "2024-*.csv", "CsvExampleGen")
+    assert told(folder / "a" / "2024-*.csv") == (f"{folder}/a", "2024-*.csv", "CsvExecutor")
 
 
 def test_parquet(folder):
-    base, pattern, node = told(folder / "b")
-    assert (base, pattern, node) == (f"{folder}/b", "part-0.parquet", "FileBasedExampleGen")
+    base, pattern, reader = told(folder / "b")
+    assert (base, pattern, reader) == (f"{folder}/b", "part-0.parquet", "ParquetExecutor")
 
 
 def test_files_that_no_pattern_tells_from_others_are_refused(folder):
@@ -54,3 +58,26 @@ def test_files_that_no_pattern_tells_from_others_are_refused(folder):
 def test_a_relative_path_means_the_same_from_any_folder(folder, monkeypatch):
     monkeypatch.chdir(folder)
     assert told(Path("a"))[0] == f"{folder}/a"
+
+
+def test_files_of_splits_by_their_folder(folder):
+    files = {"train": folder / "a" / "2024-1.csv", "eval": folder / "a" / "2024-2.csv"}
+    node = example_gen(Data(splits=Splits(files=Files(**files))))
+    told = json.loads(node.exec_properties["input_config"])["splits"]
+    assert node.exec_properties["input_base"] == f"{folder}/a"
+    # Rows for validation are drawn from those to train on.
+    assert [(split["name"], split["pattern"]) for split in told] == [
+        ("train", "2024-1.csv"),
+        ("validation", "2024-1.csv"),
+        ("eval", "2024-2.csv"),
+    ]
+
+
+def test_files_of_splits_in_folders_of_their_own(folder):
+    (folder / "d").mkdir()
+    for name in ("a", "b"):
+        (folder / "d" / f"{name}.csv").write_text("price\n1\n")
+    node = example_gen(Data(splits=Splits(files=Files(train=folder / "a", eval=folder / "d"))))
+    told = json.loads(node.exec_properties["input_config"])["splits"]
+    assert node.exec_properties["input_base"] == str(folder)
+    assert [split["pattern"] for split in told] == ["a/2024-*.csv", "a/2024-*.csv", "d/*.csv"]

@@ -37,8 +37,11 @@ class TestChanges:
 class TestOwnData:
     @pytest.fixture
     def config(self, tmp_path):
-        rows = "".join(f"{10.5 + number},{number % 3},{number}\n" for number in range(99))
-        (tmp_path / "flats.csv").write_text("area,floor,rent\n" + rows)
+        rows = "".join(
+            f"{10.5 + number},{number % 3},2024-05-{1 + number % 30:02},{number}\n"
+            for number in range(99)
+        )
+        (tmp_path / "flats.csv").write_text("area,floor,date,rent\n" + rows)
         asked = [f"data.path={tmp_path / 'flats.csv'}", "data.label=rent"]
         return lambda *settings: load(None, [*asked, *settings])
 
@@ -50,6 +53,12 @@ class TestOwnData:
             "data.exclude": ["floor"],
             "training.epochs": 3,
         }
+
+    def test_what_splits_them_is_a_change_and_what_was_found_of_it_is_none(self, config):
+        values = "data.splits.values={0: train, 1: train, 2: eval}"
+        assert "data.splits.values.0" in facts.changes(config("data.splits.column=floor", values))
+        found = facts.changes(config("data.splits.column=date"))
+        assert [key for key in found if "splits" in key] == ["data.splits.column"]
 
     def test_name_says_what_was_set_beside_them(self, config):
         assert facts.run_name(config(), NOON) == "defaults 05-17 12:30:45"

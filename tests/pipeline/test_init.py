@@ -42,6 +42,15 @@ def test_of_data_is_what_a_look_at_them_found(init, tmp_path):
     assert "numeric: [area]" in text
 
 
+def test_of_files_of_splits_may_be_used_from_any_folder(init, tmp_path):
+    (tmp_path / "new.csv").write_text((tmp_path / "rows.csv").read_text())
+    done = init("prices", "--data", "rows.csv", "--eval-data", "new.csv", "--label", "price")
+    assert done.exit_code == 0, done.stderr
+    text = (tmp_path / "prices" / "config.yaml").read_text()
+    assert f"train: {tmp_path / 'rows.csv'}" in text
+    assert f"eval: {tmp_path / 'new.csv'}" in text
+
+
 def test_says_what_comes_next(init, tmp_path):
     assert init("fares").stdout.splitlines() == [
         f"{tmp_path}/fares/config.yaml",

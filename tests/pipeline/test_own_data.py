@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import random
+from datetime import date
 
 import pytest
 from click.testing import CliRunner
 
 from pipeline import own_data
 from pipeline.cli.main import cli
-from pipeline.config_file import ConfigError, load
+from pipeline.config_file import ConfigError, load, to_yaml
+from pipeline.data.tally import tally
 
 
 @pytest.fixture
@@ -101,6 +103,52 @@ class TestTheUserHasTheLastWord:
         assert load(tmp_path / "my.yaml").data.label == "area"
 
 
+class TestSplits:
+    def test_by_a_date_are_found_as_days_in_the_shares_of_the_splits(self, config):
+        found = config("data.splits.column=sold")
+        days = found.data.splits.days
+        assert (days.written, days.validation < days.eval) == ("YYYY-MM-DD", True)
+        assert found.features.dates == {"sold": "YYYY-MM-DD"}, "a date stays a feature"
+
+    def test_a_day_that_is_given_wins(self, config):
+        days = config(
+            "data.splits.column=sold", "data.splits.days.eval=2018-01-01"
+        ).data.splits.days
+        assert days.eval == date(2018, 1, 1)
+        assert days.validation == config("data.splits.column=sold").data.splits.days.validation
+
+    def test_days_that_were_found_stay_in_the_file_that_keeps_them(self, config, houses, tmp_path):
+        found = config("data.splits.column=sold")
+        (tmp_path / "my.yaml").write_text(to_yaml(found))
+        houses.write_text(houses.read_text() + "400,2031-03-01,North,3,90.5,Utopia,180000\n" * 400)
+        own_data.look.cache_clear()
+        tally.cache_clear()
+        assert config("data.splits.column=sold").data.splits.days != found.data.splits.days
+        assert load(tmp_path / "my.yaml").data.splits.days == found.data.splits.days
+
+    def test_in_words_are_found_and_the_column_is_no_feature(self, config):
+        asked = "data.splits.values={North: train, South: eval}"
+        found = config("data.splits.column=district", asked)
+        assert found.data.splits.values == {"North": "train", "South": "eval"}
+        assert found.data.left_out["district"] == "says the split"
+        assert "district" not in found.features.columns()
+
+    def test_by_files_name_the_model_after_what_they_share(self, houses, tmp_path):
+        rows = houses.read_text()
+        for name in ("prices-train.csv", "test.csv"):
+            (tmp_path / name).write_text(rows)
+        found = load(
+            None,
+            [
+                "data.label=price",
+                f"data.splits.files.train={tmp_path}/prices-train.csv",
+                f"data.splits.files.eval={tmp_path}/test.csv",
+            ],
+        )
+        assert found.name == "prices"
+        assert found.data.rows_without_label == 16, "of both files"
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         ("settings", "message"),
@@ -132,6 +180,11 @@ class TestRemarks:
         assert "left out: country: always Utopia" in said
         assert "set aside: 8 rows without price" in said
 
+    def test_tell_of_rows_that_a_date_sends_nowhere(self, config, houses):
+        houses.write_text(houses.read_text() + "401,,North,3,90.5,Utopia,180000\n" * 3)
+        said = own_data.remarks(config("data.splits.column=sold"))
+        assert "set aside: 3 rows without sold" in said
+
     def test_warn_of_a_feature_that_gives_the_label_away(self, houses):
         lines = houses.read_text().splitlines()
         doubled = [f"{lines[0]},cents", *(f"{line},{_hundredfold(line)}" for line in lines[1:])]
@@ -159,6 +212,14 @@ class TestCommandLine:
             cli, ["config", "--data", str(houses), "--label", "price", "--set", "data.label=area"]
         )
         assert "label: area" in done.stdout
+
+    def test_eval_data_is_what_the_model_is_judged_by(self, houses, tmp_path):
+        (tmp_path / "new.csv").write_text(houses.read_text())
+        files = ["--data", str(houses), "--eval-data", str(tmp_path / "new.csv")]
+        done = CliRunner().invoke(cli, ["config", *files, "--label", "price"])
+        assert done.exit_code == 0, done.stderr
+        assert f"train: {houses}" in done.stdout
+        assert f"eval: {tmp_path}/new.csv" in done.stdout
 
     def test_what_it_prints_is_a_config_of_the_same_run(self, houses, tmp_path):
         asked = ["--data", str(houses), "--label", "price"]

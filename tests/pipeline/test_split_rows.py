@@ -213,10 +213,21 @@ class TestByFiles:
         assert len(found["validation"]) == pytest.approx(40, abs=20)
 
     def test_a_column_of_csv_has_one_type_in_all_files(self, tmp_path, split):
-        write(tmp_path / "a.csv", [{"id": 0.5, "y": 1}, {"id": 1, "y": 2}])
+        write(tmp_path / "a.csv", [{"id": n / 2, "y": n} for n in range(40)])
         write(tmp_path / "b.csv", [{"id": 3, "y": 3}])
         found = split(
             f"data.splits.files.train={tmp_path}/a.csv", f"data.splits.files.eval={tmp_path}/b.csv"
         )
         assert found["eval"] == [{"id": 3.0, "y": 3}]
         assert isinstance(found["eval"][0]["id"], float)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hashes_that_send_no_row_to_a_split_are_an_error_that_says_what_to_write(
+    tmp_path, split, kind
+):
+    write(tmp_path / f"rows.{kind}", [{"id": n, "y": n / 2} for n in range(4)])
+    with pytest.raises(
+        ValueError, match=r"expected rows in validation, .*--set data\.splits\.validation=9"
+    ):
+        split(f"data.path={tmp_path}/rows.{kind}", "data.splits.train=100000")
