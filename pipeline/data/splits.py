@@ -80,11 +80,13 @@ def check_column(source: Source, column: Column, splits: Splits, label: str) -> 
     rows = by_split(source, column, splits, label)
     lacking = [split for split, count in rows.items() if not count]
     if lacking:
-        key = "days" if splits.days else "values"
+        if splits.days:
+            hint = "to have the days found anew, write: --set data.splits.days=null"
+        else:
+            hint = f"write which word is: --set 'data.splits.values={{WORD: {lacking[0]}}}'"
         raise DataError(
-            f"data.splits.{key}: expected rows with {label} in {', '.join(rows)}, received none in "
-            f"{', '.join(lacking)}; to have them found anew, write: --set data.splits.{key}="
-            f"{'null' if splits.days else '{}'}"
+            f"data.splits: expected rows with {label} in {', '.join(rows)}, "
+            f"received none in {', '.join(lacking)}; {hint}"
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.config import paths_of
 from pipeline.history import Node, Run
 from pipeline.report import files, slices, statistics, templates
 from pipeline.report.words import NOTHING, change, number
@@ -67,7 +68,7 @@ def html(run: Run, folder: Path) -> str:
     rows = slices.ordered(report["slices"]) if report else []
     metrics = slices.measures(report) if report else []
     table = [SliceRow(slices.name(row), slices.size(row), _cells(row, metrics)) for row in rows]
-    changes = run.facts.get("changes")
+    changes, data = run.facts.get("changes"), run.config.get("data", {})
     return templates.render(
         "report.html.j2",
         run=run,
@@ -75,7 +76,8 @@ def html(run: Run, folder: Path) -> str:
         started=datetime.fromtimestamp(run.started, UTC),
         seconds=None if run.ended is None else run.ended - run.started,
         failed=[node for node in run.nodes.values() if node.state == "failed"],
-        weight=run.config.get("data", {}).get("weight"),
+        paths=list(paths_of(data).values()),
+        weight=data.get("weight"),
         overall=table[0] if rows and not rows[0]["slice"] else None,
         slices=table[:MOST_SLICES],
         slices_left_out=len(table[MOST_SLICES:]),

@@ -226,6 +226,13 @@ class TestWeights:
         assert found.middle == pytest.approx(np.median(labels))
 
 
+@pytest.mark.parametrize("split", ["train", "validation", "eval"])
+def test_a_split_without_a_labelled_row_is_an_error_that_says_what_to_write(split):
+    with pytest.raises(ValueError, match=rf"rows with fare in {split}, .*splits\.{split}=9$"):
+        trainer._check_some(0, split, "fare")
+    trainer._check_some(1, split, "fare")
+
+
 class TestDivergence:
     def test_is_an_error_that_says_what_to_write(self, tmp_path):
         optimizer = {"name": "SGD", "config": {"learning_rate": 1e30}}

@@ -452,8 +452,8 @@ SPLITS = {
     "by words without one for eval": (
         {"rows.csv": _table(part=["train", "val"])},
         ["data.path=~/rows.csv", "data.splits.column=part"],
-        "data.splits.values: expected rows with y in train, eval, validation, received none in "
-        "eval; to have them found anew, write: --set data.splits.values={}",
+        "data.splits: expected rows with y in train, eval, validation, received none in eval; "
+        "write which word is: --set 'data.splits.values={WORD: eval}'",
     ),
     "by a column that is a feature": (
         {"rows.csv": _table(part=["train", "test"])},
@@ -484,8 +484,8 @@ SPLITS = {
     "at a day after all": (
         {"rows.csv": _table(sold=MARCH)},
         ["data.path=~/rows.csv", "data.splits.column=sold", "data.splits.days.eval=2024-04-01"],
-        "data.splits.days: expected rows with y in train, validation, eval, received none in eval; "
-        "to have them found anew, write: --set data.splits.days=null",
+        "data.splits: expected rows with y in train, validation, eval, received none in eval; "
+        "to have the days found anew, write: --set data.splits.days=null",
     ),
     "at days that are not in order": (
         {"rows.csv": _table(sold=MARCH)},

@@ -175,6 +175,12 @@ class TestPage:
         text = page(run(config=config), folder).text
         assert "On 1,200 rows of the eval split, weighted by tips." in text
 
+    def test_says_which_rows_it_is_of(self, run, folder):
+        assert "the Chicago Taxi trips" in page(run(), folder).text
+        files = {"train": "old.csv", "validation": None, "eval": "new.csv"}
+        config = {**CONFIG, "data": {"path": None, "label": "fare", "splits": {"files": files}}}
+        assert "old.csv, new.csv" in page(run(config=config), folder).text
+
     def test_says_why_a_model_was_not_blessed(self, run, folder):
         text = page(run(report(False, ["huber of all rows is 4, above 3"])), folder).text
         assert "not blessed" in text

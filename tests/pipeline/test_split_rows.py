@@ -15,8 +15,10 @@ import tensorflow as tf
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types.standard_artifacts import Examples
 
+from components.splits import day
 from pipeline.config_file import load
 from pipeline.dag import _BEAM_ARGS
+from pipeline.data.dates import FORMATS
 from pipeline.example_gen import example_gen
 
 KINDS = ["csv", "csv.gz", "parquet", "tfrecord"]
@@ -181,6 +183,24 @@ class TestByDate:
         days = "data.splits.days={written: YYYY-MM-DD, validation: 2024-05-04, eval: 2024-05-06}"
         found = split(f"data.path={tmp_path}/rows.csv", "data.splits.column=sold", days)
         assert [ids(found[name]) for name in ("train", "validation")] == [[1, 2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("YYYY-MM-DD", "2024-02-29"),
+        ("YYYY-MM-DD hh:mm", "2024-02-29 23:59:59.5"),
+        ("YYYY-MM-DDThh:mm", "2024-02-29T00:00"),
+        ("YYYY-MM-DD hh:mm+zone", "2024-02-29 23:59+0200"),
+        ("YYYY-MM-DDThh:mm+zone", "2024-02-29T23:59:01.000001Z"),
+        ("YYYY/MM/DD", "2024/02/29"),
+        ("DD/MM/YYYY", "29/02/2024"),
+        ("MM/DD/YYYY", "02/29/2024"),
+    ],
+)
+def test_a_row_is_of_the_day_that_the_look_at_the_data_counts_it_for(written, text):
+    (looked,) = FORMATS[written].read(pa.array([text])).cast(pa.date32()).to_pylist()
+    assert day(text, written) == looked == date(2024, 2, 29)
 
 
 class TestByFiles:
