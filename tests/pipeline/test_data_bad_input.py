@@ -14,15 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-<<<<<<< HEAD
 from pipeline.cli.main import cli
-=======
 from pipeline.config_file import ConfigError, load
-from pipeline.data.checks import check_label, check_weight
-from pipeline.data.infer import infer
-from pipeline.data.profile import profile
-from pipeline.data.source import DataError, find
->>>>>>> c5c4255 (Splits: refusals in words, the guide, and every kind of file through one reader)
 
 PANDAS = """python -c "import pandas; pandas.{}.to_csv('data.csv', index=False)\""""
 
