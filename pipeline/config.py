@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from components.features import DATE_FORMATS
+from components.features import DATE_FORMATS, label_and_weight
 from custom_objects import catalogue
 from pipeline.tracking.masking import masked_text
 
@@ -171,6 +171,19 @@ class Data(_Strict):
     )
     rows_without_label: Annotated[int, Field(ge=0)] = Field(
         0, description="How many are set aside: what the look at the data found."
+    )
+    # Under its own name it would hide a method of pydantic's.
+    pinned_schema: Path | None = Field(
+        None,
+        alias="schema",
+        description="Schema that the data must fit, see huberflow schema --help; null: inferred "
+        "from the train rows, and what does not fit is only told.",
+    )
+    drift_threshold: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.1,
+        # By chance alone, 600 rows against 300 stay below 0.05; 60 against 30 reach 0.3.
+        description="Told of a column that changed by more, since the last other data (drift) or "
+        "from train to eval rows (skew): 0 is alike, 1 nothing in common.",
     )
     splits: Splits = Splits()
 
@@ -486,6 +499,10 @@ class Config(_Strict):
             )
         return self
 
+    def columns(self) -> list[str]:
+        """All raw columns that a run reads."""
+        return [*label_and_weight(self.plain()["data"]), *self.features.columns()]
+
     def plain(self) -> dict[str, Any]:
         """As JSON-safe values."""
-        return self.model_dump(mode="json")
+        return self.model_dump(mode="json", by_alias=True)

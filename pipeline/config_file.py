@@ -138,7 +138,7 @@ def _yaml_lines(model: BaseModel, depth: int) -> Iterable[str]:
             continue
         if field.description:
             yield f"{indent}# {field.description}"
-        yield from (indent + line for line in _yaml_value(key, _plain(value)))
+        yield from (indent + line for line in _yaml_value(field.alias or key, _plain(value)))
 
 
 def _yaml_value(key: str, value: Any) -> list[str]:

@@ -3,21 +3,29 @@
 from typing import Any
 
 from pydantic import BaseModel
-from tfx.components import ExampleValidator, SchemaGen, StatisticsGen, Transform
+from tfx.components import SchemaGen, StatisticsGen, Transform
 from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.types import Channel
-from tfx.types.standard_artifacts import Model, ModelBlessing
+from tfx.types.standard_artifacts import (
+    ExampleAnomalies,
+    ExampleStatistics,
+    Model,
+    ModelBlessing,
+)
 
 from components.baseline import LastBlessedOther
+from components.earlier_data import LastOtherData
 from components.evaluator import Evaluator
+from components.example_validator import ExampleValidator
+from components.pinned_schema import PinnedSchema, SchemaGate
 from components.pusher import Pusher
 from components.serving_export import ServingExport
 from custom_objects.catalogue import OURS
-from pipeline import own_objects
+from pipeline import own_objects, schema_file
 from pipeline.config import Choice, Config
 from pipeline.example_gen import example_gen
 from pipeline.fingerprint import source_of
@@ -38,7 +46,7 @@ Own = dict[str, Any] | None
 
 
 def create_pipeline(
-    config: Config, *, cache: bool = True, baseline_up_to: int | None = None, export: bool = True
+    config: Config, *, cache: bool = True, newest: int | None = None, export: bool = True
 ) -> tfx_pipeline.Pipeline:
     """The whole pipeline, ready for a runner.
 
@@ -46,16 +54,19 @@ def create_pipeline(
       config: validated; every node gets the part that it uses, as plain JSON, so that a change
         re-runs that node and what follows it, and nothing else.
       cache: whether nodes with the same code, config and inputs are reused.
-      baseline_up_to: id of the newest artifact that the baseline may come from; none: all.
+      newest: id of the newest artifact that the baseline, and the data to hold these against, may
+        come from; none: all.
       export: whether the model is exported as a bundle, and pushed if it is blessed.
     """
     workspace = Workspace.at(config.workspace)
-    data, objects = _data_nodes(config), own_objects.installed(config)
+    data, objects = _data_nodes(config, newest), own_objects.installed(config)
     examples, schema = data["examples"].outputs["examples"], data["schema"].outputs["schema"]
     transform = _transform(config, examples, schema)
+    if "gate" in data:
+        transform.add_upstream_node(data["gate"])
     trainer = _trainer(config, examples, transform.outputs["transform_graph"], objects)
     model = trainer.outputs["model"]
-    baseline = _baseline(model, baseline_up_to)
+    baseline = _baseline(model, newest)
     evaluator = Evaluator(
         examples=examples,
         model=model,
@@ -113,10 +124,10 @@ def _trainer(config: Config, examples: Any, transform_graph: Any, objects: Own) 
     )
 
 
-def _baseline(candidate: Any, up_to: int | None) -> Resolver:
+def _baseline(candidate: Any, newest: int | None) -> Resolver:
     return Resolver(
         strategy_class=LastBlessedOther,
-        config={} if up_to is None else {"newest": up_to},
+        config={} if newest is None else {"newest": newest},
         candidate=candidate,
         model=Channel(type=Model),
         blessing=Channel(type=ModelBlessing),
@@ -136,22 +147,57 @@ def _pusher(config: Config, workspace: Workspace, model: Any, blessing: Any) -> 
     )
 
 
-def _data_nodes(config: Config) -> dict[str, Any]:
+def _data_nodes(config: Config, newest: int | None) -> dict[str, Any]:
     examples = example_gen(config.data)
     # The validation rows end the training, and no more: what they are like decides nothing.
     statistics = StatisticsGen(examples=examples.outputs["examples"], exclude_splits=["validation"])
-    # No shapes: every column may be missing from a row, in training and in serving.
-    schema = SchemaGen(statistics=statistics.outputs["statistics"], infer_feature_shape=False)
+    schema = _schema(config, statistics.outputs["statistics"])
+    earlier = _earlier_data(statistics.outputs["statistics"], newest)
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
-        exclude_splits=["validation"],
+        earlier=earlier.outputs["statistics"],
+        custom_config=_validator_config(config),
     )
-    return {
+    nodes = {
         "examples": examples,
         "statistics": statistics,
         "schema": schema,
+        "earlier": earlier,
         "validator": validator,
+    }
+    if config.data.pinned_schema is not None:
+        nodes["gate"] = SchemaGate(anomalies=validator.outputs["anomalies"])
+    return nodes
+
+
+def _schema(config: Config, statistics: Any) -> Any:
+    """The node SchemaGen: it infers a schema from the train rows, or takes the pinned one."""
+    pinned = config.data.pinned_schema
+    if pinned is None:
+        # No shapes: every column may be missing from a row, in training and in serving.
+        return SchemaGen(statistics=statistics, infer_feature_shape=False)
+    file = pinned.expanduser().absolute()
+    node = PinnedSchema(schema_file=str(file), sha256=schema_file.digest(file))
+    return node.with_id("SchemaGen")
+
+
+def _earlier_data(current: Any, newest: int | None) -> Resolver:
+    return Resolver(
+        strategy_class=LastOtherData,
+        config={} if newest is None else {"newest": newest},
+        current=current,
+        statistics=Channel(type=ExampleStatistics),
+        anomalies=Channel(type=ExampleAnomalies),
+    ).with_id("EarlierData")
+
+
+def _validator_config(config: Config) -> dict[str, Any]:
+    return {
+        "columns": config.columns(),
+        "drift_threshold": config.data.drift_threshold,
+        "pinned": config.data.pinned_schema is not None,
+        "source": source_of("components.example_validator"),
     }
 
 

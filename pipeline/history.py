@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from components import findings
 from pipeline.records import Artifact, Execution, State
 from pipeline.workspace import Workspace
 
@@ -74,6 +75,11 @@ class Run:
         trained = self.artifact("Trainer", "model_run")
         path = trained.uri / "predictions.jsonl" if trained else None
         return path if path and path.is_file() else None
+
+    def findings(self) -> Mapping[str, Any] | None:
+        """Anomalies, drift and skew, see ``components.findings``; none without them."""
+        found = self.artifact("ExampleValidator", "anomalies")
+        return findings.read(found.uri) if found and (found.uri / findings.FILE).is_file() else None
 
     def report(self) -> Mapping[str, Any] | None:
         """The Evaluator's report, see ``components.evaluator.report``; none without one."""

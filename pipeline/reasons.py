@@ -30,14 +30,20 @@ def reason(records: Records, execution: Execution, *, cache: bool) -> str:
     return "its earlier result is gone"
 
 
+_LOOKED_UP = {
+    "Baseline": ("model", "no other blessed model"),
+    "EarlierData": ("statistics", "no other data"),
+}
+"""What a resolver looks for, and what to say where there is none."""
+
+
 def _origin(records: Records, execution: Execution) -> str:
-    if execution.node == "Baseline":
-        models = execution.outputs.get("model", ())
-        if not models:
-            return "no other blessed model"
-        return f"model of run {records.producer(models[0]).run}"
-    artifact = next(artifact for group in execution.outputs.values() for artifact in group)
-    return f"as in run {records.producer(artifact).run}"
+    if execution.node in _LOOKED_UP:
+        key, lack = _LOOKED_UP[execution.node]
+        found = execution.outputs.get(key, ())
+        return f"{key} of run {records.producer(found[0]).run}" if found else lack
+    artifacts = [artifact for group in execution.outputs.values() for artifact in group]
+    return f"as in run {records.producer(artifacts[0]).run}" if artifacts else "as before"
 
 
 def _changes(before: Execution, now: Execution) -> Iterable[str]:

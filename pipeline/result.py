@@ -10,10 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from components import findings
 from pipeline.records import Execution
 
 SMALLEST_SLICE = 30
 """A slice of fewer rows is never called the worst: its mean says little."""
+
+MOST_LINES = 5
+"""Of anomalies, of drift and of skew."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,11 @@ class Result:
     report: Mapping[str, Any]
     pushed: Path | None
     anomalies: Sequence[str]
+    """A line each, of what does not fit the schema."""
+    drift: Sequence[str] = ()
+    """A line for each column that changed since the last other data; where that is news."""
+    skew: Sequence[str] = ()
+    """A line for each column whose train and eval rows differ; where that is news."""
 
     @property
     def blessed(self) -> bool:
@@ -47,11 +56,15 @@ class Result:
 def read(run: Mapping[str, Execution]) -> Result:
     """The result of a run whose nodes have all finished."""
     evaluation = run["Evaluator"].output("evaluation").uri
-    splits = run["ExampleValidator"].output("anomalies").properties.get("blessed", {})
+    validator = run["ExampleValidator"]
+    found = findings.read(validator.output("anomalies").uri)
+    news = found["shifts"] if validator.state == "ran" else []
     return Result(
         report=json.loads((evaluation / "report.json").read_text()),
         pushed=_pushed_to(run["Pusher"]) if "Pusher" in run else None,
-        anomalies=[split for split, clean in splits.items() if not clean],
+        anomalies=[findings.anomaly_line(anomaly) for anomaly in found["anomalies"]],
+        drift=findings.high("drift", news),
+        skew=findings.high("skew", news),
     )
 
 
@@ -79,17 +92,20 @@ def show(console: Console, result: Result, gate_metric: str) -> None:
             highlight=False,
             markup=False,
         )
-    if result.anomalies:
-        console.print(
-            f"[yellow]anomalies     in {', '.join(result.anomalies)}: rows that do not fit the "
-            "schema; see the ExampleValidator's artifact[/]",
-            highlight=False,
-        )
+    for name in ("anomalies", "drift", "skew"):
+        _show_some(console, name, getattr(result, name))
     if result.blessed:
         console.print("blessed       [green]yes[/]", highlight=False)
     for number, why in enumerate(result.report["reasons"]):
         console.print(Text(f"{'not blessed' if number == 0 else '':14}{why}", "red"))
     console.print(Text(f"{'pushed':14}{_pushed(result)}"), soft_wrap=True)
+
+
+def _show_some(console: Console, name: str, lines: Sequence[str]) -> None:
+    more = len(lines) - MOST_LINES
+    shown = [*lines[:MOST_LINES], *([f"and {more} more, in the report"] if more > 0 else [])]
+    for number, line in enumerate(shown):
+        console.print(Text(f"{'' if number else name:14}{line}", "yellow"), soft_wrap=True)
 
 
 def _metrics_table(result: Result) -> Table:

@@ -1,6 +1,7 @@
 """Runs of the pipeline in one workspace, from config to result."""
 
 import gc
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline import facts, links, logs, result
+from pipeline import facts, links, logs, result, schema_file
 from pipeline.config import Config
 from pipeline.interruption import termination_as_interrupt
 from pipeline.journal import Journal, close_killed
@@ -48,10 +49,12 @@ def execute(config: Config, *, cache: bool = True, verbose: bool = False) -> res
       verbose: show the libraries' logs too.
 
     Raises:
+      SchemaError: the pinned schema cannot be used.
       WorkspaceError: the workspace is taken or cannot be written.
       PipelineError: a node failed; the log has the traceback.
       KeyboardInterrupt: Ctrl-C or SIGTERM; nothing is half published.
     """
+    schema_file.check(config)
     with session(config, verbose=verbose) as held:
         with held.console.status("loading TensorFlow and TFX"):
             load_libraries()
@@ -124,7 +127,19 @@ def run_once(
     try:
         LocalRunner(run_id, workspace, [journal, *hooks], turns).run(built)
     except NodeFailedError as error:
-        raise PipelineError(f"{error}\nlog: {result.from_here(log)}") from error
+        told = [str(error), *_misfits(error, workspace), f"log: {result.from_here(log)}"]
+        raise PipelineError("\n".join(told)) from error
+
+
+def _misfits(error: Exception, workspace: Workspace) -> list[str]:
+    """Where the data do not fit the pinned schema: each anomaly, and how to accept them."""
+    from components.pinned_schema import MisfitError
+
+    if not isinstance(error.__cause__, MisfitError):
+        return []
+    where = shlex.quote(result.from_here(workspace.root))
+    accept = f"huberflow schema accept --workspace {where}"
+    return [*error.__cause__.anomalies, f"mend the data, or accept them as they are: {accept}"]
 
 
 @dataclass
@@ -148,7 +163,7 @@ def _pipeline(config: Config, cache: bool, sweep: Sweep | None) -> Any:
 
     if sweep is None:
         return create_pipeline(config, cache=cache)
-    return create_pipeline(config, cache=cache, baseline_up_to=sweep.newest_artifact, export=False)
+    return create_pipeline(config, cache=cache, newest=sweep.newest_artifact, export=False)
 
 
 def _of_sweep(sweep: Sweep) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from functools import partial
 
 import psutil
 
-from pipeline import facts, point, result
+from pipeline import facts, point, result, schema_file
 from pipeline import grid as grids
 from pipeline.grid import Grid, Point
 from pipeline.history import Status
@@ -55,9 +55,12 @@ def execute(
       verbose: show the libraries' logs too.
 
     Raises:
+      SchemaError: a pinned schema cannot be used.
       WorkspaceError: the workspace is taken or cannot be written.
       KeyboardInterrupt: Ctrl-C or SIGTERM; points that have finished are kept.
     """
+    for each in grid.points:
+        schema_file.check(each.config)
     config = grid.points[0].config
     with session(config, verbose=verbose) as held:
         started = datetime.now(UTC)

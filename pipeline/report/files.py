@@ -74,10 +74,9 @@ def _schema(run: Run) -> Files:
 def _anomalies(run: Run) -> Files:
     from pipeline.report import anomalies
 
-    artifact = run.artifact("ExampleValidator", "anomalies")
-    text = anomalies.text(artifact.uri) if artifact else None
-    if text:
-        yield ANOMALIES, text
+    found = run.findings()
+    if found:
+        yield ANOMALIES, anomalies.text(found)
 
 
 def _training(run: Run) -> Files:

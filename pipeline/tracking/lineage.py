@@ -38,8 +38,8 @@ def experiment_tags(run: Run) -> dict[str, str]:
         "mlflow.experiment.primaryMetric.greaterIsBetter": "False",
         NOTE: f"Runs of the pipeline {run.config['name']}; **Views → {_VIEW_NAME}** lists their "
         "results. Metrics are in groups: `evaluation/` over all eval rows, `baseline/` the model "
-        "to beat, `training/` per epoch, `nodes/` what each node took. Each run has its node runs "
-        "below it, and a `report.html`.",
+        "to beat, `training/` per epoch, `drift/` and `skew/` how far each column changed, "
+        "`nodes/` what each node took. Each run has its node runs below it, and a `report.html`.",
         f"mlflow.sharedViewState.{VIEW}": _view(run),
     }
 

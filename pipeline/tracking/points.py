@@ -18,13 +18,16 @@ def costs(node: Node, prefix: str) -> Iterator[Point]:
 
 
 def results(run: Run, node: Node) -> Iterator[Point]:
-    """What a node found out: the Trainer's curves, the Evaluator's metrics over all rows."""
+    """What a node found out: drift and skew, curves, metrics over all rows."""
     if node.name == "Trainer":
         yield from curves(history.curves(run))
+    ended = node.started + (node.seconds or 0.0)
+    found = run.findings() if node.name == "ExampleValidator" else None
+    for shift in found["shifts"] if found else []:
+        yield Point(shortened(f"{shift['kind']}/{shift['column']}"), shift["value"], ended)
     report = run.report() if node.name == "Evaluator" else None
     if report is not None:
         overall = next(row for row in report["slices"] if not row["slice"])
-        ended = node.started + (node.seconds or 0.0)
         for group, model in (("evaluation", "candidate"), ("baseline", "baseline")):
             for key, value in (overall[model] or {}).items():
                 yield Point(f"{group}/{key}", value, ended)

@@ -17,6 +17,7 @@ HUBERFLOW = Path(sys.executable).with_name("huberflow")
 NODES = [
     "ExampleGen",
     "StatisticsGen",
+    "EarlierData",
     "SchemaGen",
     "ExampleValidator",
     "Transform",

@@ -40,9 +40,10 @@ class TestWhatAChangeRuns:
         [
             ("data.splits.eval=4", {"ExampleGen"}),
             ("features.vocabulary_size=10", {"Transform", "Trainer"}),
-            ("data.label=tips", {"Transform", "Trainer", "Evaluator"}),
-            ("data.weight=tips", {"Transform", "Trainer", "Evaluator"}),
-            ("features.dates={sold: YYYY-MM-DD}", {"Transform", "Trainer"}),
+            ("data.label=tips", {"ExampleValidator", "Transform", "Trainer", "Evaluator"}),
+            ("data.weight=tips", {"ExampleValidator", "Transform", "Trainer", "Evaluator"}),
+            ("data.drift_threshold=0.2", {"ExampleValidator"}),
+            ("features.dates={sold: YYYY-MM-DD}", {"ExampleValidator", "Transform", "Trainer"}),
             ("model.hidden_units=[8]", {"Trainer"}),
             ("model.label_scale=log", {"Trainer"}),
             ("training.loss.config.threshold=2.0", {"Trainer"}),
@@ -100,16 +101,38 @@ class TestPointOfASweep:
         assert list(self.nodes(export=False)) == [*self.nodes()][:-2]
         assert [*self.nodes()][-2:] == ["ServingExport", "Pusher"]
 
-    def test_is_held_against_the_model_of_before_the_sweep(self):
-        told = self.nodes(baseline_up_to=17)["Baseline"].exec_properties
+    @pytest.mark.parametrize("node", ["Baseline", "EarlierData"])
+    def test_is_held_against_what_was_there_before_the_sweep(self, node):
+        told = self.nodes(newest=17)[node].exec_properties
         assert told[RESOLVER_CONFIG] == {"newest": 17}
         assert told[RESOLVER_STRATEGY_CLASS](**told[RESOLVER_CONFIG])
 
     def test_is_no_different_in_what_the_other_nodes_are_told(self):
         """Else a sweep would find nothing in the cache that a run has left, nor a run after it."""
-        alone, point = self.nodes(), self.nodes(baseline_up_to=17, export=False)
-        for node in point.keys() - {"Baseline"}:
+        alone, point = self.nodes(), self.nodes(newest=17, export=False)
+        for node in point.keys() - {"Baseline", "EarlierData"}:
             assert dict(point[node].exec_properties) == dict(alone[node].exec_properties)
+
+
+class TestPinnedSchema:
+    @pytest.fixture
+    def nodes(self, tmp_path):
+        def nodes(schema='feature { name: "fare" }', name="mine.pbtxt") -> dict:
+            (tmp_path / name).write_text(schema)
+            config = load(None, [f"data.schema={tmp_path / name}"])
+            return {node.id: node for node in create_pipeline(config).components}
+
+        return nodes
+
+    def test_is_told_by_what_it_says(self, nodes):
+        before, same, after = nodes(), nodes(), nodes('feature { name: "fare" type: FLOAT }')
+        told = [dict(each["SchemaGen"].exec_properties) for each in (before, same, after)]
+        assert told[0] == told[1] != told[2]
+
+    def test_is_a_gate_before_all_that_uses_the_data(self, nodes):
+        found = nodes()
+        assert found["SchemaGate"] in found["Transform"].upstream_nodes
+        assert "SchemaGate" not in told()
 
 
 class TestData:

@@ -164,6 +164,17 @@ class TestMetrics:
         losses = {p.step: p.value for p in tracker.runs["ws/run-1"].points if "loss" in p.key}
         assert losses == {1: 2.5, 2: 1.25}
 
+    def test_are_how_far_each_column_changed(self, story, tmp_path):
+        shift = {"measure": "infinity_norm", "threshold": 0.1, "largest": None}
+        shifts = [
+            {**shift, "kind": "drift", "column": "company", "value": 0.3},
+            {**shift, "kind": "skew", "column": "company", "value": 0.0},
+        ]
+        (tmp_path / "findings.json").write_text(json.dumps({"anomalies": [], "shifts": shifts}))
+        seen = story().runs("ExampleValidator", outputs={"anomalies": (tmp_path, {})})
+        values = mirrored(seen).values("ws/run-1")
+        assert (values["drift/company"], values["skew/company"]) == (0.3, 0.0)
+
     def test_are_the_evaluators(self, story):
         values = mirrored(story()).values("ws/run-1")
         assert (values["evaluation/huber"], values["evaluation/mae"]) == (0.75, 1.5)

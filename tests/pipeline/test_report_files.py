@@ -7,7 +7,6 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
 from pipeline.history import Epoch, Node, Run
@@ -56,8 +55,8 @@ def run(tmp_path):
         found = pb.DatasetFeatureStatisticsList(datasets=[dataset])
         write("StatisticsGen", "Split-train/FeatureStats.pb", found.SerializeToString())
         write("SchemaGen", "schema.pbtxt", 'feature { name: "miles" }')
-        clean = anomalies_pb2.Anomalies().SerializeToString()
-        write("ExampleValidator", "Split-train/SchemaDiff.pb", clean)
+        clean = {"anomalies": [], "shifts": []}
+        write("ExampleValidator", "findings.json", json.dumps(clean))
         write("Evaluator", "report.json", json.dumps(evaluation or report()))
         rows = [{"label": n, "prediction": n + 0.5, "features": {}} for n in range(5)]
         lines = "".join(json.dumps(row) + "\n" for row in rows)

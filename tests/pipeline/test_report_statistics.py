@@ -1,7 +1,8 @@
 """Statistics and anomalies of the data, as people read them."""
 
+from types import MappingProxyType
+
 import pytest
-from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
 from pipeline.report import anomalies, statistics
@@ -124,36 +125,27 @@ def test_no_statistics_where_there_are_no_splits(tmp_path):
 
 
 class TestAnomalies:
-    @pytest.fixture
-    def told(self, tmp_path):
-        def told(**splits):
-            for split, found in splits.items():
-                (tmp_path / f"Split-{split}").mkdir()
-                path = tmp_path / f"Split-{split}" / "SchemaDiff.pb"
-                path.write_bytes(found.SerializeToString())
-            return anomalies.text(tmp_path)
+    SKEW = MappingProxyType(
+        {
+            "kind": "skew",
+            "column": "fare",
+            "measure": "jensen_shannon_divergence",
+            "value": 0.05,
+            "threshold": 0.1,
+            "largest": None,
+        }
+    )
 
-        return told
-
-    def test_of_clean_splits(self, told):
-        clean = anomalies_pb2.Anomalies()
-        assert told(eval=clean, train=clean) == (
-            "train:\n  no anomalies\n\neval:\n  no anomalies\n"
+    def test_of_data_that_fit_and_did_not_change(self):
+        assert anomalies.text({"anomalies": [], "shifts": [self.SKEW]}) == (
+            "against the schema:\n  no anomalies\n\n"
+            "drift, train rows against the last other data:\n  nothing to compare with\n\n"
+            "skew, train rows against eval rows:\n  no column above its threshold\n"
         )
 
-    def test_each_reason_is_told(self, told):
-        found = anomalies_pb2.Anomalies()
-        info = found.anomaly_info["company"]
-        info.reason.add(short_description="Unexpected string values", description="Got: X (1%).")
-        info.reason.add(short_description="Column dropped")
-        assert told(eval=found) == (
-            "eval:\n  company: Unexpected string values: Got: X (1%).\n  company: Column dropped\n"
-        )
-
-    def test_a_split_without_rows_is_told(self, told):
-        assert told(eval=anomalies_pb2.Anomalies(data_missing=True)) == (
-            "eval:\n  expected rows, and there are none\n"
-        )
-
-    def test_nothing_is_told_where_nothing_was_validated(self, told):
-        assert told() is None
+    def test_each_column_is_told(self):
+        new = {"column": "pay", "text": "expected Cash, received Card", "splits": ["eval"]}
+        drift = {**self.SKEW, "kind": "drift", "value": 0.31}
+        text = anomalies.text({"anomalies": [new], "shifts": [drift, self.SKEW]})
+        assert "schema:\n  pay: expected Cash, received Card, in eval\n" in text
+        assert "data:\n  fare: Jensen-Shannon 0.31 above 0.1\n" in text

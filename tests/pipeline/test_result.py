@@ -113,12 +113,27 @@ class TestVerdict:
             "pushed        nothing; what serves now is unchanged",
         ]
 
-    def test_anomalies_are_named_by_split(self):
-        text = shown(finished(anomalies=["train", "eval"]))
-        assert line(text, "anomalies").startswith("anomalies in train, eval: rows that do not fit")
 
-    def test_no_anomalies_no_line(self):
-        assert "anomalies" not in shown(finished())
+class TestData:
+    def test_all_that_was_found_is_told(self):
+        text = shown(
+            finished(anomalies=["pay: new"], drift=["[b]: far", "fare: near"], skew=["fare: far"])
+        )
+        assert [line for line in text.splitlines() if ": " in line][-4:] == [
+            "anomalies     pay: new",
+            "drift         [b]: far",
+            "              fare: near",
+            "skew          fare: far",
+        ]
+
+    def test_of_many_columns_only_the_first_are_listed(self):
+        text = shown(finished(drift=[f"column_{number}: far" for number in range(9)]))
+        assert "column_4: far\n              and 4 more, in the report\n" in text
+        assert "column_5" not in text
+
+    def test_nothing_is_told_where_nothing_was_found(self):
+        text = shown(finished())
+        assert not [name for name in ("anomalies", "drift", "skew") if name in text]
 
 
 class TestPushed:
@@ -159,21 +174,40 @@ class TestPushed:
         assert self.pushed(folder / "1") == f"{folder}/1"
 
 
+NEW = {"column": "pay", "text": "expected Cash, received Card", "splits": ["eval"]}
+FAR = {
+    "kind": "drift",
+    "column": "pay",
+    "measure": "infinity_norm",
+    "value": 0.25,
+    "threshold": 0.1,
+    "largest": "Card",
+}
+
+
 class TestRead:
     @pytest.fixture
     def run(self, tmp_path):
-        """Executions of a run whose report lies in ``tmp_path``."""
+        """Executions of a run whose results lie in ``tmp_path``."""
         (tmp_path / "report.json").write_text(json.dumps(finished(row(2.5)).report))
+        (tmp_path / "findings.json").write_text(json.dumps({"anomalies": [NEW], "shifts": [FAR]}))
 
-        def run(*, pushed: dict, anomalies: dict) -> dict[str, Execution]:
+        def run(*, pushed=None, validator="ran") -> dict[str, Execution]:
             outputs = {
                 "Evaluator": ("evaluation", tmp_path, {}),
-                "Pusher": ("pushed_model", tmp_path, pushed),
-                "ExampleValidator": ("anomalies", tmp_path, anomalies),
+                "Pusher": ("pushed_model", tmp_path, pushed or {"pushed": 0}),
+                "ExampleValidator": ("anomalies", tmp_path, {}),
             }
+            states = {"ExampleValidator": validator}
             return {
                 node: Execution(
-                    1, node, "run-1", "ran", {}, {}, {key: (Artifact(1, uri, properties),)}
+                    1,
+                    node,
+                    "run-1",
+                    states.get(node, "ran"),
+                    {},
+                    {},
+                    {key: (Artifact(1, uri, properties),)},
                 )
                 for node, (key, uri, properties) in outputs.items()
             }
@@ -181,16 +215,21 @@ class TestRead:
         return run
 
     def test_of_a_pushed_model(self, run):
-        pushed = {"pushed": 1, "pushed_destination": "/w/serving/taxi/3"}
-        found = result.read(run(pushed=pushed, anomalies={"blessed": {"train": 1, "eval": 1}}))
+        found = result.read(run(pushed={"pushed": 1, "pushed_destination": "/w/serving/taxi/3"}))
         assert found.blessed
         assert found.pushed == Path("/w/serving/taxi/3")
         assert found.overall["candidate"]["huber"] == 2.5
-        assert found.anomalies == []
 
     def test_of_a_model_that_was_not_pushed(self, run):
-        assert result.read(run(pushed={"pushed": 0}, anomalies={})).pushed is None
+        assert result.read(run()).pushed is None
 
-    def test_of_anomalies(self, run):
-        anomalies = {"blessed": {"train": 1.0, "eval": 0.0}}
-        assert result.read(run(pushed={"pushed": 0}, anomalies=anomalies)).anomalies == ["eval"]
+    def test_of_the_data(self, run):
+        found = result.read(run())
+        assert found.anomalies == ["pay: expected Cash, received Card, in eval"]
+        assert found.drift == ['pay: L-infinity 0.25 above 0.1 (largest change: "Card")']
+        assert found.skew == []
+
+    def test_of_data_that_were_looked_at_by_an_earlier_run_has_no_drift(self, run):
+        found = result.read(run(validator="cached"))
+        assert (found.drift, found.skew) == ([], [])
+        assert found.anomalies
