@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import models, runs, serving
+from pipeline.cli import models, runs, schemas, serving
 from pipeline.cli.common import (
     FAILED,
     NOT_BLESSED,
@@ -200,7 +200,15 @@ def doctor(workspace: str) -> None:
     sys.exit(FAILED if any(finding.status == "lack" for finding in findings) else 0)
 
 
-for verb in (runs.compare, runs.ui, runs.track, models.verify, models.predict, serving.serve):
+for verb in (
+    runs.compare,
+    runs.ui,
+    runs.track,
+    schemas.schema,
+    models.verify,
+    models.predict,
+    serving.serve,
+):
     cli.add_command(verb)
 
 
