@@ -37,7 +37,7 @@ def defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
     """
     data = asked["data"]
     paths = paths_of(data)
-    rows = _rows(paths)
+    rows = rows_of(paths)
     table = look(rows)
     label = _label(data, table)
     without = checks.check_label(table, label)
@@ -77,7 +77,12 @@ def look(rows: Source) -> Table:
         return profile.profile(rows)
 
 
-def _rows(paths: Mapping[str, str]) -> Source:
+def rows_of(paths: Mapping[str, str]) -> Source:
+    """The files of several paths, by the config's keys, as one data set.
+
+    Raises:
+      DataError: they cannot be used, or do not go together.
+    """
     return source.together(source.each(paths))
 
 
@@ -92,7 +97,7 @@ def with_splits(config: Config) -> Config:
         row_splits.check_files(source.each(paths), data.label)
     if splits.column is None:
         return config
-    rows = _rows(paths)
+    rows = rows_of(paths)
     column = checks.of_values("data.splits.column", look(rows), splits.column)
     if not splits.values and splits.days is None:
         found = row_splits.found(rows, column, splits, data.label)
@@ -120,7 +125,7 @@ def remarks(config: Config) -> list[str]:
     if data.rows_without_label:
         said.append(f"set aside: {data.rows_without_label:,} rows without {data.label}")
     if paths := data.paths():
-        rows = _rows(paths)
+        rows = rows_of(paths)
         table = look(rows)
         if splits.days and splits.column:
             silent = tally(rows, table.columns[splits.column], data.label).silent

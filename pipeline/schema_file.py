@@ -32,8 +32,8 @@ def check(config: Config) -> None:
     if path is None:
         return
     known = {feature.name for feature in read(path).feature}
-    if config.data.path is not None:
-        known |= set(own_data.look(str(config.data.path)).columns)
+    if paths := config.data.paths():
+        known |= set(own_data.look(own_data.rows_of(paths)).columns)
     for column, kind in _needed(config).items():
         if column not in known:
             raise SchemaError(
