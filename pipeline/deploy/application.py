@@ -84,10 +84,10 @@ def _alive() -> list[Route]:
     async def alive(_: Request) -> Response:
         return Response("\n", media_type="application/json")
 
-    async def mlflow(_: Request) -> Response:
-        return Response(version("mlflow"), media_type="application/json")
+    async def ours(_: Request) -> Response:
+        return Response(version("huberflow"), media_type="application/json")
 
-    return [Route("/ping", alive), Route("/health", alive), Route("/version", mlflow)]
+    return [Route("/ping", alive), Route("/health", alive), Route("/version", ours)]
 
 
 def _scored(scorer: Scorer, body: bytes) -> bytes:

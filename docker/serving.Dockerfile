@@ -1,0 +1,52 @@
+# Serves a model over HTTP once its certificate holds here; refuses to start where it does not.
+#
+#   docker build --file docker/serving.Dockerfile --tag huberflow-serving .
+#   docker build --file docker/serving.Dockerfile --tag huberflow-serving:gpu \
+#     --build-arg GROUP=serving-gpu .
+FROM debian:trixie-slim AS python
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends python3 \
+ && rm -rf /var/lib/apt/lists/*
+
+
+# Of uv.lock, what serving imports: no TFX, no Beam, no MLflow.
+FROM python AS packages
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ca-certificates python3-venv \
+ && rm -rf /var/lib/apt/lists/*
+RUN python3 -m venv /uv && /uv/bin/pip install --no-cache-dir uv==0.13.9
+ENV UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=never \
+    UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
+WORKDIR /source
+COPY pyproject.toml uv.lock ./
+ARG GROUP=serving
+# TensorFlow's C++ headers, for compiling ops, are a quarter of it.
+RUN --mount=type=cache,target=/root/.cache/uv \
+    /uv/bin/uv sync --frozen --only-group "$GROUP" \
+ && rm -rf /venv/lib/python3*/site-packages/tensorflow/include
+
+
+FROM packages AS wheel
+COPY README.md LICENSE ./
+COPY components components
+COPY custom_objects custom_objects
+COPY pipeline pipeline
+RUN --mount=type=cache,target=/root/.cache/uv /uv/bin/uv build --wheel --out-dir /wheel
+
+
+FROM python
+RUN useradd --create-home --uid 1000 huberflow
+COPY --from=packages /venv /venv
+RUN --mount=from=packages,source=/uv,target=/uv --mount=from=wheel,source=/wheel,target=/wheel \
+    /uv/bin/uv pip install --no-cache --no-deps --compile-bytecode --python /venv /wheel/*.whl
+COPY docker/answers.py /
+ENV PATH=/venv/bin:$PATH NVIDIA_DRIVER_CAPABILITIES=compute,utility
+USER 1000
+WORKDIR /home/huberflow
+EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=5s --start-period=2m --retries=3 \
+  CMD ["python3", "/answers.py", "8080", "/ready"]
+ENTRYPOINT ["huberflow"]
+# Of a folder of versions, the newest; within the container, all addresses: `docker run --publish`
+# says who reaches it.
+CMD ["serve", "/model", "--host", "0.0.0.0"]
