@@ -1,7 +1,7 @@
 # `make` lists the commands. Each of them first installs what is missing, once.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench screenshots clean
+.PHONY: help setup run test test-docker check bench screenshots clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -9,7 +9,7 @@ CACHES := .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
 ARGS ?=
 
 help: ## Lists these commands.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## Installs everything into .venv, or goes on where it stopped.
 	@:
@@ -20,11 +20,15 @@ run: $(READY) ## Runs the pipeline; options go in ARGS="...".
 test: $(READY) ## Runs the tests; options for pytest go in ARGS="...".
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(READY) ## Checks style, types, the direction of imports, and the lock file.
+test-docker: $(READY) ## Builds the images, and tests them with compose; needs Docker.
+	@$(BIN)/python -m pytest tests/docker $(ARGS)
+
+check: $(READY) ## Checks style, types, the direction of imports, Dockerfiles, and the lock file.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint docker/*.Dockerfile tests/docker/*.Dockerfile
 	.uv/bin/uv lock --check --python $(BIN)/python
 
 screenshots: $(READY) ## Takes the guide's screenshots anew; needs Chromium.

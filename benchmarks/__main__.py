@@ -11,6 +11,7 @@ COUNTS = {
     "compare": 5,
     "export": 3,
     "serving": 10,
+    "container": 5,
 }
 DEFAULT = ", ".join(f"{count} for {name}" for name, count in COUNTS.items())
 
@@ -34,6 +35,7 @@ def main(only: str | None, pairs: int | None) -> None:
     export    a faithful export's share of its run, and a faithful reload against a plain one; a
               minute per run
     serving   `huberflow serve` against MLflow's stock flavor; two minutes, then seconds per pair
+    container `huberflow serve` in a container against outside; needs Docker; a minute per pair
     """
     console = Console()
     for name in [only] if only else COUNTS:
@@ -94,6 +96,14 @@ def _serving(pairs: int, console: Console) -> None:
     show("Predictions over HTTP", serving.measure(pairs, console), console)
 
 
+def _container(pairs: int, console: Console) -> None:
+    from benchmarks import container
+    from benchmarks.pairs import show
+
+    measured = container.measure(pairs, console)
+    show("A server's start", [measured], console, ("outside", "container"))
+
+
 BENCHMARKS = {
     "losses": _losses,
     "run": _run,
@@ -102,6 +112,7 @@ BENCHMARKS = {
     "compare": _compare,
     "export": _export,
     "serving": _serving,
+    "container": _container,
 }
 
 

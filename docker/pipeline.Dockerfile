@@ -19,9 +19,11 @@ ENV UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=
 WORKDIR /source
 COPY pyproject.toml uv.lock ./
 ARG EXTRAS="server"
-# TensorFlow's C++ headers, for compiling ops, are an eighth of all.
+# Without TensorFlow's C++ headers, for compiling ops, and libclang: an eighth of all.
+# hadolint ignore=SC2046
 RUN --mount=type=cache,target=/root/.cache/uv \
-    /uv/bin/uv sync --frozen --no-install-project $(printf -- ' --extra %s' $EXTRAS) \
+    /uv/bin/uv sync --frozen --no-install-project --no-install-package libclang \
+      $(printf -- ' --extra %s' $EXTRAS) \
  && rm -rf /venv/lib/python3*/site-packages/tensorflow/include
 
 

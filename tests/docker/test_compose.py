@@ -1,0 +1,114 @@
+"""`docker compose up`, as a user starts it: from an empty machine to a prediction."""
+
+import os
+import secrets
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from engine import Compose, wait_until
+from mlflow_servers import free_port
+from served import ask, connection, predictions
+
+from components import reload
+from pipeline.deploy.golden_rows import golden_rows
+
+
+@pytest.fixture(scope="module")
+def compose(images):
+    """Up: the run has ended, and the model that it made is served."""
+    variables = {
+        "POSTGRES_PASSWORD": secrets.token_hex(),
+        "MLFLOW_PORT": str(free_port()),
+        "SERVING_PORT": str(free_port()),
+    }
+    compose = Compose(f"huberflow-test-{os.getpid()}", variables)
+    try:
+        compose("up", "--detach", "--no-build")
+        wait_until(lambda: compose.health("serving") == "healthy", "serving")
+        yield compose
+    finally:
+        compose("down", "--volumes")
+
+
+@pytest.fixture(scope="module")
+def bundle(compose, tmp_path_factory):
+    """A copy of the model that the run pushed."""
+    folder = tmp_path_factory.mktemp("copied")
+    compose("cp", "serving:/work/workspace/serving/taxi/1", str(folder / "1"))
+    return folder / "1"
+
+
+def finished_runs(compose) -> list:
+    """The runs of the pipeline that MLflow has, without those of its nodes."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"http://127.0.0.1:{compose.port('mlflow', 5000)}")
+    [experiment] = client.search_experiments(filter_string="name = 'taxi'")
+    runs = client.search_runs([experiment.experiment_id], "attributes.status = 'FINISHED'")
+    return [
+        (run, [file.path for file in client.list_artifacts(run.info.run_id)])
+        for run in runs
+        if "mlflow.parentRunId" not in run.data.tags
+    ]
+
+
+def served(compose, bundle) -> list[float]:
+    """The server's predictions of the golden rows."""
+    rows = golden_rows(bundle, reload.verify(bundle)["signatures"]["columns"]["inputs"])
+    split = rows.to_dict("split", index=False)
+    status, answer = ask(
+        connection(compose.port("serving", 8080)), "/invocations", dataframe_split=split
+    )
+    assert status == 200, answer
+    return predictions(answer)
+
+
+def golden(bundle) -> list[float]:
+    with np.load(bundle / reload.GOLDEN_VALUES) as values:
+        return values["serving/prediction"].ravel().tolist()
+
+
+def test_the_run_is_in_mlflow_with_its_report(compose):
+    [(run, artifacts)] = finished_runs(compose)
+    assert "report.html" in artifacts
+    assert run.data.params
+
+
+def test_the_server_gives_the_golden_predictions(compose, bundle):
+    assert served(compose, bundle) == golden(bundle)
+
+
+@pytest.mark.parametrize("service", ["postgres", "mlflow", "serving"])
+def test_a_service_is_no_root_and_writes_nowhere_but_in_its_volumes(compose, service):
+    user = compose("exec", "--no-TTY", service, "id", "--user").strip()
+    refused = compose("exec", "--no-TTY", service, "sh", "-c", "touch /new 2>&1 || true")
+    assert user != "0"
+    assert "Read-only file system" in refused
+
+
+def test_the_database_may_stop_and_start(compose, bundle):
+    compose("stop", "postgres")
+    assert served(compose, bundle) == golden(bundle)
+    compose("start", "postgres")
+    wait_until(lambda: compose.health("postgres") == "healthy", "postgres")
+    compose("run", "--rm", "--no-TTY", "pipeline", "run")
+    assert len(finished_runs(compose)) == 2
+
+
+def test_a_changed_model_is_not_served(images, bundle, tmp_path):
+    changed = tmp_path / "model"
+    shutil.copytree(bundle, changed)
+    with (changed / "variables" / "variables.index").open("ab") as file:
+        file.write(b"more")
+    done = subprocess.run(
+        [
+            *("docker", "run", "--rm", "--read-only", "--tmpfs=/tmp"),
+            *(f"--volume={changed}:/model:ro", "huberflow-serving"),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("huberflow: refused: variables/variables.index"), done.stderr
