@@ -21,7 +21,7 @@ test: $(READY) ## Runs the tests; options for pytest go in ARGS="...".
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-docker: $(READY) ## Builds the images, and tests them with compose; needs Docker.
-	@$(BIN)/python -m pytest tests/docker $(ARGS)
+	@$(BIN)/python -m pytest tests/docker --timeout 3600 $(ARGS)
 
 check: $(READY) ## Checks style, types, the direction of imports, Dockerfiles, and the lock file.
 	$(BIN)/ruff check .

@@ -33,7 +33,10 @@ def _debian(name: str, place: Path) -> None:
     subprocess.run(
         [
             *("mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates"),
-            *(f"--dpkgopt=path-exclude=/usr/share/{left_out}/*" for left_out in ("doc", "man")),
+            *(
+                f"--dpkgopt=path-exclude=/usr/share/{left_out}/*"
+                for left_out in ("doc", "locale", "man")
+            ),
             f"--customize-hook=copy-in {AUTHORITIES} {Path(AUTHORITIES).parent}",
             *("trixie", "base.tar"),
         ],

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
 DOCKERFILES = {path.name: path.read_text() for path in DOCKER.glob("*.Dockerfile")}
 SERVICES = yaml.safe_load((DOCKER / "compose.yaml").read_text())["services"]
+GUIDE = (ROOT / "docs" / "containers.md").read_text().replace("\\\n", "")
 ONE_SHOT = {
     name
     for service in SERVICES.values()
@@ -22,7 +23,13 @@ POD = MANIFESTS[0]["spec"]["template"]["spec"]
 
 
 def dockerfile(service) -> str:
-    return DOCKERFILES.get(Path(service.get("build", {}).get("dockerfile", "")).name, "")
+    """What its image is built from, for itself or for another service; none where it is pulled."""
+    builds = [
+        each["build"]
+        for each in SERVICES.values()
+        if "build" in each and each["image"] == service["image"]
+    ]
+    return DOCKERFILES[Path(builds[0]["dockerfile"]).name] if builds else ""
 
 
 @pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
@@ -43,8 +50,8 @@ class TestService:
     def test_has_limits(self, service):
         assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
 
-    def test_says_whether_it_is_well(self, service):
-        ends = service is SERVICES["pipeline"] or service is SERVICES["verify-gpu"]
+    def test_says_whether_it_is_well_or_ends(self, service):
+        ends = any(service is SERVICES[name] for name in ONE_SHOT)
         assert ends or "healthcheck" in service or "\nHEALTHCHECK" in dockerfile(service)
 
     def test_has_its_password_from_the_environment(self, service):
@@ -55,10 +62,6 @@ class TestService:
 def test_a_missing_password_is_said_with_the_line_to_write():
     [message] = re.findall(r":\?(.*)\}", SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD"])
     assert "openssl rand" in message
-
-
-def test_what_ends_is_waited_for():
-    assert {"pipeline", "verify-gpu"} == ONE_SHOT
 
 
 @pytest.mark.parametrize("name", ["postgres", "mlflow", "pipeline", "serving"])
@@ -129,3 +132,14 @@ class TestDockerfiles:
             for source in line.split()
         }
         assert copied == let_in
+
+
+class TestGuide:
+    def test_its_files_are_there(self):
+        files = set(re.findall(r"--file (\S+)", GUIDE))
+        assert files == {f"docker/{name}" for name in (*DOCKERFILES, "compose.yaml")}
+
+    def test_its_build_arguments_are_those_of_the_file(self):
+        builds = re.findall(r"--file docker/(\S+) +--build-arg (\w+)=", GUIDE)
+        assert builds
+        assert all(f"\nARG {argument}=" in DOCKERFILES[name] for name, argument in builds)
