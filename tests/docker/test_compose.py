@@ -40,8 +40,8 @@ def bundle(compose, tmp_path_factory):
     return folder / "1"
 
 
-def finished_runs(compose) -> list:
-    """The runs of the pipeline that MLflow has, without those of its nodes."""
+def finished_runs(compose) -> list[tuple]:
+    """The runs of the pipeline in MLflow, without those of its nodes; each with its files."""
     from mlflow import MlflowClient
 
     client = MlflowClient(f"http://127.0.0.1:{compose.port('mlflow', 5000)}")
@@ -54,7 +54,7 @@ def finished_runs(compose) -> list:
     ]
 
 
-def served(compose, bundle) -> list[float]:
+def answered(compose, bundle) -> list[float]:
     """The server's predictions of the golden rows."""
     rows = golden_rows(bundle, reload.verify(bundle)["signatures"]["columns"]["inputs"])
     split = rows.to_dict("split", index=False)
@@ -77,7 +77,7 @@ def test_the_run_is_in_mlflow_with_its_report(compose):
 
 
 def test_the_server_gives_the_golden_predictions(compose, bundle):
-    assert served(compose, bundle) == golden(bundle)
+    assert answered(compose, bundle) == golden(bundle)
 
 
 @pytest.mark.parametrize("service", ["postgres", "mlflow", "serving"])
@@ -90,7 +90,7 @@ def test_a_service_is_no_root_and_writes_nowhere_but_in_its_volumes(compose, ser
 
 def test_the_database_may_stop_and_start(compose, bundle):
     compose("stop", "postgres")
-    assert served(compose, bundle) == golden(bundle)
+    assert answered(compose, bundle) == golden(bundle)
     compose("start", "postgres")
     wait_until(lambda: compose.health("postgres") == "healthy", "postgres")
     compose("run", "--rm", "--no-TTY", "pipeline", "run")
