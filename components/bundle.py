@@ -8,7 +8,7 @@ custom_objects/            the source of every custom object that the model uses
 reload.py                  ``components.reload``: loads the model and checks it
 golden.tfrecord            held-out rows, serialized ``tf.Example``s
 golden.npz                 ``label``, ``inputs/<name>`` (the rows transformed), and what the model
-                           gave in the process that trained it: ``serving/prediction``,
+                           gave in the process that trained it: ``serving/<output>`` of numbers,
                            ``model/prediction``, ``model/loss_per_example``, ``model/loss``,
                            ``model/<metric>``, ``steps`` (the losses of two further steps)
 optimizer.npz              the optimizer's variables, in order
@@ -53,6 +53,7 @@ import tf_keras
 from tensorflow.core.protobuf import saved_model_pb2
 
 from components import golden, reload, travelling, warmup
+from components.target import Target
 
 _LOG = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def capture(
     model: tf_keras.Model,
     examples: Sequence[bytes],
     spec: Mapping[str, Any],
-    label: str,
+    target: Target,
     folder: Path,
     *,
     training: Mapping[str, Any],
@@ -78,7 +79,7 @@ def capture(
       model: compiled and trained, its ``transform`` attached; see ``components.serving``.
       examples: serialized held-out rows, ``ROWS`` or so; those without a label are left out.
       spec: how to parse them, label included.
-      label: which column that is.
+      target: what the model predicts, and from which of them.
       folder: new; appears whole, for ``assemble``.
       training: the Trainer's config, plain JSON, for the certificate.
 
@@ -87,7 +88,7 @@ def capture(
     """
     start = time.perf_counter()
     objects = travelling.used_objects(model)
-    rows = golden.of(model, examples, spec, label)
+    rows = golden.of(model, examples, spec, target)
     about = {
         "objects": objects,
         "training": training,

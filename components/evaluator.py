@@ -13,16 +13,14 @@ from tfx.types import artifact_utils, standard_artifacts, standard_component_spe
 from tfx.types.component_spec import ExecutionParameter
 from tfx.utils import io_utils, path_utils
 
-from components import measurement
+from components import measurement, serving
 from components.features import label_and_weight
 from components.measurement import BASELINE, CANDIDATE
+from components.target import Target, of_label
 from custom_objects import own
 
 REPORT = "report.json"
 """Beside TFMA's files in the evaluation artifact; ``report`` says what is in it."""
-
-ALWAYS = ("example_count", "calibration")
-"""TFMA's own metrics that every evaluation has: rows, and Σ prediction / Σ label, by weight."""
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -41,12 +39,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
           ValueError: the data have no column of a slice's name.
         """
         asked = json.loads(exec_properties["custom_config"])
-        evaluation = asked["evaluation"]
+        evaluation, target = asked["evaluation"], Target.of(asked)
         if asked["objects"]:
             own.load(asked["objects"], Path(asked["objects"]["folder"]))
-        model, baseline = input_dict["model"], input_dict.get("baseline_model", [])
+        model = input_dict["model"]
+        baseline = _comparable(input_dict.get("baseline_model", []), model)
         tfma_config = tfma.utils.update_eval_config_with_defaults(
-            measurement.eval_config(evaluation, asked["label"], asked["weight"]),
+            measurement.eval_config(evaluation, target, asked["weight"]),
             has_baseline=bool(baseline),
             rubber_stamp=True,
         )
@@ -61,8 +60,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         }
         uri = artifact_utils.get_single_uri(output_dict["evaluation"])
         with self._make_beam_pipeline() as pipeline:
-            measurement.measure(pipeline, rows, models, tfma_config, Path(uri))
-        written = report(uri, evaluation)
+            measurement.measure(pipeline, rows, models, tfma_config, target, Path(uri))
+        written = report(uri, evaluation, target)
         (Path(uri) / REPORT).write_text(json.dumps(written, indent=1))
         (blessing,) = output_dict["blessing"]
         _bless(blessing, model, baseline, blessed=written["blessed"])
@@ -71,6 +70,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 def _schema(artifacts: list[types.Artifact]) -> Any:
     folder = artifact_utils.get_single_uri(artifacts)
     return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(folder))
+
+
+def _comparable(
+    baseline: list[types.Artifact], model: list[types.Artifact]
+) -> list[types.Artifact]:
+    """The baseline, unless it answers with other outputs: it was trained for another task."""
+    found = [serving.outputs(Path(_saved_model([each]))) for each in (*baseline, *model)]
+    return baseline if all(outputs == found[-1] for outputs in found) else []
 
 
 def _saved_model(artifacts: list[types.Artifact]) -> str:
@@ -94,18 +101,21 @@ def _bless(
     (Path(blessing.uri) / file).touch()
 
 
-def report(uri: str, evaluation: Mapping[str, Any]) -> dict[str, Any]:
+def report(uri: str, evaluation: Mapping[str, Any], target: Target) -> dict[str, Any]:
     """What TFMA found, as plain JSON.
 
     Returns:
-      ``metrics`` (keys in order), ``blessed``, ``reasons`` (sentences, empty when blessed) and
+      ``metrics`` (keys in order; those of several labels together, then label by label as
+      ``<key>_<label>``), ``blessed``, ``reasons`` (sentences, empty when blessed) and
       ``slices``: for each its ``slice`` (column to value, empty for all rows) and the
       ``candidate``'s and ``baseline``'s values by metric; ``baseline`` is null where there is none.
 
     Raises:
       RuntimeError: a metric that was asked for is not in the result.
     """
-    metrics = [*ALWAYS, *(metric["key"] for metric in evaluation["metrics"])]
+    keys = [metric["key"] for metric in evaluation["metrics"]]
+    metrics = [*target.always, *keys]
+    metrics += [of_label(key, label) for label in target.parts for key in keys]
     slices = sorted(
         (_slice(found, metrics) for found in tfma.load_metrics(uri)),
         key=lambda row: sorted(map(str, row["slice"].items())),
@@ -136,8 +146,9 @@ def _slice(found: Any, metrics: Sequence[str]) -> dict[str, Any]:
     values: dict[str, dict[str, float]] = {CANDIDATE: {}, BASELINE: {}}
     for pair in found.metric_keys_and_values:
         model = pair.key.model_name or CANDIDATE
-        if pair.key.name in metrics and not pair.key.is_diff:
-            values[model][pair.key.name] = pair.value.double_value.value
+        name = measurement.name_of(pair.key)
+        if name in metrics and not pair.key.is_diff:
+            values[model][name] = pair.value.double_value.value
     return {
         "slice": _slice_key(found.slice_key),
         CANDIDATE: values[CANDIDATE],
@@ -181,7 +192,7 @@ def _reasons(validation: Any, slices: Sequence[Mapping[str, Any]]) -> Iterable[s
 
 
 def _failure(failure: Any, row: Mapping[str, Any]) -> str:
-    name = failure.metric_key.name
+    name = measurement.name_of(failure.metric_key)
     where, value = describe_slice(row["slice"]), row[CANDIDATE][name]
     threshold = failure.metric_threshold
     if threshold.HasField("change_threshold"):
@@ -222,7 +233,8 @@ class Evaluator(base_beam_component.BaseBeamComponent):
       model: the candidate.
       baseline_model: the last blessed model; may hold none.
       schema: of the raw examples.
-      custom_config: ``evaluation``, ``label`` and ``weight``, see ``measurement.eval_config``;
+      custom_config: ``evaluation`` and ``weight``, see ``measurement.eval_config``; ``label`` and
+        ``classes``;
         ``objects``, the user's own as ``custom_objects.own`` loads them and their ``folder``, or
         null; and ``source``: hashes of the code that runs here, for metric modules are invisible
         to TFX's cache.

@@ -1,4 +1,4 @@
-"""What Transform writes and the model reads: two tensors, the label and the weight.
+"""What Transform writes and the model reads: two tensors, the truth and the weight.
 
 A ``features`` mapping, plain JSON, says how each raw column is used::
 
@@ -9,10 +9,16 @@ A ``features`` mapping, plain JSON, says how each raw column is used::
 from collections.abc import Mapping
 from typing import Any
 
+from components.target import Target
+
 NUMBERS = "numbers"
 """float32 ``[batch, numbers]``: the value of each numeric column, then whether it is missing; the
 sine of each cyclic column, then its cosine. The days since 1970 of a date are a numeric column,
 its weekday, day of the year and hour cyclic ones."""
+
+TRUTH = "truth"
+"""float32 ``[batch]``, or ``[batch, labels]`` of several: what a prediction is held against, NaN
+where the row has none. The label as it is, or the place of the class among all."""
 
 INDICES = "indices"
 """int64 ``[batch, categories]``: rows of one embedding table, see ``VOCABULARY``."""
@@ -51,7 +57,8 @@ def label_and_weight(config: Mapping[str, Any]) -> list[str]:
 
     The model learns from both, and reads neither.
     """
-    return [config[key] for key in ("label", "weight") if config[key] is not None]
+    weight = config["weight"]
+    return [*Target.of(config).labels, *([] if weight is None else [weight])]
 
 
 def count_numbers(features: Mapping[str, Any]) -> int:

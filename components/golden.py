@@ -11,6 +11,9 @@ import tensorflow as tf
 import tf_keras
 
 from components import reload, serving
+from components.model import PREDICTION
+from components.preprocessing import is_labelled, truth
+from components.target import Target
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Golden:
     inputs: Mapping[str, np.ndarray]
     """The rows, transformed."""
     label: np.ndarray
-    """``[rows]``."""
+    """``[rows]``; of several labels ``[rows, labels]``."""
     values: Mapping[str, np.ndarray]
     """What ``reload.check`` compares, by name; see ``components.bundle``."""
     tolerances: Mapping[str, Any]
@@ -32,7 +35,7 @@ class Golden:
 
 
 def of(
-    model: tf_keras.Model, examples: Sequence[bytes], spec: Mapping[str, Any], label: str
+    model: tf_keras.Model, examples: Sequence[bytes], spec: Mapping[str, Any], target: Target
 ) -> Golden:
     """Asks the model for its values on these rows, and leaves it as it was.
 
@@ -43,19 +46,22 @@ def of(
     """
     if model.distribute_strategy.num_replicas_in_sync > 1:
         model = _on_one_device(model)
-    kept, raw, labels = _labelled(examples, spec, label)
+    kept, raw, labels = _labelled(examples, spec, target)
     transformed = model.transform(raw)
     inputs = {name: _dense(transformed[name]) for name in model.input_names}
-    features = {name: each for name, each in spec.items() if name != label}
-    serve = serving.signatures(model, features)["serving_default"]
+    features = {name: each for name, each in spec.items() if name not in target.labels}
+    serve = serving.signatures(model, features, target)["serving_default"]
     with reload.sums_as_written():
+        # The name of a class follows from its probability, and is compared nowhere.
+        served = {name: each for name, each in serve(kept).items() if each.dtype != tf.string}
         values = {
-            **{f"serving/{name}": value.numpy() for name, value in serve(kept).items()},
+            **{f"serving/{name}": each.numpy() for name, each in served.items()},
             **reload.measured(model, inputs, labels),
         }
         with _unchanged(model):
             values["steps"] = reload.steps(model, inputs, labels)
-        tolerances = _tolerances(values, lambda off: reload.measured(model, inputs, labels + off))
+        predicted = values["model/prediction"] if target.classes else None
+        tolerances = _tolerances(values, _moved(model, inputs, labels, predicted))
     machine = reload.machine(reload.device_of(model, inputs))
     return Golden(kept.numpy().tolist(), inputs, labels, values, tolerances, machine)
 
@@ -77,20 +83,24 @@ def _on_one_device(model: tf_keras.Model) -> tf_keras.Model:
 
 
 def _labelled(
-    examples: Sequence[bytes], spec: Mapping[str, Any], label: str
+    examples: Sequence[bytes], spec: Mapping[str, Any], target: Target
 ) -> tuple[tf.Tensor, dict[str, Any], np.ndarray]:
-    """The rows with a label; the same parsed; their labels, ``[rows]``, as in training.
+    """The rows with a label; the same parsed; their labels as in training, ``[rows]`` of one.
 
     Of another rank they would change what a model does later: Keras then traces it anew, for labels
     of any rank, and no longer lines them up with the predictions.
     """
     rows = tf.constant(examples, tf.string)
-    present = tf.io.parse_example(rows, spec)[label].indices[:, 0]
-    if not present.shape[0]:
-        raise ValueError(f"examples: expected rows with {label!r}, received none")
-    kept = tf.gather(rows, present)
+    labels = truth(tf.io.parse_example(rows, spec), target)
+    present = is_labelled(labels).numpy()
+    if not present.any():
+        names = ", ".join(target.labels)
+        raise ValueError(f"examples: expected rows with {names!r}, received none")
+    kept = tf.boolean_mask(rows, present)
     raw = tf.io.parse_example(kept, spec)
-    return kept, raw, raw.pop(label).values.numpy()
+    for label in target.labels:
+        del raw[label]
+    return kept, raw, labels.numpy()[present]
 
 
 def _dense(column: Any) -> np.ndarray:
@@ -116,9 +126,35 @@ _ROUNDING = {"float32": 1e-5, "tf32": 5e-3, "mixed_float16": 1e-2}
 _CHOSEN = (
     f"Absolute. A prediction may be off by this share of the largest one: {json.dumps(_ROUNDING)}. "
     "A loss or metric may be off by the same share of its largest value, and twice as much as it "
-    "moves where all labels move by what a prediction may be off; the steps by twice the loss. "
+    "moves where all labels move by what a prediction may be off, or, of classes, where the logits "
+    "move by this share of the largest one; the steps by twice the loss. "
     "same_machine: processor, threads, device and versions are equal."
 )
+
+
+def _moved(
+    model: tf_keras.Model,
+    inputs: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    probabilities: np.ndarray | None,
+) -> Callable[[float], Mapping[str, np.ndarray]]:
+    """What the model gives, all predictions off by so much: see ``_CHOSEN``."""
+    if probabilities is None:
+        # To a loss of the difference it is the same.
+        return lambda off: reload.measured(model, inputs, labels + off)
+    bias = model.get_layer(PREDICTION).bias
+    before, largest = bias.numpy(), _largest(np.log(np.maximum(probabilities, 1e-7)))
+    # To move all logits of a softmax alike would change nothing.
+    direction = np.resize([largest, -largest], before.shape)
+
+    def measured(off: float) -> Mapping[str, np.ndarray]:
+        bias.assign(before + off * direction)
+        try:
+            return reload.measured(model, inputs, labels)
+        finally:
+            bias.assign(before)
+
+    return measured
 
 
 def _tolerances(
@@ -128,8 +164,7 @@ def _tolerances(
 
     Args:
       values: what the model gives.
-      measured: the same with all labels moved: to a loss of the difference, as if all predictions
-        had moved.
+      measured: the same with all predictions off by so much.
     """
     tolerances: dict[str, Any] = {"chosen": _CHOSEN, "same_machine": 0}
     for precision, rounding in _ROUNDING.items():
@@ -140,8 +175,13 @@ def _tolerances(
             + 2 * max(_largest(each.get(name, value) - value) for each in moved)
             for name, value in values.items()
         }
+        served = {name: allowed["model/prediction"] for name in values if _PROBABILITY in name}
+        allowed |= served
         tolerances[precision] = {**allowed, "steps": 2 * allowed["model/loss"]}
     return tolerances
+
+
+_PROBABILITY = "serving/probability_"
 
 
 def _largest(values: np.ndarray) -> float:

@@ -1,7 +1,7 @@
 """TFMA's metrics by slice, in Beam: of TFMA's usual way, what the config asks for and no more."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from tfx.components.util import tfxio_utils
 from tfx_bsl.tfxio import tfxio
 
 from components import weights
+from components.target import Target, of_label
+from components.truths import TOGETHER, extractors, is_there, label_key, labelled
 from custom_objects import catalogue
 
 CANDIDATE, BASELINE = "candidate", "baseline"
@@ -23,31 +25,21 @@ BATCH_ROWS = 1024
 
 
 def eval_config(
-    evaluation: Mapping[str, Any], label: str, weight: str | None = None
+    evaluation: Mapping[str, Any], target: Target, weight: str | None = None
 ) -> config_pb2.EvalConfig:
     """TFMA's config for our metrics, slices and gate.
 
     Args:
       evaluation: ``metrics`` (name, config, key), ``slices`` (lists of columns) and ``gate``
-        (metric, slice, lower_bound, upper_bound, max_increase), plain JSON.
-      label: raw column to predict.
+        (metric, slice, lower_bound, upper_bound, max_increase, max_decrease), plain JSON.
+      target: what the models predict.
       weight: raw column of how much a row counts in every metric but ``example_count``.
     """
-    count = config_pb2.MetricConfig(class_name="ExampleCount", config='{"name": "example_count"}')
-    metrics = [
-        config_pb2.MetricConfig(class_name="Calibration", config='{"name": "calibration"}'),
-        *(_keras_metric(metric) for metric in evaluation["metrics"]),
-    ]
-    for metric in (count, *metrics):
-        name = json.loads(metric.config)["name"]
-        for gate in evaluation["gate"]:
-            if gate["metric"] == name:
-                metric.per_slice_thresholds.append(_threshold(gate))
     # The signatures hold the transform, so TFMA needs no Keras model, and cannot misread one.
     model = {
         "model_type": "tf_generic",
         "signature_name": "serving_default",
-        "label_key": label,
+        "label_key": label_key(target),
         "example_weight_key": weight,
     }
     return config_pb2.EvalConfig(
@@ -57,13 +49,56 @@ def eval_config(
         ],
         slicing_specs=[config_pb2.SlicingSpec()]
         + [config_pb2.SlicingSpec(feature_keys=columns) for columns in evaluation["slices"]],
-        metrics_specs=[
-            config_pb2.MetricsSpec(
-                metrics=[count], example_weights=config_pb2.ExampleWeightOptions(unweighted=True)
-            ),
-            config_pb2.MetricsSpec(metrics=metrics),
-        ],
+        metrics_specs=list(_metrics_specs(evaluation, target)),
     )
+
+
+def _metrics_specs(
+    evaluation: Mapping[str, Any], target: Target
+) -> Iterator[config_pb2.MetricsSpec]:
+    metrics = [_keras_metric(metric) for metric in evaluation["metrics"]]
+    calibration, gate = _tfmas_metric("Calibration", "calibration"), evaluation["gate"]
+    yield config_pb2.MetricsSpec(
+        metrics=_gated([_tfmas_metric("ExampleCount", "example_count")], gate),
+        example_weights=config_pb2.ExampleWeightOptions(unweighted=True),
+    )
+    if "calibration" in target.always:
+        metrics = [calibration, *metrics]
+    together = [TOGETHER] if target.parts else []
+    yield config_pb2.MetricsSpec(metrics=_gated(metrics, gate), output_names=together)
+    for label in target.parts:
+        yield config_pb2.MetricsSpec(
+            metrics=_gated([calibration, *metrics], gate, label), output_names=[label]
+        )
+
+
+def _gated(
+    metrics: Iterable[config_pb2.MetricConfig],
+    gate: Iterable[Mapping[str, Any]],
+    label: str | None = None,
+) -> Iterator[config_pb2.MetricConfig]:
+    """The metrics, of one label or of all, with their bounds."""
+    for metric in metrics:
+        key = json.loads(metric.config)["name"]
+        wanted = key if label is None else of_label(key, label)
+        bounds = [_threshold(bound) for bound in gate if bound["metric"] == wanted]
+        yield config_pb2.MetricConfig(
+            class_name=metric.class_name,
+            module=metric.module,
+            config=metric.config,
+            per_slice_thresholds=bounds,
+        )
+
+
+def name_of(key: Any) -> str:
+    """What the config and the report call a metric of TFMA's result."""
+    if key.output_name in ("", TOGETHER):
+        return str(key.name)
+    return of_label(key.name, key.output_name)
+
+
+def _tfmas_metric(class_name: str, name: str) -> config_pb2.MetricConfig:
+    return config_pb2.MetricConfig(class_name=class_name, config=json.dumps({"name": name}))
 
 
 def _keras_metric(metric: Mapping[str, Any]) -> config_pb2.MetricConfig:
@@ -82,6 +117,9 @@ def _threshold(gate: Mapping[str, Any]) -> config_pb2.PerSliceMetricThreshold:
     if gate["max_increase"] is not None:
         threshold.change_threshold.direction = config_pb2.MetricDirection.LOWER_IS_BETTER
         threshold.change_threshold.relative.value = gate["max_increase"]
+    if gate["max_decrease"] is not None:
+        threshold.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
+        threshold.change_threshold.relative.value = -gate["max_decrease"]
     # TFMA wants text, and compares "7" with a column of whole numbers as 7.
     values = {column: str(value) for column, value in (gate["slice"] or {}).items()}
     spec = config_pb2.SlicingSpec(feature_values=values)
@@ -112,12 +150,6 @@ def read(examples: Sequence[types.Artifact], schema: Any, columns: set[str]) -> 
     return rows.Project(sorted(columns))
 
 
-def labelled(batch: pa.RecordBatch, label: str) -> pa.RecordBatch:
-    """The rows that have a label: a list of one finite number, as TFX stores columns."""
-    batch = batch.filter(_is_there(batch[label]))
-    return batch.filter(pc.is_finite(pc.list_flatten(batch[label]).cast(pa.float64())))
-
-
 def weighed(batch: pa.RecordBatch, weight: str) -> pa.RecordBatch:
     """The same rows, once each is found to have a weight; as floats, as the Trainer passes them.
 
@@ -125,16 +157,11 @@ def weighed(batch: pa.RecordBatch, weight: str) -> pa.RecordBatch:
       ValueError: a weight cannot be used.
     """
     values = np.full(len(batch), np.nan)
-    values[_is_there(batch[weight]).to_numpy(zero_copy_only=False)] = pc.list_flatten(batch[weight])
+    values[is_there(batch[weight]).to_numpy(zero_copy_only=False)] = pc.list_flatten(batch[weight])
     if wrong := weights.mistake(values, weight):
         raise ValueError(wrong)
     lists = pa.ListArray.from_arrays(np.arange(len(batch) + 1), values.astype(np.float32))
     return batch.set_column(batch.schema.get_field_index(weight), weight, lists)
-
-
-def _is_there(column: pa.Array) -> pa.Array:
-    """In which rows a column of lists has a value."""
-    return pc.greater(pc.fill_null(pc.list_value_length(column), 0), 0)
 
 
 def measure(
@@ -142,6 +169,7 @@ def measure(
     rows: tfxio.TFXIO,
     models: Mapping[str, str],
     config: config_pb2.EvalConfig,
+    target: Target,
     output: Path,
 ) -> None:
     """Adds to a pipeline what computes TFMA's metrics and validations, and writes them.
@@ -151,6 +179,7 @@ def measure(
       rows: see ``read``.
       models: path of the SavedModel of each of the config's models, by name.
       config: complete, as TFMA's ``update_eval_config_with_defaults`` leaves it.
+      target: what the models predict.
       output: folder for what ``tfma.load_metrics`` and its kin read.
     """
     loaded = [
@@ -159,11 +188,11 @@ def measure(
     ]
     shared = loaded if len(loaded) > 1 else loaded[0]  # TFMA wants a lone model by itself
     # Batches of one size give the same sums, to the last bit, in every run.
-    label, weight = config.model_specs[0].label_key, config.model_specs[0].example_weight_key
+    weight = config.model_specs[0].example_weight_key
     batches = (
         pipeline
         | "Read" >> rows.BeamSource(BATCH_ROWS)
-        | "Labelled" >> beam.Map(labelled, label).with_output_types(pa.RecordBatch)
+        | "Labelled" >> beam.Map(labelled, target).with_output_types(pa.RecordBatch)
     )
     if weight:
         batches |= "Weighed" >> beam.Map(weighed, weight).with_output_types(pa.RecordBatch)
@@ -175,6 +204,7 @@ def measure(
             tfma.extractors.LabelsExtractor(config),
             tfma.extractors.ExampleWeightsExtractor(config),
             tfma.extractors.PredictionsExtractor(config, shared),
+            *extractors(target),
             tfma.extractors.UnbatchExtractor(),
             tfma.extractors.SliceKeyExtractor(eval_config=config, materialize=False),
         ],

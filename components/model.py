@@ -1,4 +1,4 @@
-"""The model: embeddings for categories, dense layers, one number out; or the user's network."""
+"""The model: embeddings for categories, dense layers, the prediction; or the user's network."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,15 +16,18 @@ from custom_objects import registry
 class LabelScale:
     """How the network's output becomes a prediction in label units."""
 
-    middle: float = 0.0
-    """Where predictions start: the label's median saves many steps."""
-    deviation: float | None = None
+    middle: float | list[float] = 0.0
+    """Where predictions start: the label's median saves many steps. Of several labels, of each."""
+    deviation: float | list[float] | None = None
     """What 1 of the output is; None where the output is in label units itself."""
     logarithmic: bool = False
     """Both are of log(1 + label)."""
 
 
 PLAIN = LabelScale()
+
+PREDICTION = "prediction"
+"""The layer that gives the outputs."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Ends:
     table_rows: int
     """How many different values ``indices`` have, over all columns."""
     prediction: Callable[[tf.Tensor], tf.Tensor]
-    """The last layer, over any ``[batch, width]``: a float32 ``[batch, 1]`` in label units."""
+    """The last layer, over any ``[batch, width]``: a float32 ``[batch, outputs]``, numbers in label
+    units or probabilities."""
 
     def inputs(self) -> dict[str, tf.Tensor]:
         """The Keras inputs by name, of the tensors of ``components.features``; one at least."""
@@ -59,6 +63,8 @@ def build_model(
     numbers: int,
     categories: int,
     table_rows: int,
+    outputs: int = 1,
+    activation: str = "linear",
     label_scale: LabelScale = PLAIN,
     build: Build | None = None,
 ) -> tf_keras.Model:
@@ -70,15 +76,18 @@ def build_model(
       numbers: width of ``numbers``; 0 for none.
       categories: width of ``indices``; 0 for none.
       table_rows: rows of the embedding table.
+      outputs: numbers that it gives for a row.
+      activation: of these: sigmoid or softmax make them probabilities.
       label_scale: where predictions start, and in which units the network thinks.
       build: what makes the network of these ``Ends`` and of ``model``, in place of ours; it
         returns ``tf_keras.Model(ends.inputs(), ends.prediction(hidden))``, with what it likes
         between the two. ``components.objects.network_trial`` holds it to that.
 
     Returns:
-      A model from a dict of inputs to a float32 ``[batch, 1]`` prediction.
+      A model from a dict of inputs to a float32 ``[batch, outputs]`` prediction.
     """
-    ends = Ends(numbers, categories, table_rows, partial(_prediction, scale=label_scale))
+    last = partial(_prediction, outputs=outputs, activation=activation, scale=label_scale)
+    ends = Ends(numbers, categories, table_rows, last)
     return (build or _dense_network)(ends, model)
 
 
@@ -99,12 +108,13 @@ def _dense_network(ends: Ends, model: Mapping[str, Any]) -> tf_keras.Model:
     return tf_keras.Model(inputs, ends.prediction(hidden))
 
 
-def _prediction(hidden: tf.Tensor, scale: LabelScale) -> tf.Tensor:
+def _prediction(hidden: tf.Tensor, outputs: int, activation: str, scale: LabelScale) -> tf.Tensor:
     """In label units; float32 also under mixed precision, for the loss needs the digits."""
     bias = scale.middle if scale.deviation is None else 0.0
     prediction = tf_keras.layers.Dense(
-        1,
-        name="prediction",
+        outputs,
+        activation=activation,
+        name=PREDICTION,
         dtype="float32",
         bias_initializer=tf_keras.initializers.Constant(bias),
     )(hidden)

@@ -9,6 +9,8 @@ import tensorflow as tf
 import tf_keras
 
 from components import serving
+from components.preprocessing import truth
+from components.target import Target
 
 PREDICTIONS = "predictions.jsonl"
 """In the model-run artifact; see ``write``."""
@@ -21,23 +23,37 @@ def write(
     model: tf_keras.Model,
     serialized: Sequence[bytes],
     spec: Mapping[str, Any],
-    label: str,
+    target: Target,
     path: Path,
 ) -> None:
     """What the trained model says of some rows that it has never seen, a JSON object per line.
 
-    Each is ``{"label": …, "prediction": …, "features": {column: value or null}}``, raw.
+    Each is ``{"label": …, "prediction": …, "features": {column: value or null}}``, raw, with all
+    outputs of ``components.serving``. Of classes the label is text, of several labels an object.
     """
     raw = tf.io.parse_example(tf.constant(serialized, tf.string), spec)
     features = {name: _values(column, len(serialized)) for name, column in raw.items()}
-    labels = features.pop(label)
-    del raw[label]
-    predictions = serving.predict(model, raw)
+    labels = [_told(label, target) for label in truth(raw, target).numpy().tolist()]
+    for label in target.labels:
+        del features[label], raw[label]
+    found = {name: _plain(column) for name, column in serving.predict(model, raw, target).items()}
     with path.open("w", encoding="utf-8") as lines:
-        for row, prediction in enumerate(predictions.numpy().tolist()):
+        for row, label in enumerate(labels):
+            outputs = {name: values[row] for name, values in found.items()}
             seen = {name: values[row] for name, values in features.items()}
-            line = {"label": labels[row], "prediction": prediction, "features": seen}
-            lines.write(json.dumps(line) + "\n")
+            lines.write(json.dumps({"label": label, **outputs, "features": seen}) + "\n")
+
+
+def _told(label: Any, target: Target) -> Any:
+    if target.parts:
+        return dict(zip(target.parts, label, strict=True))
+    return target.classes[int(label)] if target.classes else label
+
+
+def _plain(column: tf.Tensor) -> list[Any]:
+    return [
+        value.decode() if isinstance(value, bytes) else value for value in column.numpy().tolist()
+    ]
 
 
 def _values(column: tf.SparseTensor, rows: int) -> list[Any]:

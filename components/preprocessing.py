@@ -5,20 +5,21 @@ Beam runs some stages for every analyzer.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from components import dates
-from components.features import INDICES, NUMBERS, VOCABULARY, columns, label_and_weight
+from components.features import INDICES, NUMBERS, TRUTH, VOCABULARY, columns, label_and_weight
+from components.target import Target
 
 Columns = Mapping[str, tf.SparseTensor]
 
 
 def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """Raw columns to the tensors of ``components.features``; label and weight as they are.
+    """Raw columns to the tensors of ``components.features``, the ``truth`` and the weight.
 
     Every raw column is sparse, so that any of them may be missing from a row. Statistics
     (means, deviations, vocabulary) come from the train split alone, and none of them sees the
@@ -26,24 +27,27 @@ def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, Any]) -> dict[
 
     Args:
       inputs: sparse ``[batch, 1]`` tensors by column.
-      custom_config: ``features``, ``label`` and ``weight``, see ``components.features``.
+      custom_config: ``features``, ``label``, ``classes`` and ``weight``, see
+        ``components.features`` and ``components.target``.
 
     Returns:
-      ``numbers`` and ``indices``, where there are such columns, and ``[batch]`` float label and
-      weight, NaN where missing.
+      ``numbers`` and ``indices``, where there are such columns, ``truth``, and the ``[batch]``
+      float weight, NaN where missing.
 
     Raises:
       ValueError: the data have no column of a name.
     """
-    features = custom_config["features"]
-    as_they_are = label_and_weight(custom_config)
-    absent = [column for column in [*columns(features), *as_they_are] if column not in inputs]
+    features, weight = custom_config["features"], custom_config["weight"]
+    apart = label_and_weight(custom_config)
+    absent = [column for column in [*columns(features), *apart] if column not in inputs]
     if absent:
         raise ValueError(
             "features, label and weight: expected columns of the data "
             f"({', '.join(sorted(inputs))}), received {', '.join(absent)}"
         )
-    outputs = {name: _dense(inputs[name], tf.float32, math.nan) for name in as_they_are}
+    outputs = {TRUTH: truth(inputs, Target.of(custom_config))}
+    if weight is not None:
+        outputs[weight] = _dense(inputs[weight], tf.float32, math.nan)
     straight, turning = _numbers(inputs, features)
     numbers = []
     if straight:
@@ -61,6 +65,31 @@ def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, Any]) -> dict[
             vocab_filename=VOCABULARY,
         )
     return outputs
+
+
+def truth(inputs: Columns, target: Target) -> tf.Tensor:
+    """``TRUTH`` of ``components.features``."""
+    found = [_truth(inputs[label], target.classes) for label in target.labels]
+    return tf.stack(found, axis=1) if target.parts else found[0]
+
+
+def is_labelled(truth: tf.Tensor) -> tf.Tensor:
+    """Which rows have all of their labels, bool ``[batch]``."""
+    finite = tf.math.is_finite(truth)
+    return finite if truth.shape.rank == 1 else tf.reduce_all(finite, axis=1)
+
+
+def _truth(label: tf.SparseTensor, names: Sequence[str]) -> tf.Tensor:
+    if not names:
+        return _dense(label, tf.float32, math.nan)
+    if label.values.dtype == tf.string:
+        values, classes = _dense(label, tf.string, ""), tf.constant(names)
+    else:
+        values = _dense(label, tf.float64, math.nan)
+        classes = tf.constant([float(name) for name in names], tf.float64)
+    is_class = values[:, tf.newaxis] == classes
+    place = tf.cast(tf.argmax(tf.cast(is_class, tf.int32), axis=1), tf.float32)
+    return tf.where(tf.reduce_any(is_class, axis=1), place, math.nan)
 
 
 Turning = tuple[tf.Tensor, float]

@@ -404,7 +404,7 @@ def measured(model: Any, inputs: Mapping[str, Any], label: Any) -> dict[str, Any
 
     prediction = model.predict_on_batch(inputs)
     loss = _tf_keras().losses.get(model.loss)
-    losses = getattr(loss, "call", loss)(np.reshape(label, prediction.shape), prediction)
+    losses = getattr(loss, "call", loss)(np.reshape(label, (len(label), -1)), prediction)
     model.reset_metrics()
     values = model.test_on_batch(inputs, label, return_dict=True)
     return {

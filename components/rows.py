@@ -10,7 +10,9 @@ import tensorflow_transform as tft
 import tf_keras
 
 from components import weights
-from components.features import columns, label_and_weight
+from components.features import TRUTH, columns, label_and_weight
+from components.preprocessing import is_labelled, truth
+from components.target import Target
 
 Block = tuple[Any, ...]
 """Features by name and label of some rows, and their weight where rows have one."""
@@ -35,14 +37,14 @@ def blocks(
     as long. Each element is (features, label), or (features, label, weight) where the config
     names one, for one block of rows; those without a label are left out.
     """
-    apart = label_and_weight(config)
-    spec = raw_spec(transform, [*columns(config["features"]), *apart])
+    spec = raw_spec(transform, [*columns(config["features"]), *label_and_weight(config)])
 
     def parse(batch: tf.Tensor) -> Block:
         features = layer(tf.io.parse_example(batch, spec))
-        present = tf.math.is_finite(features[config["label"]])
+        present = is_labelled(features[TRUTH])
         kept = {name: tf.boolean_mask(values, present) for name, values in features.items()}
-        return kept, *(kept.pop(name) for name in apart)
+        weights = [] if config["weight"] is None else [kept.pop(config["weight"])]
+        return kept, kept.pop(TRUTH), *weights
 
     return records(patterns).batch(_BLOCK_ROWS).map(parse).cache(cache)
 
@@ -88,11 +90,11 @@ def _mean_weight(rows: tf.data.Dataset, column: str) -> float:
     return total / max(count, 1)
 
 
-def labelled(serialized: Sequence[bytes], spec: Mapping[str, Any], label: str) -> list[bytes]:
+def labelled(serialized: Sequence[bytes], spec: Mapping[str, Any], target: Target) -> list[bytes]:
     """The rows that have a label, of serialized ``tf.Example``s."""
-    column = tf.io.parse_example(tf.constant(serialized, tf.string), {label: spec[label]})[label]
-    present = np.isfinite(column.values.numpy().astype(np.float64))
-    return [serialized[row] for row in column.indices.numpy()[present, 0]]
+    raw = tf.io.parse_example(tf.constant(serialized, tf.string), spec)
+    present = is_labelled(truth(raw, target)).numpy()
+    return [row for row, has_label in zip(serialized, present, strict=True) if has_label]
 
 
 def records(patterns: list[str]) -> tf.data.Dataset:

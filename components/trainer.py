@@ -16,8 +16,9 @@ import tf_keras
 
 from components import bundle, predictions, serving
 from components.features import VOCABULARY, columns, count_numbers
-from components.model import LabelScale, build_model
+from components.model import PLAIN, LabelScale, build_model
 from components.rows import blocks, labelled, raw_spec, records, relative, shuffled, split_files
+from components.target import Target
 from custom_objects import own, registry
 
 PROGRESS = logging.getLogger("huberflow.training")
@@ -33,11 +34,11 @@ def run_fn(fn_args: Any) -> None:
     Beside it, what ``components.bundle`` and the report need of this process.
 
     Args:
-      fn_args: TFX's ``FnArgs``; its ``custom_config`` holds ``seed``, ``label``, ``weight`` (a
-        column, or null), ``features``, ``model`` and ``training``, all plain JSON, and the user's
-        own ``objects`` and network with the ``folder`` that holds them, or null.
+      fn_args: TFX's ``FnArgs``; its ``custom_config`` holds ``seed``, ``label``, ``classes``,
+        ``weight`` (a column, or null), ``features``, ``model`` and ``training``, all plain JSON,
+        and the user's own ``objects`` and network with the ``folder`` that holds them, or null.
     """
-    config = fn_args.custom_config
+    config, target = fn_args.custom_config, Target.of(fn_args.custom_config)
     training, log_dir = config["training"], Path(fn_args.model_run_dir)
     if config["objects"]:
         own.load(config["objects"], Path(config["objects"]["folder"]))
@@ -50,12 +51,14 @@ def run_fn(fn_args: Any) -> None:
         held_out = split_files(fn_args.eval_files, "validation")
         validation = blocks(held_out, transform, layer, config, f"{aside}/validation")
         for split, rows in (("train", train), ("validation", validation)):
-            _check_some(sum(len(block[1]) for block in rows), split, config["label"])
+            _check_some(sum(len(block[1]) for block in rows), split, target)
         weighted = config["weight"] is not None
         if weighted:
             train, validation = relative(train, validation, config["weight"])
         with strategy(tf.config.list_logical_devices("GPU")).scope():
-            scale = _label_scale(train, config["model"]["label_scale"])
+            scale = PLAIN
+            if not config["classes"]:
+                scale = _label_scale(train, config["model"]["label_scale"])
             model = _model(config, transform, scale)
             compile_model(model, training, weighted=weighted)
         size = training["batch_size"]
@@ -67,21 +70,21 @@ def run_fn(fn_args: Any) -> None:
             log_dir,
         )
     model.transform = layer
-    label, names = config["label"], columns(config["features"])
-    spec = raw_spec(transform, [*names, label])
+    names = columns(config["features"])
+    spec = raw_spec(transform, [*names, *target.labels])
     rows = records(split_files(fn_args.eval_files, "eval")).take(predictions.ROWS)
-    unseen = labelled(list(rows.as_numpy_iterator()), spec, label)
-    _check_some(len(unseen), "eval", label)
-    predictions.write(model, unseen, spec, label, log_dir / predictions.PREDICTIONS)
+    unseen = labelled(list(rows.as_numpy_iterator()), spec, target)
+    _check_some(len(unseen), "eval", target)
+    predictions.write(model, unseen, spec, target, log_dir / predictions.PREDICTIONS)
     captured = log_dir / bundle.CAPTURED
-    bundle.capture(model, unseen[: bundle.ROWS], spec, label, captured, training=config)
-    export(model, raw_spec(transform, names), fn_args.serving_model_dir)
+    bundle.capture(model, unseen[: bundle.ROWS], spec, target, captured, training=config)
+    export(model, raw_spec(transform, names), target, fn_args.serving_model_dir)
 
 
-def _check_some(rows: int, split: str, label: str) -> None:
+def _check_some(rows: int, split: str, target: Target) -> None:
     if not rows:
         raise ValueError(
-            f"data.splits: expected rows with {label} in {split}, received none; "
+            f"data.splits: expected rows with {target.name} in {split}, received none; "
             f"write a larger share: --set data.splits.{split}=9"
         )
 
@@ -89,13 +92,15 @@ def _check_some(rows: int, split: str, label: str) -> None:
 def _model(
     config: Mapping[str, Any], transform: tft.TFTransformOutput, label_scale: LabelScale
 ) -> tf_keras.Model:
-    features = config["features"]
+    features, target = config["features"], Target.of(config)
     categories = len(features["categorical"])
     return build_model(
         config["model"],
         numbers=count_numbers(features),
         categories=categories,
         table_rows=1 + transform.vocabulary_size_by_name(VOCABULARY) if categories else 0,
+        outputs=target.width,
+        activation=target.activation,
         label_scale=label_scale,
         build=own.network(config["objects"]) if config["objects"] else None,
     )
@@ -115,17 +120,18 @@ def _label_scale(rows: tf.data.Dataset, kind: str) -> LabelScale:
     first = next(blocks).numpy().astype(np.float64)
     collections.deque(blocks, maxlen=0)
     if kind == "none":
-        return LabelScale(float(np.median(first)))
+        return LabelScale(np.median(first, axis=0).tolist())
     if kind == "log" and (first <= -1).any():
         raise ValueError(
             f"model.label_scale: log expects labels above -1, received {first.min():g}; "
             "write: --set model.label_scale=standard"
         )
     labels = np.log1p(first) if kind == "log" else first
-    low, high = np.quantile(labels, [0.25, 0.75])
+    low, high = np.quantile(labels, [0.25, 0.75], axis=0)
     # Of a normal distribution the deviation; outliers have no part in it. Many labels may be equal.
-    deviation = (high - low) / 1.349 or float(np.std(labels)) or 1.0
-    return LabelScale(float(np.median(labels)), float(deviation), kind == "log")
+    deviation = np.where(high > low, (high - low) / 1.349, np.std(labels, axis=0))
+    deviation = np.where(deviation > 0, deviation, 1.0)
+    return LabelScale(np.median(labels, axis=0).tolist(), deviation.tolist(), kind == "log")
 
 
 def strategy(gpus: list[Any]) -> tf.distribute.Strategy:
@@ -192,10 +198,10 @@ def fit(
     return history
 
 
-def export(model: tf_keras.Model, spec: Mapping[str, Any], path: str) -> None:
+def export(model: tf_keras.Model, spec: Mapping[str, Any], target: Target, path: str) -> None:
     """Writes a SavedModel with the signatures of ``components.serving``."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    model.save(path, save_format="tf", signatures=serving.signatures(model, spec))
+    model.save(path, save_format="tf", signatures=serving.signatures(model, spec, target))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ raises ValueError that says argument, expected, received.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 
@@ -35,6 +36,17 @@ def open_fraction(argument: str, value: Any) -> float:
     if not 0 < number < 1:
         raise _refusal(argument, "a number between 0 and 1", value)
     return number
+
+
+def one_of(*names: str) -> Callable[[str, Any], str]:
+    """A check: the value is one of these names."""
+
+    def check(argument: str, value: Any) -> str:
+        if value not in names:
+            raise _refusal(argument, " or ".join(names), value)
+        return str(value)
+
+    return check
 
 
 def optional_seed(argument: str, value: Any) -> int | None:

@@ -9,11 +9,12 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from custom_objects.arguments import (
     finite,
     non_negative,
+    one_of,
     open_fraction,
     optional_seed,
     positive,
@@ -30,6 +31,13 @@ Kind = Literal[
     "optimizer",
 ]
 
+Task = Literal["regression", "binary", "multiclass"]
+"""What is predicted: numbers, the probability of the second of two classes, or those of several."""
+
+ALL: tuple[Task, ...] = get_args(Task)
+_NUMBERS: tuple[Task, ...] = ("regression", "binary")  # a probability is held against 0 or 1
+_TWO: tuple[Task, ...] = ("binary",)
+_SEVERAL: tuple[Task, ...] = ("multiclass",)
 
 Arguments = Mapping[str, Callable[[str, Any], Any]]
 
@@ -41,14 +49,20 @@ class Entry:
     kind: Kind
     module: str
     arguments: Arguments = field(default_factory=dict)
+    tasks: tuple[Task, ...] = ALL
+    """That a loss or a metric fits."""
 
 
 OURS: Mapping[str, Entry] = {
-    "huber_fn": Entry("loss", "custom_objects.losses"),
-    "HuberLoss": Entry("loss", "custom_objects.losses", {"threshold": positive}),
-    "CustomMSE": Entry("loss", "custom_objects.losses", {"regularization_factor": non_negative}),
-    "HuberMetric": Entry("metric", "custom_objects.metrics", {"threshold": positive}),
-    "AbsoluteErrorQuantile": Entry("metric", "custom_objects.metrics", {"quantile": open_fraction}),
+    "huber_fn": Entry("loss", "custom_objects.losses", {}, _NUMBERS),
+    "HuberLoss": Entry("loss", "custom_objects.losses", {"threshold": positive}, _NUMBERS),
+    "CustomMSE": Entry(
+        "loss", "custom_objects.losses", {"regularization_factor": non_negative}, _NUMBERS
+    ),
+    "HuberMetric": Entry("metric", "custom_objects.metrics", {"threshold": positive}, _NUMBERS),
+    "AbsoluteErrorQuantile": Entry(
+        "metric", "custom_objects.metrics", {"quantile": open_fraction}, _NUMBERS
+    ),
     "L1Regularizer": Entry("regularizer", "custom_objects.regularizers", {"factor": non_negative}),
     "ActivityRegularizationLayer": Entry("layer", "custom_objects.layers", {"rate": finite}),
     "MetricLoggingLayer": Entry("layer", "custom_objects.layers"),
@@ -68,11 +82,25 @@ _STOCK: Mapping[Kind, tuple[str, Mapping[str, Arguments]]] = {
             "LogCosh": {},
             "MeanAbsoluteError": {},
             "MeanSquaredError": {},
+            "BinaryCrossentropy": {},
+            "BinaryFocalCrossentropy": {"gamma": non_negative},
+            "SparseCategoricalCrossentropy": {},
         },
     ),
     "metric": (
         "tf_keras.metrics",
-        {"MeanAbsoluteError": {}, "MeanSquaredError": {}, "RootMeanSquaredError": {}},
+        {
+            "MeanAbsoluteError": {},
+            "MeanSquaredError": {},
+            "RootMeanSquaredError": {},
+            "AUC": {"curve": one_of("ROC", "PR")},
+            "BinaryAccuracy": {},
+            "BinaryCrossentropy": {},
+            "Precision": {},
+            "Recall": {},
+            "SparseCategoricalAccuracy": {},
+            "SparseCategoricalCrossentropy": {},
+        },
     ),
     "regularizer": (
         "tf_keras.regularizers",
@@ -105,6 +133,22 @@ _STOCK: Mapping[Kind, tuple[str, Mapping[str, Arguments]]] = {
     ),
 }
 
+_TASKS: Mapping[str, tuple[Task, ...]] = {
+    "Huber": _NUMBERS,
+    "LogCosh": _NUMBERS,
+    "MeanAbsoluteError": _NUMBERS,
+    "MeanSquaredError": _NUMBERS,
+    "RootMeanSquaredError": _NUMBERS,
+    "AUC": _TWO,
+    "BinaryAccuracy": _TWO,
+    "BinaryCrossentropy": _TWO,
+    "BinaryFocalCrossentropy": _TWO,
+    "Precision": _TWO,
+    "Recall": _TWO,
+    "SparseCategoricalAccuracy": _SEVERAL,
+    "SparseCategoricalCrossentropy": _SEVERAL,
+}
+"""That tf_keras's losses and metrics fit; a loss and a metric of one name fit the same."""
 
 _own: dict[str, Entry] = {}
 
@@ -113,7 +157,10 @@ def named(kind: Kind) -> dict[str, Entry]:
     """Every object of one kind by name: ours, then the user's, then tf_keras's own."""
     known = {name: entry for name, entry in {**OURS, **_own}.items() if entry.kind == kind}
     module, stock = _STOCK.get(kind, ("", {}))
-    return known | {name: Entry(kind, module, arguments) for name, arguments in stock.items()}
+    return known | {
+        name: Entry(kind, module, arguments, _TASKS.get(name, ALL))
+        for name, arguments in stock.items()
+    }
 
 
 def owner(name: str) -> str | None:
@@ -176,3 +223,15 @@ def check(kind: Kind, name: str, config: Mapping[str, Any]) -> None:
             accepted = ", ".join(arguments) or "no arguments"
             raise ValueError(f"{argument}: {name} expected {accepted}, received {argument!r}")
         arguments[argument](argument, value)
+
+
+def check_task(kind: Kind, name: str, task: Task) -> None:
+    """Refuses a loss or a metric that a task cannot use.
+
+    Raises:
+      ValueError: names those that it can.
+    """
+    known = named(kind)
+    if task not in known[name].tasks:
+        fitting = [other for other, entry in known.items() if task in entry.tasks]
+        raise ValueError(f"expected a {kind} for {task} ({', '.join(fitting)}), received {name!r}")

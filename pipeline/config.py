@@ -22,6 +22,7 @@ from pydantic import (
 
 from components.features import DATE_FORMATS, label_and_weight
 from custom_objects import catalogue
+from pipeline import tasks
 from pipeline.tracking.masking import masked_text
 
 
@@ -148,6 +149,18 @@ class Splits(_Strict):
         return self
 
 
+def _whole_as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _one_or_several(label: Any) -> Any:
+    names = [label] if isinstance(label, str) else label
+    texts = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+    if not texts or not names or len(set(names)) < len(names):
+        raise ValueError("expected a column, or a list of columns, each once")
+    return names[0] if len(names) == 1 else tuple(names)
+
+
 class Data(_Strict):
     """Where the rows come from."""
 
@@ -156,7 +169,15 @@ class Data(_Strict):
         description="CSV, Parquet or TFRecord of tf.Examples: a file, a folder, or a pattern such "
         "as data/*.csv; null: the Chicago Taxi trips in TFX.",
     )
-    label: str = Field("fare", description="Column to predict; rows without it are set aside.")
+    label: Annotated[str | tuple[str, ...], BeforeValidator(_one_or_several)] = Field(
+        "fare",
+        description="Column to predict, or a list of them; rows without it are set aside.",
+    )
+    classes: tuple[Annotated[str, BeforeValidator(_whole_as_text)], ...] = Field(
+        (),
+        description="The label's values, for a classification; rows with any other are set aside. "
+        "Of two, the probability of the second is predicted.",
+    )
     weight: str | None = Field(
         None,
         description="Column of how much each row counts, in the loss and in every metric; null: "
@@ -187,6 +208,11 @@ class Data(_Strict):
     )
     splits: Splits = Splits()
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The columns to predict."""
+        return (self.label,) if isinstance(self.label, str) else self.label
+
     @model_validator(mode="after")
     def _of_one_place(self) -> "Data":
         files, path = self.splits.files.train, self.path
@@ -201,7 +227,7 @@ class Data(_Strict):
                 "splits.column: expected null for the taxi trips, "
                 f"received {column!r}; write: --data PATH"
             )
-        if column == self.label:
+        if column in self.labels:
             raise ValueError(
                 f"splits.column: expected a column that is not the label, received {column!r}"
             )
@@ -276,6 +302,10 @@ class Features(_Strict):
 class Model(_Strict):
     """The network; every object by name, ours or tf_keras's."""
 
+    task: catalogue.Task = Field(
+        "regression",
+        description="regression, numbers; binary, one of two classes; multiclass, one of several.",
+    )
     hidden_units: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
         (64, 32), description="Width of each dense layer."
     )
@@ -366,11 +396,20 @@ class Bound(_Strict):
         None,
         description="At most this share above the last blessed model's; 0.05 is 5 %.",
     )
+    max_decrease: float | None = Field(
+        None,
+        description="At most this share below it, where more is better, such as an accuracy.",
+    )
 
     @model_validator(mode="after")
     def _bounds_something(self) -> "Bound":
-        if (self.lower_bound, self.upper_bound, self.max_increase) == (None, None, None):
-            raise ValueError("expected lower_bound, upper_bound or max_increase, received none")
+        changes = (self.max_increase, self.max_decrease)
+        if (self.lower_bound, self.upper_bound, *changes) == (None, None, None, None):
+            raise ValueError(
+                "expected lower_bound, upper_bound, max_increase or max_decrease, received none"
+            )
+        if None not in changes:
+            raise ValueError("expected max_increase or max_decrease, received both")
         return self
 
 
@@ -401,16 +440,11 @@ class Evaluation(_Strict):
     )
 
     @model_validator(mode="after")
-    def _gate_names_metrics(self) -> "Evaluation":
+    def _gate_names_slices(self) -> "Evaluation":
         keys = [metric.key for metric in self.metrics]
         if len(set(keys)) < len(keys):
             raise ValueError(f"metrics: expected each key once, received {', '.join(keys)}")
         for place, bound in enumerate(self.gate):
-            if bound.metric not in (*keys, "example_count", "calibration"):
-                raise ValueError(
-                    f"gate: expected the key of a metric ({', '.join(keys)}, example_count, "
-                    f"calibration), received {bound.metric!r}"
-                )
             if bound.slice and set(bound.slice) not in map(set, self.slices):
                 slices = " or ".join(", ".join(columns) for columns in self.slices)
                 raise ValueError(
@@ -477,13 +511,13 @@ class Config(_Strict):
 
     @model_validator(mode="after")
     def _label_and_weight_are_no_features(self) -> "Config":
-        label, weight = self.data.label, self.data.weight
-        for key, column in (("data.label", label), ("data.weight", weight)):
+        labels, weight = self.data.labels, self.data.weight
+        for key, column in (*(("data.label", label) for label in labels), ("data.weight", weight)):
             if column in self.features.columns():
                 raise ValueError(
                     f"{key}: expected a column that is no feature, received {column!r}"
                 )
-        if weight == label:
+        if weight in labels:
             raise ValueError(
                 f"data.weight: expected a column that is not the label, received {weight!r}"
             )
@@ -497,6 +531,11 @@ class Config(_Strict):
                 "data.splits.column: expected a column that is no feature, "
                 f"received {splits.column!r}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_task(self) -> "Config":
+        tasks.check(self)
         return self
 
     def columns(self) -> list[str]:

@@ -205,6 +205,7 @@ def _transform_config(config: Config) -> dict[str, Any]:
     return {
         "features": config.features.model_dump(mode="json"),
         "label": config.data.label,
+        "classes": list(config.data.classes),
         "weight": config.data.weight,
         "source": source_of("components.preprocessing"),
     }
@@ -219,6 +220,7 @@ def _trainer_config(config: Config, objects: Own) -> dict[str, Any]:
         "seed": config.seed,
         "objects": objects,
         "label": config.data.label,
+        "classes": list(config.data.classes),
         "weight": config.data.weight,
         "features": values["features"],
         "model": values["model"],
@@ -233,6 +235,7 @@ def _evaluator_config(config: Config, objects: Own) -> dict[str, Any]:
     return {
         "objects": objects if used else None,
         "label": config.data.label,
+        "classes": list(config.data.classes),
         "weight": config.data.weight,
         "evaluation": config.plain()["evaluation"],
         "source": source_of("components.evaluator", *_modules(config.evaluation)),

@@ -54,7 +54,8 @@ def changes(config: Config) -> dict[str, Any]:
     On data of the user's own, the defaults are what a look at them found.
     """
     if config.data.paths():
-        defaults = flatten(own_data.defaults({"data": config.plain()["data"]}))
+        plain = config.plain()
+        defaults = flatten(own_data.defaults({"data": plain["data"], "model": plain["model"]}))
     else:
         defaults = flatten(Config().plain())
     return {

@@ -2,18 +2,21 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from pydantic import ValidationError
 
-from pipeline import logs
+from components.target import Target
+from custom_objects.catalogue import Task
+from pipeline import logs, tasks
 from pipeline.config import Config, Splits, paths_of
-from pipeline.data import checks, infer, profile, source
+from pipeline.data import checks, classes, infer, profile, reading, source
 from pipeline.data import splits as row_splits
-from pipeline.data.profile import Table
+from pipeline.data.labelled import labelled
+from pipeline.data.profile import Column, Table
 from pipeline.data.source import DataError, Source
 from pipeline.data.tally import tally
 
@@ -39,13 +42,14 @@ def defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
     paths = paths_of(data)
     rows = rows_of(paths)
     table = look(rows)
-    label = _label(data, table)
-    without = checks.check_label(table, label)
-    weight, splits = _weight(data, rows, label), _asked_splits(data)
+    labels = [checks.check_label(table, label) for label in _labels(data, table)]
+    task = _task(asked, labels)
+    target = Target(tuple(label.name for label in labels), _classes(data, labels, task))
+    weight, splits = _weight(data, rows, target), _asked_splits(data)
     column = table.columns.get(splits.column or "")
     found = infer.infer(
         table,
-        label,
+        target.labels,
         weight=weight,
         split=column.name if column and column.kind != "date" else None,
         exclude=_names(data, "exclude"),
@@ -53,15 +57,23 @@ def defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
     )
     values = Config().plain()
     values["name"] = _name(paths)
-    values["data"] |= {"left_out": dict(found.left_out), "rows_without_label": without}
+    for section, usual in tasks.DEFAULTS[task].items():
+        values[section] |= usual
+    # As they are found: what is set instead is a change, as anywhere.
+    values["model"]["task"] = _task({}, labels)
+    values["data"] |= {
+        "classes": [*classes.names(labels[0])] if target.classes else [],
+        "left_out": dict(found.left_out),
+        "rows_without_label": _without(rows, target),
+    }
     if column:
-        values["data"]["splits"] |= row_splits.found(rows, column, splits, label)
+        values["data"]["splits"] |= row_splits.found(rows, column, splits, target)
     values["features"] |= _uses(found, asked.get("features"))
-    values["model"]["label_scale"] = "standard"
+    first = values["evaluation"]["metrics"][0]["key"]
     values["evaluation"] |= {
         "slices": _slices(table, found.categorical),
         # Nothing is known of a good error yet; the first model is the one to beat.
-        "gate": [{**values["evaluation"]["gate"][0], "upper_bound": None}],
+        "gate": [{**values["evaluation"]["gate"][0], "metric": first, "upper_bound": None}],
     }
     return values
 
@@ -93,16 +105,17 @@ def with_splits(config: Config) -> Config:
       DataError: rows go to no split, or a split has no row.
     """
     data, splits, paths = config.data, config.data.splits, config.data.paths()
+    target = Target(data.labels, data.classes)
     if splits.files.train is not None:
-        row_splits.check_files(source.each(paths), data.label)
+        row_splits.check_files(source.each(paths), target)
     if splits.column is None:
         return config
     rows = rows_of(paths)
     column = checks.of_values("data.splits.column", look(rows), splits.column)
     if not splits.values and splits.days is None:
-        found = row_splits.found(rows, column, splits, data.label)
+        found = row_splits.found(rows, column, splits, target)
         splits = Splits.model_validate_json(json.dumps(splits.model_dump(mode="json") | found))
-    row_splits.check_column(rows, column, splits, data.label)
+    row_splits.check_column(rows, column, splits, target)
     return config.model_copy(update={"data": data.model_copy(update={"splits": splits})})
 
 
@@ -123,39 +136,73 @@ def remarks(config: Config) -> list[str]:
     data, splits = config.data, config.data.splits
     said = [f"left out: {name}: {reason}" for name, reason in data.left_out.items()]
     if data.rows_without_label:
-        said.append(f"set aside: {data.rows_without_label:,} rows without {data.label}")
+        without = " or ".join(data.labels)
+        said.append(f"set aside: {data.rows_without_label:,} rows without {without}")
     if paths := data.paths():
         rows = rows_of(paths)
-        table = look(rows)
+        table, target = look(rows), Target(data.labels, data.classes)
         if splits.days and splits.column:
-            silent = tally(rows, table.columns[splits.column], data.label).silent
+            silent = tally(rows, table.columns[splits.column], target).silent
             said += [f"set aside: {silent:,} rows without {splits.column}"] if silent else []
-        said += checks.leaks(rows, table, data.label, config.features.columns())
+        for label in data.labels:
+            if config.model.task == "regression":
+                said += filter(None, [classes.remark(table.columns[label])])
+            said += checks.leaks(rows, table, label, config.features.columns())
     return said
 
 
-def _label(data: Mapping[str, Any], table: Table) -> str:
+def _labels(data: Mapping[str, Any], table: Table) -> tuple[str, ...]:
     label = data.get("label")
     if label is None:
         raise DataError(
             "data.label: expected the column to predict, received none; "
             f"write: --label NAME, one of {', '.join(table.columns)}"
         )
-    return str(label)
+    return tuple(map(str, label)) if isinstance(label, list) else (str(label),)
 
 
-def _weight(data: Mapping[str, Any], rows: Source, label: str) -> str | None:
+def _weight(data: Mapping[str, Any], rows: Source, target: Target) -> str | None:
     if data.get("weight") is None:
         return None
     weight = str(data["weight"])
-    _weigh(rows, weight, label)
+    _weigh(rows, weight, target)
     return weight
 
 
 @cache
-def _weigh(rows: Source, weight: str, label: str) -> None:
+def _weigh(rows: Source, weight: str, target: Target) -> None:
     """Refuses weights that cannot be used; asked again, they are not read again."""
-    checks.check_weight(rows, look(rows), weight, label)
+    checks.check_weight(rows, look(rows), weight, target)
+
+
+def _task(asked: Mapping[str, Any], columns: Sequence[Column]) -> Task:
+    """As the user says; a word that is no task, the config refuses later."""
+    model = asked.get("model")
+    said = model.get("task") if isinstance(model, Mapping) else None
+    if said in get_args(Task):
+        return cast(Task, said)
+    return classes.task(columns[0]) if len(columns) == 1 else "regression"
+
+
+def _classes(data: Mapping[str, Any], columns: Sequence[Column], task: Task) -> tuple[str, ...]:
+    """The user's, else those found; of several columns, which are refused later, none."""
+    if task == "regression":
+        for column in columns:
+            checks.check_number(column)
+    if task == "regression" or len(columns) > 1:
+        return ()
+    found = classes.names(columns[0])
+    asked = _names(data, "classes") or found
+    classes.check_chosen(columns[0], asked)
+    return asked
+
+
+@cache
+def _without(rows: Source, target: Target) -> int:
+    """How many rows are set aside; asked again, they are not read again."""
+    if target.classes or target.parts:
+        return sum(int((~labelled(batch, target)).sum()) for batch in reading.batches(rows))
+    return look(rows).columns[target.name].missing
 
 
 def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from components.features import count_numbers
+from components.target import Target
 from custom_objects import catalogue, own
 from pipeline.config import Choice, Config
 from pipeline.objects import inspection
@@ -46,13 +47,18 @@ def check(config: Config) -> None:
     """
     chosen = {key: choice.model_dump(mode="json") for key, choice in _choices(config, "")}
     values = config.plain()
+    target = Target.of(values["data"])
     ends = {
         "model": values["model"],
         "numbers": count_numbers(values["features"]),
         "categories": len(config.features.categorical),
+        "outputs": target.width,
+        "activation": target.activation,
         "mixed_precision": config.training.mixed_precision,
     }
-    inspection.check_choices(_found(config), chosen, _tried(config.workspace), ends)
+    inspection.check_choices(
+        _found(config), chosen, config.model.task, _tried(config.workspace), ends
+    )
 
 
 def warnings(config: Config) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from components import findings
+from pipeline.goals import Goal, cost, goal
 from pipeline.records import Execution
 
 SMALLEST_SLICE = 30
@@ -43,14 +44,14 @@ class Result:
         """The row of all eval examples."""
         return next(row for row in self.report["slices"] if not row["slice"])
 
-    def worst_slice(self, metric: str) -> Mapping[str, Any] | None:
-        """The slice of at least ``SMALLEST_SLICE`` rows with the highest value of a metric."""
+    def worst_slice(self, metric: str, goal: Goal | None) -> Mapping[str, Any] | None:
+        """The slice of at least ``SMALLEST_SLICE`` rows with the worst value of a metric."""
         large = [
             row
             for row in self.report["slices"]
             if row["slice"] and row["candidate"]["example_count"] >= SMALLEST_SLICE
         ]
-        return max(large, key=lambda row: row["candidate"][metric], default=None)
+        return max(large, key=lambda row: cost(goal, row["candidate"][metric]), default=None)
 
 
 def read(run: Mapping[str, Execution]) -> Result:
@@ -73,16 +74,17 @@ def _pushed_to(pusher: Execution) -> Path | None:
     return Path(pushed["pushed_destination"]) if pushed["pushed"] else None
 
 
-def show(console: Console, result: Result, gate_metric: str) -> None:
+def show(console: Console, result: Result, evaluation: Mapping[str, Any]) -> None:
     """The table at the end of a run.
 
     Args:
       console: where to.
       result: of the run.
-      gate_metric: names the worst slice.
+      evaluation: of the run's config, plain JSON; the gate's first metric names the worst slice.
     """
+    gate_metric = evaluation["gate"][0]["metric"]
     console.print(_metrics_table(result))
-    worst = result.worst_slice(gate_metric)
+    worst = result.worst_slice(gate_metric, goal(evaluation, gate_metric))
     if worst is not None:
         where = ", ".join(f"{column}={value}" for column, value in worst["slice"].items())
         candidate = worst["candidate"]

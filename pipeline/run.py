@@ -61,7 +61,7 @@ def execute(config: Config, *, cache: bool = True, verbose: bool = False) -> res
         held.runs.append(held.id)
         found = _shown(held, config, cache=cache)
         held.console.print()
-        result.show(held.console, found, gate_metric=config.evaluation.gate[0].metric)
+        result.show(held.console, found, config.plain()["evaluation"])
         held.say("log", result.from_here(held.workspace.log(held.id)))
     return found
 

@@ -2,14 +2,15 @@
 
 ``{"modules": [{"name", "file", "origin", "offers"}], "choices": null}`` asks for everything that
 the modules offer: ``objects``, ``warnings`` and ``refusals``; and for the ``parts`` of the network
-in a module that offers nothing. With ``choices``, by key ``{"name", "config"}``, and ``network``,
-only these are tried: ``refusals``.
+in a module that offers nothing. With ``choices``, by key ``{"name", "config", "task"}``, and
+``network``, only these are tried: ``refusals``.
 """
 
 import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,8 @@ def _try_choices(
     for key, choice in choices.items():
         try:
             if choice["name"] in by_name:
-                try_choice(by_name[choice["name"]], key, choice["config"])
+                subject = replace(by_name[choice["name"]], task=choice["task"])
+                try_choice(subject, key, choice["config"])
         except RefusalError as refusal:
             refusals.append(str(refusal))
 

@@ -3,6 +3,7 @@
 import inspect
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,9 +13,10 @@ import tf_keras
 from components.objects import loss_trial, metric_trial, round_trip
 from components.objects.calling import Arrays, Make
 from components.objects.discovery import Subject
-from components.objects.refusal import RefusalError, told
+from components.objects.refusal import RefusalError, UnfitError, told
 from components.objects.trials import TRIALS
 from custom_objects import registry
+from custom_objects.catalogue import ALL
 
 
 def description(subject: Subject, module: str) -> dict[str, Any]:
@@ -25,6 +27,8 @@ def description(subject: Subject, module: str) -> dict[str, Any]:
     """
     defaults = round_trip.arguments(subject)
     _refuse_unbuildable(subject)
+    fitting = _fitting(subject)
+    subject = fitting[0]
     arrays = _behaviour(subject, subject.make)
     registered = registry.adopt(subject.target, module)
     if inspect.isclass(subject.target):
@@ -35,12 +39,13 @@ def description(subject: Subject, module: str) -> dict[str, Any]:
         "module": subject.target.__module__,
         "registered": registered,
         "arguments": {name: _plain(value) for name, value in defaults.items()},
+        "tasks": [each.task for each in fitting],
         "warnings": _warnings(subject, arrays),
     }
 
 
 def try_choice(subject: Subject, key: str, config: Mapping[str, Any]) -> None:
-    """Builds and uses the object as a config names it.
+    """Builds and uses the object as a config names it, for the subject's task.
 
     Raises:
       RefusalError: its constructor, or the trial, refuses these values.
@@ -57,6 +62,30 @@ def try_choice(subject: Subject, key: str, config: Mapping[str, Any]) -> None:
         _behaviour(subject, partial(subject.make, **config))
     except RefusalError as refusal:
         raise RefusalError(f"{key}: {refusal}") from refusal
+
+
+def _fitting(subject: Subject) -> list[Subject]:
+    """The object for each task that it can be used for.
+
+    Raises:
+      RefusalError: there is none; says why not for the first.
+    """
+    found: list[Subject] = []
+    unfit: list[UnfitError] = []
+    for task in ALL if subject.kind in ("loss", "metric") else ALL[:1]:
+        each = replace(subject, task=task)
+        try:
+            _behaviour(each, subject.make)
+        except UnfitError as error:
+            unfit.append(error)
+        except RefusalError:
+            if not found:
+                raise
+        else:
+            found.append(each)
+    if not found:
+        raise unfit[0]
+    return found
 
 
 def _refuse_unbuildable(subject: Subject) -> None:
@@ -101,15 +130,15 @@ def _alike(one: Arrays, other: Arrays) -> bool:
 
 
 def _warnings(subject: Subject, arrays: Arrays) -> list[str]:
-    found = []
+    found, numbers = [], subject.task == "regression"
     if subject.kind == "metric" and metric_trial.ignores_weights(arrays):
         found.append("update_state ignores sample_weight: rows of any weight count the same")
-    if subject.kind == "metric" and metric_trial.misreads_whole_numbers(subject.make):
+    if subject.kind == "metric" and numbers and metric_trial.misreads_whole_numbers(subject.make):
         found.append(
             "update_state is wrong for a label column of whole numbers; write: "
             "y_true = tf.cast(y_true, y_pred.dtype)"
         )
-    if subject.kind == "loss" and loss_trial.fails_below_zero(subject.make):
+    if subject.kind == "loss" and numbers and loss_trial.fails_below_zero(subject.make):
         found.append("has no finite value for predictions below 0")
     return [f"{subject.who}: {warning}" for warning in found]
 

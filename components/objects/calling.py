@@ -7,15 +7,34 @@ import numpy as np
 import tensorflow as tf
 
 from components.objects.discovery import Subject
-from components.objects.refusal import RefusalError, told
+from components.objects.refusal import RefusalError, UnfitError, told
+from custom_objects.catalogue import Task
 
 ROWS = 8
 Make = Callable[[], Any]
 Arrays = list[np.ndarray]
 
 
-def labels_and_predictions(width: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Shape ``[ROWS, width]``, between 0 and 1; the first row is predicted exactly."""
+Pair = tuple[tf.Tensor, tf.Tensor]
+
+
+def labels_and_predictions(task: Task) -> list[Pair]:
+    """Batches of a task: numbers of one column and of three, or classes and probabilities.
+
+    The first row is predicted exactly.
+    """
+    if task == "regression":
+        return [numbers(1), numbers(3)]
+    classes = 2 if task == "binary" else 3
+    y_true = np.arange(ROWS)[:, np.newaxis] % classes
+    y_pred = np.random.default_rng(classes).dirichlet([1.0] * classes, ROWS)
+    y_pred[0] = np.eye(classes)[0]
+    y_pred = y_pred[:, 1:] if task == "binary" else y_pred
+    return [(tf.constant(y_true, tf.float32), tf.constant(y_pred, tf.float32))]
+
+
+def numbers(width: int) -> Pair:
+    """Shape ``[ROWS, width]``, between 0 and 1."""
     random = np.random.default_rng(width)
     y_true, y_pred = random.uniform(0.1, 0.9, (2, ROWS, width))
     y_pred[0] = y_true[0]
@@ -38,7 +57,7 @@ def called(subject: Subject, who: str, function: Callable[..., Any], *data: Any)
     except Exception as error:
         shapes = " and ".join(str(tuple(getattr(each, "shape", each))) for each in data)
         given = f" for shape {shapes}" if data else ""
-        raise RefusalError(
+        raise UnfitError(
             f"{who}: expected a value{given}, received {told(error, subject.folder)}"
         ) from error
 

@@ -17,6 +17,7 @@ import tf_keras
 
 from components.objects.refusal import RefusalError, place_of, told
 from custom_objects import own
+from custom_objects.catalogue import Task
 
 BASES = {
     "metric": tf_keras.metrics.Metric,  # before Layer: it is one
@@ -38,6 +39,7 @@ class Subject:
     Attributes:
       who: file and name, as messages start with them.
       folder: where the user's code was imported from.
+      task: that a loss or a metric is tried for.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Subject:
     target: Target
     who: str
     folder: Path
+    task: Task = "regression"
 
     def make(self, **config: Any) -> Any:
         """An instance of a class; of a function, itself."""

@@ -12,8 +12,10 @@ from components.objects.calling import (
     ROWS,
     Arrays,
     Make,
+    Pair,
     called,
     labels_and_predictions,
+    numbers,
     refuse_other_in_graph,
 )
 from components.objects.discovery import Subject
@@ -23,8 +25,9 @@ from components.objects.refusal import RefusalError
 def loss(subject: Subject, make: Make) -> Arrays:
     """One finite value per sample, eager and in a graph, with a finite gradient."""
     call, who = _call(make), subject.who + (".call" if inspect.isclass(subject.target) else "")
-    values = [_per_sample(subject, who, call, width) for width in (1, 3)]
-    _refuse_no_gradient(subject, who, call)
+    pairs = labels_and_predictions(subject.task)
+    values = [_per_sample(subject, who, call, pair) for pair in pairs]
+    _refuse_no_gradient(who, call, *pairs[-1])
     return values
 
 
@@ -34,14 +37,14 @@ def _call(make: Make) -> Callable[..., Any]:
     return function.call if isinstance(function, tf_keras.losses.Loss) else function
 
 
-def _per_sample(subject: Subject, who: str, call: Callable[..., Any], width: int) -> np.ndarray:
-    data = labels_and_predictions(width)
+def _per_sample(subject: Subject, who: str, call: Callable[..., Any], data: Pair) -> np.ndarray:
     result = called(subject, who, call, *data)
     if result.shape != (ROWS,):
         received = "a scalar" if result.shape.rank == 0 else f"shape {tuple(result.shape)}"
         raise RefusalError(
             f"{who}: expected one value per sample, shape ({ROWS},) for labels of shape "
-            f"({ROWS}, {width}), received {received}; write: return tf.reduce_mean(values, axis=-1)"
+            f"{tuple(data[0].shape)}, received {received}; "
+            "write: return tf.reduce_mean(values, axis=-1)"
         )
     values = result.numpy()
     if not np.isfinite(values).all():
@@ -55,7 +58,7 @@ def _per_sample(subject: Subject, who: str, call: Callable[..., Any], width: int
 
 def fails_below_zero(make: Make) -> bool:
     """Whether a loss has no finite value for negative predictions; a regression may give such."""
-    y_true, y_pred = labels_and_predictions(1)
+    y_true, y_pred = numbers(1)
     try:
         values = _call(make)(y_true, y_pred - 1.0)
     except Exception:  # Whatever it raises, the answer is yes.
@@ -63,8 +66,9 @@ def fails_below_zero(make: Make) -> bool:
     return not np.isfinite(np.asarray(values)).all()
 
 
-def _refuse_no_gradient(subject: Subject, who: str, call: Callable[..., Any]) -> None:
-    y_true, y_pred = labels_and_predictions(3)
+def _refuse_no_gradient(
+    who: str, call: Callable[..., Any], y_true: tf.Tensor, y_pred: tf.Tensor
+) -> None:
     with tf.GradientTape() as tape:
         tape.watch(y_pred)
         total = tf.reduce_sum(call(y_true, y_pred))

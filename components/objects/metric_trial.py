@@ -6,12 +6,12 @@ import numpy as np
 
 from components.objects.calling import ROWS, Arrays, Make, called, labels_and_predictions
 from components.objects.discovery import Subject
-from components.objects.refusal import RefusalError, told
+from components.objects.refusal import RefusalError, UnfitError, told
 
 
 def metric(subject: Subject, make: Make) -> Arrays:
     """A number that copies of the metric, each with a part of the rows, add up to."""
-    y_true, y_pred = (tensor.numpy() for tensor in labels_and_predictions(1))
+    y_true, y_pred = (tensor.numpy() for tensor in labels_and_predictions(subject.task)[0])
     ones = np.ones((ROWS, 1), np.float32)
     whole = _updated(subject, make, y_true, y_pred, ones)
     expected = _number(subject, whole)
@@ -50,12 +50,12 @@ def misreads_whole_numbers(make: Make) -> bool:
 
 
 def _updated(subject: Subject, make: Make, *data: np.ndarray) -> Any:
-    """A copy that has seen these rows, passed as TFMA does: arrays ``[rows, 1]``, by position."""
+    """A copy that has seen these rows, passed as TFMA does: arrays ``[rows, ...]``, by position."""
     made = make()
     try:
         made.update_state(*data)
     except Exception as error:
-        raise RefusalError(
+        raise UnfitError(
             f"{subject.who}.update_state: expected to take labels, predictions and weights, each "
             f"of shape ({ROWS}, 1), received {told(error, subject.folder)}; "
             "write: def update_state(self, y_true, y_pred, sample_weight=None)"

@@ -39,7 +39,8 @@ def network(asked: Mapping[str, Any], modules: Collection[str], folder: Path) ->
 
     Args:
       asked: the ``module`` and ``function`` that build it; the config's ``model`` section; the
-        widths ``numbers`` and ``categories``; whether training is in ``mixed_precision``.
+        widths ``numbers``, ``categories`` and ``outputs``; the outputs' ``activation``; whether
+        training is in ``mixed_precision``.
       modules: names of all of the user's own; their objects are registered.
       folder: holds them.
 
@@ -105,6 +106,8 @@ def _built(
             numbers=asked["numbers"],
             categories=asked["categories"],
             table_rows=_TABLE_ROWS if asked["categories"] else 0,
+            outputs=asked["outputs"],
+            activation=asked["activation"],
             label_scale=_SCALES[asked["model"]["label_scale"]],
             build=build,
         )

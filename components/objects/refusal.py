@@ -9,6 +9,10 @@ class RefusalError(Exception):
     """An object would break later; the message says which, where, and what to write instead."""
 
 
+class UnfitError(RefusalError):
+    """The object itself raised an exception: the data of another task may suit it."""
+
+
 def told(error: BaseException, folder: Path) -> str:
     """A user's exception in one line, with its place in the user's code where it has one."""
     place = place_of(error, folder)

@@ -54,7 +54,9 @@ def own_options(command: Any) -> Any:
         help="Rows to judge the model by, where they lie in files of their own; all rows of --data "
         "are then trained on.",
     )
-    @click.option("--label", metavar="NAME", help="The column to predict.")
+    @click.option(
+        "--label", multiple=True, metavar="NAME", help="The column to predict; may be repeated."
+    )
     @click.option(
         "--objects",
         multiple=True,
@@ -65,7 +67,7 @@ def own_options(command: Any) -> Any:
     def with_own(
         data: str | None,
         eval_data: str | None,
-        label: str | None,
+        label: tuple[str, ...],
         objects: tuple[str, ...],
         settings: tuple[str, ...],
         **others: Any,
@@ -73,7 +75,7 @@ def own_options(command: Any) -> Any:
         named = {
             "data.path" if eval_data is None else "data.splits.files.train": data,
             "data.splits.files.eval": eval_data,
-            "data.label": label,
+            "data.label": label[0] if len(label) == 1 else label or None,
             "objects": objects or None,
         }
         found = [f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None]

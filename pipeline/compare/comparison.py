@@ -1,26 +1,18 @@
 """What differs between runs, and which did best."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from pipeline.goals import Goal, cost, definition, goal
 from pipeline.history import Run
 from pipeline.records import State
 from pipeline.tracking import params
 
 Report = Mapping[str, Any]
-Goal = Literal["lower", "higher", "one"]
-
-_COST: Mapping[Goal, Callable[[float], float]] = {
-    "lower": lambda value: value,
-    "higher": lambda value: -value,
-    "one": lambda value: abs(value - 1),
-}
-
-_HIGHER_IS_BETTER = ("Accuracy", "AUC", "Precision", "Recall", "R2Score", "CosineSimilarity")
-"""Ends of the names of metric classes; of all others, errors and losses, less is better."""
 
 _SOURCE = ".source."
 """Stands between node and file in the keys of code."""
@@ -155,19 +147,14 @@ def _by_slice(report: Report | None, metric: str) -> dict[str, float]:
     }
 
 
-def _goal(runs: Iterable[Run], metric: str) -> Goal | None:
+def _goal(runs: Sequence[Run], metric: str) -> Goal | None:
     """Which values are better; none where none is, or where the runs mean different metrics."""
-    if metric == "calibration":
-        return "one"
-    definitions = [
-        definition
-        for run in runs
-        for definition in run.config["evaluation"]["metrics"]
-        if definition["key"] == metric
-    ]
-    if not definitions or any(definition != definitions[0] for definition in definitions):
+    evaluations = [run.config["evaluation"] for run in runs]
+    known = [found for each in evaluations if (found := definition(each, metric)) is not None]
+    if any(each != known[0] for each in known):
         return None
-    return "higher" if definitions[0]["name"].endswith(_HIGHER_IS_BETTER) else "lower"
+    goals = {goal(each, metric) for each in evaluations} - {None}
+    return goals.pop() if len(goals) == 1 else None
 
 
 def _judged(
@@ -187,7 +174,7 @@ def _judged(
 
 def _best(values: Iterable[float], goal: Goal | None) -> float | None:
     finite = {value for value in values if math.isfinite(value)}
-    return min(finite, key=_COST[goal]) if goal and len(finite) > 1 else None
+    return min(finite, key=partial(cost, goal)) if goal and len(finite) > 1 else None
 
 
 def _change(before: float | None, value: float) -> float | None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components import weights
+from components.target import Target
 from pipeline.data import reading
+from pipeline.data.labelled import labelled, numbers
 from pipeline.data.profile import Column, Table
 from pipeline.data.source import DataError, Source, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 ALMOST_PERFECT = 0.999
 """Correlation with the label from which on a feature alone predicts it."""
@@ -30,20 +31,26 @@ ROWS_PER_VALUE = 5
 _NUMERIC = ("integer", "number")
 
 
-def check_label(table: Table, label: str) -> int:
-    """Whether the label can be learnt.
-
-    Returns:
-      How many rows lack it.
+def check_label(table: Table, label: str) -> Column:
+    """The label's column, if there is something to learn.
 
     Raises:
-      DataError: it is no column, has no values or only one, or none that are numbers.
+      DataError: it is no column, or has no values or only one.
     """
     column = of_values("data.label", table, label)
     if column.distinct == 1:
         raise _refused(
             "data.label", column, "values that differ", f"{column.examples[0]!r} in all rows"
         )
+    return column
+
+
+def check_number(column: Column) -> None:
+    """Whether a label can be predicted as a number.
+
+    Raises:
+      DataError: some of its values are none, or not finite.
+    """
     _check_number("data.label", column)
     if column.non_finite:
         raise _refused(
@@ -52,10 +59,9 @@ def check_label(table: Table, label: str) -> int:
             "finite numbers",
             f"{column.non_finite:,} that are infinite or beyond 3.4e+38; leave these fields empty",
         )
-    return column.missing
 
 
-def check_weight(source: Source, table: Table, weight: str, label: str) -> None:
+def check_weight(source: Source, table: Table, weight: str, target: Target) -> None:
     """Whether every row with a label has a weight.
 
     Raises:
@@ -63,28 +69,19 @@ def check_weight(source: Source, table: Table, weight: str, label: str) -> None:
         missing, infinite or below 0, or the weights of all rows are 0.
     """
     column = of_values("data.weight", table, weight)
-    if weight == label:
+    if weight in target.labels:
         raise DataError(
             f"data.weight: expected a column that is not the label, received {weight!r}"
         )
     _check_number("data.weight", column)
     total = 0.0
     for batch in reading.batches(source):
-        values = _numbers(batch, weight)[np.isfinite(_numbers(batch, label))]
+        values = numbers(batch, weight)[labelled(batch, target)]
         if wrong := weights.mistake(values, weight):
             raise DataError(wrong)
         total += values.sum()
     if not total:
         raise _refused("data.weight", column, "weights above 0", "0 in all rows with a label")
-
-
-def _numbers(batch: "pa.Table", name: str) -> np.ndarray:
-    """A column of numbers, NaN where there is none."""
-    import pandas as pd
-
-    if name not in batch.column_names:
-        return np.full(len(batch), np.nan)
-    return pd.to_numeric(batch[name].to_pandas(), errors="coerce").to_numpy(np.float64)
 
 
 def of_values(key: str, table: Table, name: str) -> Column:

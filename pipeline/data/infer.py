@@ -1,6 +1,6 @@
 """Decides what each column is for, from what its rows say. The same table, the same decision."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.data import rules
@@ -42,7 +42,7 @@ class _Uses:
 
 def infer(
     table: Table,
-    label: str,
+    labels: Sequence[str],
     *,
     weight: str | None = None,
     split: str | None = None,
@@ -53,7 +53,7 @@ def infer(
 
     Args:
       table: what the rows say.
-      label: column to predict.
+      labels: columns to predict.
       weight: column of the rows' weights, if there is one.
       split: column that says the rows' split in words, if there is one.
       exclude: columns that are not used.
@@ -63,11 +63,12 @@ def infer(
       DataError: a name is no column, is named for two uses, cannot be kept; or nothing is left.
     """
     exclude, keep = tuple(exclude), tuple(keep)
-    taken = {label: "data.label", weight: "data.weight", split: "data.splits.column"}
+    taken: dict[str | None, str] = dict.fromkeys(labels, "data.label")
+    taken |= {weight: "data.weight", split: "data.splits.column"}
     _check_names(table, taken, exclude, keep)
     uses, left_out = _Uses(), {}
     for name, column in table.columns.items():
-        if name == label:
+        if name in labels:
             continue
         if name == weight:
             left_out[name] = "weights of the rows"
@@ -79,13 +80,13 @@ def infer(
             left_out[name] = reason
         else:
             uses.add(column)
-    if set(table.columns) <= {label, *left_out}:
-        raise _nothing_left(label, left_out)
+    if set(table.columns) <= {*labels, *left_out}:
+        raise _nothing_left(labels, left_out)
     return Inferred(tuple(uses.numeric), tuple(uses.categorical), uses.cyclic, uses.dates, left_out)
 
 
-def _nothing_left(label: str, left_out: Mapping[str, str]) -> DataError:
-    message = f"data: expected a column to predict {label} from, received none"
+def _nothing_left(labels: Sequence[str], left_out: Mapping[str, str]) -> DataError:
+    message = f"data: expected a column to predict {', '.join(labels)} from, received none"
     if left_out:
         some = [f"{name} ({reason})" for name, reason in left_out.items()]
         more = f" and {len(some) - 5} more" if len(some) > 5 else ""

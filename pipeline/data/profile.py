@@ -15,6 +15,8 @@ _MARKERS = ("na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?"
 
 _EXAMPLES = 5
 
+_FEW = 50
+
 
 class Mostly(NamedTuple):
     """The most frequent value."""
@@ -55,6 +57,8 @@ class Column:
     """The first few values."""
     mostly: Mostly | None
     """None where there are more than 10,000 values."""
+    few: tuple[object, ...] | None
+    """All values; None where there are more than 50."""
     suggestion: str | None
     """What to write, where it is not what it seems to be meant for."""
 
@@ -121,6 +125,7 @@ def _column(name: str, rows: int, sketch: Sketch) -> Column:
         date_format=date_format,
         examples=tuple(_read(sketch.counts.first, kind) if values is None else values)[:_EXAMPLES],
         mostly=_mostly(values) if values else None,
+        few=tuple(values) if values is not None and len(values) <= _FEW else None,
         suggestion=_suggestion(sketch, kind),
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from components.target import Target
 from pipeline.config import Splits
 from pipeline.data.profile import Column
 from pipeline.data.source import DataError, Source
@@ -31,21 +32,21 @@ def in_words(column: Column) -> bool:
     return words and column.distinct <= MOST_VALUES
 
 
-def found(source: Source, column: Column, splits: Splits, label: str) -> dict[str, Any]:
+def found(source: Source, column: Column, splits: Splits, target: Target) -> dict[str, Any]:
     """The config's ``values`` or ``days``, as far as the rows say them.
 
     Args:
       source: the rows.
       column: the one that says the split.
       splits: the shares that the days come close to.
-      label: column to predict; rows without it do not count.
+      target: what is predicted; rows without it do not count.
     """
     if column.kind == "date":
-        days = +tally(source, column, label).labelled
+        days = +tally(source, column, target).labelled
         return {"days": _days(days, splits, column)} if len(days) >= FEWEST_DAYS else {}
     if not in_words(column):
         return {}
-    values = sorted(tally(source, column, label).labelled)
+    values = sorted(tally(source, column, target).labelled)
     known = {value: _WORDS.get(value.strip().lower()) for value in values}
     return {"values": {value: split for value, split in known.items() if split}}
 
@@ -64,20 +65,20 @@ def _days(rows: Mapping[date, int], splits: Splits, column: Column) -> dict[str,
     }
 
 
-def check_column(source: Source, column: Column, splits: Splits, label: str) -> None:
+def check_column(source: Source, column: Column, splits: Splits, target: Target) -> None:
     """Whether every row goes to a split or is set aside, and each split has rows with a label.
 
     Args:
       source: the rows.
       column: the one that says the split.
       splits: with ``values`` or ``days``.
-      label: column to predict.
+      target: what is predicted.
 
     Raises:
       DataError: says what the column has, and what to write.
     """
     by_split = _by_day if column.kind == "date" else _by_value
-    rows = by_split(source, column, splits, label)
+    rows = by_split(source, column, splits, target)
     lacking = [split for split, count in rows.items() if not count]
     if lacking:
         if splits.days:
@@ -85,32 +86,32 @@ def check_column(source: Source, column: Column, splits: Splits, label: str) -> 
         else:
             hint = f"write which word is: --set 'data.splits.values={{WORD: {lacking[0]}}}'"
         raise DataError(
-            f"data.splits: expected rows with {label} in {', '.join(rows)}, "
+            f"data.splits: expected rows with {target.name} in {', '.join(rows)}, "
             f"received none in {', '.join(lacking)}; {hint}"
         )
 
 
-def check_files(files: Mapping[str, Source], label: str) -> None:
+def check_files(files: Mapping[str, Source], target: Target) -> None:
     """Whether there are rows with a label in the files of each split, named by the config's keys.
 
     Raises:
       DataError: there are none.
     """
     for key, source in files.items():
-        if not any_label(source, label):
-            raise DataError(f"{key}: expected rows with {label}, received none")
+        if not any_label(source, target):
+            raise DataError(f"{key}: expected rows with {target.name}, received none")
 
 
-def _by_day(source: Source, column: Column, splits: Splits, label: str) -> dict[str, int]:
+def _by_day(source: Source, column: Column, splits: Splits, target: Target) -> dict[str, int]:
     """Rows with a label in each split."""
-    days, first = +tally(source, column, label).labelled, splits.days
+    days, first = +tally(source, column, target).labelled, splits.days
     if splits.values:
         raise DataError(
             f"data.splits.values: expected none, for {column.name} has dates, "
             f"received {_some(splits.values)}; write: --set 'data.splits.values={{}}'"
         )
     if first is None:
-        expected = f"at least {FEWEST_DAYS} days among the rows with {label}"
+        expected = f"at least {FEWEST_DAYS} days among the rows with {target.name}"
         raise _refused(column, expected, str(len(days)))
     if first.written != column.date_format:
         raise DataError(
@@ -124,11 +125,11 @@ def _by_day(source: Source, column: Column, splits: Splits, label: str) -> dict[
     return rows
 
 
-def _by_value(source: Source, column: Column, splits: Splits, label: str) -> dict[str, int]:
+def _by_value(source: Source, column: Column, splits: Splits, target: Target) -> dict[str, int]:
     """Rows with a label in each split that a value stands for."""
     if splits.days or not in_words(column):
         raise _no_splits(column, splits)
-    counted, values = tally(source, column, label), splits.values
+    counted, values = tally(source, column, target), splits.values
     unknown = sorted(counted.labelled.keys() - values)
     if unknown:
         named = {**values, **dict.fromkeys(unknown[:5], "eval")}

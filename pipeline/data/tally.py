@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.target import Target
 from pipeline.data import reading
 from pipeline.data.dates import FORMATS
+from pipeline.data.labelled import labelled
 from pipeline.data.profile import Column
 from pipeline.data.source import Source
-
-_NOTHING = r"^\s*([+-]?(?i:nan)\s*)?$"
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Tally:
 
 
 @cache
-def tally(source: Source, column: Column, label: str) -> Tally:
+def tally(source: Source, column: Column, target: Target) -> Tally:
     """Counts all rows; asked again, they are not read again.
 
     Memory grows with days, not rows; of other columns, only for such with few values.
@@ -39,17 +39,16 @@ def tally(source: Source, column: Column, label: str) -> Tally:
         counted.silent += len(batch) - pc.sum(speaks).as_py()
         if not pc.any(speaks).as_py():
             continue
-        labels = _is_label(_values(batch, label)).filter(speaks).cast(pa.int64())
-        said = pa.table([_said(text.filter(speaks), column), labels], ["said", "labels"])
+        labels = labelled(batch, target)[speaks.to_numpy()].astype(int)
+        said = pa.table({"said": _said(text.filter(speaks), column), "labels": labels})
         for row in said.group_by("said").aggregate([("labels", "sum")]).to_pylist():
             counted.labelled[row["said"]] += row["labels_sum"]
     return counted
 
 
-def any_label(source: Source, label: str) -> bool:
+def any_label(source: Source, target: Target) -> bool:
     """Whether any row has one; reads on until then."""
-    batches = (_values(batch, label) for batch in reading.batches(source))
-    return any(pc.any(_is_label(labels)).as_py() for labels in batches)
+    return any(labelled(batch, target).any() for batch in reading.batches(source))
 
 
 def _values(batch: pa.Table, column: str) -> pa.ChunkedArray:
@@ -68,12 +67,3 @@ def _said(text: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     if column.kind == "integer":
         return pa.chunked_array([[str(int(value)) for value in text.to_pylist()]], pa.string())
     return text
-
-
-def _is_label(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Neither missing nor NaN, written or stored."""
-    if pa.types.is_floating(values.type):
-        return pc.invert(pc.is_nan(values)).fill_null(False)
-    if pa.types.is_string(values.type):
-        return pc.invert(pc.match_substring_regex(values, _NOTHING)).fill_null(False)
-    return pc.is_valid(values)

@@ -11,7 +11,6 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import types
 
-from components.serving import PREDICTION
 from pipeline.deploy import reading, writing
 from pipeline.deploy.reading import BadRow, Batch, TableError
 from pipeline.deploy.scorer import Scorer
@@ -50,7 +49,7 @@ def predict(
     rows: int = reading.ROWS,
     on_batch: Callable[[float], None] = lambda done: None,
 ) -> Outcome:
-    """Writes every row of ``data``, in order and as it is, with its ``prediction``.
+    """Writes every row of ``data``, in order and as it is, with the model's outputs.
 
     In CSV all is text, so the columns that the model reads as numbers are parsed, and those that it
     reads as text are not: 007 stays 007. An empty field is a missing value. In a Parquet file
@@ -75,6 +74,7 @@ def predict(
         schema = _output_schema(
             table.schema,
             columns,
+            scorer.outputs,
             parsed=reading.is_parquet(output) and not reading.is_parquet(data),
         )
         absent = [name for name in scorer.columns if name not in columns]
@@ -105,8 +105,9 @@ def _read_by_the_model(scorer: Scorer, schema: pa.Schema, data: Path) -> Mapping
             f"{data}: expected columns such as {', '.join(scorer.columns)}, received "
             f"{', '.join(schema.names)}"
         )
-    if PREDICTION in schema.names:
-        raise TableError(f"{data}: has a column {PREDICTION} already; rename it, or leave it out")
+    for name in scorer.outputs:
+        if name in schema.names:
+            raise TableError(f"{data}: has a column {name} already; rename it, or leave it out")
     for name, kind in known.items():
         found = schema.field(name).type
         if not _fits(found, kind):
@@ -127,12 +128,16 @@ def _fits(found: pa.DataType, kind: str) -> bool:
     return any(accepts(found) for accepts in accepted)
 
 
-def _output_schema(schema: pa.Schema, columns: Mapping[str, str], *, parsed: bool) -> pa.Schema:
-    """All columns, and the prediction; the model's numbers as such where they are ``parsed``."""
+def _output_schema(
+    schema: pa.Schema, columns: Mapping[str, str], outputs: Mapping[str, str], *, parsed: bool
+) -> pa.Schema:
+    """All columns, and the outputs; the model's numbers as such where they are ``parsed``."""
     for name, kind in columns.items() if parsed else ():
         if kind == "number":
             schema = schema.set(schema.get_field_index(name), pa.field(name, pa.float64()))
-    return schema.append(pa.field(PREDICTION, pa.float32()))
+    for name, kind in outputs.items():
+        schema = schema.append(pa.field(name, pa.string() if kind == "text" else pa.float32()))
+    return schema
 
 
 def _scored(
@@ -148,7 +153,8 @@ def _scored(
     for name in shown:
         if schema.field(name).type != rows.schema.field(name).type:
             shown[name] = pa.array(inputs[name], pa.float64(), from_pandas=True)
-    scored = pa.table({**shown, PREDICTION: scorer.predict(inputs)}, schema)
+    outputs = scorer.predict(inputs)
+    scored = pa.table({**shown, **{name: pa.array(outputs[name]) for name in outputs}}, schema)
     texts = {position: writing.as_csv(batch.rows.slice(position, 1)) for position in problems}
     refused = [
         BadRow(batch.lines[position], reason, texts[position].removesuffix("\n"))

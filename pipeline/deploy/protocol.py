@@ -58,20 +58,20 @@ def table(body: bytes) -> pd.DataFrame:
     return _of_records(key, rows)
 
 
-def answer(prediction: np.ndarray) -> bytes:
+def answer(outputs: pd.DataFrame) -> bytes:
     """``{"predictions": [{"prediction": 9.5}, ...]}``, as of the model that MLflow registers.
 
     Raises:
-      RequestError: a prediction is no number that JSON has.
+      RequestError: an output is no number that JSON has.
     """
-    wrong = np.flatnonzero(~np.isfinite(prediction))
-    if wrong.size:
-        position = wrong[0]
-        raise RequestError(
-            f"row {position + 1} of {len(prediction)}: the model gives {prediction[position]}; "
-            "expected values like those that it was trained on"
-        )
-    rows = [{"prediction": value} for value in prediction.tolist()]
+    for name, column in outputs.select_dtypes("number").items():
+        wrong = np.flatnonzero(~np.isfinite(column))
+        if wrong.size:
+            raise RequestError(
+                f"row {wrong[0] + 1} of {len(column)}: the model gives {column[wrong[0]]} as "
+                f"{name}; expected values like those that it was trained on"
+            )
+    rows = outputs.to_dict("records")
     return json.dumps({"predictions": rows}, allow_nan=False).encode()
 
 

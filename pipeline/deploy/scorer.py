@@ -37,15 +37,13 @@ class Scorer:
         self._predict = reload.predictor(bundle, _SIGNATURE)
         self.certificate: Mapping[str, Any] = reload.verify(bundle)
         signature = self.certificate["signatures"][_SIGNATURE]
-        self.columns: Mapping[str, str] = {
-            name: "text" if spec["dtype"] == "string" else "number"
-            for name, spec in signature["inputs"].items()
-        }
+        self.columns = _kinds(signature["inputs"])
         """``number`` or ``text``, by name."""
-        [self._output] = signature["outputs"]
+        self.outputs = _kinds(signature["outputs"])
+        """Likewise, see ``components.serving``."""
 
-    def predict(self, table: pd.DataFrame) -> np.ndarray:
-        """Predictions in label units, float32 ``[rows]``, in the order of the rows.
+    def predict(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The model's outputs as columns, float32 or text, in the order of the rows.
 
         Raises:
           ScoringError: a column is unknown or there twice, or a value is of the wrong type.
@@ -61,8 +59,13 @@ class Scorer:
             for position, reason in reasons.items():
                 raise ScoringError(f"row {position + 1} of {len(table)}: {name}: {reason}")
             inputs[name] = values
-        prediction: np.ndarray = self._predict(**inputs)[self._output]
-        return prediction
+        found = self._predict(**inputs)
+        return pd.DataFrame(
+            {
+                name: [each.decode() for each in found[name]] if kind == "text" else found[name]
+                for name, kind in self.outputs.items()
+            }
+        )
 
     def problems(self, table: pd.DataFrame) -> Mapping[int, str]:
         """What is wrong with each bad row, by its position; the first thing, where there are many.
@@ -95,6 +98,10 @@ class Scorer:
         if nearest:
             return f"did you mean {nearest[0]!r}?"
         return f"expected any of {', '.join(self.columns)}"
+
+
+def _kinds(specs: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
+    return {name: "text" if spec["dtype"] == "string" else "number" for name, spec in specs.items()}
 
 
 _LARGEST = float(np.finfo(np.float32).max)

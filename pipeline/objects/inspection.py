@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from custom_objects import catalogue
+from custom_objects.catalogue import Task
 from pipeline.fingerprint import source_of
 from pipeline.objects import sources
 from pipeline.objects.network import Network
@@ -31,7 +32,8 @@ class Objects:
 
     Attributes:
       sources: the modules.
-      objects: each one's ``name``, ``kind``, ``module``, ``registered`` name, ``arguments``.
+      objects: each one's ``name``, ``kind``, ``module``, ``registered`` name, ``arguments``,
+        ``tasks``.
       warnings: what works, and may surprise.
       network: the ``module`` and ``function`` that build it, and its ``parts``; None for ours.
     """
@@ -84,6 +86,7 @@ def inspect(
 def check_choices(
     objects: Objects,
     choices: Choices,
+    task: Task,
     cache: Path | None = None,
     ends: Mapping[str, Any] | None = None,
 ) -> None:
@@ -93,19 +96,20 @@ def check_choices(
       objects: what ``inspect`` returned.
       choices: ``name`` and ``config`` by key, ``{"training.loss": {"name": ..., "config": ...}}``;
         those that are not the user's are passed over.
+      task: that losses and metrics are to fit.
       cache: as of ``inspect``.
       ends: what the user's network is built for, see ``components.objects.network_trial``.
 
     Raises:
-      ObjectsError: a constructor refuses its arguments, in its own words; or the network would
-        break later.
+      ObjectsError: a constructor refuses its arguments, in its own words; a loss or a metric does
+        not fit the task; or the network would break later.
     """
-    names = {each["name"] for each in objects.objects}
-    # Without arguments, the object was tried already.
+    fitting = {each["name"]: each["tasks"] for each in objects.objects}
+    # Without arguments, for what it was found to fit, the object was tried already.
     asked = {
-        key: {"name": choice["name"], "config": choice["config"]}
+        key: {"name": choice["name"], "config": choice["config"], "task": task}
         for key, choice in choices.items()
-        if choice["name"] in names and choice["config"]
+        if choice["name"] in fitting and (choice["config"] or task not in fitting[choice["name"]])
     }
     network = {**objects.network, **ends} if objects.network and ends else None
     question = {"choices": asked, "network": network}

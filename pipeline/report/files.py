@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from components.target import Target
+from pipeline.goals import goal
 from pipeline.history import Run, curves
 
 # Libraries that draw and render are imported where they are used: whoever names a file needs none.
@@ -12,8 +14,10 @@ STATISTICS = "statistics.html"
 SCHEMA = "schema.pbtxt"
 ANOMALIES = "anomalies.txt"
 CURVES = "figures/training_curves.png"
-PREDICTED = "figures/predicted_against_true.png"
-RESIDUALS = "figures/residuals.png"
+PREDICTED = "figures/predicted_against_true{}.png"  # of several labels, with their places
+RESIDUALS = "figures/residuals{}.png"
+CONFUSION = "figures/confusion_matrix.png"
+RELIABILITY = "figures/reliability.png"
 BY_SLICE = "figures/error_by_slice.png"
 SLICES_CSV = "slices.csv"
 SLICES_JSON = "slices.json"
@@ -80,16 +84,37 @@ def _anomalies(run: Run) -> Files:
 
 
 def _training(run: Run) -> Files:
-    from pipeline.report import prediction_figures, predictions, style, training_figure
+    from pipeline.report import style, training_figure
 
     epochs, path = curves(run), run.predictions()
     if epochs:
         yield CURVES, style.png(training_figure.training_curves(epochs))
     if path:
-        sample = predictions.read(path)
-        label, loss = run.config["data"]["label"], run.config["training"]["loss"]
-        yield PREDICTED, style.png(prediction_figures.predicted_against_true(sample, label))
-        yield RESIDUALS, style.png(prediction_figures.residuals(sample, label, loss))
+        yield from (_classes if run.config["data"]["classes"] else _numbers)(run, path)
+
+
+def _numbers(run: Run, path: Path) -> Files:
+    from pipeline.report import prediction_figures, predictions, style
+
+    target, loss = Target.of(run.config["data"]), run.config["training"]["loss"]
+    for place, label in enumerate(target.labels, start=1):
+        sample = predictions.read(path, label if target.parts else None)
+        mark = f"_{place}" if target.parts else ""
+        drawn = prediction_figures.predicted_against_true(sample, label)
+        yield PREDICTED.format(mark), style.png(drawn)
+        drawn = prediction_figures.residuals(sample, label, loss)
+        yield RESIDUALS.format(mark), style.png(drawn)
+
+
+def _classes(run: Run, path: Path) -> Files:
+    from pipeline.report import class_figures, predictions, style
+
+    sample, classes = predictions.read_classes(path), run.config["data"]["classes"]
+    label = run.config["data"]["label"]
+    yield CONFUSION, style.png(class_figures.confusion_matrix(sample, label, classes))
+    if len(classes) == 2:
+        second = classes[1]
+        yield RELIABILITY, style.png(class_figures.reliability(sample, label, second))
 
 
 def _evaluation(run: Run) -> Files:
@@ -97,11 +122,13 @@ def _evaluation(run: Run) -> Files:
 
     report = run.report()
     if report:
-        metric = run.config["evaluation"]["gate"][0]["metric"]
+        evaluation = run.config["evaluation"]
+        metric = evaluation["gate"][0]["metric"]
         table = slices.table(report)
         yield SLICES_CSV, table.to_csv()
         yield SLICES_JSON, table.to_json()
-        yield BY_SLICE, style.png(slice_figure.error_by_slice(report, metric))
+        drawn = slice_figure.error_by_slice(report, metric, goal(evaluation, metric))
+        yield BY_SLICE, style.png(drawn)
 
 
 _CONTRIBUTIONS: Mapping[str, Callable[[Run], Files]] = {

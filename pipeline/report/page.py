@@ -25,6 +25,9 @@ FIGURES: Mapping[str, str] = {
     files.PREDICTED: "A sample of the eval rows: each point is a row, and on the dashed line the "
     "prediction is right.",
     files.RESIDUALS: "How far the predictions are off, in the same sample.",
+    files.CONFUSION: "A sample of the eval rows: how many of each class are taken for which.",
+    files.RELIABILITY: "In the same sample: of rows with one probability, so many should be of the "
+    "class.",
     files.BY_SLICE: "The gate's first metric by slice, on all eval rows.",
 }
 
@@ -104,7 +107,7 @@ def _figures(folder: Path) -> list[Figure]:
     return [
         Figure(caption, "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode())
         for name, caption in FIGURES.items()
-        if (path := folder / name).is_file()
+        for path in sorted(folder.glob(name.format("*")))
     ]
 
 

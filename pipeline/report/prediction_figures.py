@@ -45,7 +45,7 @@ def predicted_against_true(sample: Sample, label: str) -> Figure:
 
 def residuals(sample: Sample, label: str, loss: Mapping[str, Any]) -> Figure:
     """How far predictions are off, and where the loss turns from quadratic to linear."""
-    drawn = figure(3.9, "Residuals")
+    drawn = figure(3.9, f"Residuals of {label}")
     axes = drawn.subplots()
     known = sample.finite()
     far = 0

@@ -1,10 +1,14 @@
 """A sample of predictions."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from components.target import PREDICTION, of_label
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,41 @@ class Sample:
         return Sample(self.label[both], self.prediction[both])
 
 
-def read(path: Path) -> Sample:
-    """The sample in a file of JSON lines, each with ``label`` and ``prediction``."""
+@dataclass(frozen=True)
+class Classes:
+    """True and predicted class of the same rows, and the probability of each class."""
+
+    label: np.ndarray
+    prediction: np.ndarray
+    rows: Sequence[Mapping[str, Any]]
+
+    def probability(self, name: str) -> np.ndarray:
+        """Of one class, for each row."""
+        return np.array([row[f"probability_{name}"] for row in self.rows], float)
+
+
+def read_classes(path: Path) -> Classes:
+    """As ``read``, of classes."""
+    rows = _rows(path)
+    label, prediction = (np.array([row[key] for row in rows], str) for key in ("label", PREDICTION))
+    return Classes(label, prediction, rows)
+
+
+def read(path: Path, label: str | None = None) -> Sample:
+    """The sample in a file of JSON lines, see ``components.predictions``.
+
+    Args:
+      path: of the file.
+      label: one of several; none where there is one alone.
+    """
+    rows = _rows(path)
+    if label is None:
+        pairs = [(row["label"], row[PREDICTION]) for row in rows]
+    else:
+        pairs = [(row["label"][label], row[of_label(PREDICTION, label)]) for row in rows]
+    return Sample(*np.array(pairs, float).reshape(-1, 2).T)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
     with path.open(encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
-    return Sample(*(np.array([row[key] for row in rows], float) for key in ("label", "prediction")))
+        return [json.loads(line) for line in lines]

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline.goals import Goal
 from pipeline.report import slices
 from pipeline.report.style import BLUE, INK, ORANGE, SKY, figure, legend, plain, tidy
 from pipeline.report.words import count, number
@@ -14,9 +15,9 @@ MOST_SLICES = 20
 """A figure of more bars is not read."""
 
 
-def error_by_slice(report: slices.Report, metric: str) -> Figure:
+def error_by_slice(report: slices.Report, metric: str, goal: Goal | None) -> Figure:
     """A bar per slice for one metric, the baseline's value on it, all rows as a line."""
-    shown = slices.highest(report, metric, MOST_SLICES)
+    shown = slices.worst(report, metric, goal, MOST_SLICES)
     drawn = figure(1.5 + 0.27 * max(len(shown), 2), f"{metric} by slice")
     axes = drawn.subplots()
     _bars(axes, shown, metric)
@@ -27,7 +28,7 @@ def error_by_slice(report: slices.Report, metric: str) -> Figure:
     axes.invert_yaxis()
     axes.margins(y=0.02)
     every = count(sum(bool(row["slice"]) for row in report["slices"]), "slice")
-    tidy(axes, f"{len(shown)} of {every}, the highest first; rows in brackets", metric)
+    tidy(axes, f"{len(shown)} of {every}, the worst first; rows in brackets", metric)
     axes.grid(visible=False, axis="y")
     legend(drawn, axes)
     return drawn

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.goals import Goal, cost
 from pipeline.result import SMALLEST_SLICE
 
 Report = Mapping[str, Any]
@@ -50,19 +51,19 @@ def ordered(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=key)
 
 
-def highest(report: Report, metric: str, most: int) -> list[Row]:
-    """Slices with the highest values of a metric, the highest first.
+def worst(report: Report, metric: str, goal: Goal | None, most: int) -> list[Row]:
+    """Slices with the worst values of a metric, the worst first.
 
     Small slices come in only where the large ones leave room: chance decides theirs. A slice
     without a finite value is left out.
     """
 
-    def value(row: Row) -> float:
-        return float(row["candidate"].get(metric, math.nan))
+    def badness(row: Row) -> float:
+        return cost(goal, row["candidate"].get(metric, math.nan))
 
-    found = [row for row in report["slices"] if row["slice"] and math.isfinite(value(row))]
-    chosen = sorted(found, key=lambda row: (is_small(row), -value(row)))[:most]
-    return sorted(chosen, key=value, reverse=True)
+    found = [row for row in report["slices"] if row["slice"] and math.isfinite(badness(row))]
+    chosen = sorted(found, key=lambda row: (is_small(row), -badness(row)))[:most]
+    return sorted(chosen, key=badness, reverse=True)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def save(model: port.ExportedModel, folder: Path) -> None:
 
     types = {column.name: column.type for column in model.inputs}
     inputs = Schema([ColSpec(AnyType(), name, required=False) for name in types])
-    outputs = Schema([ColSpec("double", "prediction")])
+    outputs = Schema([ColSpec(column.type, column.name) for column in model.outputs])
     example = pd.DataFrame(model.example, columns=list(types), dtype=object)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as aside:

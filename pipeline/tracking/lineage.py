@@ -9,6 +9,8 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.features import columns
+from components.target import PREDICTION, Target
+from pipeline.goals import goal
 from pipeline.history import Node, Run
 from pipeline.tracking import params
 from pipeline.tracking.dataset import example_rows
@@ -31,11 +33,13 @@ def experiment(run: Run) -> str:
 
 def experiment_tags(run: Run) -> dict[str, str]:
     """What MLflow's tables and charts of a new experiment begin with."""
-    metric = run.config["evaluation"]["gate"][0]["metric"]
+    evaluation = run.config["evaluation"]
+    metric = evaluation["gate"][0]["metric"]
+    greater = goal(evaluation, metric) == "higher"
     return {
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": f"evaluation/{metric}",
-        "mlflow.experiment.primaryMetric.greaterIsBetter": "False",
+        "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater),
         NOTE: f"Runs of the pipeline {run.config['name']}; **Views → {_VIEW_NAME}** lists their "
         "results. Metrics are in groups: `evaluation/` over all eval rows, `baseline/` the model "
         "to beat, `training/` per epoch, `drift/` and `skew/` how far each column changed, "
@@ -52,7 +56,7 @@ def _view(run: Run) -> str:
     state = {
         "searchFilter": "tags.huberflow.kind = 'run'",
         "orderByKey": f"metrics.`evaluation/{first}`",
-        "orderByAsc": True,
+        "orderByAsc": goal(evaluation, first) != "higher",
         "selectedColumns": [
             *(f"metrics.`evaluation/{metric}`" for metric in metrics),
             "tags.`huberflow.blessed`",
@@ -177,6 +181,7 @@ def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
         name=str(run.config["name"]),
         folder=model.uri / "Format-Serving",
         inputs=[Column(name, types[name]) for name in names],
+        outputs=_outputs(Target.of(run.config["data"])),
         example=rows,
         tags={
             "huberflow.run": run.id,
@@ -184,6 +189,12 @@ def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
             "huberflow.certificate": str(model.properties.get("certificate", "none")),
         },
     )
+
+
+def _outputs(target: Target) -> list[Column]:
+    """See ``components.serving``."""
+    texts = [Column(PREDICTION, "string")] if target.classes else []
+    return [*texts, *(Column(name, "double") for name in target.numbers)]
 
 
 def _types(schema: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def results(run: Run, node: Node) -> Iterator[Point]:
         overall = next(row for row in report["slices"] if not row["slice"])
         for group, model in (("evaluation", "candidate"), ("baseline", "baseline")):
             for key, value in (overall[model] or {}).items():
-                yield Point(f"{group}/{key}", value, ended)
+                yield Point(shortened(f"{group}/{key}"), value, ended)
 
 
 def curves(epochs: Sequence[Epoch]) -> Iterator[Point]:

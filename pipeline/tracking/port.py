@@ -74,7 +74,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Column:
-    """One raw column that the exported model reads."""
+    """One raw column that the exported model reads, or one that it answers with."""
 
     name: str
     type: Literal["double", "string"]
@@ -92,6 +92,7 @@ class ExportedModel:
     """The SavedModel, with a signature ``columns``."""
     inputs: Sequence[Column]
     """Any of them may be missing from a row."""
+    outputs: Sequence[Column]
     example: Sequence[Mapping[str, float | str | None]]
     """A few rows of raw columns."""
     tags: Mapping[str, str] = field(default_factory=dict)

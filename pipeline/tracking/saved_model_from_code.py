@@ -34,7 +34,7 @@ class SavedModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """A table with the column ``prediction``, and the index of ``model_input``.
+        """A table of the model's outputs, and the index of ``model_input``.
 
         Args:
           context: not used.
@@ -51,8 +51,17 @@ class SavedModel(PythonModel):
             )
         table = model_input.reindex(columns=list(self._converters))
         columns = {name: convert(table[name]) for name, convert in self._converters.items()}
-        prediction = self._predict(**columns)["prediction"].numpy()
-        return pd.DataFrame({"prediction": prediction.astype(np.float64)}, index=table.index)
+        outputs = self._predict(**columns)
+        return pd.DataFrame(
+            {name: _plain(outputs[name].numpy()) for name in sorted(outputs)}, index=table.index
+        )
+
+
+def _plain(values: np.ndarray) -> Any:
+    """Numbers as float64, text as str."""
+    return (
+        [each.decode() for each in values] if values.dtype == object else values.astype(np.float64)
+    )
 
 
 def _numbers(column: pd.Series) -> Any:

@@ -9,8 +9,10 @@ import tf_keras
 
 from components import bundle, reload, trainer
 from components.model import build_model
+from components.target import Target
 
 SPEC = {"miles": tf.io.VarLenFeature(tf.float32), "company": tf.io.VarLenFeature(tf.string)}
+FARE = Target(("fare",))
 LABELLED = {**SPEC, "fare": tf.io.VarLenFeature(tf.float32)}
 CONFIG = {
     "hidden_units": [8, 4],
@@ -99,8 +101,8 @@ def trained(threshold=2.0, *, loss="HuberLoss", policy="float32", strategy=None)
 
 def bundled(model, folder):
     """The bundle of a model, made as the pipeline makes it."""
-    bundle.capture(model, examples(), LABELLED, "fare", folder / "captured", training={"epochs": 2})
-    trainer.export(model, SPEC, str(folder / "exported"))
+    bundle.capture(model, examples(), LABELLED, FARE, folder / "captured", training={"epochs": 2})
+    trainer.export(model, SPEC, FARE, str(folder / "exported"))
     bundle.assemble(
         folder / "exported", folder / "captured", folder / "bundle", {"commit": "abc123"}
     )

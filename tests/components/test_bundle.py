@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 from small_bundles import (
+    FARE,
     LABELLED,
     PLAIN,
     Transform,
@@ -40,7 +41,7 @@ def certificate(path):
 
 
 def captured(model, folder, rows=None):
-    bundle.capture(model, rows or examples(), LABELLED, "fare", folder, training={"batch_size": 16})
+    bundle.capture(model, rows or examples(), LABELLED, FARE, folder, training={"batch_size": 16})
     return folder
 
 

@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from small_bundles import CONFIG, LABELLED, PLAIN, TRAINING, Transform, bundled, examples, parsed
+from small_bundles import (
+    CONFIG,
+    FARE,
+    LABELLED,
+    PLAIN,
+    TRAINING,
+    Transform,
+    bundled,
+    examples,
+    parsed,
+)
 
 import custom_objects
 from components import bundle, reload, trainer, travelling
@@ -204,7 +214,7 @@ class TestWhatCouldNotBeReloaded:
         model.compile("sgd", **arguments)
         model.transform = Transform()
         with pytest.raises(ValueError, match=rf"^{name}: expected .* registered .*@register"):
-            bundle.capture(model, examples(), LABELLED, "fare", tmp_path / "captured", training={})
+            bundle.capture(model, examples(), LABELLED, FARE, tmp_path / "captured", training={})
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize(

@@ -6,22 +6,19 @@ Here two models "predict" a column of their own, so that each error can be read 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
-from google.protobuf import text_format
+from judging import CANDIDATE_ID, Bench, Judged, bound, write_model
 from tensorflow_model_analysis.proto import config_pb2
-from tensorflow_transform.tf_metadata import schema_utils
-from tfx.types import standard_artifacts
 
-from components import evaluator, measurement
+from components import measurement, truths
 from components.evaluator import describe_slice, report
 from components.measurement import eval_config
+from components.target import Target
 
 # fare, candidate's and baseline's prediction, payment_type (a company's number is text), hour,
 # how many trips like it there were
@@ -37,12 +34,6 @@ METRICS = [
     {"name": "HuberMetric", "config": {"threshold": 1.0}, "key": "huber"},
     {"name": "AbsoluteErrorQuantile", "config": {"quantile": 0.5}, "key": "median_error"},
 ]
-BASELINE_ID, CANDIDATE_ID = 3, 7
-
-
-def bound(metric: str, **given) -> dict:
-    unset = dict.fromkeys(("slice", "lower_bound", "upper_bound", "max_increase"))
-    return {"metric": metric, **unset, **given}
 
 
 def evaluation(*gate, metrics=METRICS, slices=(("payment_type",), ("hour",))) -> dict:
@@ -51,7 +42,7 @@ def evaluation(*gate, metrics=METRICS, slices=(("payment_type",), ("hour",))) ->
 
 class TestEvalConfig:
     def config(self, *gate, **changes):
-        return eval_config(evaluation(*gate, **changes), "fare")
+        return eval_config(evaluation(*gate, **changes), Target(("fare",)))
 
     def metrics(self, *gate) -> dict:
         specs = self.config(*gate).metrics_specs
@@ -116,110 +107,37 @@ class TestEvalConfig:
             assert model.signature_name == "serving_default"
 
 
-@dataclass(frozen=True)
-class Judged:
-    """What one Evaluator run left."""
-
-    report: dict
-    blessing: standard_artifacts.ModelBlessing
-    uri: str
-    evaluation: dict
-
-    @property
-    def is_blessed_on_disk(self) -> bool:
-        return (Path(self.blessing.uri) / "BLESSED").exists()
-
-    def values(self, slice_key: dict, model: str = "candidate") -> dict:
-        (row,) = [row for row in self.report["slices"] if row["slice"] == slice_key]
-        return row[model]
+TYPES = {
+    "fare": tf.float32,
+    "candidate": tf.float32,
+    "baseline": tf.float32,
+    "payment_type": tf.string,
+    "hour": tf.int64,
+    "trips": tf.int64,
+}
 
 
-def artifact(kind, path: Path, number: int = 0, **properties):
-    path.mkdir(parents=True, exist_ok=True)
-    made = kind()
-    made.uri, made.id = str(path), number
-    for name, value in properties.items():
-        setattr(made, name, value)
-    return made
+def column(name: str):
+    """The answer of a model whose prediction is a column of the raw rows."""
 
+    def answer(examples):
+        spec = {name: tf.io.FixedLenFeature([], tf.float32)}
+        return {"prediction": tf.io.parse_example(examples, spec)[name]}
 
-def write_model(path: Path, column: str) -> None:
-    """A SavedModel whose prediction is a column of the raw rows."""
-    module = tf.Module()
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
-    def serve(examples):
-        spec = {column: tf.io.FixedLenFeature([], tf.float32)}
-        return {"prediction": tf.io.parse_example(examples, spec)[column]}
-
-    module.serve = serve
-    target = str(path / "Format-Serving")
-    tf.saved_model.save(module, target, signatures={"serving_default": serve})
-
-
-def example(fare, candidate, baseline, payment_type, hour, trips) -> bytes:
-    numbers = {"fare": fare, "candidate": candidate, "baseline": baseline}
-    feature = {
-        name: tf.train.Feature(float_list=tf.train.FloatList(value=[number]))
-        for name, number in numbers.items()
-    }
-    for name, number in {"hour": hour, "trips": trips}.items():
-        feature[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=[number]))
-    if payment_type is not None:
-        feature["payment_type"] = tf.train.Feature(
-            bytes_list=tf.train.BytesList(value=[payment_type.encode()])
-        )
-    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+    return answer
 
 
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory):
     """Runs the Evaluator's executor as TFX would, with or without a baseline."""
     root = tmp_path_factory.mktemp("evaluator")
-    write_model(root / "candidate", "candidate")
-    write_model(root / "baseline", "baseline")
-    examples = artifact(standard_artifacts.Examples, root / "rows", split_names='["eval"]')
-    (root / "rows" / "Split-eval").mkdir()
-    file = str(root / "rows" / "Split-eval" / "data_tfrecord-00000-of-00001.gz")
-    with tf.io.TFRecordWriter(file, "GZIP") as writer:
-        for row in ROWS:
-            writer.write(example(*row))
-    schema = artifact(standard_artifacts.Schema, root / "schema")
-    numbers = {k: tf.io.VarLenFeature(tf.float32) for k in ("fare", "candidate", "baseline")}
-    categories = {
-        "payment_type": tf.io.VarLenFeature(tf.string),
-        "hour": tf.io.VarLenFeature(tf.int64),
-        "trips": tf.io.VarLenFeature(tf.int64),
-    }
-    (root / "schema" / "schema.pbtxt").write_text(
-        text_format.MessageToString(schema_utils.schema_from_feature_spec(numbers | categories))
-    )
+    candidate, before = (write_model(root / n, column(n)) for n in ("candidate", "baseline"))
+    bench = Bench(root, TYPES, [dict(zip(TYPES, row, strict=True)) for row in ROWS])
 
     def judge(asked: dict, *, baseline: bool, weight: str | None = None) -> Judged:
         out = tmp_path_factory.mktemp("out")
-        model = standard_artifacts.Model
-        inputs = {
-            "examples": [examples],
-            "model": [artifact(model, root / "candidate", CANDIDATE_ID)],
-            "baseline_model": [artifact(model, root / "baseline", BASELINE_ID)] if baseline else [],
-            "schema": [schema],
-        }
-        told = {"evaluation": asked, "label": "fare", "weight": weight, "objects": None}
-        found = artifact(standard_artifacts.ModelEvaluation, out / "evaluation")
-        blessing = artifact(standard_artifacts.ModelBlessing, out / "blessing")
-        evaluator.Executor(
-            evaluator.Executor.Context(
-                beam_pipeline_args=["--runner=FnApiRunner", "--direct_running_mode=in_memory"],
-                tmp_dir=str(out / "tmp"),
-                unique_id="1",
-            )
-        ).Do(
-            inputs,
-            {"evaluation": [found], "blessing": [blessing]},
-            {"custom_config": json.dumps(told)},
-        )
-        written = json.loads((out / "evaluation" / evaluator.REPORT).read_text())
-        return Judged(written, blessing, found.uri, asked)
+        told = {"label": "fare", "weight": weight}
+        return bench.judged(out, asked, candidate, before if baseline else None, **told)
 
     return judge
 
@@ -274,12 +192,12 @@ class TestLabelled:
     def test_rows_without_a_label_are_set_aside(self, listed, kind):
         fares = pa.array([[1], None, [], [3]], listed(kind))
         batch = pa.RecordBatch.from_pydict({"fare": fares, "row": pa.array([1, 2, 3, 4])})
-        assert measurement.labelled(batch, "fare")["row"].to_pylist() == [1, 4]
+        assert truths.labelled(batch, Target(("fare",)))["row"].to_pylist() == [1, 4]
 
     def test_so_are_labels_that_are_no_finite_numbers(self):
         fares = pa.array([[1.0], [float("nan")], [float("inf")]])
         batch = pa.RecordBatch.from_pydict({"fare": fares, "row": pa.array([1, 2, 3])})
-        assert measurement.labelled(batch, "fare")["row"].to_pylist() == [1]
+        assert truths.labelled(batch, Target(("fare",)))["row"].to_pylist() == [1]
 
 
 class TestWeights:
@@ -396,7 +314,7 @@ class TestReport:
         ghost = {"name": "HuberMetric", "config": {"threshold": 9.0}, "key": "ghost"}
         asked = {**refused.evaluation, "metrics": [*METRICS, ghost]}
         with pytest.raises(RuntimeError, match=r"computed no ghost for the candidate model: expec"):
-            report(refused.uri, asked)
+            report(refused.uri, asked, Target(("fare",)))
 
 
 class TestBlessed:

@@ -28,6 +28,7 @@ def tried(tmp_path):
         for subject in public(imported(name, tmp_path, tmp_path), f"{name}.py", tmp_path):
             registry.adopt(subject.target, name)
         about = {"numbers": 3, "categories": 2, "mixed_precision": False, "model": MODEL}
+        about |= {"outputs": 1, "activation": "linear"}
         network({"module": name, "function": "build_model", **about, **asked}, modules, tmp_path)
 
     yield tried
@@ -50,6 +51,12 @@ def test_passes_in_all_units_and_precisions(kind, mixed, tried):
         model={**MODEL, "label_scale": kind},
         mixed_precision=mixed,
     )
+
+
+@pytest.mark.parametrize(("outputs", "activation"), [(1, "sigmoid"), (3, "softmax"), (2, "linear")])
+def test_passes_for_classes_and_several_labels(outputs, activation, tried):
+    source = GOOD["nothing_between"]
+    tried("nothing_between", source, outputs=outputs, activation=activation)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -7,6 +7,7 @@ import tensorflow as tf
 import tf_keras
 
 from components import predictions
+from components.target import Target
 
 SPEC = {
     "miles": tf.io.VarLenFeature(tf.float32),
@@ -46,7 +47,7 @@ def written(model, tmp_path):
 
     def written(rows: list[bytes]) -> list[dict]:
         out = tmp_path / "predictions.jsonl"
-        predictions.write(model, rows, SPEC, "fare", out)
+        predictions.write(model, rows, SPEC, Target(("fare",)), out)
         return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
 
     return written

@@ -8,7 +8,9 @@ import math
 import statistics
 
 import apache_beam as beam
+import judging
 import numpy as np
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -16,8 +18,10 @@ from tensorflow_transform import beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 from components import trainer
-from components.features import INDICES, NUMBERS, VOCABULARY, count_numbers
-from components.preprocessing import preprocessing_fn
+from components.features import INDICES, NUMBERS, TRUTH, VOCABULARY, count_numbers
+from components.preprocessing import is_labelled, preprocessing_fn, truth
+from components.target import Target
+from components.truths import labelled
 
 CONFIG = {
     "features": {
@@ -29,6 +33,7 @@ CONFIG = {
     },
     "label": "fare",
     "weight": "trips",
+    "classes": [],
     "seed": 5,
 }
 TYPES = {
@@ -134,7 +139,7 @@ def named(found: dict) -> dict[str, np.ndarray]:
     return {
         **dict(zip(names, numbers.T, strict=True)),
         **dict(zip((f"{c}_index" for c in features["categorical"]), indices.T, strict=True)),
-        **{name: np.atleast_1d(found[name]) for name in ("fare", "trips")},
+        **{name: np.atleast_1d(found[name]) for name in (TRUTH, "trips")},
     }
 
 
@@ -263,16 +268,59 @@ class TestDates:
 
 class TestLabel:
     def test_is_as_it_was(self, transform):
-        np.testing.assert_array_equal(transform(*TRAIN)["fare"], [row["fare"] for row in TRAIN])
+        np.testing.assert_array_equal(transform(*TRAIN)[TRUTH], [row["fare"] for row in TRAIN])
 
     def test_missing_is_nan_and_never_a_number(self, transform):
-        assert math.isnan(transform(of())["fare"][0])
+        assert math.isnan(transform(of())[TRUTH][0])
 
     def test_has_no_part_in_any_feature(self, transform):
         rows = [{**row, "fare": None} for row in TRAIN]
         with_label, without = transform(*TRAIN), transform(*rows)
-        for name in with_label.keys() - {"fare"}:
+        for name in with_label.keys() - {TRUTH}:
             np.testing.assert_array_equal(with_label[name], without[name])
+
+
+class TestTruth:
+    """Of what no analysis is needed for."""
+
+    def truth(self, target, *rows):
+        types = {"kind": tf.string, "code": tf.int64, "share": tf.float32}
+        spec = {name: tf.io.VarLenFeature(kind) for name, kind in types.items()}
+        raw = tf.io.parse_example([judging.example(types, row) for row in rows], spec)
+        return truth(raw, target)
+
+    def test_of_classes_is_their_place_and_none_where_it_is_none_of_them(self):
+        rows = [{"kind": "b"}, {"kind": "a"}, {"kind": "c"}, {"kind": ""}, {}]
+        found = self.truth(Target(("kind",), ("a", "b")), *rows)
+        np.testing.assert_array_equal(found, np.float32([1, 0, *[math.nan] * 3]))
+
+    @pytest.mark.parametrize(("column", "number"), [("code", int), ("share", float)])
+    def test_classes_may_be_whole_numbers_however_large(self, column, number):
+        rows = [{column: number(7)}, {column: number(-1)}, {column: number(8)}, {}]
+        found = self.truth(Target((column,), ("7", "-1")), *rows)
+        np.testing.assert_array_equal(found, np.float32([0, 1, math.nan, math.nan]))
+        near = self.truth(Target(("code",), ("16777216", "16777217")), {"code": 16_777_217})
+        assert near.numpy() == [1.0]
+
+    def test_of_several_labels_is_a_row_of_them(self):
+        rows = [{"code": 3, "share": 0.5}, {"code": 3}]
+        found = self.truth(Target(("share", "code")), *rows)
+        np.testing.assert_array_equal(found, np.float32([[0.5, 3], [math.nan, 3]]))
+        assert is_labelled(found).numpy().tolist() == [True, False]
+
+    def test_is_the_same_for_the_evaluator(self):
+        """Which reads columns of Arrow."""
+        batch = pa.RecordBatch.from_pydict(
+            {
+                "kind": pa.array(
+                    [[b"b"], [b"a"], [b"c"], [b"b"], None], pa.large_list(pa.binary())
+                ),
+                "row": pa.array([1, 2, 3, 4, 5]),
+            }
+        )
+        found = labelled(batch, Target(("kind",), ("a", "b")))
+        assert found["row"].to_pylist() == [1, 2, 4]
+        assert found["__truth__"].to_pylist() == [[1.0], [0.0], [1.0]]
 
 
 class TestWeight:
@@ -289,14 +337,14 @@ class TestWeight:
 class TestOutput:
     def test_is_what_the_config_names_and_no_more(self, transform):
         spec = transform.output.transformed_feature_spec()
-        assert set(spec) == {NUMBERS, INDICES, "fare", "trips"}
+        assert set(spec) == {NUMBERS, INDICES, TRUTH, "trips"}
 
     def test_is_the_same_in_training_and_in_serving(self, analysed, transform):
         _, written = analysed
         served = transform(*TRAIN)
         assert len(written) == len(TRAIN)
         for row in map(named, written):
-            (place,) = np.flatnonzero(served["fare"] == row["fare"])
+            (place,) = np.flatnonzero(served[TRUTH] == row[TRUTH])
             for name, value in row.items():
                 assert served[name][place] == pytest.approx(value[0], abs=1e-6), name
 
@@ -366,7 +414,7 @@ class TestTrainersDataset:
     def test_have_the_features_beside_their_label_and_weight(self, rows, transform):
         expected = transform(*TRAIN)
         for features, label, weight in trainer.shuffled(rows, seed=5):
-            found = named({**features, "fare": label, "trips": weight})
+            found = named({**features, TRUTH: label, "trips": weight})
             places = [self.FARES.index(fare) for fare in label.numpy()]
             for name, values in found.items():
                 np.testing.assert_allclose(values, expected[name][places], atol=1e-6)

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from components.rows import labelled, split_files
+from components.target import Target
 
 FILES = [f"/a/Examples/examples/1/Split-{name}/*" for name in ("validation", "eval", "evaluation")]
 
@@ -33,4 +34,4 @@ class TestLabelled:
         spec = {"fare": tf.io.VarLenFeature(tf.float32), "miles": tf.io.VarLenFeature(tf.float32)}
         first, second = example(fare=2.0), example(fare=1.0, miles=3.0)
         without = [example(miles=1.0), example(fare=float("nan")), example(fare=float("inf"))]
-        assert labelled([first, *without, second], spec, "fare") == [first, second]
+        assert labelled([first, *without, second], spec, Target(("fare",))) == [first, second]

@@ -16,6 +16,7 @@ import tf_keras
 from components import trainer
 from components.model import LabelScale, build_model
 from components.rows import relative
+from components.target import Target
 from custom_objects import catalogue
 
 WIDTHS = {"numbers": 4, "categories": 2, "table_rows": 5}
@@ -44,6 +45,8 @@ ARGUMENTS = {
     "threshold": 2.5,
     "regularization_factor": 0.3,
     "delta": 2.5,
+    "gamma": 1.5,
+    "curve": "PR",
     "quantile": 0.75,
     "factor": 0.02,
     "l1": 0.02,
@@ -396,6 +399,12 @@ class TestLabelScale:
         with pytest.raises(ValueError, match=r"above -1, received -3; write: .*=standard$"):
             self.scale("log", 5, -3)
 
+    def test_of_several_labels_is_that_of_each(self):
+        pairs = np.random.default_rng(3).normal([100, -7], [20, 0], (5000, 2))
+        found = self.scale("standard", *pairs)
+        assert found.middle == pytest.approx([100, -7], rel=0.02)
+        assert found.deviation == pytest.approx([20, 1], rel=0.05)
+
     @pytest.mark.parametrize(("labels", "deviation"), [((7, 7, 7), 1.0), ((0, 0, 0, 0, 5), 2.0)])
     def test_of_labels_that_are_mostly_equal_is_a_number(self, labels, deviation):
         assert self.scale("standard", *labels).deviation == pytest.approx(deviation)
@@ -414,10 +423,30 @@ def choices(*kinds: str):
     ]
 
 
+def of_its_task(kind: str, name: str, training: dict) -> tf_keras.Model:
+    """A model for the first task that a loss or a metric fits, with a loss of that task."""
+    classes, loss = TASKS[catalogue.named(kind)[name].tasks[0]]
+    target = Target(("y",), classes)
+    return compiled(
+        training={"loss": {"name": loss, "config": {}}, "metrics": [], **training},
+        outputs=target.width,
+        activation=target.activation,
+    )
+
+
+TASKS = {
+    "regression": ((), "HuberLoss"),
+    "binary": (("a", "b"), "BinaryCrossentropy"),
+    "multiclass": (("a", "b", "c"), "SparseCategoricalCrossentropy"),
+}
+
+
 def assert_takes_a_step(model: tf_keras.Model) -> None:
     model.run_eagerly = True  # a graph for each of so many models takes long
     before = model.get_weights()
     features, labels = rows(16)
+    if model.layers[-1].activation is not tf_keras.activations.linear:
+        labels = (labels > 10).astype(np.float32)
     result = model.train_on_batch(features, labels, return_dict=True)
     assert np.isfinite(list(result.values())).all()
     changed = [not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
@@ -451,14 +480,14 @@ class TestEveryObject:
 
     @pytest.mark.parametrize(("kind", "choice"), choices("loss"))
     def test_to_minimise(self, kind, choice):
-        model = compiled(training={"loss": choice})
+        model = of_its_task(kind, choice["name"], {"loss": choice})
         name = getattr(model.loss, "__name__", type(model.loss).__name__)
         assert name == choice["name"]
         assert_takes_a_step(model)
 
     @pytest.mark.parametrize(("kind", "choice"), choices("metric"))
     def test_to_log(self, kind, choice):
-        model = compiled(training={"metrics": [choice]})
+        model = of_its_task(kind, choice["name"], {"metrics": [choice]})
         assert_takes_a_step(model)
         assert choice["name"] in {type(metric).__name__ for metric in model.metrics}
 
@@ -512,6 +541,8 @@ class TestModel:
             (LabelScale(11.25), 11.25),
             (LabelScale(2e5, deviation=5e4), 2e5),
             (LabelScale(math.log1p(2e5), deviation=0.5, logarithmic=True), 2e5),
+            (LabelScale([3.0, -2e5]), [3.0, -2e5]),
+            (LabelScale([3.0, -2e5], deviation=[0.5, 5e4]), [3.0, -2e5]),
         ],
         ids=["none", "standard", "log"],
     )

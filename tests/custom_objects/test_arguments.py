@@ -75,3 +75,10 @@ def test_numbers_of_any_type_are_stored_as_plain_floats(value):
 def test_the_edge_of_the_range_is_accepted(name, config):
     built = registry.build(catalogue.OURS[name].kind, name, config)
     assert {argument: getattr(built, argument) for argument in config} == config
+
+
+@pytest.mark.parametrize("value", ["roc", None, 1])
+def test_a_name_is_one_of_those_known(value):
+    with pytest.raises(ValueError, match=refusal("curve", value)):
+        catalogue.check("metric", "AUC", {"curve": value})
+    catalogue.check("metric", "AUC", {"curve": "PR"})

@@ -23,7 +23,9 @@ BASES = {
 OF_KERAS = {"reduction", "name", "dtype", "kwargs"}
 STOCK_VALUES = {
     "clipnorm": 3.0,
+    "curve": "PR",
     "delta": 2.0,
+    "gamma": 3.0,
     "l1": 0.1,
     "l2": 0.1,
     "learning_rate": 0.2,

@@ -206,7 +206,10 @@ WRONG = [
     ("training.loss.config.threshold=true", "expected a finite number > 0, received True (bool)"),
     ("training.loss.config.threshold=abc", "expected a finite number > 0, received 'abc' (str)"),
     ("model.hidden_units=64", "received 64; write, for example: hidden_units: [64, 32]"),
-    ("data.label=", "data.label: expected a valid string, received null; write, for example: "),
+    (
+        "data.label=",
+        "data.label: expected a column, or a list of columns, each once, received null; write, ",
+    ),
     (
         "training.loss=HuberLoss",
         "training.loss: expected an object, received HuberLoss; write, for example: "
@@ -225,7 +228,8 @@ WRONG = [
     (
         "training.loss.name=HuberLos",
         "training.loss.name: expected a loss: huber_fn, HuberLoss, CustomMSE, Huber, LogCosh, "
-        "MeanAbsoluteError, MeanSquaredError; received 'HuberLos' (did you mean HuberLoss?); "
+        "MeanAbsoluteError, MeanSquaredError, BinaryCrossentropy, BinaryFocalCrossentropy, "
+        "SparseCategoricalCrossentropy; received 'HuberLos' (did you mean HuberLoss?); "
         "write, for example: --set training.loss.name=HuberLoss",
     ),
     ("training.loss.name=Zonk", "received 'Zonk'; write, for example: --set training.loss.name="),
@@ -271,8 +275,9 @@ WRONG = [
     ),
     (
         "evaluation.gate=[{metric: huber}]",
-        "evaluation.gate.0: expected lower_bound, upper_bound or max_increase, received none; "
-        "write, for example: --set 'evaluation.gate.0={metric: huber, upper_bound: 3.0",
+        "evaluation.gate.0: expected lower_bound, upper_bound, max_increase or max_decrease, "
+        "received none; write, for example: --set 'evaluation.gate.0={metric: huber, "
+        "upper_bound: 3.0",
     ),
     (
         "evaluation.gate.0.slice={company: Flash}",

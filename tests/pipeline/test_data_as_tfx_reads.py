@@ -122,7 +122,7 @@ def test_examples_have_the_kinds_of_their_features(tmp_path, name):
         "image": ("list", 2),
     }
     assert table.columns["price"].least == 0.0
-    assert infer(table, "price", keep=["rooms"]).dates == {"built": "YYYY-MM-DD"}
+    assert infer(table, ["price"], keep=["rooms"]).dates == {"built": "YYYY-MM-DD"}
 
 
 BAD = {

@@ -317,7 +317,8 @@ LABEL = {
     "text": (
         {"y": ["sun", "rain"], "x": [1, 2]},
         {},
-        "data.label: expected numbers in 'y', received text such as 'sun', 'rain'",
+        "data.label: expected numbers or a few classes in 'y', received 2 values in 2 rows, "
+        "such as 'sun'",
     ),
     "dates": (
         {"y": [date(2024, 1, 1), date(2024, 2, 1)], "x": [1, 2]},

@@ -71,7 +71,7 @@ def table(source):
 
 @pytest.fixture(scope="module")
 def found(table):
-    return infer(table, "price")
+    return infer(table, ["price"])
 
 
 class TestUses:
@@ -122,19 +122,19 @@ class TestUses:
 
 class TestChoices:
     def test_kept_columns_are_used(self, table):
-        found = infer(table, "price", keep=["row", "remark", "country"])
+        found = infer(table, ["price"], keep=["row", "remark", "country"])
         assert "row" in found.numeric
         assert {"remark", "country"} <= set(found.categorical)
         assert not {"row", "remark", "country"} & set(found.left_out)
 
     def test_excluded_columns_are_not(self, table):
-        found = infer(table, "price", exclude=["area"])
+        found = infer(table, ["price"], exclude=["area"])
         assert "area" not in found.numeric
         assert found.left_out["area"] == "excluded"
 
 
 def test_weights_of_the_rows_are_no_feature(table):
-    found = infer(table, "price", weight="people")
+    found = infer(table, ["price"], weight="people")
     assert "people" not in found.numeric
     assert found.left_out["people"] == "weights of the rows"
 
@@ -143,13 +143,14 @@ def test_numbers_with_words_for_missing_are_left_out(tmp_path):
     file = tmp_path / "a.csv"
     rows = [f"{number},{number / 2},{number % 7}" for number in range(100)]
     file.write_text("\n".join(["x,z,y", "NA,1,1", *rows]) + "\n")
-    found = infer(profile(find(file)), "y")
+    found = infer(profile(find(file)), ["y"])
     assert found.left_out["x"] == "numbers but for 1 x 'NA'; leave these fields empty"
 
 
 class TestLabel:
     def test_rows_without_it_are_counted(self, table):
-        assert check_label(table, "district_with_gaps") == ROWS - len(range(0, ROWS, 3))
+        column = check_label(table, "district_with_gaps")
+        assert column.missing == ROWS - len(range(0, ROWS, 3))
 
 
 @pytest.fixture

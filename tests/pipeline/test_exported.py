@@ -15,6 +15,7 @@ from mlflow.types.schema import AnyType
 from pipeline.tracking import exported, port
 
 INPUTS = [port.Column("miles", "double"), port.Column("company", "string")]
+OUTPUTS = [port.Column("prediction", "double")]
 EXAMPLE = [{"miles": 1.5, "company": "Yellow"}, {"miles": None, "company": "Flash"}, {"miles": 2}]
 
 LOAD = """
@@ -61,7 +62,7 @@ def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("serving") / "3"
     fares = Fares()
     tf.saved_model.save(fares, str(folder), signatures={"columns": fares.columns})
-    return port.ExportedModel("key", "taxi", folder, INPUTS, EXAMPLE)
+    return port.ExportedModel("key", "taxi", folder, INPUTS, OUTPUTS, EXAMPLE)
 
 
 @pytest.fixture(scope="module")
@@ -229,13 +230,13 @@ def is_pickle(content: bytes) -> bool:
 
 
 def test_a_model_without_an_example(model, tmp_path):
-    bare = port.ExportedModel("key", "taxi", model.folder, INPUTS, example=[])
+    bare = port.ExportedModel("key", "taxi", model.folder, INPUTS, OUTPUTS, example=[])
     exported.save(bare, tmp_path / "model")
     assert not (tmp_path / "model" / "input_example.json").exists()
 
 
 def test_what_cannot_be_saved_leaves_nothing(model, tmp_path):
-    gone = port.ExportedModel("key", "taxi", tmp_path / "gone", INPUTS, EXAMPLE)
+    gone = port.ExportedModel("key", "taxi", tmp_path / "gone", INPUTS, OUTPUTS, EXAMPLE)
     with pytest.raises(mlflow.MlflowException, match="gone"):
         exported.save(gone, tmp_path / "saved" / "model")
     assert list((tmp_path / "saved").iterdir()) == []
@@ -247,7 +248,8 @@ def test_saving_needs_no_tensorflow(model, tmp_path):
         from pathlib import Path
         from pipeline.tracking import exported, port
         model = port.ExportedModel("key", "taxi", Path({str(model.folder)!r}),
-            [port.Column("miles", "double")], [{{"miles": 1.0}}])
+            [port.Column("miles", "double")], [port.Column("prediction", "double")],
+            [{{"miles": 1.0}}])
         exported.save(model, Path({str(tmp_path / "model")!r}))
         assert "tensorflow" not in sys.modules
     """

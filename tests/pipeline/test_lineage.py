@@ -38,6 +38,16 @@ class TestExperiment:
         tags = lineage.experiment_tags(tell(gate))
         assert tags["mlflow.experiment.primaryMetric.name"] == "evaluation/mae"
 
+    @pytest.mark.parametrize(
+        ("gate", "greater"),
+        [("{metric: mae, upper_bound: 3.0}", False), ("{metric: mae, max_decrease: 0.1}", True)],
+    )
+    def test_begins_with_the_best_first(self, tell, gate, greater):
+        tags = lineage.experiment_tags(tell(f"evaluation.gate=[{gate}]"))
+        assert tags["mlflow.experiment.primaryMetric.greaterIsBetter"] == str(greater)
+        view = json.loads(tags["mlflow.sharedViewState.huberflow"])
+        assert json.loads(view["state"])["orderByAsc"] is not greater
+
 
 class TestTagsOfARun:
     def test_name_the_code_in_gits_words(self, tell):

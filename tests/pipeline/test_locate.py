@@ -145,7 +145,8 @@ def in_mlflow(bundle):
         example = [{"miles": 1.5, "company": "Blue"}]
         tracker = connect(uri, workspace)
         run = tracker.open_run(NewRun("key", "taxi", "night", 1.0))
-        exported = ExportedModel("key", "taxi", bundle, columns, example)
+        outputs = [Column("prediction", "double")]
+        exported = ExportedModel("key", "taxi", bundle, columns, outputs, example)
         return run.id, tracker.register(run.id, exported, "champion")
 
     return register

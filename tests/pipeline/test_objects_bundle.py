@@ -35,7 +35,7 @@ def bundle(tmp_path_factory):
     (folder / "my_losses.py").write_text(MY_LOSSES)
     (folder / "my_waves.py").write_text(WAVES)
     objects = inspect([folder / "my_losses.py", folder / "my_waves.py"])
-    check_choices(objects, {})
+    check_choices(objects, {}, "regression")
     own.load(objects.plain(), snapshot(objects, folder / "objects"))
     try:
         tf_keras.utils.set_random_seed(11)

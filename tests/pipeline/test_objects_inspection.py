@@ -42,6 +42,9 @@ def rooted(y_true, y_pred):
 """
 
 
+CHOICES = {"loss": {"name": "QuantileLoss", "config": {"quantile": 0.9}}}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("user")
@@ -61,7 +64,7 @@ def cache(folder):
 @pytest.fixture(scope="module")
 def objects(folder, cache):
     found = inspect([folder / name for name in PATHS], cache)
-    check_choices(found, {"loss": {"name": "QuantileLoss", "config": {"quantile": 0.9}}}, cache)
+    check_choices(found, CHOICES, "regression", cache)
     return found
 
 
@@ -112,7 +115,12 @@ class TestTheCache:
         monkeypatch.setattr(sys, "executable", str(folder / "no-python"))
         again = inspect([folder / name for name in PATHS], cache)
         assert again == objects
-        check_choices(again, {"loss": {"name": "QuantileLoss", "config": {"quantile": 0.9}}}, cache)
+        check_choices(
+            again,
+            CHOICES,
+            "regression",
+            cache,
+        )
 
     def test_knows_one_changed_line(self, objects, folder, cache, monkeypatch):
         monkeypatch.setattr(sys, "executable", str(folder / "no-python"))
@@ -126,7 +134,7 @@ class TestTheCache:
         broken.write_text("{")
         (tmp_path / "one.py").write_text("def mine(x):\n    return 2.0 * x\n")
         inspect([tmp_path / "one.py"], broken)
-        check_choices(objects, {})
+        check_choices(objects, {}, "regression")
         assert len(json.loads(broken.read_text())) == 1
 
 

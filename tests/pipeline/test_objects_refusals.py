@@ -68,7 +68,7 @@ def checked(tmp_path_factory):
         "evaluation.metrics.1": {"name": "HuberMetric", "config": {"threshold": -1.0}},
     }
     with pytest.raises(ObjectsError) as raised:
-        check_choices(objects, chosen)
+        check_choices(objects, chosen, "regression")
     return str(raised.value).splitlines()
 
 

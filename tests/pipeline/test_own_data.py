@@ -154,7 +154,11 @@ class TestRefused:
         ("settings", "message"),
         [
             (["data.label=prize"], "data.label: expected a column of the data, received 'prize'"),
-            (["data.label=district"], "data.label: expected numbers in 'district'"),
+            (["data.label=sold"], "data.label: expected numbers in 'sold', received date such as "),
+            (
+                ["data.label=district", "model.task=regression"],
+                "data.label: expected numbers in 'district', received text such as 'North'",
+            ),
             (["data.weight=ares"], "data.weight: expected a column of the data, received 'ares'"),
             (["data.weight=area", "features.numeric=[area]"], "data.weight: expected a column"),
             (["data.exclude=rooms"], "data.exclude: expected a list of columns"),

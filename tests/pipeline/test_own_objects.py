@@ -63,6 +63,50 @@ class TestConfig:
             load(None, [LOSS])
 
 
+CLASSES = "import tensorflow as tf\nimport tf_keras\n" + "".join(
+    f"""
+class {name}(tf_keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return {value}
+
+    def get_config(self):
+        return super().get_config()
+"""
+    for name, value in {
+        "Places": "tf_keras.losses.sparse_categorical_crossentropy(y_true, y_pred)",
+        "Raw": "-tf.reduce_mean(y_true * tf.math.log(y_pred) + (1 - y_true) "
+        "* tf.math.log(1 - y_pred), axis=-1)",
+    }.items()
+)
+
+
+class TestClasses:
+    """A loss of the user's is tried on what the config's task will give it."""
+
+    THREE = ("model.task=multiclass", "data.classes=[a, b, c]", "training.metrics=[]")
+    TWO = ("model.task=binary", "data.classes=[a, b]", "training.metrics=[]")
+
+    @pytest.fixture
+    def classes(self, tmp_path):
+        (tmp_path / "classes.py").write_text(CLASSES)
+        asked = [f"objects=[{tmp_path / 'classes.py'}]", f"workspace={tmp_path / 'workspace'}"]
+        measured = "evaluation.metrics=[{name: SparseCategoricalAccuracy, key: huber}]"
+        with catalogue.added({}):
+            yield lambda *settings: load(None, [*asked, measured, *settings])
+
+    def test_that_needs_classes_may_be_named_for_them(self, classes):
+        assert classes(*self.THREE, "training.loss={name: Places}").training.loss.name == "Places"
+
+    def test_that_needs_classes_is_refused_for_numbers(self, classes):
+        with pytest.raises(ConfigError, match=r"training\.loss: classes\.py: Places\.call: exp"):
+            classes("evaluation.metrics.0.name=HuberMetric", "training.loss={name: Places}")
+
+    def test_that_breaks_at_a_sure_probability_is_refused_for_classes(self, classes):
+        settings = [*self.TWO, "evaluation.metrics.0.name=BinaryAccuracy"]
+        with pytest.raises(ConfigError, match=r"Raw\.call: expected finite values .* logarithms"):
+            classes(*settings, "training.loss={name: Raw}")
+
+
 class TestNodes:
     def test_trainer_gets_a_copy_of_what_was_tried(self, config, folder):
         objects = told(config(LOSS), "Trainer")["objects"]

@@ -1,6 +1,7 @@
 """Whatever a client sends, it gets predictions or is told what is wrong with its request."""
 
 import json
+import math
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 
@@ -186,13 +187,14 @@ class TestRefusals:
         assert b"did not arrive within 0.05 seconds" in answer.read()
 
     def test_of_a_prediction_that_is_no_number(self):
-        with pytest.raises(RequestError, match="row 2 of 3: the model gives nan"):
-            protocol.answer(np.array([1.0, np.nan, np.inf], np.float32))
+        with pytest.raises(RequestError, match="row 2 of 3: the model gives nan as prediction"):
+            protocol.answer(pd.DataFrame({"prediction": [1.0, math.nan, math.inf]}))
 
 
 def test_predictions_are_bit_for_bit_those_of_the_model():
     prediction = np.random.default_rng(3).normal(scale=1e3, size=1000).astype(np.float32)
-    found = [row["prediction"] for row in json.loads(protocol.answer(prediction))["predictions"]]
+    answer = protocol.answer(pd.DataFrame({"prediction": prediction}))
+    found = [row["prediction"] for row in json.loads(answer)["predictions"]]
     np.testing.assert_array_equal(np.array(found, np.float32), prediction)
     assert found == prediction.tolist()
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline.history import Epoch
+from pipeline.report.class_figures import confusion_matrix, reliability
 from pipeline.report.prediction_figures import huber_threshold, predicted_against_true, residuals
-from pipeline.report.predictions import Sample, read
+from pipeline.report.predictions import Classes, Sample, read, read_classes
 from pipeline.report.slice_figure import error_by_slice
 from pipeline.report.style import limits, png
 from pipeline.report.training_figure import training_curves
@@ -136,25 +137,30 @@ def test_odd_samples_are_drawn_without_a_warning(label, prediction):
 class TestErrorBySlice:
     def test_the_highest_stands_first_with_its_rows(self):
         figure = error_by_slice(
-            report((1.0, 400, None, {"hour": 3}), (4.0, 2978, None, {"hour": 7})), "huber"
+            report((1.0, 400, None, {"hour": 3}), (4.0, 2978, None, {"hour": 7})), "huber", "lower"
         )
         assert names(figure) == ["hour=7  (2,978)", "hour=3  (400)"]
         assert note(figure).startswith("2 of 2 slices")
 
+    def test_the_lowest_stands_first_where_more_is_better(self):
+        rows = [(1.0, 400, None, {"hour": 3}), (4.0, 2978, None, {"hour": 7})]
+        figure = error_by_slice(report(*rows), "huber", "higher")
+        assert names(figure) == ["hour=3  (400)", "hour=7  (2,978)"]
+
     def test_shows_twenty_of_many(self):
         many = report(*[(float(n), 100, None, {"hour": n}) for n in range(33)])
-        figure = error_by_slice(many, "huber")
+        figure = error_by_slice(many, "huber", "lower")
         assert len(names(figure)) == 20
         assert names(figure)[0] == "hour=32  (100)"
         assert note(figure).startswith("20 of 33 slices")
 
     def test_marks_the_baseline_and_all_rows(self):
-        figure = error_by_slice(report((4.0, 50, 3.5, {"hour": 7})), "huber")
+        figure = error_by_slice(report((4.0, 50, 3.5, {"hour": 7})), "huber", "lower")
         assert {"last blessed model", "all rows 2", "this model"} == set(legend(figure))
         assert figure.axes[0].collections[0].get_offsets()[0].tolist() == [3.5, 0]
 
     def test_a_slice_of_few_rows_says_so(self):
-        figure = error_by_slice(report((4.0, 29, None, {"hour": 7})), "huber")
+        figure = error_by_slice(report((4.0, 29, None, {"hour": 7})), "huber", "lower")
         assert "fewer than 30 rows: says little" in legend(figure)
         assert "this model" not in legend(figure)
 
@@ -164,7 +170,63 @@ class TestErrorBySlice:
         [[], [(math.nan, 50, None, {"hour": 7})], [(1e9, 50, None, {"$a$ <script>": "ça\nva $"})]],
     )
     def test_odd_slices_are_drawn_without_a_warning(self, rows):
-        assert png(error_by_slice(report(*rows), "huber")).startswith(b"\x89PNG")
+        assert png(error_by_slice(report(*rows), "huber", "lower")).startswith(b"\x89PNG")
+
+
+CLASSES = ["ant", "$bee$", "<cat>"]
+
+
+def classified(*rows) -> Classes:
+    """Each row is its class, the predicted one, and the probability of an ant."""
+    label, prediction, ant = zip(*rows, strict=True) if rows else ([], [], [])
+    probabilities = [{"probability_ant": probability} for probability in ant]
+    return Classes(np.array(label, str), np.array(prediction, str), probabilities)
+
+
+class TestConfusionMatrix:
+    ROWS = (("ant", "ant", 0.9), ("ant", "ant", 0.8), ("ant", "$bee$", 0.3), ("<cat>", "ant", 0.6))
+
+    def test_counts_how_many_of_each_class_are_taken_for_which(self):
+        axes = confusion_matrix(classified(*self.ROWS), "kind", CLASSES).axes[0]
+        cells = {text.get_position()[::-1]: text.get_text() for text in axes.texts}
+        assert cells == {
+            **{(true, predicted): "0" for true in range(3) for predicted in range(3)},
+            (0, 0): "2",
+            (0, 1): "1",
+            (2, 0): "1",
+        }
+
+    def test_names_every_class(self):
+        figure = confusion_matrix(classified(*self.ROWS), "kind", CLASSES)
+        assert names(figure) == ["ant", r"\$bee\$", "<cat>"]
+        assert note(figure) == "4 rows of the eval split"
+
+    def test_of_many_classes_has_no_numbers(self):
+        many = [f"c{place}" for place in range(21)]
+        assert not confusion_matrix(classified(("c1", "c2", 0.5)), "kind", many).axes[0].texts
+
+
+class TestReliability:
+    def test_shows_how_often_a_row_is_of_the_class_by_its_probability(self):
+        rows = [
+            ("ant", "ant", 0.91),
+            ("bee", "ant", 0.99),
+            ("bee", "bee", 0.1),
+            ("ant", "ant", 1.0),
+        ]
+        points = reliability(classified(*rows), "kind", "ant").axes[0].collections[0]
+        assert points.get_offsets().tolist() == [
+            [pytest.approx(0.1), 0.0],
+            [pytest.approx((0.91 + 0.99 + 1.0) / 3), pytest.approx(2 / 3)],
+        ]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rows", [[], [("ant", "ant", 1.0)]])
+def test_odd_samples_of_classes_are_drawn_without_a_warning(rows):
+    odd = classified(*rows)
+    for figure in (confusion_matrix(odd, "$k$", CLASSES), reliability(odd, "<b>", "ant")):
+        assert png(figure).startswith(b"\x89PNG")
 
 
 class TestTrainingCurves:
@@ -205,3 +267,16 @@ class TestSample:
         )
         assert len(read(path).label) == 3
         assert read(path).finite().prediction.tolist() == [5.0]
+
+    def test_of_one_of_several_labels(self, tmp_path):
+        path = tmp_path / "predictions.jsonl"
+        path.write_text('{"label": {"a": 1, "b": 2}, "prediction_a": 3, "prediction_b": 4}\n')
+        found = read(path, "b")
+        assert (found.label.tolist(), found.prediction.tolist()) == ([2.0], [4.0])
+
+    def test_of_classes(self, tmp_path):
+        path = tmp_path / "predictions.jsonl"
+        path.write_text('{"label": "a", "prediction": "b", "probability_a": 0.25}\n')
+        found = read_classes(path)
+        assert (found.label.tolist(), found.prediction.tolist()) == (["a"], ["b"])
+        assert found.probability("a").tolist() == [0.25]

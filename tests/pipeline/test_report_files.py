@@ -14,9 +14,9 @@ from pipeline.records import Artifact, Execution
 from pipeline.report.files import write_node, write_page
 
 CONFIG = {
-    "data": {"path": None, "label": "fare"},
+    "data": {"path": None, "label": "fare", "classes": []},
     "training": {"loss": {"name": "HuberLoss", "config": {"threshold": 1.0}}},
-    "evaluation": {"gate": [{"metric": "huber"}]},
+    "evaluation": {"gate": [{"metric": "huber"}], "metrics": []},
 }
 NASTY = "<script>alert('ñ')</script>"
 

@@ -56,15 +56,18 @@ class TestTable:
         ]
 
 
-class TestHighest:
+class TestWorst:
     def test_small_slices_come_in_where_there_is_room(self):
         found = report(row(9.0, 3, hour=1), row(2.0, hour=2), row(3.0, hour=3), row())
-        assert [r["slice"] for r in slices.highest(found, "huber", 2)] == [{"hour": 3}, {"hour": 2}]
-        assert slices.highest(found, "huber", 3)[0]["slice"] == {"hour": 1}
+        assert [r["slice"] for r in slices.worst(found, "huber", "lower", 2)] == [
+            {"hour": 3},
+            {"hour": 2},
+        ]
+        assert slices.worst(found, "huber", "lower", 3)[0]["slice"] == {"hour": 1}
 
     def test_slices_without_a_finite_value_are_left_out(self):
         found = report(row(math.nan, hour=1), row(1.0, hour=2))
-        assert [r["slice"] for r in slices.highest(found, "huber", 2)] == [{"hour": 2}]
+        assert [r["slice"] for r in slices.worst(found, "huber", "lower", 2)] == [{"hour": 2}]
 
 
 class TestWords:

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from pipeline import result
+from pipeline.config import Config
 from pipeline.records import Artifact, Execution
 from pipeline.result import SMALLEST_SLICE, Result
 
@@ -27,6 +28,9 @@ def row(huber: float, rows: int = 1000, baseline: float | None = None, **slice_k
     }
 
 
+EVALUATION = Config().plain()["evaluation"]
+
+
 def finished(*rows, reasons=(), **changes) -> Result:
     report = {
         "metrics": ["example_count", "calibration", "huber"],
@@ -39,7 +43,7 @@ def finished(*rows, reasons=(), **changes) -> Result:
 
 def shown(found: Result, width: int = 200) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    result.show(console, found, gate_metric="huber")
+    result.show(console, found, EVALUATION)
     return console.file.getvalue()
 
 
@@ -75,6 +79,10 @@ class TestWorstSlice:
         )
         assert line(text, "worst") == "worst slice payment_type=Card: huber 4 over 50 rows"
 
+    def test_has_the_lowest_where_more_is_better(self):
+        found = finished(row(2), row(3, 100, size="large"), row(1, 100, size="small"))
+        assert found.worst_slice("huber", "higher")["slice"] == {"size": "small"}
+
     def test_of_several_columns(self):
         text = shown(finished(row(2), row(3, 100, payment_type="Cash", trip_start_hour=7)))
         assert "payment_type=Cash, trip_start_hour=7: huber 3" in line(text, "worst")
@@ -84,11 +92,11 @@ class TestWorstSlice:
     )
     def test_is_not_one_of_a_few_rows(self, rows, named):
         found = finished(row(2), row(3, 1000, size="large"), row(99, rows, size="small"))
-        assert found.worst_slice("huber")["slice"] == {"size": named}
+        assert found.worst_slice("huber", "lower")["slice"] == {"size": named}
 
     def test_is_not_the_whole(self):
         found = finished(row(99), row(3, size="large"))
-        assert found.worst_slice("huber")["slice"] == {"size": "large"}
+        assert found.worst_slice("huber", "lower")["slice"] == {"size": "large"}
 
     def test_is_not_named_where_all_are_tiny(self):
         assert "worst" not in shown(finished(row(2), row(3, 5, payment_type="Cash")))

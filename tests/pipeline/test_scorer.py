@@ -24,10 +24,8 @@ def scorer(bundle):
 
 def one(scorer, **columns):
     """The prediction for a row."""
-    [prediction] = scorer.predict(
-        pd.DataFrame({name: [v] for name, v in columns.items()}, dtype=object)
-    )
-    return prediction
+    found = scorer.predict(pd.DataFrame({name: [v] for name, v in columns.items()}, dtype=object))
+    return found["prediction"].item()
 
 
 class TestPredictions:
@@ -35,14 +33,14 @@ class TestPredictions:
         rows = golden_rows(bundle, scorer.columns)
         columns = {"miles": rows["miles"].astype(float), "company": rows["company"].to_list()}
         expected = reload.predictor(bundle, "columns")(**columns)["prediction"]
-        np.testing.assert_array_equal(scorer.predict(rows), expected)
+        np.testing.assert_array_equal(scorer.predict(rows)["prediction"], expected)
         assert expected.dtype == np.float32
 
     def test_of_golden_rows_are_those_of_the_trained_model(self, scorer, bundle):
         with np.load(bundle / reload.GOLDEN_VALUES) as golden:
             expected = golden["serving/prediction"]
         found = scorer.predict(golden_rows(bundle, scorer.columns))
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        np.testing.assert_allclose(found["prediction"], expected, rtol=1e-6)
 
     def test_do_not_depend_on_the_order_of_columns(self, scorer):
         table = pd.DataFrame({"miles": [1.5, 2.5], "company": ["Blue", "Red"]})
@@ -50,7 +48,7 @@ class TestPredictions:
         np.testing.assert_array_equal(scorer.predict(table), scorer.predict(swapped))
 
     def test_of_no_rows_are_none(self, scorer):
-        assert scorer.predict(pd.DataFrame({"miles": []})).shape == (0,)
+        assert scorer.predict(pd.DataFrame({"miles": []})).empty
 
 
 class TestMissing:
@@ -63,7 +61,8 @@ class TestMissing:
         assert one(scorer, miles=1.5, company="") == one(scorer, miles=1.5)
 
     def test_every_column_may_be(self, scorer):
-        assert one(scorer, miles=None) == scorer.predict(pd.DataFrame(index=range(1)))
+        bare = scorer.predict(pd.DataFrame(index=range(1)))
+        assert one(scorer, miles=None) == bare["prediction"].item()
 
 
 class TestTypes:
@@ -79,7 +78,8 @@ class TestTypes:
         ],
     )
     def test_of_numbers(self, scorer, miles):
-        assert scorer.predict(pd.DataFrame({"miles": miles})) == one(scorer, miles=2.0)
+        found = scorer.predict(pd.DataFrame({"miles": miles}))
+        assert found["prediction"].item() == one(scorer, miles=2.0)
 
     @pytest.mark.parametrize("dtype", ["string", "category"])
     def test_of_text(self, scorer, dtype):
@@ -141,7 +141,7 @@ class TestProblems:
         assert problems[2] == "company: expected text, received 3"
         assert problems[3].startswith("miles: expected a number within")
         good = table.drop(index=[11, 12]).iloc[1:]
-        assert scorer.predict(good) == one(scorer, miles=1.0, company="Blue")
+        assert scorer.predict(good)["prediction"].item() == one(scorer, miles=1.0, company="Blue")
 
     def test_of_a_good_table_are_none(self, scorer, bundle):
         assert scorer.problems(golden_rows(bundle, scorer.columns)) == {}

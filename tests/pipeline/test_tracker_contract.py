@@ -146,6 +146,7 @@ def model(saved_model):
         name=f"taxi-{uuid.uuid4().hex}",
         folder=saved_model,
         inputs=[Column("miles", "double"), Column("company", "string")],
+        outputs=[Column("prediction", "double")],
         example=[{"miles": 1.5, "company": "Flash Cab"}],
         tags={"loss": "HuberLoss"},
     )

@@ -1,0 +1,80 @@
+"""What a label's values say of the task, and which classes they are."""
+
+import json
+from collections.abc import Iterable
+
+from custom_objects.catalogue import Task
+from pipeline.data.profile import Column
+from pipeline.data.source import DataError
+
+ROWS_PER_CLASS = 5
+"""On average; with fewer, there is nothing to learn a class from."""
+
+
+def task(column: Column) -> Task:
+    """Numbers are numbers, but for whole ones of which there are two; text is a class."""
+    if _is_number(column):
+        two = column.distinct == 2 and column.whole and not column.non_finite
+        return "binary" if two and _has_rows(column) else "regression"
+    if column.kind == "date" or column.suggestion:  # numbers were meant, perhaps: it is told there
+        return "regression"
+    return "binary" if column.distinct == 2 else "multiclass"
+
+
+def names(column: Column) -> tuple[str, ...]:
+    """The classes as text, in order: numbers by their size, texts by the alphabet.
+
+    Raises:
+      DataError: the values are no classes.
+    """
+    if column.suggestion:
+        raise _refused(column, column.suggestion)
+    if _is_number(column) and not column.whole:
+        raise _refused(column, "numbers with fractions; write: --set model.task=regression")
+    many = f"{column.distinct:,} values in {column.present:,} rows"
+    if column.few is None or not _has_rows(column):
+        raise _refused(column, f"{many}, such as {column.examples[0]!r}")
+    return tuple(_text(value) for value in sorted(column.few))  # type: ignore[type-var]
+
+
+def check_chosen(column: Column, asked: Iterable[str]) -> None:
+    """Whether the label has each of the classes that are asked for.
+
+    Raises:
+      DataError: no row has one of them.
+    """
+    found = names(column)
+    for name in asked:
+        if name not in found:
+            raise DataError(
+                f"data.classes: expected values of {column.name!r}, received {name!r}; "
+                f"write, for example: --set 'data.classes={json.dumps(found)}'"
+            )
+
+
+def remark(column: Column) -> str | None:
+    """That whole numbers may be meant as classes, where they are few."""
+    if not _is_number(column) or not column.whole or column.few is None:
+        return None
+    return (
+        f"{column.name} is predicted as a number; if its {column.distinct} values are classes, "
+        "write: --set model.task=multiclass"
+    )
+
+
+def _has_rows(column: Column) -> bool:
+    return column.present >= ROWS_PER_CLASS * column.distinct
+
+
+def _is_number(column: Column) -> bool:
+    return column.kind in ("integer", "number")
+
+
+def _text(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) else str(value)
+
+
+def _refused(column: Column, received: str) -> DataError:
+    return DataError(
+        f"data.label: expected numbers or a few classes in {column.name!r}, received {received}"
+    )

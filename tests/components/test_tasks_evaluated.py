@@ -1,0 +1,200 @@
+"""Metrics of classes and of several labels, by TFMA itself, against scikit-learn's.
+
+The models here answer with columns of the rows, so that each value can be told beforehand.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from judging import Bench, bound, write_model
+from sklearn import metrics
+
+CLASSES = ["ant", "bee", "cat"]
+RANDOM = np.random.default_rng(11)
+TRUE = RANDOM.integers(0, 3, 60)
+SIZE = RANDOM.integers(0, 2, 60)
+WEIGHT = RANDOM.integers(0, 4, 60)
+LOGITS = RANDOM.normal(size=(60, 3)) + 1.5 * np.eye(3)[TRUE]
+PROBABILITY = (np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)).astype(np.float32)
+TYPES = {
+    "kind": tf.string,
+    "size": tf.int64,
+    "weight": tf.int64,
+    **dict.fromkeys(["p0", "p1", "p2"], tf.float32),
+}
+ROWS = [
+    {"kind": CLASSES[k], "size": s, "weight": w, **dict(zip(["p0", "p1", "p2"], p, strict=True))}
+    for k, s, w, p in zip(TRUE, SIZE, WEIGHT, PROBABILITY, strict=True)
+]
+UNLABELLED = [{**ROWS[0], "kind": None}, {**ROWS[0], "kind": "dog"}]
+
+
+def answering(outputs: dict[str, str]):
+    """A model whose outputs are columns of the rows, by name."""
+
+    def answer(examples):
+        spec = {name: tf.io.FixedLenFeature([], tf.float32) for name in outputs.values()}
+        found = tf.io.parse_example(examples, spec)
+        return {name: found[column] for name, column in outputs.items()}
+
+    return answer
+
+
+def named(answer):
+    """The same with a class's name beside the probabilities, as our signatures have it."""
+    return lambda examples: {"prediction": tf.fill(tf.shape(examples), "ant"), **answer(examples)}
+
+
+def metric(name: str, key: str, **config) -> dict:
+    return {"name": name, "config": config, "key": key}
+
+
+def evaluation(*measured, gate=()) -> dict:
+    gate = list(gate) or [bound("log_loss", max_increase=0.1)]
+    return {"metrics": list(measured), "slices": [["size"]], "gate": gate}
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    return Bench(tmp_path_factory.mktemp("bench"), TYPES, ROWS + UNLABELLED)
+
+
+@pytest.fixture(scope="module")
+def several(bench, tmp_path_factory):
+    """Three classes, each row with a weight."""
+    root = tmp_path_factory.mktemp("several")
+    outputs = {f"probability_{name}": f"p{place}" for place, name in enumerate(CLASSES)}
+    model = write_model(root / "model", named(answering(outputs)))
+    asked = evaluation(
+        metric("SparseCategoricalCrossentropy", "log_loss"),
+        metric("SparseCategoricalAccuracy", "accuracy"),
+    )
+    config = {"label": "kind", "classes": CLASSES, "weight": "weight"}
+    return bench.judged(root, asked, model, None, **config)
+
+
+@pytest.mark.parametrize("size", [None, 0, 1])
+def test_several_classes_by_slice_and_weight(several, size):
+    seen = (size == SIZE) | (size is None)
+    true, probability, weight = TRUE[seen], PROBABILITY[seen], WEIGHT[seen]
+    assert several.values({} if size is None else {"size": size}) == pytest.approx(
+        {
+            "example_count": seen.sum(),  # neither the row without a label, nor the dog
+            "log_loss": metrics.log_loss(true, probability, sample_weight=weight, labels=range(3)),
+            "accuracy": metrics.accuracy_score(
+                true, probability.argmax(axis=1), sample_weight=weight
+            ),
+        },
+        rel=1e-5,
+    )
+
+
+@pytest.fixture(scope="module")
+def two(bench, tmp_path_factory):
+    """Two of the classes, in an order of the user's; the baseline is surer of the first."""
+    root = tmp_path_factory.mktemp("two")
+    outputs = {"probability_cat": "p2", "probability_bee": "p1"}
+    model = write_model(root / "model", named(answering(outputs)))
+    swapped = {"probability_cat": "p1", "probability_bee": "p2"}
+    baseline = write_model(root / "baseline", named(answering(swapped)))
+    asked = evaluation(
+        metric("BinaryCrossentropy", "log_loss"),
+        metric("BinaryAccuracy", "accuracy"),
+        metric("AUC", "auc"),
+        metric("AUC", "average_precision", curve="PR"),
+        metric("Precision", "precision"),
+        metric("Recall", "recall"),
+        metric("MeanSquaredError", "brier"),
+        gate=[
+            bound("auc", max_decrease=0.1),
+            bound("log_loss", max_increase=0.1),
+            bound("accuracy", slice={"size": 0}, lower_bound=0.99),
+        ],
+    )
+    config = {"label": "kind", "classes": ["cat", "bee"]}
+    return {
+        "better": bench.judged(root / "better", asked, model, baseline, **config),
+        "worse": bench.judged(root / "worse", asked, baseline, model, **config),
+    }
+
+
+def test_two_classes_are_measured_by_the_probability_of_the_second(two):
+    seen = TRUE > 0
+    true, probability = (TRUE[seen] == 1).astype(int), PROBABILITY[seen, 1]
+    found = two["better"].values({})
+    assert found == pytest.approx(
+        {
+            "example_count": seen.sum(),
+            "calibration": probability.sum() / true.sum(),
+            "log_loss": metrics.log_loss(true, probability),
+            "accuracy": metrics.accuracy_score(true, probability > 0.5),
+            "auc": metrics.roc_auc_score(true, probability),
+            "average_precision": metrics.average_precision_score(true, probability),
+            "precision": metrics.precision_score(true, probability > 0.5),
+            "recall": metrics.recall_score(true, probability > 0.5),
+            "brier": metrics.brier_score_loss(true, probability),
+        },
+        rel=0.01,  # the areas are interpolated between thresholds
+    )
+
+
+def test_what_may_not_fall_is_held_against_the_baseline(two):
+    falls = [reason for reason in two["worse"].report["reasons"] if reason.startswith("auc")]
+    before = two["better"].values({})["auc"]
+    assert [reason.partition(" against ")[2] for reason in falls] == [
+        f"the baseline's {before:.4g}; the gate allows -10.0%"
+    ]
+    assert not any(reason.startswith("auc") for reason in two["better"].report["reasons"])
+
+
+def test_a_model_of_another_task_is_nothing_to_compare_with(bench, tmp_path):
+    outputs = {f"probability_{name}": f"p{place}" for place, name in enumerate(CLASSES)}
+    model = write_model(tmp_path / "model", named(answering(outputs)))
+    numbers = write_model(tmp_path / "numbers", answering({"prediction": "p0"}))
+    asked = evaluation(metric("SparseCategoricalCrossentropy", "log_loss"))
+    found = bench.judged(tmp_path, asked, model, numbers, label="kind", classes=CLASSES)
+    assert found.report["blessed"]
+    assert all(row["baseline"] is None for row in found.report["slices"])
+
+
+def test_several_labels_are_judged_together_and_each_for_itself(bench, tmp_path):
+    outputs = {"prediction_p0": "p1", "prediction_p1": "p2"}
+    model = write_model(tmp_path / "model", answering(outputs))
+    asked = evaluation(
+        metric("MeanAbsoluteError", "mae"),
+        metric("AbsoluteErrorQuantile", "median_error", quantile=0.5),
+        gate=[
+            bound("mae", upper_bound=0.01),
+            bound("mae_p1", slice={"size": 1}, upper_bound=0.01),
+            bound("calibration_p0", upper_bound=100.0),
+        ],
+    )
+    found = bench.judged(tmp_path, asked, model, None, label=["p0", "p1"])
+    errors = np.abs(PROBABILITY[:, :2] - PROBABILITY[:, 1:])
+    errors = np.concatenate([errors, errors[[0, 0]]])  # rows without a kind have numbers
+    whole = found.values({})
+    assert found.report["metrics"] == [
+        "example_count",
+        "calibration_p0",
+        "calibration_p1",
+        "mae",
+        "median_error",
+        "mae_p0",
+        "median_error_p0",
+        "mae_p1",
+        "median_error_p1",
+    ]
+    assert whole["example_count"] == 62
+    assert whole["mae"] == pytest.approx(errors.mean())
+    assert [whole["mae_p0"], whole["mae_p1"]] == pytest.approx(errors.mean(axis=0))
+    assert whole["median_error_p1"] == pytest.approx(
+        np.quantile(errors[:, 1], 0.5, method="inverted_cdf"), rel=0.011
+    )
+    above = ", above the upper bound 0.01"
+    slice_error = found.values({"size": 1})["mae_p1"]
+    assert sorted(found.report["reasons"]) == [
+        f"mae of all rows is {whole['mae']:.4g}{above}",
+        f"mae_p1 of size=1 is {slice_error:.4g}{above}",
+    ]
