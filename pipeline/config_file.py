@@ -69,7 +69,7 @@ def _defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _data_errors() -> Iterator[None]:
-    from pipeline.data.source import DataError
+    from components.data.files import DataError
 
     try:
         yield

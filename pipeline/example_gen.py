@@ -9,11 +9,11 @@ from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2
 
+from components.data.files import Source
 from components.examples import EXECUTORS
 from components.splits import SPLITS, SplitExampleGen
 from pipeline.config import Data, Splits
 from pipeline.data import source
-from pipeline.data.source import Source
 from pipeline.fingerprint import source_of
 
 

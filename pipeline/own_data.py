@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 
 from pydantic import ValidationError
 
+from components.data.files import DataError, Source
 from components.target import Target
 from custom_objects.catalogue import Task
 from pipeline import logs, tasks
@@ -17,7 +18,6 @@ from pipeline.data import checks, classes, infer, profile, reading, source
 from pipeline.data import splits as row_splits
 from pipeline.data.labelled import labelled
 from pipeline.data.profile import Column, Table
-from pipeline.data.source import DataError, Source
 from pipeline.data.tally import tally
 
 MOST_SLICES = 2

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.data.files import DataError
 from pipeline import logs
 from pipeline.config import Config
-from pipeline.data.source import DataError
 from pipeline.interruption import termination_as_interrupt
 from pipeline.objects.sources import ObjectsError
 from pipeline.run import PipelineError, Sweep, load_libraries, run_once

@@ -10,9 +10,9 @@ from typing import Any
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.data.files import DataError
 from pipeline import own_data
 from pipeline.config import Config
-from pipeline.data.source import DataError
 
 
 class SchemaError(DataError):

@@ -87,7 +87,7 @@ def own_options(command: Any) -> Any:
 @contextmanager
 def errors_in_words() -> Iterator[None]:
     """What can go wrong with a workspace, a run or a server, as a line and an exit code."""
-    from pipeline.data.source import DataError
+    from components.data.files import DataError
     from pipeline.objects.sources import ObjectsError
     from pipeline.run import PipelineError
     from pipeline.tracking.port import TrackingError

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components import weights
+from components.data.files import DataError, Source
 from components.target import Target
 from pipeline.data import reading
 from pipeline.data.labelled import labelled, numbers
 from pipeline.data.profile import Column, Table
-from pipeline.data.source import DataError, Source, nearest
+from pipeline.data.source import nearest
 
 if TYPE_CHECKING:
     import pandas as pd

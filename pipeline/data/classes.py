@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterable
 
+from components.data.files import DataError
 from custom_objects.catalogue import Task
 from pipeline.data.profile import Column
-from pipeline.data.source import DataError
 
 ROWS_PER_CLASS = 5
 """On average; with fewer, there is nothing to learn a class from."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.data.files import DataError, Source, damaged
 from pipeline.data.plain import plain
-from pipeline.data.source import DataError, Source, damaged
 
 ROWS = 2**16
 """In a batch."""

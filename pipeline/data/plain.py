@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from components.arrow import plain_type
-from pipeline.data.source import DataError
+from components.data.files import DataError
 
 
 def plain(where: str, table: pa.Table) -> pa.Table:

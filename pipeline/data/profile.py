@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from components.data.files import DataError, Source
 from pipeline.data import reading
 from pipeline.data.sketch import Sketch
-from pipeline.data.source import DataError, Source
 
 Kind = Literal["integer", "number", "boolean", "date", "text", "empty", "list", "mixed"]
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from pipeline.data import csv_reading, parquet_reading, tfrecord_reading
-from pipeline.data.source import Source
+from components.data import csv_reading
+from components.data.files import Source
+from pipeline.data import parquet_reading, tfrecord_reading
 
 _READERS = {
     "csv": csv_reading.batches,

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.data import numerals
+from components.data import numerals
 from pipeline.data.dates import Dates
 
 EXACT = 10_000

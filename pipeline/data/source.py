@@ -5,11 +5,9 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-Kind = Literal["csv", "parquet", "tfrecord"]
+from components.data.files import DataError, Kind, Source, is_compressed
 
 _NAMES: dict[Kind, re.Pattern[str]] = {
     "csv": re.compile(r".*\.csv(\.gz)?", re.IGNORECASE),
@@ -36,26 +34,6 @@ _READERS = {
     ".txt": "read_csv('{}', sep=None, engine='python')",
 }
 """How pandas reads the formats that we do not."""
-
-
-class DataError(ValueError):
-    """The data cannot be used; one line for the user: where, expected, received, what to write."""
-
-
-def damaged(file: Path, reason: object) -> DataError:
-    """What a library says of a file that it cannot read, in one line."""
-    return DataError(f"{file}: cannot be read: {' '.join(str(reason).split())}")
-
-
-@dataclass(frozen=True)
-class Source:
-    """Files of one kind."""
-
-    kind: Kind
-    files: tuple[Path, ...]
-    """By name, at least one."""
-    compressed: bool
-    """All of them by gzip, or none."""
 
 
 def find(path: str | Path, key: str = "data.path") -> Source:
@@ -137,11 +115,6 @@ def kind_of(file: Path) -> Kind:
             return kind
     reader = _READERS.get(file.suffix.lower(), "read_csv('{}')").format(file)
     raise DataError(f"expected {_KNOWN}, received {file}; {_CONVERT.format(reader=reader)}")
-
-
-def is_compressed(file: Path) -> bool:
-    """Whether its name says gzip."""
-    return file.suffix.lower() == ".gz"
 
 
 def pattern(files: Iterable[Path]) -> tuple[str, str]:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from components.data.files import DataError, Source
 from components.target import Target
 from pipeline.config import Splits
 from pipeline.data.profile import Column
-from pipeline.data.source import DataError, Source
 from pipeline.data.tally import any_label, tally
 
 MOST_VALUES = 20

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from tfx.components.example_gen.csv_example_gen import executor
 from tfx_bsl.coders import csv_decoder
 
+from components.data.files import DataError
 from pipeline.data.infer import infer
 from pipeline.data.profile import profile
-from pipeline.data.source import DataError, find
+from pipeline.data.source import find
 
 COLUMNS = ["x", "y"]
 

@@ -4,9 +4,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.data.files import DataError
 from pipeline.data import classes
 from pipeline.data.profile import profile
-from pipeline.data.source import DataError, find
+from pipeline.data.source import find
 
 ROWS = 60
 

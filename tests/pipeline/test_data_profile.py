@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.data import csv_reading, parquet_reading, sketch
+from components.data import csv_reading
+from pipeline.data import parquet_reading, sketch
 from pipeline.data.profile import profile
 from pipeline.data.source import find
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from components.data.files import DataError
 from pipeline.config import Data, Files, Splits
-from pipeline.data.source import DataError
 from pipeline.example_gen import example_gen
 
 

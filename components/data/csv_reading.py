@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from pipeline.data import csv_records
-from pipeline.data.source import DataError, Source, damaged
+from components.data import csv_records
+from components.data.files import DataError, Source, damaged
 
 BLOCK = 8 * 2**20
 """Bytes that are looked at together."""
