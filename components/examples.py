@@ -1,42 +1,45 @@
-"""Reads CSV, Parquet and TFRecords into ``tf.Example``s.
+"""ExampleGen for CSV, Parquet and TFRecords: takes columns as a whole, and mixes the rows.
 
-TFX's Parquet reader loses every 0 and every empty text, and fails on dates; its CSV reader takes a
-gzipped header for text, and tells the types of columns apart for each split that has its own files.
+TFX's own readers take the fields of CSV apart one by one, and a gzipped header for text; they tell
+the types of its columns apart for each split that has its own files; from Parquet they lose every 0
+and every empty text, and fail on dates. What writes for them holds all rows in memory.
 """
 
-import gzip
-import io
-import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import IO, Any
+from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
 import pyarrow.parquet as pq
 import tensorflow as tf
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-from pyarrow import types
+from tfx import types
 from tfx.components.example_gen import base_example_gen_executor
-from tfx.components.example_gen.csv_example_gen import executor as csv_executor
-from tfx.components.example_gen.import_example_gen import executor as import_executor
+from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
-from tfx_bsl.coders import csv_decoder, example_coder
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+from tfx.utils import proto_utils
 
 from components.arrow import plain_type
+from components.data import csv_columns, mixing
+from components.data.encoding import canonical, serialized
+from components.data.files import is_compressed
 
 BATCH_ROWS = 4096
 
 
 class Executor(base_example_gen_executor.BaseExampleGenExecutor):
-    """TFX's, which refuses a split without rows: later nodes fail on it in other words."""
+    """TFX's, which writes the rows of each split in random order: any are a fair sample.
+
+    It refuses a split without rows: later nodes fail on it in other words.
+    """
 
     def Do(  # noqa: N802 (TFX's name)
         self,
-        input_dict: dict[str, list[Any]],
-        output_dict: dict[str, list[Any]],
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
         """Writes the rows of each split.
@@ -44,15 +47,21 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         Raises:
           ValueError: there are none in one.
         """
-        super().Do(input_dict, output_dict, exec_properties)
         (examples,) = output_dict["examples"]
-        for split in json.loads(examples.split_names):
-            files = fileio.glob(os.path.join(examples.uri, f"Split-{split}", "*"))
-            if not any(True for _ in tf.data.TFRecordDataset(files, "GZIP").take(1)):
-                raise ValueError(
-                    f"data.splits: expected rows in {split}, received none; of few rows, hashes "
-                    f"may send none there; write a larger share: --set data.splits.{split}=9"
-                )
+        files = mixing.files(_input_bytes(exec_properties))
+        with (
+            tempfile.TemporaryDirectory(dir=self._get_tmp_dir()) as aside,
+            self._make_beam_pipeline() as pipeline,
+        ):
+            splits = self.GenerateExamplesByBeam(pipeline, exec_properties)
+            examples.split_names = artifact_utils.encode_split_names(list(splits))
+            for name, rows in splits.items():
+                folder = artifact_utils.get_split_uri([examples], name)
+                _ = rows | f"Write[{name}]" >> mixing.write(folder, files, aside)
+        examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        examples_utils.set_file_format(examples, "tfrecords_gzip")
+        for name in splits:
+            _refuse_empty(name, artifact_utils.get_split_uri([examples], name))
 
 
 class ParquetExecutor(Executor):
@@ -63,105 +72,106 @@ class ParquetExecutor(Executor):
 
     def GetInputSourceToExamplePTransform(self) -> Any:  # noqa: N802 (TFX's name)
         """From the files of a split to its rows, serialized."""
-        return _parquet_examples
+        return _parquet_rows
 
 
-class RecordExecutor(Executor, import_executor.Executor):
-    """TFRecords of ``tf.Example``s, as TFX's ``ImportExampleGen``."""
+class RecordExecutor(Executor):
+    """TFRecords of ``tf.Example``s, as TFX's ``ImportExampleGen`` reads them."""
+
+    def GetInputSourceToExamplePTransform(self) -> Any:  # noqa: N802 (TFX's name)
+        """From the files of a split to its rows, serialized."""
+        return _record_rows
 
 
 class CsvExecutor(Executor):
-    """As TFX's ``CsvExampleGen``, also for files whose names end in ``.gz``."""
+    """The rows that TFX's ``CsvExampleGen`` reads, also from files whose names end in ``.gz``."""
 
     def GetInputSourceToExamplePTransform(self) -> Any:  # noqa: N802 (TFX's name)
-        """From the files of a split to its rows."""
-        return _csv_examples
+        """From the files of a split to its rows, serialized."""
+        return _csv_rows
 
 
 EXECUTORS = {"csv": CsvExecutor, "parquet": ParquetExecutor, "tfrecord": RecordExecutor}
 
 
 @beam.ptransform_fn
-def _parquet_examples(pipeline: Any, exec_properties: Mapping[str, Any], split_pattern: str) -> Any:
-    return (
-        pipeline
-        | "Files" >> beam.Create(_files(exec_properties, split_pattern))
-        | "Rows" >> beam.FlatMap(_serialized).with_output_types(bytes)
-    )
+def _parquet_rows(pipeline: Any, exec_properties: Mapping[str, Any], split_pattern: str) -> Any:
+    files = pipeline | "Files" >> beam.Create(_files(exec_properties, split_pattern))
+    return files | "Rows" >> beam.FlatMap(_from_parquet).with_output_types(bytes)
 
 
-def _serialized(file: str) -> Iterator[bytes]:
-    encoder = example_coder.RecordBatchToExamplesEncoder()
-    with FileSystems.open(file) as stream, pq.ParquetFile(stream) as table:
+def _from_parquet(file: Path) -> Iterator[bytes]:
+    with pq.ParquetFile(file) as table:
         for batch in table.iter_batches(BATCH_ROWS):
-            columns = {name: _lists(batch[name]) for name in batch.schema.names}
-            yield from encoder.encode(pa.RecordBatch.from_pydict(columns))
-
-
-def _lists(column: pa.Array) -> pa.Array:
-    """A list of one value for each row; null where the row has none."""
-    values = column.cast(plain_type(column.type))
-    if types.is_floating(values.type):
-        values = values.cast(pa.float32(), safe=False)
-    elif types.is_null(values.type):
-        values = values.cast(pa.float32())
-    elif types.is_string(values.type):
-        values = values.cast(pa.binary())
-    offsets = pa.array(range(len(values) + 1), pa.int32())
-    return pa.ListArray.from_arrays(offsets, values, mask=values.is_null())
+            columns = {name: batch[name] for name in batch.schema.names}
+            yield from serialized(
+                {name: each.cast(plain_type(each.type)) for name, each in columns.items()}
+            )
 
 
 @beam.ptransform_fn
-def _csv_examples(pipeline: Any, exec_properties: Mapping[str, Any], split_pattern: str) -> Any:
-    return csv_examples(pipeline, exec_properties, [split_pattern])[split_pattern]
+def _record_rows(pipeline: Any, exec_properties: Mapping[str, Any], split_pattern: str) -> Any:
+    files = pipeline | "Files" >> beam.Create(_files(exec_properties, split_pattern))
+    return files | "Rows" >> beam.FlatMap(_from_records).with_output_types(bytes)
 
 
-def csv_examples(
+def _from_records(file: Path) -> Iterator[bytes]:
+    records = tf.data.TFRecordDataset(str(file), "GZIP" if is_compressed(file) else "")
+    for batch in records.batch(BATCH_ROWS).as_numpy_iterator():
+        yield from map(canonical, batch.tolist())
+
+
+@beam.ptransform_fn
+def _csv_rows(pipeline: Any, exec_properties: Mapping[str, Any], split_pattern: str) -> Any:
+    return csv_rows(pipeline, exec_properties, [split_pattern])[split_pattern]
+
+
+def csv_rows(
     pipeline: Any, exec_properties: Mapping[str, Any], patterns: Sequence[str]
 ) -> dict[str, Any]:
-    """Rows of the files of each pattern; a column has one type in all of them."""
-    files = {pattern: _files(exec_properties, pattern) for pattern in patterns}
-    with _text(files[patterns[0]][0]) as lines:
-        names = lines.readline().strip().split(",")
-    # As in TFX's reader.
-    rows = {
-        pattern: pipeline
-        | f"Files[{pattern}]" >> beam.Create(files[pattern])
-        | f"Records[{pattern}]" >> beam.FlatMap(_records).with_output_types(str)
-        | f"Fields[{pattern}]" >> beam.ParDo(csv_decoder.ParseCSVLine(delimiter=","))
-        | f"Rows[{pattern}]" >> beam.Keys()
+    """Rows of the files of each pattern, serialized; a column has one type in all of them.
+
+    Every file is read twice: the types take all rows, and to keep those takes memory.
+    """
+    files = {
+        pattern: pipeline | f"Files[{pattern}]" >> beam.Create(_files(exec_properties, pattern))
         for pattern in patterns
     }
-    inferrer = csv_decoder.ColumnTypeInferrer(names, skip_blank_lines=True)
-    kinds = tuple(rows.values()) | beam.Flatten() | "Types" >> beam.CombineGlobally(inferrer)
-    return {
-        pattern: rows[pattern]
-        | f"Examples[{pattern}]"
-        >> beam.ParDo(csv_executor._ParsedCsvToTfExample(), beam.pvalue.AsSingleton(kinds))
-        for pattern in patterns
-    }
+    types = (
+        tuple(files.values())
+        | beam.Flatten()
+        | "Look" >> beam.Map(_types_of_csv)
+        | "Types" >> beam.CombineGlobally(csv_columns.common)
+    )
+    read = beam.FlatMap(_from_csv, beam.pvalue.AsSingleton(types)).with_output_types(bytes)
+    return {pattern: found | f"Rows[{pattern}]" >> read for pattern, found in files.items()}
 
 
-def _records(file: str) -> Iterator[str]:
-    """All but the header; a record may go on over several lines, within quotes."""
-    buffer = csv_executor._CsvLineBuffer()
-    with _text(file) as lines:
-        lines.readline()
-        for line in lines:
-            buffer.write(line)
-            if buffer.is_complete_line():
-                yield buffer.read()
-    if not buffer.is_empty():
-        raise ValueError(f"{file}: expected every quote to be closed, received an open one")
+def _types_of_csv(file: Path) -> csv_columns.Types:
+    return csv_columns.types(file, compressed=is_compressed(file))
 
 
-@contextmanager
-def _text(file: str) -> Iterator[IO[str]]:
-    with FileSystems.open(file, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
-        opened = gzip.GzipFile(fileobj=stream) if file.lower().endswith(".gz") else stream
-        with io.TextIOWrapper(opened, encoding="utf-8", newline="\n") as lines:
-            yield lines
+def _from_csv(file: Path, types: csv_columns.Types) -> Iterator[bytes]:
+    for columns in csv_columns.batches(file, types, compressed=is_compressed(file)):
+        yield from serialized(columns)
 
 
-def _files(exec_properties: Mapping[str, Any], split_pattern: str) -> list[str]:
-    return sorted(fileio.glob(os.path.join(exec_properties["input_base"], split_pattern)))
+def _refuse_empty(split: str, folder: str) -> None:
+    files = fileio.glob(os.path.join(folder, "*"))
+    if not any(True for _ in tf.data.TFRecordDataset(files, "GZIP").take(1)):
+        raise ValueError(
+            f"data.splits: expected rows in {split}, received none; of few rows, hashes "
+            f"may send none there; write a larger share: --set data.splits.{split}=9"
+        )
+
+
+def _input_bytes(exec_properties: Mapping[str, Any]) -> int:
+    config = example_gen_pb2.Input()
+    proto_utils.json_to_proto(exec_properties["input_config"], config)
+    files = {file for split in config.splits for file in _files(exec_properties, split.pattern)}
+    return sum(file.stat().st_size for file in files)
+
+
+def _files(exec_properties: Mapping[str, Any], split_pattern: str) -> list[Path]:
+    pattern = os.path.join(exec_properties["input_base"], split_pattern)
+    return [Path(file) for file in sorted(fileio.glob(pattern))]

@@ -134,7 +134,7 @@ class CsvSplitExecutor(_SplitExecutor, examples.CsvExecutor):
         self, pipeline: Any, exec_properties: dict[str, Any], patterns: Sequence[str]
     ) -> dict[str, Any]:
         """Rows of the files of each pattern."""
-        return examples.csv_examples(pipeline, exec_properties, patterns)
+        return examples.csv_rows(pipeline, exec_properties, patterns)
 
 
 class ParquetSplitExecutor(_SplitExecutor, examples.ParquetExecutor):

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from tfx.components.example_gen.csv_example_gen import executor
 from tfx_bsl.coders import csv_decoder
 
+from components.data import csv_columns
+from components.data.encoding import serialized
 from components.data.files import DataError
 from pipeline.data.infer import infer
 from pipeline.data.profile import profile
@@ -29,7 +31,7 @@ class ReadForEverError(Exception):
 
 
 def as_tfx_reads(file):
-    """Types and fields of all rows, through TFX's own code but for Beam.
+    """Types, fields and examples of all rows, through TFX's own code but for Beam.
 
     Its reader of one record is ``csv.reader`` over that record for ever; here it may take it once.
     """
@@ -42,7 +44,17 @@ def as_tfx_reads(file):
             raise ReadForEverError
         types = inferrer.add_input(types, cells)
         rows += [cells] if cells else []
-    return {info.name: info.type for info in inferrer.extract_output(types)}, rows
+    columns = inferrer.extract_output(types)
+    encoder = executor._ParsedCsvToTfExample()
+    examples = [example for cells in rows for example in encoder.process(cells, columns)]
+    return {info.name: info.type for info in columns}, rows, examples
+
+
+def as_we_read(file):
+    """What ExampleGen takes from a file, as TFX takes it for the hash that splits rows."""
+    types = csv_columns.common([csv_columns.types(file, compressed=False)])
+    batches = csv_columns.batches(file, types, compressed=False)
+    return [row for columns in batches for row in serialized(columns)]
 
 
 NUMBERS = ["1", "-2", "+3", " 4", "1_0", "0x1", "9" * 19, "1.5", "1e3", "nan", "inf", ".", "-"]
@@ -65,7 +77,7 @@ def test_csv_is_refused_where_tfx_fails_and_else_read_as_by_tfx(folder, body, en
     file = folder / "a.csv"
     file.write_bytes((end.join(["x,y", *body]) + end).encode())
     try:
-        types, rows = as_tfx_reads(file)
+        types, rows, examples = as_tfx_reads(file)
     except (ValueError, csv.Error, ReadForEverError):
         with pytest.raises(DataError):
             profile(find(file))
@@ -81,6 +93,7 @@ def test_csv_is_refused_where_tfx_fails_and_else_read_as_by_tfx(folder, body, en
         assert column.kind in KINDS[types[name]]
         if column.kind in ("text", "mixed"):
             assert column.missing == sum(not row[place] for row in rows)
+    assert as_we_read(file) == [row.SerializeToString(deterministic=True) for row in examples]
 
 
 # -- TFRecord --------------------------------------------------------------------------------------
