@@ -180,11 +180,10 @@ def _refuse_missing(metrics: Iterable[str], slices: Iterable[Mapping[str, Any]])
 
 
 def _reasons(validation: Any, slices: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    for found in validation.metric_validations_per_slice:
-        key = _slice_key(found.slice_key)
-        row = next(row for row in slices if row["slice"] == key)
-        for failure in found.failures:
-            yield _failure(failure, row)
+    for row in slices:
+        for found in validation.metric_validations_per_slice:
+            if _slice_key(found.slice_key) == row["slice"]:
+                yield from (_failure(failure, row) for failure in found.failures)
     for spec in validation.missing_slices:
         yield f"no row of {describe_slice(dict(spec.feature_values))}, which the gate names"
     if validation.missing_thresholds:

@@ -15,13 +15,13 @@ from tfx import types
 from tfx.components.util import tfxio_utils
 from tfx_bsl.tfxio import tfxio
 
-from components import weights
+from components import batch_metrics, slicing, weights
 from components.target import Target, of_label
 from components.truths import TOGETHER, extractors, is_there, label_key, labelled
 from custom_objects import catalogue
 
 CANDIDATE, BASELINE = "candidate", "baseline"
-BATCH_ROWS = 1024
+BATCH_ROWS = 8192
 
 
 def eval_config(
@@ -56,15 +56,16 @@ def eval_config(
 def _metrics_specs(
     evaluation: Mapping[str, Any], target: Target
 ) -> Iterator[config_pb2.MetricsSpec]:
-    metrics = [_keras_metric(metric) for metric in evaluation["metrics"]]
-    calibration, gate = _tfmas_metric("Calibration", "calibration"), evaluation["gate"]
+    metrics = [_of_config(metric) for metric in evaluation["metrics"]]
+    calibration, gate = _ours("calibration", "Calibration"), evaluation["gate"]
+    together = [TOGETHER] if target.parts else []
     yield config_pb2.MetricsSpec(
-        metrics=_gated([_tfmas_metric("ExampleCount", "example_count")], gate),
+        metrics=_gated([_ours("example_count", "ExampleCount")], gate),
+        output_names=together,
         example_weights=config_pb2.ExampleWeightOptions(unweighted=True),
     )
     if "calibration" in target.always:
         metrics = [calibration, *metrics]
-    together = [TOGETHER] if target.parts else []
     yield config_pb2.MetricsSpec(metrics=_gated(metrics, gate), output_names=together)
     for label in target.parts:
         yield config_pb2.MetricsSpec(
@@ -97,15 +98,23 @@ def name_of(key: Any) -> str:
     return of_label(key.name, key.output_name)
 
 
-def _tfmas_metric(class_name: str, name: str) -> config_pb2.MetricConfig:
-    return config_pb2.MetricConfig(class_name=class_name, config=json.dumps({"name": name}))
+def _of_config(metric: Mapping[str, Any]) -> config_pb2.MetricConfig:
+    module = catalogue.named("metric")[metric["name"]].module
+    return _metric(metric["key"], module, metric["name"], metric["config"])
 
 
-def _keras_metric(metric: Mapping[str, Any]) -> config_pb2.MetricConfig:
-    entry = catalogue.named("metric")[metric["name"]]
-    config = {**metric["config"], "name": metric["key"]}
+def _ours(key: str, name: str) -> config_pb2.MetricConfig:
+    return _metric(key, batch_metrics.__name__, name, {})
+
+
+def _metric(
+    key: str, module: str, name: str, arguments: Mapping[str, Any]
+) -> config_pb2.MetricConfig:
+    of = {"module": module, "name": name, "arguments": arguments}
     return config_pb2.MetricConfig(
-        class_name=metric["name"], module=entry.module, config=json.dumps(config, sort_keys=True)
+        class_name=batch_metrics.BatchMetric.__name__,
+        module=batch_metrics.__name__,
+        config=json.dumps({"name": key, "of": of}, sort_keys=True),
     )
 
 
@@ -205,8 +214,7 @@ def measure(
             tfma.extractors.ExampleWeightsExtractor(config),
             tfma.extractors.PredictionsExtractor(config, shared),
             *extractors(target),
-            tfma.extractors.UnbatchExtractor(),
-            tfma.extractors.SliceKeyExtractor(eval_config=config, materialize=False),
+            slicing.extractor(config),
         ],
         # Without TFMA's empty files of plots and attributions.
         writers=[

@@ -50,9 +50,10 @@ class TestEvalConfig:
 
     def test_every_metric_says_where_it_is_imported_from(self):
         found = self.metrics(bound("mae", upper_bound=1.0))
-        assert [(name, m.class_name, m.module) for name, m in found.items()] == [
-            ("example_count", "ExampleCount", ""),
-            ("calibration", "Calibration", ""),
+        of = {name: json.loads(metric.config)["of"] for name, metric in found.items()}
+        assert [(name, each["name"], each["module"]) for name, each in of.items()] == [
+            ("example_count", "ExampleCount", "components.batch_metrics"),
+            ("calibration", "Calibration", "components.batch_metrics"),
             ("mae", "MeanAbsoluteError", "tf_keras.metrics"),
             ("huber", "HuberMetric", "custom_objects.metrics"),
             ("median_error", "AbsoluteErrorQuantile", "custom_objects.metrics"),
@@ -60,7 +61,7 @@ class TestEvalConfig:
 
     def test_a_metric_keeps_its_arguments(self):
         found = self.metrics(bound("mae", upper_bound=1.0))
-        assert json.loads(found["huber"].config) == {"name": "huber", "threshold": 1.0}
+        assert json.loads(found["huber"].config)["of"]["arguments"] == {"threshold": 1.0}
 
     def test_bounds_lie_at_their_metric_and_slice(self):
         cash = {"payment_type": "Cash"}

@@ -1,0 +1,129 @@
+"""Metrics that take many rows at a time; TFMA's own take each row by itself, in Python."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+import tf_keras
+from tensorflow_model_analysis.metrics import metric_types, metric_util
+
+State = list[np.ndarray]
+"""Weights of a tf_keras metric, float64; empty before the first rows. States add up."""
+
+
+class BatchMetric(tfma.metrics.Metric):
+    """A tf_keras metric of all rows, whose state is the sum of those of some rows each.
+
+    Args:
+      name: its key.
+      of: ``module`` and ``name`` of its class, and the ``arguments`` for it.
+    """
+
+    def __init__(self, name: str, of: Mapping[str, Any]) -> None:
+        super().__init__(
+            metric_util.merge_per_key_computations(_computations), name=name, of=dict(of)
+        )
+
+
+def _computations(
+    name: str,
+    of: Mapping[str, Any],
+    eval_config: Any = None,
+    model_name: str = "",
+    output_name: str = "",
+    example_weighted: bool = False,
+) -> list[metric_types.MetricComputation]:
+    key = metric_types.MetricKey(
+        name, model_name, output_name=output_name, example_weighted=example_weighted
+    )
+    combiner = _StateSum(key, of, eval_config)
+    return [metric_types.MetricComputation(keys=[key], preprocessors=None, combiner=combiner)]
+
+
+class _StateSum(beam.CombineFn):
+    def __init__(self, key: Any, of: Mapping[str, Any], eval_config: Any) -> None:
+        self._key, self._of, self._eval_config = key, of, eval_config
+
+    def setup(self) -> None:
+        of = self._of
+        made = getattr(importlib.import_module(of["module"]), of["name"])
+        self._metric = made(**of["arguments"], name=self._key.name)
+
+    def create_accumulator(self) -> State:
+        return []
+
+    def add_input(self, state: State, rows: metric_types.StandardMetricInputs) -> State:
+        ((labels, predictions, weights),) = metric_util.to_label_prediction_example_weight(
+            rows,
+            eval_config=self._eval_config,
+            model_name=self._key.model_name,
+            output_name=self._key.output_name,
+            example_weighted=self._key.example_weighted,
+            flatten=False,
+            squeeze=False,
+        )
+        self._metric.reset_state()
+        # Keras takes the last axis for the outputs of a row.
+        self._metric.update_state(
+            labels.reshape(len(labels), -1),
+            predictions.reshape(len(predictions), -1),
+            weights if self._key.example_weighted else None,
+        )
+        return self.merge_accumulators([state, _state(self._metric)])
+
+    def merge_accumulators(self, states: Any) -> State:
+        some = [state for state in states if state]
+        return [sum(parts) for parts in zip(*some, strict=True)]
+
+    def extract_output(self, state: State) -> dict[Any, float]:
+        self._metric.reset_state()
+        if state:
+            self._metric.set_weights(state)
+        return {self._key: float(self._metric.result())}
+
+
+def _state(metric: tf_keras.metrics.Metric) -> State:
+    return [np.asarray(weight, np.float64) for weight in metric.get_weights()]
+
+
+class ExampleCount(tf_keras.metrics.Metric):
+    """How many rows; with weights their sum."""
+
+    def __init__(self, name: str = "example_count") -> None:
+        super().__init__(name=name, dtype=tf.float64)
+        self._count = self.add_weight("count", initializer="zeros")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Counts the rows, or adds up their weights."""
+        self._count.assign_add(np.sum(_weights(y_true, sample_weight), dtype=np.float64))
+
+    def result(self) -> tf.Tensor:
+        """The sum."""
+        return self._count
+
+
+class Calibration(tf_keras.metrics.Metric):
+    """Σ prediction / Σ label; NaN where the labels add up to 0."""
+
+    def __init__(self, name: str = "calibration") -> None:
+        super().__init__(name=name, dtype=tf.float64)
+        self._labels = self.add_weight("labels", initializer="zeros")
+        self._predictions = self.add_weight("predictions", initializer="zeros")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Adds ``[rows, 1]`` labels and predictions, times their weights."""
+        weights = _weights(y_true, sample_weight)
+        self._labels.assign_add(np.sum(y_true * weights, dtype=np.float64))
+        self._predictions.assign_add(np.sum(y_pred * weights, dtype=np.float64))
+
+    def result(self) -> tf.Tensor:
+        """The ratio."""
+        return tf.where(self._labels == 0, np.nan, self._predictions / self._labels)
+
+
+def _weights(rows: np.ndarray, given: np.ndarray | None) -> np.ndarray:
+    return np.ones((len(rows), 1)) if given is None else given.reshape(-1, 1)
