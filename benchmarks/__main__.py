@@ -12,6 +12,7 @@ COUNTS = {
     "export": 3,
     "serving": 10,
     "container": 5,
+    "scale": 1,
 }
 DEFAULT = ", ".join(f"{count} for {name}" for name, count in COUNTS.items())
 
@@ -21,7 +22,7 @@ DEFAULT = ", ".join(f"{count} for {name}" for name, count in COUNTS.items())
 @click.option(
     "--pairs",
     type=click.IntRange(min=1),
-    help=f"Pairs to measure; times, for compare.  [default: {DEFAULT}]",
+    help=f"Pairs to measure; times, for compare and scale.  [default: {DEFAULT}]",
 )
 def main(only: str | None, pairs: int | None) -> None:
     r"""Measure us against what people use today, in interleaved pairs, and against ourselves.
@@ -36,6 +37,7 @@ def main(only: str | None, pairs: int | None) -> None:
               minute per run
     serving   `huberflow serve` against MLflow's stock flavor; two minutes, then seconds per pair
     container `huberflow serve` in a container against outside; needs Docker; a minute per pair
+    scale     `huberflow run` on 15,002 rows, and on 50 and 100 times as many; ten minutes
     """
     console = Console()
     for name in [only] if only else COUNTS:
@@ -104,6 +106,12 @@ def _container(pairs: int, console: Console) -> None:
     show("A server's start", [measured], console, ("outside", "container"))
 
 
+def _scale(times: int, console: Console) -> None:
+    from benchmarks import scale
+
+    scale.show(scale.measure(times, console), console)
+
+
 BENCHMARKS = {
     "losses": _losses,
     "run": _run,
@@ -113,6 +121,7 @@ BENCHMARKS = {
     "export": _export,
     "serving": _serving,
     "container": _container,
+    "scale": _scale,
 }
 
 

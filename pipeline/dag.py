@@ -3,6 +3,7 @@
 from typing import Any
 
 from pydantic import BaseModel
+from tensorflow_data_validation import StatsOptions
 from tfx.components import SchemaGen, StatisticsGen, Transform
 from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.common.resolver import Resolver
@@ -10,12 +11,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.types import Channel
-from tfx.types.standard_artifacts import (
-    ExampleAnomalies,
-    ExampleStatistics,
-    Model,
-    ModelBlessing,
-)
+from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Model, ModelBlessing
 
 from components.baseline import LastBlessedOther
 from components.earlier_data import LastOtherData
@@ -39,7 +35,6 @@ _BEAM_ARGS = [
     # time, and a copy of it left in the folder for temporary files. Here are no such workers.
     "--sdk_container_image=none",
 ]
-
 
 Own = dict[str, Any] | None
 """The user's own objects, see ``own_objects.installed``."""
@@ -150,7 +145,12 @@ def _pusher(config: Config, workspace: Workspace, model: Any, blessing: Any) -> 
 def _data_nodes(config: Config, newest: int | None) -> dict[str, Any]:
     examples = example_gen(config.data)
     # The validation rows end the training, and no more: what they are like decides nothing.
-    statistics = StatisticsGen(examples=examples.outputs["examples"], exclude_splits=["validation"])
+    statistics = StatisticsGen(
+        examples=examples.outputs["examples"],
+        exclude_splits=["validation"],
+        # Else a column of ids takes memory for every row. Exact up to 1,024 values of a column.
+        stats_options=StatsOptions(experimental_use_sketch_based_topk_uniques=True),
+    )
     schema = _schema(config, statistics.outputs["statistics"])
     earlier = _earlier_data(statistics.outputs["statistics"], newest)
     validator = ExampleValidator(

@@ -1,0 +1,110 @@
+"""What more rows cost: ``huberflow run`` on the taxi trips, and on 50 and 100 times as many.
+
+All runs have the same config, that of a user's own CSV. Memory is that of all processes of a run,
+resident, added up four times a second; what they share counts for each.
+"""
+
+import statistics
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import many_trips
+from benchmarks.pairs import duration
+from benchmarks.processes import fresh, huberflow, warm_up
+
+COPIES = (1, 50, 100)
+SPEED_GOAL, MEMORY_GOAL, GROWTH_GOAL = 10.0, 3.0, 1.1
+_EVERY, _GIB = 0.25, 2**30
+
+
+@dataclass(frozen=True)
+class Size:
+    """Runs on so many rows; at least one."""
+
+    rows: int
+    seconds: tuple[float, ...]
+    peaks: tuple[int, ...]
+    """Bytes."""
+
+    @property
+    def speed(self) -> float:
+        """Rows per second, of the median run."""
+        return self.rows / statistics.median(self.seconds)
+
+    @property
+    def memory(self) -> float:
+        """GiB, at most."""
+        return max(self.peaks) / _GIB
+
+
+def measure(times: int, console: Console) -> list[Size]:
+    """Prints each run as it ends.
+
+    Raises:
+      click.ClickException: a run failed; its last lines of output are printed.
+    """
+    warm_up()
+    sizes = []
+    with tempfile.TemporaryDirectory(prefix="huberflow-benchmark-") as folder:
+        for copies in COPIES:
+            data, rows = Path(folder) / "trips.csv", copies * many_trips.ROWS
+            many_trips.write(data, copies)
+            runs = [with_memory(lambda data=data: fresh(_run(data))) for _ in range(times)]
+            for seconds, peak in runs:
+                console.print(f"{rows:,} rows: {duration(seconds)}, {peak / _GIB:.2f} GiB")
+            sizes.append(Size(rows, *zip(*runs, strict=True)))
+    return sizes
+
+
+def _run(data: Path) -> Callable[[Path], list[str]]:
+    return lambda folder: [*huberflow("run", folder), "--data", str(data), "--label", "fare"]
+
+
+def with_memory(measured: Callable[[], float]) -> tuple[float, int]:
+    """What is measured, and the most bytes that the processes have which it starts."""
+    peaks, ended = [0], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_EVERY):
+            peaks.append(sum(map(_resident, psutil.Process().children(recursive=True))))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        return measured(), max(peaks)
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return process.memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def show(sizes: Sequence[Size], console: Console) -> None:
+    """Prints a row for each size, and what the largest is held to."""
+    table = Table(title="Runs on more rows, whole processes", title_justify="left")
+    for heading in ("rows", "median", "rows per second", "memory"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for size in sizes:
+        seconds = duration(statistics.median(size.seconds))
+        table.add_row(f"{size.rows:,}", seconds, f"{size.speed:,.0f}", f"{size.memory:.2f} GiB")
+    console.print(table)
+    small, half, full = sizes
+    faster, growth = full.speed / small.speed, full.memory / half.memory
+    for said, met in (
+        (f"rows per second: {faster:.1f} times, goal {SPEED_GOAL:g}", faster >= SPEED_GOAL),
+        (f"memory: {full.memory:.2f} GiB, goal {MEMORY_GOAL:g}", full.memory <= MEMORY_GOAL),
+        (f"memory for twice the rows: {growth:.2f}, goal {GROWTH_GOAL}", growth <= GROWTH_GOAL),
+    ):
+        console.print(f"{said}, {'met' if met else 'missed'}")
