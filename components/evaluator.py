@@ -233,10 +233,9 @@ class Evaluator(base_beam_component.BaseBeamComponent):
       baseline_model: the last blessed model; may hold none.
       schema: of the raw examples.
       custom_config: ``evaluation`` and ``weight``, see ``measurement.eval_config``; ``label`` and
-        ``classes``;
-        ``objects``, the user's own as ``custom_objects.own`` loads them and their ``folder``, or
-        null; and ``source``: hashes of the code that runs here, for metric modules are invisible
-        to TFX's cache.
+        ``classes``, see ``components.target``; ``objects``, the user's own as
+        ``custom_objects.own`` loads them and their ``folder``, or null; and ``source``: hashes of
+        the code that runs here, for metric modules are invisible to TFX's cache.
     """
 
     SPEC_CLASS = EvaluatorSpec

@@ -232,8 +232,8 @@ class TestWeights:
 @pytest.mark.parametrize("split", ["train", "validation", "eval"])
 def test_a_split_without_a_labelled_row_is_an_error_that_says_what_to_write(split):
     with pytest.raises(ValueError, match=rf"rows with fare in {split}, .*splits\.{split}=9$"):
-        trainer._check_some(0, split, "fare")
-    trainer._check_some(1, split, "fare")
+        trainer._check_some(0, split, Target(("fare",)))
+    trainer._check_some(1, split, Target(("fare",)))
 
 
 class TestDivergence:
@@ -544,14 +544,14 @@ class TestModel:
             (LabelScale([3.0, -2e5]), [3.0, -2e5]),
             (LabelScale([3.0, -2e5], deviation=[0.5, 5e4]), [3.0, -2e5]),
         ],
-        ids=["none", "standard", "log"],
+        ids=["none", "standard", "log", "several, none", "several, standard"],
     )
     def test_starts_at_the_middle_of_the_label(self, scale, expected):
-        model = build_model(MODEL, **WIDTHS, label_scale=scale)
+        model = build_model(MODEL, **WIDTHS, outputs=np.size(expected), label_scale=scale)
         kernel = model.get_layer("prediction").kernel
         kernel.assign(tf.zeros_like(kernel))
         features, _ = rows(4)
-        assert model(features).numpy() == pytest.approx(np.full((4, 1), expected), rel=1e-5)
+        assert model(features).numpy() == pytest.approx(np.tile(expected, (4, 1)), rel=1e-5)
 
     @pytest.mark.parametrize("logarithmic", [False, True])
     def test_one_of_its_output_is_a_deviation_of_the_label(self, logarithmic):
