@@ -137,22 +137,18 @@ def csv_rows(
         pattern: pipeline | f"Files[{pattern}]" >> beam.Create(_files(exec_properties, pattern))
         for pattern in patterns
     }
-    types = (
+    needed = (
         tuple(files.values())
         | beam.Flatten()
-        | "Look" >> beam.Map(_types_of_csv)
+        | "Look" >> beam.Map(csv_columns.look)
         | "Types" >> beam.CombineGlobally(csv_columns.common)
     )
-    read = beam.FlatMap(_from_csv, beam.pvalue.AsSingleton(types)).with_output_types(bytes)
+    read = beam.FlatMap(_from_csv, beam.pvalue.AsSingleton(needed)).with_output_types(bytes)
     return {pattern: found | f"Rows[{pattern}]" >> read for pattern, found in files.items()}
 
 
-def _types_of_csv(file: Path) -> csv_columns.Types:
-    return csv_columns.types(file, compressed=is_compressed(file))
-
-
-def _from_csv(file: Path, types: csv_columns.Types) -> Iterator[bytes]:
-    for columns in csv_columns.batches(file, types, compressed=is_compressed(file)):
+def _from_csv(file: Path, needed: csv_columns.Types) -> Iterator[bytes]:
+    for columns in csv_columns.batches(file, needed):
         yield from serialized(columns)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.data import csv_reading, numerals
-from components.data.files import Source
+from components.data.files import Source, is_compressed
 
 Types = Mapping[str, pa.DataType]
 """By column: one of ``_TYPES``."""
@@ -16,10 +16,10 @@ _TYPES = (pa.null(), pa.int64(), pa.float64(), pa.string())
 """Each holds the values of those before it."""
 
 
-def types(file: Path, *, compressed: bool) -> Types:
+def look(file: Path) -> Types:
     """What the rows of a file need."""
     found: dict[str, pa.DataType] = {}
-    for table in _tables(file, compressed):
+    for table in _tables(file):
         for name in table.column_names:
             so_far = found.setdefault(name, pa.null())
             if so_far != pa.string():
@@ -36,14 +36,15 @@ def common(found: Iterable[Types]) -> Types:
     return wide
 
 
-def batches(file: Path, types: Types, *, compressed: bool) -> Iterator[Mapping[str, pa.Array]]:
+def batches(file: Path, types: Types) -> Iterator[Mapping[str, pa.Array]]:
     """All rows, some megabytes at a time; null where nothing is."""
-    for table in _tables(file, compressed):
+    for table in _tables(file):
         yield {name: _read(table[name], to) for name, to in types.items()}
 
 
-def _tables(file: Path, compressed: bool) -> Iterator[pa.Table]:
-    return csv_reading.batches(Source("csv", (file,), compressed), lambda _: None)
+def _tables(file: Path) -> Iterator[pa.Table]:
+    source = Source("csv", (file,), is_compressed(file))
+    return csv_reading.batches(source, on_bytes=lambda _: None)
 
 
 def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:

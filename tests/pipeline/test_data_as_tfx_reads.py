@@ -52,8 +52,8 @@ def as_tfx_reads(file):
 
 def as_we_read(file):
     """What ExampleGen takes from a file, as TFX takes it for the hash that splits rows."""
-    types = csv_columns.common([csv_columns.types(file, compressed=False)])
-    batches = csv_columns.batches(file, types, compressed=False)
+    types = csv_columns.common([csv_columns.look(file)])
+    batches = csv_columns.batches(file, types)
     return [row for columns in batches for row in serialized(columns)]
 
 
