@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from tensorflow_data_validation import StatsOptions
-from tfx.components import SchemaGen, StatisticsGen, Transform
+from tfx.components import SchemaGen, StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata
@@ -20,6 +20,7 @@ from components.example_validator import ExampleValidator
 from components.pinned_schema import PinnedSchema, SchemaGate
 from components.pusher import Pusher
 from components.serving_export import ServingExport
+from components.transform import Transform
 from custom_objects.catalogue import OURS
 from pipeline import own_objects, schema_file
 from pipeline.config import Choice, Config
@@ -207,7 +208,7 @@ def _transform_config(config: Config) -> dict[str, Any]:
         "label": config.data.label,
         "classes": list(config.data.classes),
         "weight": config.data.weight,
-        "source": source_of("components.preprocessing"),
+        "source": source_of("components.preprocessing", "components.transform"),
     }
 
 
