@@ -43,7 +43,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         if asked["objects"]:
             own.load(asked["objects"], Path(asked["objects"]["folder"]))
         model = input_dict["model"]
-        baseline = _comparable(input_dict.get("baseline_model", []), model)
+        baseline = _comparable(_there(input_dict.get("baseline_model", [])), model)
         tfma_config = tfma.utils.update_eval_config_with_defaults(
             measurement.eval_config(evaluation, target, asked["weight"]),
             has_baseline=bool(baseline),
@@ -70,6 +70,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 def _schema(artifacts: list[types.Artifact]) -> Any:
     folder = artifact_utils.get_single_uri(artifacts)
     return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(folder))
+
+
+def _there(models: list[types.Artifact]) -> list[types.Artifact]:
+    """Those that hold a model: where a missing artifact cannot be passed, an empty one stands."""
+    return [model for model in models if Path(_saved_model([model])).exists()]
 
 
 def _comparable(
@@ -230,7 +235,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
     Args:
       examples: raw examples with an ``eval`` split.
       model: the candidate.
-      baseline_model: the last blessed model; may hold none.
+      baseline_model: the last blessed model; may be none, or one without files.
       schema: of the raw examples.
       custom_config: ``evaluation`` and ``weight``, see ``measurement.eval_config``; ``label`` and
         ``classes``, see ``components.target``; ``objects``, the user's own as

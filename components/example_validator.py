@@ -101,7 +101,7 @@ class ExampleValidator(base_component.BaseComponent):
         *,
         statistics: types.BaseChannel,
         schema: types.BaseChannel,
-        earlier: types.BaseChannel,
+        earlier: types.BaseChannel | None,
         custom_config: Mapping[str, Any],
     ) -> None:
         super().__init__(

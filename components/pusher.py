@@ -55,16 +55,20 @@ def publish(model: str, base: str) -> str:
       ReloadError: the copy is not the bundle that was exported; no version is to be seen.
     """
     fileio.makedirs(base)
-    entries = fileio.listdir(base)
-    for leftover in entries:
+    for leftover in fileio.listdir(base):
         if leftover.startswith(_ASIDE):
             fileio.rmtree(os.path.join(base, leftover))
-    version = 1 + max((int(name) for name in entries if re.fullmatch(r"\d+", name)), default=0)
+    version = 1 + max(versions(base), default=0)
     aside, final = os.path.join(base, f"{_ASIDE}{version}"), os.path.join(base, str(version))
     io_utils.copy_dir(model, aside)
     reload.verify(aside)
     fileio.rename(aside, final)
     return final
+
+
+def versions(base: str) -> list[int]:
+    """Those that have been published under ``base``, whole."""
+    return [int(name) for name in fileio.listdir(base) if re.fullmatch(r"\d+", name)]
 
 
 _ASIDE = ".pushing-"

@@ -69,7 +69,11 @@ def _lineage(inputs: Mapping[str, list[types.Artifact]]) -> dict[str, Any]:
 class ServingExportSpec(types.ComponentSpec):
     """A trained and judged model in, the same as a bundle out."""
 
-    PARAMETERS = {"custom_config": ExecutionParameter(type=str)}  # noqa: RUF012 (TFX's attribute)
+    PARAMETERS = {  # noqa: RUF012 (TFX's attribute)
+        "custom_config": ExecutionParameter(type=str),
+        "run_id": ExecutionParameter(type=str, optional=True),
+        "facts": ExecutionParameter(type=str, optional=True),
+    }
     INPUTS = {  # noqa: RUF012
         "model": ChannelParameter(type=standard_artifacts.Model),
         "model_run": ChannelParameter(type=standard_artifacts.ModelRun),
@@ -92,6 +96,8 @@ class ServingExport(base_component.BaseComponent):
       examples: that the model was trained on, for the certificate.
       schema: of these examples, for the certificate.
       custom_config: ``source``: hashes of the code that runs here, which TFX's cache cannot see.
+      run_id: of the run, where an orchestrator fills it in; its containers set ``RUN`` by it.
+      facts: of that run, as JSON.
     """
 
     SPEC_CLASS = ServingExportSpec
@@ -106,6 +112,8 @@ class ServingExport(base_component.BaseComponent):
         examples: types.BaseChannel,
         schema: types.BaseChannel,
         custom_config: Mapping[str, Any],
+        run_id: str | None = None,
+        facts: str | None = None,
     ) -> None:
         super().__init__(
             spec=ServingExportSpec(
@@ -115,6 +123,8 @@ class ServingExport(base_component.BaseComponent):
                 examples=examples,
                 schema=schema,
                 custom_config=json.dumps(custom_config, sort_keys=True),
+                run_id=run_id,
+                facts=facts,
                 exported_model=types.Channel(type=standard_artifacts.Model),
             )
         )

@@ -1,5 +1,8 @@
 """The pipeline: which nodes there are, what feeds what, and the config that each sees."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -28,7 +31,7 @@ from pipeline.example_gen import example_gen
 from pipeline.fingerprint import source_of
 from pipeline.workspace import Workspace
 
-_BEAM_ARGS = [
+BEAM_ARGS = [
     # Prism, Beam's default, starts a server per job; the in-memory runner starts at once.
     "--runner=FnApiRunner",
     "--direct_running_mode=in_memory",
@@ -39,6 +42,25 @@ _BEAM_ARGS = [
 
 Own = dict[str, Any] | None
 """The user's own objects, see ``own_objects.installed``."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What lies elsewhere on a cluster than on this machine."""
+
+    objects: Own
+    find_baseline: Callable[[Any], Any]
+    """Makes the node that finds the model which a candidate has to beat."""
+    find_earlier: Callable[[Any], Any] | None
+    """Makes the node that finds the data which these statistics are held against; or no such."""
+    serving: Path | None
+    """Where blessed models are pushed; none: nothing is exported."""
+    data: str | None = None
+    """Folder of the data, see ``example_gen``."""
+    schema: Path | None = None
+    """Where the pinned schema is, if that is not where the config says."""
+    of_run: Mapping[str, str] = field(default_factory=dict)
+    """``run_id`` and ``facts`` for ``ServingExport``, where nothing else tells it."""
 
 
 def create_pipeline(
@@ -55,14 +77,34 @@ def create_pipeline(
       export: whether the model is exported as a bundle, and pushed if it is blessed.
     """
     workspace = Workspace.at(config.workspace)
-    data, objects = _data_nodes(config, newest), own_objects.installed(config)
+    here = Surroundings(
+        objects=own_objects.installed(config),
+        find_baseline=lambda candidate: _baseline(candidate, newest),
+        find_earlier=lambda statistics: _earlier_data(statistics, newest),
+        serving=workspace.serving(config.name) if export else None,
+    )
+    return tfx_pipeline.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(workspace.artifacts),
+        components=create_nodes(config, here),
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
+            str(workspace.metadata)
+        ),
+        beam_pipeline_args=BEAM_ARGS,
+        enable_cache=cache,
+    )
+
+
+def create_nodes(config: Config, around: Surroundings) -> list[Any]:
+    """The nodes, in order: the same wherever they run, and told the same."""
+    data, objects = _data_nodes(config, around), around.objects
     examples, schema = data["examples"].outputs["examples"], data["schema"].outputs["schema"]
     transform = _transform(config, examples, schema)
     if "gate" in data:
         transform.add_upstream_node(data["gate"])
     trainer = _trainer(config, examples, transform.outputs["transform_graph"], objects)
     model = trainer.outputs["model"]
-    baseline = _baseline(model, newest)
+    baseline = around.find_baseline(model)
     evaluator = Evaluator(
         examples=examples,
         model=model,
@@ -71,7 +113,7 @@ def create_pipeline(
         custom_config=_evaluator_config(config, objects),
     )
     nodes = [*data.values(), transform, trainer, baseline, evaluator]
-    if export:
+    if around.serving is not None:
         exporter = ServingExport(
             model=model,
             model_run=trainer.outputs["model_run"],
@@ -79,19 +121,11 @@ def create_pipeline(
             examples=examples,
             schema=schema,
             custom_config={"source": source_of("components.serving_export")},
+            **around.of_run,
         )
         exported, blessing = exporter.outputs["exported_model"], evaluator.outputs["blessing"]
-        nodes += [exporter, _pusher(config, workspace, exported, blessing)]
-    return tfx_pipeline.Pipeline(
-        pipeline_name=config.name,
-        pipeline_root=str(workspace.artifacts),
-        components=nodes,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(
-            str(workspace.metadata)
-        ),
-        beam_pipeline_args=_BEAM_ARGS,
-        enable_cache=cache,
-    )
+        nodes += [exporter, _pusher(around.serving, exported, blessing)]
+    return nodes
 
 
 def _transform(config: Config, examples: Any, schema: Any) -> Transform:
@@ -130,21 +164,19 @@ def _baseline(candidate: Any, newest: int | None) -> Resolver:
     ).with_id("Baseline")
 
 
-def _pusher(config: Config, workspace: Workspace, model: Any, blessing: Any) -> Pusher:
+def _pusher(serving: Path, model: Any, blessing: Any) -> Pusher:
     return Pusher(
         model=model,
         model_blessing=blessing,
         push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(
-                base_directory=str(workspace.serving(config.name))
-            )
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(serving))
         ),
         custom_config={"source": source_of("components.pusher")},
     )
 
 
-def _data_nodes(config: Config, newest: int | None) -> dict[str, Any]:
-    examples = example_gen(config.data)
+def _data_nodes(config: Config, around: Surroundings) -> dict[str, Any]:
+    examples = example_gen(config.data, around.data)
     # The validation rows end the training, and no more: what they are like decides nothing.
     statistics = StatisticsGen(
         examples=examples.outputs["examples"],
@@ -152,34 +184,30 @@ def _data_nodes(config: Config, newest: int | None) -> dict[str, Any]:
         # Else a column of ids takes memory for every row. Exact up to 1,024 values of a column.
         stats_options=StatsOptions(experimental_use_sketch_based_topk_uniques=True),
     )
-    schema = _schema(config, statistics.outputs["statistics"])
-    earlier = _earlier_data(statistics.outputs["statistics"], newest)
+    schema = _schema(config, statistics.outputs["statistics"], around.schema)
+    nodes = {"examples": examples, "statistics": statistics, "schema": schema}
+    if around.find_earlier is not None:
+        nodes["earlier"] = around.find_earlier(statistics.outputs["statistics"])
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
-        earlier=earlier.outputs["statistics"],
+        earlier=nodes["earlier"].outputs["statistics"] if "earlier" in nodes else None,
         custom_config=_validator_config(config),
     )
-    nodes = {
-        "examples": examples,
-        "statistics": statistics,
-        "schema": schema,
-        "earlier": earlier,
-        "validator": validator,
-    }
+    nodes["validator"] = validator
     if config.data.pinned_schema is not None:
         nodes["gate"] = SchemaGate(anomalies=validator.outputs["anomalies"])
     return nodes
 
 
-def _schema(config: Config, statistics: Any) -> Any:
+def _schema(config: Config, statistics: Any, elsewhere: Path | None) -> Any:
     """The node SchemaGen: it infers a schema from the train rows, or takes the pinned one."""
     pinned = config.data.pinned_schema
     if pinned is None:
         # No shapes: every column may be missing from a row, in training and in serving.
         return SchemaGen(statistics=statistics, infer_feature_shape=False)
     file = pinned.expanduser().absolute()
-    node = PinnedSchema(schema_file=str(file), sha256=schema_file.digest(file))
+    node = PinnedSchema(schema_file=str(elsewhere or file), sha256=schema_file.digest(file))
     return node.with_id("SchemaGen")
 
 

@@ -17,32 +17,36 @@ from pipeline.data import source
 from pipeline.fingerprint import source_of
 
 
-def example_gen(data: Data) -> Any:
+def example_gen(data: Data, folder: str | None = None) -> Any:
     """The node that reads a user's files, or the taxi trips, and splits their rows.
+
+    Args:
+      data: as it is here; the files are looked for here.
+      folder: where the node will find them, if that is not here.
 
     Raises:
       DataError: see ``source.find``.
     """
     if data.splits.files.train is not None:
-        return _by_files(data).with_id("ExampleGen")
+        return _by_files(data, folder).with_id("ExampleGen")
     found = source.find(data.path or taxi_data())
     made = _by_hash if data.splits.column is None else _by_column
-    return made(found, data.splits).with_id("ExampleGen")
+    return made(found, data.splits, folder).with_id("ExampleGen")
 
 
-def _by_hash(found: Source, splits: Splits) -> Any:
+def _by_hash(found: Source, splits: Splits, folder: str | None) -> Any:
     return FileBasedExampleGen(
-        **_all_rows(found),
+        **_all_rows(found, folder),
         output_config=_shares(splits),
         custom_executor_spec=executor_spec.BeamExecutorSpec(EXECUTORS[found.kind]),
     )
 
 
-def _by_column(found: Source, splits: Splits) -> Any:
+def _by_column(found: Source, splits: Splits, folder: str | None) -> Any:
     values, days = splits.values, splits.days
     return SplitExampleGen(
         found.kind,
-        **_all_rows(found),
+        **_all_rows(found, folder),
         output_config=_shares(splits),
         custom_config={
             "column": splits.column,
@@ -54,7 +58,7 @@ def _by_column(found: Source, splits: Splits) -> Any:
     )
 
 
-def _by_files(data: Data) -> Any:
+def _by_files(data: Data, folder: str | None) -> Any:
     found = source.each(data.paths())
     placed = {
         key.rpartition(".")[2]: Path(*source.pattern(each.files)) for key, each in found.items()
@@ -67,7 +71,7 @@ def _by_files(data: Data) -> Any:
     splits = [split(name=name, pattern=str(placed[name].relative_to(base))) for name in SPLITS]
     return SplitExampleGen(
         source.together(found).kind,
-        input_base=str(base),
+        input_base=folder or str(base),
         input_config=example_gen_pb2.Input(splits=splits),
         output_config=example_gen_pb2.Output(),  # the splits of the input
         custom_config={
@@ -83,11 +87,11 @@ def taxi_data() -> Path:
     return Path(tfx.__file__).parent / "examples" / "chicago_taxi_pipeline" / "data" / "simple"
 
 
-def _all_rows(found: Source) -> dict[str, Any]:
+def _all_rows(found: Source, folder: str | None) -> dict[str, Any]:
     """Tells TFX where all of them lie."""
     base, pattern = source.pattern(found.files)
     split = example_gen_pb2.Input.Split(name="all", pattern=pattern)
-    return {"input_base": base, "input_config": example_gen_pb2.Input(splits=[split])}
+    return {"input_base": folder or base, "input_config": example_gen_pb2.Input(splits=[split])}
 
 
 def _shares(splits: Splits) -> example_gen_pb2.Output:

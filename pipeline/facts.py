@@ -14,10 +14,9 @@ from pipeline import own_data
 from pipeline.config import Config
 from pipeline.reasons import flatten
 from pipeline.tracking import git
-from pipeline.workspace import Workspace
 
 _PACKAGES = ("huberflow", "tensorflow", "tf-keras", "tfx", "apache-beam", "mlflow")
-_SAYS_NOTHING = ("workspace", "tracking.")
+_SAYS_NOTHING = ("workspace", "tracking.", "kubeflow.")
 _OF_OWN_DATA = ("data.path", "data.label", "data.splits.files.")
 
 
@@ -25,25 +24,41 @@ def gather(config: Config, log: Path) -> dict[str, Any]:
     """Who ran what, where, with which code: ``history.Run.facts``."""
     return {
         "changes": changes(config),
-        "command": shlex.join(["huberflow", *sys.argv[1:]]),
+        "command": command(),
         "git": git.state(Path.cwd()),
         "host": platform.node(),
         "log": str(log),
         "user": getpass.getuser(),
-        "versions": {package: metadata.version(package) for package in _PACKAGES}
-        | {"python": platform.python_version()},
+        "versions": versions(),
         "workspace": str(log.parents[1]),
     }
 
 
-def lineage(workspace: Workspace, run_id: str, known: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model's certificate says of the run that exported it; ``known`` as from ``gather``.
+def command() -> str:
+    """What the user typed."""
+    return shlex.join(["huberflow", *sys.argv[1:]])
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that decide what a run does."""
+    return {package: metadata.version(package) for package in _PACKAGES} | {
+        "python": platform.python_version()
+    }
+
+
+def lineage(identity: str, run_id: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model's certificate says of the run that exported it.
 
     MLflow's own id of the run is not known yet, and another server has another: the tag finds it.
+
+    Args:
+      identity: of the workspace, or what stands for it on a cluster.
+      run_id: of the run there.
+      known: what ``gather`` found; its ``git`` at least.
     """
     return {
         "run": run_id,
-        "mlflow": {"tag": "huberflow.key", "value": f"{workspace.identity}/{run_id}"},
+        "mlflow": {"tag": "huberflow.key", "value": f"{identity}/{run_id}"},
         "git": known["git"],
     }
 
@@ -67,12 +82,15 @@ def changes(config: Config) -> dict[str, Any]:
 
 def run_name(config: Config, started: datetime) -> str:
     """The config's, else what differs from the defaults, and when it started."""
-    if config.tracking.run_name is not None:
-        return config.tracking.run_name
+    return config.tracking.run_name or f"{title(config)} {started:%m-%d %H:%M:%S}"
+
+
+def title(config: Config) -> str:
+    """What differs from the defaults, in short."""
     told = changes(config)
     if config.data.paths():  # the model is called after them
         told = {key: value for key, value in told.items() if not key.startswith(_OF_OWN_DATA)}
-    return f"{in_short(told) or 'defaults'} {started:%m-%d %H:%M:%S}"
+    return in_short(told) or "defaults"
 
 
 def in_short(values: Mapping[str, Any], longest: int = 80) -> str:

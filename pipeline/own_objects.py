@@ -93,6 +93,21 @@ def installed(config: Config) -> dict[str, Any] | None:
     return {**found.plain(), "folder": str(folder)}
 
 
+def embedded(config: Config) -> dict[str, Any] | None:
+    """As ``installed``, for another machine: with the ``sources`` by path in place of the folder.
+
+    Raises:
+      ObjectsError: a file was changed meanwhile.
+    """
+    found = installed(config)
+    if found is None:
+        return None
+    folder = Path(found.pop("folder"))
+    files = [file for module in found["modules"].values() for file in module["files"]]
+    sources = {file: (folder / file).read_text(encoding="utf-8") for file in files}
+    return {**found, "sources": sources}
+
+
 def _found(config: Config) -> Objects:
     return inspection.inspect(config.objects, _tried(config.workspace), _network(config.plain()))
 

@@ -162,7 +162,7 @@ class Records:
             node=node.name.rpartition(".")[2],
             run=run.name,
             state="cached" if _only_looks_up(execution) else _state(execution),
-            properties=_values(execution),
+            properties=values(execution),
             inputs=self._artifacts(events, pb.Event.INPUT),
             # What a resolver found is an internal output.
             outputs=self._artifacts(events, pb.Event.OUTPUT, pb.Event.INTERNAL_OUTPUT),
@@ -172,7 +172,7 @@ class Records:
         keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type in kinds}
         found: dict[str, tuple[Artifact, ...]] = {}
         for artifact in self._store.get_artifacts_by_id(list(keys)):
-            read = Artifact(artifact.id, Path(artifact.uri), _values(artifact))
+            read = Artifact(artifact.id, Path(artifact.uri), values(artifact))
             found[keys[artifact.id]] = (*found.get(keys[artifact.id], ()), read)
         return found
 
@@ -186,16 +186,17 @@ def _state(execution: Any) -> State:
     return _STATES.get(execution.last_known_state, "failed")
 
 
-def _values(message: Any) -> dict[str, Any]:
+def values(message: Any) -> dict[str, Any]:
     """Properties of an execution or artifact; those that hold JSON objects are read."""
     found = {}
     for name, value in [*message.properties.items(), *message.custom_properties.items()]:
         if not name.startswith("__"):
-            found[name] = _parsed(getattr(value, value.WhichOneof("value")))
+            found[name] = parsed(getattr(value, value.WhichOneof("value")))
     return found
 
 
-def _parsed(value: Any) -> Any:
+def parsed(value: Any) -> Any:
+    """A value of a property; of text that is a JSON object, the object."""
     if isinstance(value, struct_pb2.Struct):
         found = json_format.MessageToDict(value)
         return found.get("__value__", found)  # TFX's wrapping of a JSON value

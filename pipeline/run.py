@@ -115,7 +115,7 @@ def run_once(
 
     built = _pipeline(config, cache, sweep)
     known = facts.gather(config, log) | (_of_sweep(sweep) if sweep else {})
-    serving_export.RUN.set(facts.lineage(workspace, run_id, known))
+    serving_export.RUN.set(facts.lineage(workspace.identity, run_id, known))
     journal = Journal(
         workspace.journal(run_id),
         name or facts.run_name(config, datetime.now(UTC)),

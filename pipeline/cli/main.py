@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import models, runs, schemas, serving
+from pipeline.cli import clusters, models, runs, schemas, serving
 from pipeline.cli.common import (
     FAILED,
     NOT_BLESSED,
@@ -208,6 +208,7 @@ for verb in (
     models.verify,
     models.predict,
     serving.serve,
+    clusters.compile_pipeline,
 ):
     cli.add_command(verb)
 

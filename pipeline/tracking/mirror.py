@@ -182,9 +182,9 @@ class Mirror:
         last = {}
         if run.kind == "run":
             last["report.html"] = files.write_page(run, Path(self._files.name)).read_text()
-        log = Path(run.facts["log"])
-        if run.status != "done" and log.exists():
-            last["run.log"] = masked_text(log.read_text(errors="replace"))
+        if run.status != "done" and Path(run.facts["log"]).exists():
+            log = Path(run.facts["log"]).read_text(errors="replace")
+            last["run.log"] = masked_text(log)
         self._attach(parent, last)
         assert run.ended is not None  # noqa: S101 (for the type checker)
         self._tracker.close_run(parent, _OUTCOMES[run.status], run.ended)

@@ -135,10 +135,13 @@ def judge(tmp_path_factory):
     candidate, before = (write_model(root / n, column(n)) for n in ("candidate", "baseline"))
     bench = Bench(root, TYPES, [dict(zip(TYPES, row, strict=True)) for row in ROWS])
 
-    def judge(asked: dict, *, baseline: bool, weight: str | None = None) -> Judged:
+    def judge(
+        asked: dict, *, baseline: bool, empty: bool = False, weight: str | None = None
+    ) -> Judged:
         out = tmp_path_factory.mktemp("out")
         told = {"label": "fare", "weight": weight}
-        return bench.judged(out, asked, candidate, before if baseline else None, **told)
+        place = out / "no model" if empty else before
+        return bench.judged(out, asked, candidate, place if baseline else None, **told)
 
     return judge
 
@@ -177,8 +180,9 @@ def weighted(judge):
 
 
 class TestFirstModel:
-    def test_of_a_gate_that_only_compares_is_blessed(self, judge):
-        judged = judge(evaluation(bound("mae", max_increase=0.1)), baseline=False)
+    @pytest.mark.parametrize("empty", [False, True], ids=["no artifact", "one without a model"])
+    def test_of_a_gate_that_only_compares_is_blessed(self, judge, empty):
+        judged = judge(evaluation(bound("mae", max_increase=0.1)), baseline=empty, empty=empty)
         assert (judged.report["blessed"], judged.report["reasons"]) == (True, [])
         assert judged.is_blessed_on_disk
 

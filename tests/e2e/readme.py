@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 GUIDE, DEPLOY = ROOT / "docs" / "compare.md", ROOT / "docs" / "deploy.md"
 YOUR_DATA = ROOT / "docs" / "your-data.md"
+KUBEFLOW = ROOT / "docs" / "kubeflow.md"
 
 
 @dataclass(frozen=True)

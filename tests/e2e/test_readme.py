@@ -102,6 +102,11 @@ def test_your_data_in_ten_minutes(tmp_path: Path) -> None:
     assert_all_run(readme.YOUR_DATA, tmp_path)
 
 
+def test_compiling_for_kubeflow(tmp_path: Path) -> None:
+    pytest.importorskip("kfp", reason="kfp is missing; write: uv pip install 'kfp==2.16.*'")
+    assert_all_run(readme.KUBEFLOW, tmp_path)
+
+
 def test_training_goes_on_as_the_guide_of_deploying_says(folder: Path) -> None:
     (code,) = readme.blocks("python", readme.DEPLOY)
     shutil.copy(folder / "workspace/serving/taxi/1/assets.extra/reload.py", folder)

@@ -90,7 +90,7 @@ class TestHelp:
         [
             (),
             *[("run",), ("config",), ("sweep",), ("compare",), ("ui",), ("track",)],
-            *[("verify",), ("serve",), ("predict",), ("init",)],
+            *[("verify",), ("serve",), ("predict",), ("init",), ("compile",)],
         ],
     )
     def test_the_examples_in_it_are_right(self, verb):
@@ -364,6 +364,38 @@ class TestTrack:
         done = self.track(Workspace(tmp_path), "--set", "tracking.uri=./mlruns")
         assert done.exit_code == 2
         assert "tracking.uri: expected the address of an MLflow server" in done.stderr
+
+
+class TestCompile:
+    ARGUMENTS = ("compile", "--target", "kubeflow", "--image", "huberflow:1")
+
+    def test_without_kfp_says_what_to_install(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "kfp", None)
+        done = huberflow(*self.ARGUMENTS)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr == (
+            "huberflow: --target kubeflow: expected the package kfp, received none; "
+            "write: uv pip install 'kfp==2.16.*'\n"
+        )
+
+    def test_of_a_config_that_lacks_what_a_cluster_needs(self, tmp_path):
+        pytest.importorskip("kfp", reason="kfp is missing; write: uv pip install 'kfp==2.16.*'")
+        done = process(*self.ARGUMENTS, cwd=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr.startswith("huberflow: kubeflow.volume: expected the Persistent")
+        assert not (HEAVY - {"numpy"}) & imported(done)
+        assert not list(tmp_path.iterdir())
+
+    def test_of_a_file_that_cannot_be_written(self, tmp_path):
+        pytest.importorskip("kfp", reason="kfp is missing; write: uv pip install 'kfp==2.16.*'")
+        settings = ("--set=kubeflow.volume=models", "--set=tracking.enabled=false")
+        done = huberflow(*self.ARGUMENTS, *settings, f"--output={tmp_path}/none/pipeline.yaml")
+        assert done.exit_code == 2
+        assert done.stderr == (
+            f"huberflow: --output: expected a file that can be written, received "
+            f"{tmp_path}/none/pipeline.yaml (No such file or directory); write, for example: "
+            "--output pipeline.yaml\n"
+        )
 
 
 class TestUi:

@@ -1,0 +1,1 @@
+"""The pipeline on Kubeflow: its spec, and what runs in its containers."""
