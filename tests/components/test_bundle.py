@@ -127,7 +127,7 @@ class TestCapture:
             assert golden["serving/prediction"].shape == (3,)
 
     def test_no_row_with_a_label_is_an_error(self, model, tmp_path):
-        with pytest.raises(ValueError, match="expected rows with 'fare', received none"):
+        with pytest.raises(ValueError, match="expected rows with fare, received none"):
             captured(model, tmp_path / "captured", [example(miles=1.0)])
         assert not list(tmp_path.iterdir())
 

@@ -177,7 +177,7 @@ class TestPage:
     def test_says_which_rows_it_is_of(self, run, folder):
         assert "the Chicago Taxi trips" in page(run(), folder).text
         files = {"train": "old.csv", "validation": None, "eval": "new.csv"}
-        config = {**CONFIG, "data": {"path": None, "label": "fare", "splits": {"files": files}}}
+        config = {**CONFIG, "data": {**CONFIG["data"], "splits": {"files": files}}}
         assert "old.csv, new.csv" in page(run(config=config), folder).text
 
     def test_says_why_a_model_was_not_blessed(self, run, folder):
