@@ -73,7 +73,10 @@ def _compared(feature: Any, own: str, threshold: float) -> Any:
     elif feature.type == schema_pb2.BYTES:
         compared.drift_comparator.infinity_norm.threshold = threshold
     else:
-        compared.drift_comparator.jensen_shannon_divergence.threshold = threshold
+        divergence = compared.drift_comparator.jensen_shannon_divergence
+        divergence.threshold = threshold
+        # Of buckets that are equally wide, a single outlier moves all the others.
+        divergence.source.type = schema_pb2.HistogramSelection.QUANTILES
     return compared
 
 

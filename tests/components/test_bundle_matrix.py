@@ -213,7 +213,9 @@ class TestWhatCouldNotBeReloaded:
         model = build_model(PLAIN, numbers=2, categories=1, table_rows=5)
         model.compile("sgd", **arguments)
         model.transform = Transform()
-        with pytest.raises(ValueError, match=rf"^{name}: expected .* registered .*register_keras_serializable"):
+        with pytest.raises(
+            ValueError, match=rf"^{name}: expected .* registered .*register_keras_serializable"
+        ):
             bundle.capture(model, examples(), LABELLED, FARE, tmp_path / "captured", training={})
         assert not list(tmp_path.iterdir())
 

@@ -17,7 +17,7 @@ from tfx.types.standard_artifacts import Examples
 
 from components.splits import day
 from pipeline.config_file import load
-from pipeline.dag import _BEAM_ARGS
+from pipeline.dag import BEAM_ARGS
 from pipeline.data.dates import FORMATS
 from pipeline.example_gen import example_gen
 
@@ -59,7 +59,7 @@ def split(tmp_path):
         node = example_gen(config.data)
         executor = node.executor_spec.executor_class(
             BaseBeamExecutor.Context(
-                beam_pipeline_args=_BEAM_ARGS, tmp_dir=str(tmp_path), unique_id="1"
+                beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path), unique_id="1"
             )
         )
         found = Examples()
