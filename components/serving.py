@@ -5,13 +5,15 @@ of several labels are ``prediction_<label>``. Of classes, ``prediction`` names t
 there is a ``probability_<class>`` for each.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.saved_model import fingerprinting_utils
 
 from components.target import PREDICTION, Target
 
@@ -34,8 +36,11 @@ def predict(
 
 def outputs(saved_model: Path) -> set[str]:
     """Names of what a SavedModel answers, read without loading it."""
-    proto = saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
-    return set(proto.meta_graphs[0].signature_def["serving_default"].outputs)
+    return set(_read(saved_model).meta_graphs[0].signature_def["serving_default"].outputs)
+
+
+def _read(saved_model: Path) -> Any:
+    return saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
 
 
 def signatures(
@@ -47,7 +52,7 @@ def signatures(
     * ``columns(**columns)``: one ``[batch]`` tensor for each raw column. Numbers are float64, NaN
       where missing; text is a string, empty where missing.
 
-    Both give what ``predict`` does.
+    Both give what ``predict`` does. Once it is saved, ``name_columns`` has to follow.
 
     Args:
       model: takes transformed features; its ``transform`` attribute is TFT's layer, attached so
@@ -63,11 +68,49 @@ def signatures(
     def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return answer(tf.io.parse_example(examples, raw_spec))
 
-    @tf.function(input_signature=[{name: _column(s, name) for name, s in raw_spec.items()}])
+    called = _arguments(raw_spec)
+
+    @tf.function(input_signature=[{called[n]: _column(s, called[n]) for n, s in raw_spec.items()}])
     def columns(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return answer({name: _sparse(columns[name], spec.dtype) for name, spec in raw_spec.items()})
+        return answer({n: _sparse(columns[called[n]], spec.dtype) for n, spec in raw_spec.items()})
 
     return {"serving_default": serving_default, "columns": columns}
+
+
+def name_columns(saved_model: Path, columns: Iterable[str]) -> None:
+    """Gives the inputs of ``columns`` the columns' own names in a model that was just saved.
+
+    TensorFlow saves no argument that is called ``Ship Mode``, and loads it well.
+
+    Args:
+      saved_model: written with ``signatures``.
+      columns: of its ``raw_spec``.
+    """
+    names = {argument: name for name, argument in _arguments(columns).items() if argument != name}
+    if not names:
+        return
+    proto = _read(saved_model)
+    (graph,) = proto.meta_graphs
+    inputs = graph.signature_def["columns"].inputs
+    for argument, name in names.items():
+        inputs[name].CopyFrom(inputs[argument])
+        del inputs[argument]
+    for node in graph.object_graph_def.nodes:
+        if node.HasField("bare_concrete_function"):
+            keywords = node.bare_concrete_function.argument_keywords
+            keywords[:] = [names.get(keyword, keyword) for keyword in keywords]
+    (saved_model / "saved_model.pb").write_bytes(proto.SerializeToString(deterministic=True))
+    fingerprinting_utils.write_fingerprint(str(saved_model))
+
+
+def _arguments(columns: Iterable[str]) -> dict[str, str]:
+    """What the function ``columns`` calls each column."""
+    return {
+        name: name
+        if re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name)
+        else f"column_{place}_{re.sub('[^A-Za-z0-9]', '_', name)}"
+        for place, name in enumerate(columns)
+    }
 
 
 def _column(spec: Any, name: str) -> tf.TensorSpec:

@@ -202,6 +202,7 @@ def export(model: tf_keras.Model, spec: Mapping[str, Any], target: Target, path:
     """Writes a SavedModel with the signatures of ``components.serving``."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     model.save(path, save_format="tf", signatures=serving.signatures(model, spec, target))
+    serving.name_columns(Path(path), spec)
 
 
 @contextmanager

@@ -33,7 +33,6 @@ def classes(name: str, label: str):
 
         data = getattr(datasets, f"load_{name}")(as_frame=True)
         frame = data.frame.rename(columns={"target": label})
-        frame.columns = [column.replace(" ", "_") for column in frame]
         frame[label] = [str(data.target_names[place]) for place in frame[label]]
         frame.loc[:4, label] = None
         frame.to_csv(folder / f"{name}.csv", index=False)

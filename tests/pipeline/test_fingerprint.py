@@ -126,6 +126,7 @@ class TestOurNodes:
             "components/dates.py",
             "components/preprocessing.py",
             "components/features.py",
+            "components/target.py",
         }
 
     def test_imports_between_the_rooms_are_absolute(self):
