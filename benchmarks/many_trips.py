@@ -1,11 +1,10 @@
 """The taxi trips of the tfx wheel, many times over, a little different each time."""
 
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
-from pipeline.example_gen import taxi_data
 
 CHANGED = {"fare": "{:.4f}", "trip_miles": "{:.4f}", "trip_seconds": "{:.0f}"}
 """Columns that differ from copy to copy, by up to 2 %, and how they are written."""
@@ -16,8 +15,8 @@ ROWS = 15_002
 
 def write(path: Path, copies: int) -> None:
     """A CSV; the first copy is as it was, and the same copies are alike in every file."""
-    (source,) = taxi_data().glob("*.csv")
-    trips = pd.read_csv(source, dtype=str, keep_default_na=False)
+    folder = resources.files("tfx") / "examples" / "chicago_taxi_pipeline" / "data" / "simple"
+    trips = pd.read_csv(str(folder / "data.csv"), dtype=str, keep_default_na=False)
     drawn = np.random.default_rng(0)
     trips.to_csv(path, index=False)
     for _ in range(copies - 1):
