@@ -61,7 +61,8 @@ SETTINGS = {
     "a loss that does not exist": (
         "training.loss.name=HubreLoss",
         "training.loss.name: expected a loss: huber_fn, HuberLoss, CustomMSE, Huber, LogCosh, "
-        "MeanAbsoluteError, MeanSquaredError; received 'HubreLoss' (did you mean HuberLoss?); "
+        "MeanAbsoluteError, MeanSquaredError, BinaryCrossentropy, "
+        "BinaryFocalCrossentropy, SparseCategoricalCrossentropy; received 'HubreLoss' (did you mean HuberLoss?); "
         "write, for example: --set training.loss.name=HuberLoss",
     ),
     "the label among the features": (
