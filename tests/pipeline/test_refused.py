@@ -62,8 +62,8 @@ SETTINGS = {
         "training.loss.name=HubreLoss",
         "training.loss.name: expected a loss: huber_fn, HuberLoss, CustomMSE, Huber, LogCosh, "
         "MeanAbsoluteError, MeanSquaredError, BinaryCrossentropy, "
-        "BinaryFocalCrossentropy, SparseCategoricalCrossentropy; received 'HubreLoss' (did you mean HuberLoss?); "
-        "write, for example: --set training.loss.name=HuberLoss",
+        "BinaryFocalCrossentropy, SparseCategoricalCrossentropy; received 'HubreLoss' "
+        "(did you mean HuberLoss?); write, for example: --set training.loss.name=HuberLoss",
     ),
     "the label among the features": (
         "data.label=trip_miles",
