@@ -74,10 +74,21 @@ def _import(description: Description, folder: Path) -> None:
     sys.path.append(str(folder))
     for name in description["modules"]:
         import_from(folder, name)
+    adopt(named(description))
+
+
+def named(description: Description) -> list[tuple[str, str]]:
+    """Module and name of each object, those that only the user's network uses among them."""
     network = description["network"]
-    for each in (*description["objects"], *(network["parts"] if network else ())):
-        target = getattr(importlib.import_module(each["module"]), each["name"])
-        _registry().adopt(target, each["module"].partition(".")[0])
+    objects = [*description["objects"], *(network["parts"] if network else ())]
+    return [(each["module"], each["name"]) for each in objects]
+
+
+def adopt(objects: Iterable[tuple[str, str]]) -> None:
+    """Registers objects, given by module and name, for Keras to find."""
+    for module, name in objects:
+        target = getattr(importlib.import_module(module), name)
+        _registry().adopt(target, module.partition(".")[0])
 
 
 def network(description: Description) -> Callable[..., Any] | None:

@@ -31,15 +31,6 @@ from pipeline.example_gen import example_gen
 from pipeline.fingerprint import source_of
 from pipeline.workspace import Workspace
 
-BEAM_ARGS = [
-    # Prism, Beam's default, starts a server per job; the in-memory runner starts at once.
-    "--runner=FnApiRunner",
-    "--direct_running_mode=in_memory",
-    # Without an image named, TFX packs itself up for remote workers at every node: a second each
-    # time, and a copy of it left in the folder for temporary files. Here are no such workers.
-    "--sdk_container_image=none",
-]
-
 Own = dict[str, Any] | None
 """The user's own objects, see ``own_objects.installed``."""
 
@@ -90,7 +81,6 @@ def create_pipeline(
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             str(workspace.metadata)
         ),
-        beam_pipeline_args=BEAM_ARGS,
         enable_cache=cache,
     )
 

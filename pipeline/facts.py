@@ -16,7 +16,7 @@ from pipeline.reasons import flatten
 from pipeline.tracking import git
 
 _PACKAGES = ("huberflow", "tensorflow", "tf-keras", "tfx", "apache-beam", "mlflow")
-_SAYS_NOTHING = ("workspace", "tracking.", "kubeflow.")
+_SAYS_NOTHING = ("workspace", "beam.", "tracking.", "kubeflow.")
 _OF_OWN_DATA = ("data.path", "data.label", "data.splits.files.")
 
 
@@ -64,7 +64,7 @@ def lineage(identity: str, run_id: str, known: Mapping[str, Any]) -> dict[str, A
 
 
 def changes(config: Config) -> dict[str, Any]:
-    """What differs from the defaults, by dotted path; not where it is kept.
+    """What differs from the defaults, by dotted path; not where it runs, or where it is kept.
 
     On data of the user's own, the defaults are what a look at them found.
     """

@@ -29,12 +29,21 @@ def source_of(*modules: str) -> dict[str, str]:
     }
 
 
+def folder_of(package: str) -> Path:
+    """Where an installed package lies.
+
+    Raises:
+      ModuleNotFoundError: it is not installed.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"no package {package!r} is installed", name=package)
+    return Path(spec.origin).parent
+
+
 def _file(module: str) -> Path:
     room, *rest = module.split(".")
-    spec = importlib.util.find_spec(room)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"no package {room!r} is installed", name=room)
-    path = Path(spec.origin).parent.joinpath(*rest)
+    path = folder_of(room).joinpath(*rest)
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 

@@ -45,7 +45,7 @@ def check(config: Config) -> None:
     Raises:
       ObjectsError: a constructor refuses them, or the network would break later.
     """
-    chosen = {key: choice.model_dump(mode="json") for key, choice in _choices(config, "")}
+    chosen = {key: choice.model_dump(mode="json") for key, choice in choices(config)}
     values = config.plain()
     target = Target.of(values["data"])
     ends = {
@@ -116,7 +116,7 @@ def _tried(workspace: Path) -> Path:
     return Workspace.at(workspace).objects / "tried.json"
 
 
-def _choices(section: BaseModel, prefix: str) -> Iterator[tuple[str, Choice]]:
+def choices(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Choice]]:
     """Every object that a config names, by its key."""
     for key, value in section:
         items = value if isinstance(value, tuple) else (value,)
@@ -125,4 +125,4 @@ def _choices(section: BaseModel, prefix: str) -> Iterator[tuple[str, Choice]]:
             if isinstance(item, Choice):
                 yield name, item
             elif isinstance(item, BaseModel):
-                yield from _choices(item, f"{name}.")
+                yield from choices(item, f"{name}.")

@@ -1,6 +1,7 @@
 """Runs of the pipeline in one workspace, from config to result."""
 
 import gc
+import logging
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline import facts, links, logs, result, schema_file
+from pipeline import engine, facts, links, logs, result, schema_file
 from pipeline.config import Config
 from pipeline.interruption import termination_as_interrupt
 from pipeline.journal import Journal, close_killed
@@ -51,13 +52,17 @@ def execute(config: Config, *, cache: bool = True, verbose: bool = False) -> res
     Raises:
       SchemaError: the pinned schema cannot be used.
       WorkspaceError: the workspace is taken or cannot be written.
+      EngineError: Beam's options cannot be right.
+      PreflightError: see ``prepare_workers``.
       PipelineError: a node failed; the log has the traceback.
       KeyboardInterrupt: Ctrl-C or SIGTERM; nothing is half published.
     """
     schema_file.check(config)
+    engine.check(config.beam)
     with session(config, verbose=verbose) as held:
         with held.console.status("loading TensorFlow and TFX"):
             load_libraries()
+        prepare_workers(held, config)
         held.runs.append(held.id)
         found = _shown(held, config, cache=cache)
         held.console.print()
@@ -111,8 +116,10 @@ def run_once(
       PipelineError: a node failed; the log has the traceback.
     """
     from components import serving_export
+    from pipeline import own_objects
     from pipeline.runner import LocalRunner, NodeFailedError
 
+    where = engine.engine(config, own_objects.installed(config))
     built = _pipeline(config, cache, sweep)
     known = facts.gather(config, log) | (_of_sweep(sweep) if sweep else {})
     serving_export.RUN.set(facts.lineage(workspace.identity, run_id, known))
@@ -125,7 +132,8 @@ def run_once(
     )
     turns = workspace.turns(sweep.id) if sweep else None
     try:
-        LocalRunner(run_id, workspace, [journal, *hooks], turns).run(built)
+        with where.reachable():
+            LocalRunner(run_id, workspace, [journal, *hooks], turns, where.arguments).run(built)
     except NodeFailedError as error:
         told = [str(error), *_misfits(error, workspace), f"log: {result.from_here(log)}"]
         raise PipelineError("\n".join(told)) from error
@@ -201,6 +209,24 @@ def load_libraries() -> None:
 
     gc.freeze()
     gc.enable()
+
+
+def prepare_workers(held: Session, config: Config) -> None:
+    """Says where rows will be processed; where that is elsewhere, tries whether all is there.
+
+    Raises:
+      PreflightError: a worker cannot import or build what the pipeline needs.
+    """
+    from pipeline import own_objects, preflight
+
+    # It says goodbye to each job server when Python ends, after the log has been closed.
+    logging.getLogger("apache_beam.utils.subprocess_server").setLevel(logging.ERROR)
+    where = engine.engine(config, own_objects.installed(config))
+    held.say("beam", where.words)
+    if where.processes:
+        with held.console.status("trying a worker"):
+            seconds = preflight.check(where, config)
+        held.say("preflight", f"ok, {seconds:.0f} s")
 
 
 def _close_killed(held: Session) -> None:

@@ -1,5 +1,6 @@
 """TFX's local runner, with hooks around each node."""
 
+import functools
 import hashlib
 import logging
 import time
@@ -12,7 +13,12 @@ import filelock
 from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import local_dag_runner, runner_utils
-from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.orchestration.portable import (
+    beam_executor_operator,
+    launcher,
+    runtime_parameter_utils,
+)
+from tfx.proto.orchestration import executable_spec_pb2
 
 from pipeline.history import Status
 from pipeline.interruption import first_line
@@ -61,6 +67,8 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
       hooks: told of every step, in order.
       turns: a folder that runs share which go on at the same time: nodes that would do the same
         take turns, so that the first does it, and the others find it done.
+      beam: arguments of Beam, for the nodes that use it; where they run is not part of what they
+        do, so that what one runner made is found in the cache under another.
     """
 
     def __init__(
@@ -69,11 +77,13 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         workspace: Workspace,
         hooks: Sequence[Hooks],
         turns: Path | None = None,
+        beam: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self._run_id = run_id
         self._records = Records(workspace)
         self._hooks = hooks
+        self._beam = beam
         self._turns = turns
 
     def run_with_ir(self, pipeline: Any, run_options: Any = None) -> None:
@@ -106,7 +116,7 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         name, start = node.node_info.id, time.perf_counter()
         self._tell("node_started", name)
         try:
-            _launcher(pipeline, node).launch()
+            _launcher(pipeline, node, self._beam).launch()
             execution = self._records.run(self._run_id).get(name)
             if execution is None or execution.state not in ("ran", "cached"):
                 raise RuntimeError("its inputs could not be resolved; see the log")  # TFX only logs
@@ -158,7 +168,7 @@ def _fingerprints(nodes: Sequence[Any]) -> Iterator[str]:
         yield known[name]
 
 
-def _launcher(pipeline: Any, node: Any) -> launcher.Launcher:
+def _launcher(pipeline: Any, node: Any, beam: Sequence[str]) -> launcher.Launcher:
     deployment = runner_utils.extract_local_deployment_config(pipeline)
     connection = deployment.metadata_connection_config
     return launcher.Launcher(
@@ -170,4 +180,18 @@ def _launcher(pipeline: Any, node: Any) -> launcher.Launcher:
         pipeline_runtime_spec=pipeline.runtime_spec,
         executor_spec=runner_utils.extract_executor_spec(deployment, node.node_info.id),
         custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node.node_info.id),
+        custom_executor_operators={
+            executable_spec_pb2.BeamExecutableSpec: functools.partial(_beam_operator, beam)
+        },
     )
+
+
+def _beam_operator(
+    beam: Sequence[str], executor_spec: Any, platform_config: Any = None
+) -> beam_executor_operator.BeamExecutorOperator:
+    """TFX's, told the arguments here: in the pipeline they would be part of the cache's key."""
+    told = executable_spec_pb2.BeamExecutableSpec()
+    told.CopyFrom(executor_spec)
+    for argument in beam:
+        told.beam_pipeline_args_placeholders.add().value.string_value = argument
+    return beam_executor_operator.BeamExecutorOperator(told, platform_config)

@@ -10,15 +10,16 @@ from functools import partial
 
 import psutil
 
-from pipeline import facts, point, result, schema_file
+from pipeline import engine, facts, point, result, schema_file
 from pipeline import grid as grids
+from pipeline.config import Beam
 from pipeline.grid import Grid, Point
 from pipeline.history import Status
 from pipeline.journal import Journal, append
 from pipeline.point import Task
 from pipeline.pool import Died, Pool
 from pipeline.records import Records
-from pipeline.run import Session, Sweep, session
+from pipeline.run import Session, Sweep, prepare_workers, session
 from pipeline.sweep_display import SweepDisplay
 
 WORKER_MEMORY = 2 * 2**30
@@ -57,12 +58,17 @@ def execute(
     Raises:
       SchemaError: a pinned schema cannot be used.
       WorkspaceError: the workspace is taken or cannot be written.
+      EngineError: Beam's options cannot be right.
+      PreflightError: see ``prepare_workers``.
       KeyboardInterrupt: Ctrl-C or SIGTERM; points that have finished are kept.
     """
     for each in grid.points:
         schema_file.check(each.config)
+        engine.check(each.config.beam)
     config = grid.points[0].config
     with session(config, verbose=verbose) as held:
+        if config.beam != Beam():
+            prepare_workers(held, config)
         started = datetime.now(UTC)
         name = config.tracking.run_name or _name(settings, started)
         known = facts.gather(config, held.workspace.log(held.id))

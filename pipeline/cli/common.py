@@ -88,6 +88,7 @@ def own_options(command: Any) -> Any:
 def errors_in_words() -> Iterator[None]:
     """What can go wrong with a workspace, a run or a server, as a line and an exit code."""
     from components.data.files import DataError
+    from pipeline.engine import EngineError, PreflightError
     from pipeline.objects.sources import ObjectsError
     from pipeline.run import PipelineError
     from pipeline.tracking.port import TrackingError
@@ -95,9 +96,9 @@ def errors_in_words() -> Iterator[None]:
 
     try:
         yield
-    except (WorkspaceError, DataError, ObjectsError) as error:
+    except (WorkspaceError, DataError, EngineError, ObjectsError) as error:
         stop(str(error), WRONG_INPUT)
-    except (PipelineError, TrackingError) as error:
+    except (PipelineError, PreflightError, TrackingError) as error:
         stop(str(error), FAILED)
     except KeyboardInterrupt:
         stop("interrupted; what had finished is kept, run again to go on", INTERRUPTED)

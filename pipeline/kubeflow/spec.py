@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from pipeline import facts, own_objects
+from pipeline import engine, facts, own_objects
 from pipeline.config import Config
 from pipeline.kubeflow.step import TAXI
 from pipeline.reasons import flatten
@@ -164,7 +164,7 @@ def _pipeline(config: Config) -> Any:
         pipeline_name=config.name.lower().replace("_", "-"),
         pipeline_root=cluster.pipeline_root or "",
         components=nodes,
-        beam_pipeline_args=dag.BEAM_ARGS,
+        beam_pipeline_args=list(engine.alone()),
         # Kubeflow's cache would see neither new rows below the same path nor what serves by now.
         enable_cache=False,
     )

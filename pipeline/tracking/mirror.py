@@ -97,6 +97,7 @@ class Mirror:
         if not tracked.closed:
             config = yaml.safe_dump(run.config, sort_keys=False)
             self._attach(tracked.id, {"config.yaml": config})
+            self._tracker.log(tracked.id, params=params.of_beam(run))
         return tracked
 
     def _new(

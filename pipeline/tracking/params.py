@@ -20,12 +20,18 @@ _FOUND = ("input_fingerprint", "span", "version")
 
 
 def of_run(run: Run) -> dict[str, str]:
-    """Every node's parameters as ``<Node>.<path>``, cached nodes included."""
-    return {
+    """Every node's parameters as ``<Node>.<path>``, cached nodes included, and Beam's."""
+    return of_beam(run) | {
         shortened(f"{name}.{key}"): value
         for name, node in run.nodes.items()
         for key, value in of_node(node).items()
     }
+
+
+def of_beam(run: Run) -> dict[str, str]:
+    """Where the run's rows were processed: ``beam.runner`` and the options, secrets masked."""
+    told = masked({"beam": run.config.get("beam", {})})
+    return {shortened(key): _value(value) for key, value in flatten(told).items()}
 
 
 def of_node(node: Node) -> dict[str, str]:

@@ -71,6 +71,12 @@ class TestWhatAChangeRuns:
     def test_the_same_config_is_told_the_same(self):
         assert told() == told()
 
+    def test_where_rows_are_processed_is_told_to_none(self):
+        """Beam's arguments in the pipeline would be part of the cache's key."""
+        flink = ["beam.runner=flink", "beam.options.parallelism=8"]
+        assert told(*flink) == told()
+        assert create_pipeline(load(None, flink)).beam_pipeline_args == []
+
 
 class TestCodeOfNodes:
     """Objects are imported by name: no import statement leads to their module."""

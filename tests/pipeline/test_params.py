@@ -1,6 +1,7 @@
 """A node's config as parameters that a tracking server takes."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from journals import Story
@@ -78,7 +79,20 @@ class TestOfANode:
 class TestOfARun:
     def test_are_those_of_all_nodes_under_their_names(self, tmp_path):
         run = told(tmp_path, ExampleGen={"input_base": "/data"}, Trainer={"seed": 1})
-        assert params.of_run(run) == {"ExampleGen.input_base": "/data", "Trainer.seed": "1"}
+        assert params.of_run(run) == {
+            "beam.runner": "local",
+            "ExampleGen.input_base": "/data",
+            "Trainer.seed": "1",
+        }
+
+    def test_say_where_its_rows_were_processed_and_no_secret(self, tmp_path):
+        options = {"flink_master": "a:8081", "s3_secret_access_key": "hunter2"}
+        run = replace(told(tmp_path), config={"beam": {"runner": "flink", "options": options}})
+        assert params.of_run(run) == {
+            "beam.runner": "flink",
+            "beam.options.flink_master": "a:8081",
+            "beam.options.s3_secret_access_key": "***",
+        }
 
 
 class TestKeys:

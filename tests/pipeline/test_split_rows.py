@@ -17,8 +17,8 @@ from tfx.types.standard_artifacts import Examples
 
 from components.splits import day
 from pipeline.config_file import load
-from pipeline.dag import BEAM_ARGS
 from pipeline.data.dates import FORMATS
+from pipeline.engine import engine
 from pipeline.example_gen import example_gen
 
 KINDS = ["csv", "csv.gz", "parquet", "tfrecord"]
@@ -59,7 +59,9 @@ def split(tmp_path):
         node = example_gen(config.data)
         executor = node.executor_spec.executor_class(
             BaseBeamExecutor.Context(
-                beam_pipeline_args=BEAM_ARGS, tmp_dir=str(tmp_path), unique_id="1"
+                beam_pipeline_args=list(engine(load(), None).arguments),
+                tmp_dir=str(tmp_path),
+                unique_id="1",
             )
         )
         found = Examples()
