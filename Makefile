@@ -1,7 +1,7 @@
 # `make` lists the commands. Each of them first installs what is missing, once.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-docker check bench screenshots clean
+.PHONY: help setup run test test-docker test-flink check bench screenshots clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -22,6 +22,9 @@ test: $(READY) ## Runs the tests; options for pytest go in ARGS="...".
 
 test-docker: $(READY) ## Builds the images, and tests them with compose; needs Docker.
 	@$(BIN)/python -m pytest tests/docker --timeout 3600 $(ARGS)
+
+test-flink: $(READY) ## Runs the pipeline on a real Flink cluster on this machine; needs Java.
+	@$(BIN)/python -m pytest tests/flink $(ARGS)
 
 check: $(READY) ## Checks style, types, the direction of imports, Dockerfiles, and the lock file.
 	$(BIN)/ruff check .

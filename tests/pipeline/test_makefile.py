@@ -50,6 +50,7 @@ class TestMakefile:
             ("run", ".venv/bin/huberflow run --some option"),
             ("test", ".venv/bin/python -m pytest --some option"),
             ("test-docker", ".venv/bin/python -m pytest tests/docker --timeout 3600 --some option"),
+            ("test-flink", ".venv/bin/python -m pytest tests/flink --some option"),
             ("bench", ".venv/bin/python -m benchmarks --some option"),
             ("check", ".uv/bin/uv lock --check --python .venv/bin/python"),
         ],
