@@ -59,7 +59,7 @@ A_PARAMETER_OF_EACH_NODE = {
     "ExampleGen.output_config.split_config.splits.0.hash_buckets": "6",
     "StatisticsGen.exclude_splits": '["validation"]',
     "SchemaGen.infer_feature_shape": "0",
-    "ExampleValidator.exclude_splits": '["validation"]',
+    "ExampleValidator.drift_threshold": "0.1",
     "Transform.features.vocabulary_size": "1000",
     "Trainer.seed": "42",
     "Trainer.training.loss.name": "HuberLoss",
