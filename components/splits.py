@@ -12,12 +12,7 @@ from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
-from tfx import types
-from tfx.components.example_gen.component import FileBasedExampleGen
-from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.proto import example_gen_pb2
-from tfx.types import standard_artifacts, standard_component_specs
-from tfx.types.component_spec import ExecutionParameter
 from tfx.utils import proto_utils
 
 from components import examples
@@ -32,7 +27,10 @@ def split_of(row: bytes | tf.train.Example, rule: Mapping[str, Any], file: str) 
 
     Args:
       row: a ``tf.Example``, serialized or not.
-      rule: see ``SplitExampleGen``.
+      rule: plain JSON: ``column``, which says the split, or null; ``values``, the split of each of
+        its values, or ``days``, how its dates are ``written`` and the first day of ``validation``
+        and ``eval``; ``draw``, in which shares rows to train on are drawn by hash for ``train``
+        and ``validation``, or null.
       file: split of the file that the row lies in; any, where a column decides.
 
     Raises:
@@ -150,54 +148,3 @@ EXECUTORS = {
     "parquet": ParquetSplitExecutor,
     "tfrecord": RecordSplitExecutor,
 }
-
-
-class SplitExampleGenSpec(types.ComponentSpec):
-    """TFX's, but for the rule, which is plain JSON."""
-
-    PARAMETERS = {  # noqa: RUF012 (TFX's attribute)
-        **standard_component_specs.FileBasedExampleGenSpec.PARAMETERS,
-        "custom_config": ExecutionParameter(type=str),
-    }
-    INPUTS = standard_component_specs.FileBasedExampleGenSpec.INPUTS
-    OUTPUTS = standard_component_specs.FileBasedExampleGenSpec.OUTPUTS
-
-
-class SplitExampleGen(FileBasedExampleGen):
-    """TFX's ExampleGen, for rows that a column or their files split.
-
-    Args:
-      kind: of the files, see ``EXECUTORS``.
-      input_base: folder of the files.
-      input_config: their pattern, or one for each split.
-      output_config: the splits, where there is one pattern.
-      custom_config: the rule: ``column``, which says the split, or null; ``values``, the split of
-        each of its values, or ``days``, how its dates are ``written`` and the first day of
-        ``validation`` and ``eval``; ``draw``, in which shares rows to train on are drawn by hash
-        for ``train`` and ``validation``, or null; and ``source``: hashes of the code that runs.
-    """
-
-    SPEC_CLASS = SplitExampleGenSpec
-
-    def __init__(
-        self,
-        kind: str,
-        *,
-        input_base: str,
-        input_config: example_gen_pb2.Input,
-        output_config: example_gen_pb2.Output,
-        custom_config: Mapping[str, Any],
-    ) -> None:
-        base_beam_component.BaseBeamComponent.__init__(
-            self,
-            spec=SplitExampleGenSpec(
-                input_base=input_base,
-                input_config=input_config,
-                output_config=output_config,
-                output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
-                output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
-                custom_config=json.dumps(custom_config, sort_keys=True),
-                examples=types.Channel(type=standard_artifacts.Examples),
-            ),
-            custom_executor_spec=executor_spec.BeamExecutorSpec(EXECUTORS[kind]),
-        )

@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import tfx
-from tfx.components.example_gen.component import FileBasedExampleGen
-from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2
 
+from components import examples, splits
 from components.data.files import Source
-from components.examples import EXECUTORS
-from components.splits import SPLITS, SplitExampleGen
+from components.example_gen import ExampleGen
 from pipeline.config import Data, Splits
 from pipeline.data import source
 from pipeline.fingerprint import source_of
@@ -28,31 +26,32 @@ def example_gen(data: Data, folder: str | None = None) -> Any:
       DataError: see ``source.find``.
     """
     if data.splits.files.train is not None:
-        return _by_files(data, folder).with_id("ExampleGen")
+        return _by_files(data, folder)
     found = source.find(data.path or taxi_data())
     made = _by_hash if data.splits.column is None else _by_column
-    return made(found, data.splits, folder).with_id("ExampleGen")
+    return made(found, data.splits, folder)
 
 
-def _by_hash(found: Source, splits: Splits, folder: str | None) -> Any:
-    return FileBasedExampleGen(
+def _by_hash(found: Source, asked: Splits, folder: str | None) -> Any:
+    return ExampleGen(
+        examples.EXECUTORS[found.kind],
         **_all_rows(found, folder),
-        output_config=_shares(splits),
-        custom_executor_spec=executor_spec.BeamExecutorSpec(EXECUTORS[found.kind]),
+        output_config=_shares(asked),
+        custom_config={"source": source_of("components.examples")},
     )
 
 
-def _by_column(found: Source, splits: Splits, folder: str | None) -> Any:
-    values, days = splits.values, splits.days
-    return SplitExampleGen(
-        found.kind,
+def _by_column(found: Source, asked: Splits, folder: str | None) -> Any:
+    values, days = asked.values, asked.days
+    return ExampleGen(
+        splits.EXECUTORS[found.kind],
         **_all_rows(found, folder),
-        output_config=_shares(splits),
+        output_config=_shares(asked),
         custom_config={
-            "column": splits.column,
+            "column": asked.column,
             "values": values,
             "days": days and days.model_dump(mode="json"),
-            "draw": None if days or "validation" in values.values() else _drawn(splits),
+            "draw": None if days or "validation" in values.values() else _drawn(asked),
             "source": source_of("components.splits"),
         },
     )
@@ -68,11 +67,11 @@ def _by_files(data: Data, folder: str | None) -> Any:
     if draw:
         placed["validation"] = placed["train"]
     split = example_gen_pb2.Input.Split
-    splits = [split(name=name, pattern=str(placed[name].relative_to(base))) for name in SPLITS]
-    return SplitExampleGen(
-        source.together(found).kind,
+    each = [(name, str(placed[name].relative_to(base))) for name in splits.SPLITS]
+    return ExampleGen(
+        splits.EXECUTORS[source.together(found).kind],
         input_base=folder or str(base),
-        input_config=example_gen_pb2.Input(splits=splits),
+        input_config=example_gen_pb2.Input(splits=[split(name=n, pattern=p) for n, p in each]),
         output_config=example_gen_pb2.Output(),  # the splits of the input
         custom_config={
             "column": None,
@@ -94,16 +93,16 @@ def _all_rows(found: Source, folder: str | None) -> dict[str, Any]:
     return {"input_base": folder or base, "input_config": example_gen_pb2.Input(splits=[split])}
 
 
-def _shares(splits: Splits) -> example_gen_pb2.Output:
+def _shares(asked: Splits) -> example_gen_pb2.Output:
     """Of each split; TFX calls them buckets."""
     split = example_gen_pb2.SplitConfig.Split
     return example_gen_pb2.Output(
         split_config=example_gen_pb2.SplitConfig(
-            splits=[split(name=name, hash_buckets=getattr(splits, name)) for name in SPLITS]
+            splits=[split(name=name, hash_buckets=getattr(asked, name)) for name in splits.SPLITS]
         )
     )
 
 
-def _drawn(splits: Splits) -> dict[str, int]:
+def _drawn(asked: Splits) -> dict[str, int]:
     """Shares of the rows to train on and of those drawn from them for validation."""
-    return {"train": splits.train, "validation": splits.validation}
+    return {"train": asked.train, "validation": asked.validation}

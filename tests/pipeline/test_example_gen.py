@@ -81,3 +81,11 @@ def test_files_of_splits_in_folders_of_their_own(folder):
     told = json.loads(node.exec_properties["input_config"])["splits"]
     assert node.exec_properties["input_base"] == str(folder)
     assert [split["pattern"] for split in told] == ["a/2024-*.csv", "a/2024-*.csv", "d/*.csv"]
+
+
+@pytest.mark.parametrize("split", [Splits(), Splits(column="month", values={"2": "eval"})])
+def test_is_told_of_the_code_that_reads_and_splits_for_the_cache_sees_none(folder, split):
+    node = example_gen(Data(path=folder / "a", splits=split))
+    source = json.loads(node.exec_properties["custom_config"])["source"]
+    assert {"components/examples.py", "components/data/csv_reading.py"} <= source.keys()
+    assert ("components/splits.py" in source) is (split.column is not None)
