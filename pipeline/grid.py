@@ -9,9 +9,7 @@ from typing import Any
 
 import yaml
 
-from pipeline import config_file
-from pipeline.config import Config
-from pipeline.config_file import ConfigError
+from pipeline.config import Config, ConfigError, load
 
 MOST_POINTS = 1000
 """More in one sweep is a typing mistake."""
@@ -41,7 +39,7 @@ def resolve(path: Path | None, fixed: Sequence[str], settings: Sequence[str]) ->
     """The config of every point.
 
     Args:
-      path: see ``config_file.load``, as for ``fixed``.
+      path: see ``pipeline.config.load``, as for ``fixed``.
       fixed: settings that all points share; those of the point come after them.
       settings: see ``points``.
 
@@ -51,7 +49,7 @@ def resolve(path: Path | None, fixed: Sequence[str], settings: Sequence[str]) ->
     found, mistakes = [], dict[str, list[str]]()
     for point in points(settings):
         try:
-            config = config_file.load(path, (*fixed, *point))
+            config = load(path, (*fixed, *point))
         except ConfigError as error:
             for line in str(error).splitlines():
                 mistakes.setdefault(line, []).append(" ".join(point))

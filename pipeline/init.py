@@ -5,8 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import config_file
-from pipeline.config import Config, Files
+from pipeline.config import Config, Files, load, to_yaml
 
 CONFIG, OBJECTS = "config.yaml", "my_objects.py"
 
@@ -20,7 +19,7 @@ def write(folder: Path, settings: Sequence[str]) -> list[Path]:
 
     Args:
       folder: made where it is not there; files in it are left as they are.
-      settings: what differs from the defaults, see ``config_file.load``.
+      settings: what differs from the defaults, see ``pipeline.config.load``.
 
     Raises:
       InitError: one of the files is there already, or the folder cannot be written.
@@ -33,11 +32,11 @@ def write(folder: Path, settings: Sequence[str]) -> list[Path]:
                 f"expected a folder without {path.name}, received {folder}; "
                 "write another folder, or move the file"
             )
-    found = _from_any_folder(config_file.load(None, settings))
+    found = _from_any_folder(load(None, settings))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _put(objects, _sample())
-        _put(config, config_file.to_yaml(found.model_copy(update={"objects": (objects,)})))
+        _put(config, to_yaml(found.model_copy(update={"objects": (objects,)})))
     except OSError as error:
         raise InitError(
             f"expected a folder that can be written, received {folder} ({error.strerror})"

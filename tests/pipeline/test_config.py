@@ -6,6 +6,7 @@ import contextlib
 import re
 import shlex
 import string
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,11 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-import pipeline.config
-from pipeline.config import Choice, Config
-from pipeline.config_file import ConfigError, load, to_yaml
+import pipeline
+from pipeline.config import Choice, Config, ConfigError, load, to_yaml
 
-DEFAULT_YAML = pipeline.config.__file__.replace("config.py", "default.yaml")
+DEFAULT_YAML = Path(pipeline.__file__).with_name("default.yaml")
 
 properties = settings(deadline=None, derandomize=True, max_examples=50)
 
@@ -42,12 +42,10 @@ def refusal(path=None, *settings: str) -> str:
 
 class TestShippedDefaults:
     def test_file_is_what_the_command_prints(self):
-        with open(DEFAULT_YAML) as file:
-            assert file.read() == to_yaml(Config()) == to_yaml(load())
+        assert DEFAULT_YAML.read_text() == to_yaml(Config()) == to_yaml(load())
 
     def test_file_is_the_default(self, tmp_path):
-        with open(DEFAULT_YAML) as file:
-            (tmp_path / "copy.yaml").write_text(file.read())
+        (tmp_path / "copy.yaml").write_text(DEFAULT_YAML.read_text())
         assert load(tmp_path / "copy.yaml") == Config() == load()
 
     def test_every_key_is_explained(self):

@@ -9,8 +9,7 @@ from datetime import datetime
 import pytest
 
 from pipeline import facts
-from pipeline.config import Config
-from pipeline.config_file import load
+from pipeline.config import Config, load
 
 NOON = datetime(2026, 5, 17, 12, 30, 45)
 

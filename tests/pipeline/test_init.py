@@ -7,8 +7,7 @@ from click.testing import CliRunner
 
 from custom_objects import catalogue
 from pipeline.cli.main import cli
-from pipeline.config import Config
-from pipeline.config_file import load
+from pipeline.config import Config, load
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from mlflow_servers import mlflow_server
 from small_bundles import bundled, trained
 
 from components import reload
-from pipeline.config_file import load
+from pipeline.config import load
 from pipeline.deploy.locate import LocateError, located
 from pipeline.tracking.port import Column, ExportedModel, NewRun, TrackingError
 from pipeline.tracking.store import connect

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from pipeline import own_data
 from pipeline.cli.main import cli
-from pipeline.config_file import ConfigError, load, to_yaml
+from pipeline.config import ConfigError, load, to_yaml
 from pipeline.data.tally import tally
 
 

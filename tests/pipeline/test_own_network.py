@@ -12,7 +12,7 @@ from users_objects import MY_NETWORK
 from custom_objects import catalogue
 from pipeline import own_objects
 from pipeline.cli.main import cli
-from pipeline.config_file import ConfigError, load
+from pipeline.config import ConfigError, load
 from pipeline.dag import create_pipeline
 
 REGISTERED = '@tf_keras.utils.register_keras_serializable("mine")\n'

@@ -10,7 +10,7 @@ from users_objects import MY_LOSSES
 
 from custom_objects import catalogue
 from pipeline import own_objects
-from pipeline.config_file import ConfigError, load
+from pipeline.config import ConfigError, load
 from pipeline.dag import create_pipeline
 
 LOSS = "training.loss={name: QuantileLoss, config: {quantile: 0.8}}"

@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from pipeline import facts, own_data, tasks
 from pipeline.cli.main import cli
-from pipeline.config_file import ConfigError, load, to_yaml
+from pipeline.config import ConfigError, load, to_yaml
 
 ROWS = 120
 

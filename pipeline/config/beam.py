@@ -1,0 +1,35 @@
+"""Section ``beam``: where rows are processed."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from pipeline.config.base import Strict
+
+
+def _option(value: Any) -> Any:
+    """One message for all types of the union."""
+    if value is False:
+        raise ValueError(
+            "expected a value, or true for an option that has none, received false; leave it out, "
+            "or write its opposite, such as no_use_public_ips: true"
+        )
+    items = value if isinstance(value, list | tuple) else [value]
+    if not items or not all(isinstance(item, str | int | float | dict) for item in items):
+        raise ValueError(f"expected text, a number, true, a list or a mapping, received {value!r}")
+    return value
+
+
+_OptionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Beam(Strict):
+    """Where rows are read, analysed and evaluated; training stays here."""
+
+    runner: Literal["local", "flink", "spark", "dataflow"] = Field(
+        "local",
+        description="local: in this process, or where the rows are many in several; or a cluster.",
+    )
+    options: dict[_OptionName, Annotated[Any, BeforeValidator(_option)]] = Field(
+        {}, description="Beam's own, such as {flink_master: 127.0.0.1:8081, parallelism: 8}."
+    )

@@ -1,0 +1,92 @@
+"""Section ``evaluation``: how a model is judged."""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from pipeline.config.base import Strict
+from pipeline.config.choices import Choice, of_kind
+
+
+class EvaluationMetric(Choice):
+    """A metric by name, its arguments, and its key in every report."""
+
+    key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+def _text_or_whole(value: Any) -> Any:
+    """One message for both: pydantic has one for each type of a union."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("expected text or a whole number")
+    return value
+
+
+class Bound(Strict):
+    """One condition that a model must meet to be blessed."""
+
+    metric: str = Field(description="Key of a metric.")
+    slice: dict[str, Annotated[str | int, BeforeValidator(_text_or_whole)]] | None = Field(
+        None, description="Rows it holds for, such as {payment_type: Cash}; null: all."
+    )
+    lower_bound: float | None = Field(None, description="At least this.")
+    upper_bound: float | None = Field(None, description="At most this.")
+    max_increase: float | None = Field(
+        None,
+        description="At most this share above the last blessed model's; 0.05 is 5 %.",
+    )
+    max_decrease: float | None = Field(
+        None,
+        description="At most this share below it, where more is better, such as an accuracy.",
+    )
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> "Bound":
+        changes = (self.max_increase, self.max_decrease)
+        if (self.lower_bound, self.upper_bound, *changes) == (None, None, None, None):
+            raise ValueError(
+                "expected lower_bound, upper_bound, max_increase or max_decrease, received none"
+            )
+        if None not in changes:
+            raise ValueError("expected max_increase or max_decrease, received both")
+        return self
+
+
+class Evaluation(Strict):
+    """How a model is judged; the same for every model, so that runs compare."""
+
+    metrics: tuple[Annotated[EvaluationMetric, of_kind("metric")], ...] = Field(
+        (
+            EvaluationMetric(name="HuberMetric", config={"threshold": 1.0}, key="huber"),
+            EvaluationMetric(name="MeanAbsoluteError", key="mae"),
+            EvaluationMetric(name="RootMeanSquaredError", key="rmse"),
+            EvaluationMetric(
+                name="AbsoluteErrorQuantile", config={"quantile": 0.5}, key="median_error"
+            ),
+            EvaluationMetric(
+                name="AbsoluteErrorQuantile", config={"quantile": 0.95}, key="tail_error"
+            ),
+        ),
+        description="Computed on the eval split, beside example_count and calibration.",
+    )
+    slices: tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...] = Field(
+        (("payment_type",), ("trip_start_hour",)),
+        description="Columns (or combinations of columns) whose values are judged apart.",
+    )
+    gate: Annotated[tuple[Bound, ...], Field(min_length=1)] = Field(
+        (Bound(metric="huber", upper_bound=3.0, max_increase=0.1),),
+        description="What a model must meet to be pushed.",
+    )
+
+    @model_validator(mode="after")
+    def _gate_names_slices(self) -> "Evaluation":
+        keys = [metric.key for metric in self.metrics]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"metrics: expected each key once, received {', '.join(keys)}")
+        for place, bound in enumerate(self.gate):
+            if bound.slice and set(bound.slice) not in map(set, self.slices):
+                slices = " or ".join(", ".join(columns) for columns in self.slices)
+                raise ValueError(
+                    f"gate.{place}.slice: expected values of one of the slices ({slices}), "
+                    f"received {', '.join(bound.slice)}"
+                )
+        return self

@@ -1,0 +1,49 @@
+"""Section ``features``: how each raw column is used."""
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+
+from pipeline.config.base import DateFormat, Strict
+
+
+class Features(Strict):
+    """How each raw column is used; a column named nowhere is not used."""
+
+    numeric: tuple[str, ...] = Field(
+        (
+            "trip_miles",
+            "trip_seconds",
+            "pickup_latitude",
+            "pickup_longitude",
+            "dropoff_latitude",
+            "dropoff_longitude",
+        ),
+        description="Standardised; the mean where missing, and marked.",
+    )
+    categorical: tuple[str, ...] = Field(
+        ("company", "payment_type", "pickup_community_area", "dropoff_community_area"),
+        description="Values from a vocabulary, embedded; missing is a value of its own.",
+    )
+    cyclic: dict[str, PositiveFloat] = Field(
+        {"trip_start_hour": 24.0, "trip_start_day": 7.0, "trip_start_month": 12.0},
+        description="Columns that come round, with their period; a point on a circle.",
+    )
+    dates: dict[str, DateFormat] = Field(
+        {}, description="Columns of dates written as text, with their format, such as YYYY-MM-DD."
+    )
+    vocabulary_size: PositiveInt = Field(
+        1000, description="Most frequent values kept, over all categories; others are unknown."
+    )
+
+    @model_validator(mode="after")
+    def _used_once(self) -> "Features":
+        columns = self.columns()
+        repeated = sorted({column for column in columns if columns.count(column) > 1})
+        if repeated:
+            raise ValueError(f"expected each column once, received twice: {', '.join(repeated)}")
+        if not columns:
+            raise ValueError("expected at least one column, received none")
+        return self
+
+    def columns(self) -> list[str]:
+        """All raw columns that the model reads."""
+        return [*self.numeric, *self.categorical, *self.cyclic, *self.dates]

@@ -1,0 +1,81 @@
+"""The whole config: all sections, and what must fit between them."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from components.features import label_and_weight
+from pipeline import tasks
+from pipeline.config.base import Strict
+from pipeline.config.beam import Beam
+from pipeline.config.data import Data
+from pipeline.config.evaluation import Evaluation
+from pipeline.config.features import Features
+from pipeline.config.kubeflow import Kubeflow
+from pipeline.config.model import Model
+from pipeline.config.tracking import Tracking
+from pipeline.config.training import Training
+
+
+class Config(Strict):
+    """Everything that decides what a run does."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")] = Field(
+        "taxi", description="The model's name, and its folder under serving/."
+    )
+    workspace: Path = Field(
+        Path("workspace"), description="Folder for all that runs write; deleting it is a reset."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
+        42, description="Makes training repeat on the same machine."
+    )
+    objects: tuple[Path, ...] = Field(
+        (),
+        description="Python files or packages with losses, metrics, layers of your own.",
+    )
+    data: Data = Data()
+    features: Features = Features()
+    model: Model = Model()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    beam: Beam = Beam()
+    tracking: Tracking = Tracking()
+    kubeflow: Kubeflow = Kubeflow()
+
+    @model_validator(mode="after")
+    def _label_and_weight_are_no_features(self) -> "Config":
+        labels, weight = self.data.labels, self.data.weight
+        for key, column in (*(("data.label", label) for label in labels), ("data.weight", weight)):
+            if column in self.features.columns():
+                raise ValueError(
+                    f"{key}: expected a column that is no feature, received {column!r}"
+                )
+        if weight in labels:
+            raise ValueError(
+                f"data.weight: expected a column that is not the label, received {weight!r}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _split_is_no_feature(self) -> "Config":
+        splits = self.data.splits
+        if splits.values and splits.column in self.features.columns():
+            raise ValueError(
+                "data.splits.column: expected a column that is no feature, "
+                f"received {splits.column!r}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_task(self) -> "Config":
+        tasks.check(self)
+        return self
+
+    def columns(self) -> list[str]:
+        """All raw columns that a run reads."""
+        return [*label_and_weight(self.plain()["data"]), *self.features.columns()]
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON-safe values."""
+        return self.model_dump(mode="json", by_alias=True)

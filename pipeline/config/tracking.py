@@ -1,0 +1,40 @@
+"""Section ``tracking``: where runs are kept for comparing."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, PositiveInt
+
+from pipeline.config.base import Strict
+from pipeline.tracking.masking import masked_text
+
+_STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
+
+
+def _known_store(uri: str) -> str:
+    scheme = re.match(r"(\w+)(\+\w+)?://", uri)
+    if scheme is None or scheme[1] not in _STORES:
+        raise ValueError(
+            "expected the address of an MLflow server or database, such as "
+            f"http://127.0.0.1:5000 or sqlite:////data/mlflow.db, received {masked_text(uri)!r}"
+        )
+    return uri
+
+
+class Tracking(Strict):
+    """Where runs are kept for comparing; a run never waits for it or fails with it."""
+
+    enabled: bool = Field(True, description="Mirror every run into MLflow.")
+    uri: Annotated[str, AfterValidator(_known_store)] | None = Field(
+        None,
+        description="MLflow server or database; null: $MLFLOW_TRACKING_URI, else the workspace.",
+    )
+    experiment: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="Runs that belong together; null: the model's name."
+    )
+    run_name: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="For people; null: what differs from the defaults."
+    )
+    patience: PositiveInt = Field(
+        60, description="Seconds that a finished run waits for a slow server."
+    )
