@@ -13,7 +13,8 @@ import pytest
 from rich.console import Console
 
 from pipeline import doctor, old_glibc
-from pipeline.doctor import GIB, Finding
+from pipeline.doctor import Finding, installation, machine
+from pipeline.doctor.machine import GIB
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -22,14 +23,14 @@ Usage = namedtuple("Usage", "total used free")
 def programs(monkeypatch) -> dict[str, str]:
     """What is on the PATH; empty until a test adds to it."""
     found: dict[str, str] = {}
-    monkeypatch.setattr(doctor.shutil, "which", found.get)
+    monkeypatch.setattr(machine.shutil, "which", found.get)
     return found
 
 
 @pytest.fixture
 def no_gpu(monkeypatch):
     """Spares a test the import of TensorFlow."""
-    monkeypatch.setattr(doctor, "_visible_gpus", list)
+    monkeypatch.setattr(machine, "_visible_gpus", list)
 
 
 def assert_hinders(finding: Finding, status: str, prevents: str) -> None:
@@ -48,7 +49,7 @@ class TestExamine:
         subjects = [finding.subject for finding in findings]
         assert len(set(subjects)) == len(subjects)
         assert {"Python", "glibc", "CPUs", "memory", "GPUs", "disk", "Java", "Git"} < set(subjects)
-        assert set(doctor.PACKAGES) < set(subjects)
+        assert set(installation.PACKAGES) < set(subjects)
         assert all(finding.value for finding in findings)
 
     def test_only_what_is_fine_prevents_nothing(self, no_gpu, tmp_path):
@@ -57,39 +58,39 @@ class TestExamine:
 
     def test_packages_of_this_environment_are_those_required(self, no_gpu, tmp_path):
         by_subject = {finding.subject: finding for finding in doctor.examine(tmp_path)}
-        for name in ("Python", *doctor.PACKAGES):
+        for name in ("Python", *installation.PACKAGES):
             assert by_subject[name].status == "ok", by_subject[name]
 
     def test_every_package_has_a_required_version(self):
-        for name in set(doctor.PACKAGES) - {"huberflow"}:
-            assert str(doctor._required(name)).startswith("=="), name
+        for name in set(installation.PACKAGES) - {"huberflow"}:
+            assert str(installation._required(name)).startswith("=="), name
 
 
 class TestPackages:
-    @pytest.mark.parametrize("name", doctor.PACKAGES)
+    @pytest.mark.parametrize("name", installation.PACKAGES)
     def test_missing(self, monkeypatch, name):
         def missing(name):
             raise metadata.PackageNotFoundError(name)
 
         monkeypatch.setattr(metadata, "version", missing)
-        finding = doctor.check_package(name, doctor.PACKAGES[name])
-        assert_hinders(finding, "lack", doctor.PACKAGES[name])
+        finding = installation.check_package(name)
+        assert_hinders(finding, "lack", installation.PACKAGES[name])
         assert finding.prevents.endswith("install it with: make setup")
 
     @pytest.mark.parametrize("version", ["1.20.0", "1.22.0rc1", "2.0"])
     def test_another_version(self, monkeypatch, version):
         monkeypatch.setattr(metadata, "version", lambda name: version)
-        finding = doctor.check_package("tfx", "every run")
+        finding = installation.check_package("tfx")
         assert finding.value == f"{version}, expected ==1.21.0"
         assert_hinders(finding, "note", "restore the tested version with:")
 
     def test_any_patch_release_of_a_minor_version_is_fine(self, monkeypatch):
         monkeypatch.setattr(metadata, "version", lambda name: "2.21.7")
-        assert_fine(doctor.check_package("tensorflow", "training"), "2.21.7")
+        assert_fine(installation.check_package("tensorflow"), "2.21.7")
 
     def test_another_python(self, monkeypatch):
-        monkeypatch.setattr(doctor.platform, "python_version", lambda: "3.10.4")
-        finding = doctor.check_python()
+        monkeypatch.setattr(installation.platform, "python_version", lambda: "3.10.4")
+        finding = installation.check_python()
         assert_hinders(finding, "note", "relying on what was tested")
         assert "3.10.4, expected" in finding.value
 
@@ -98,8 +99,8 @@ class TestPackages:
             raise metadata.PackageNotFoundError(name)
 
         monkeypatch.setattr(metadata, "metadata", missing)
-        assert doctor.check_python().status == "ok"
-        assert doctor.check_package("tfx", "every run").status == "ok"
+        assert installation.check_python().status == "ok"
+        assert installation.check_package("tfx").status == "ok"
 
 
 class TestGlibc:
@@ -114,24 +115,24 @@ class TestGlibc:
 
     def test_other_system(self, glibc):
         glibc(None)
-        assert_fine(doctor.check_glibc(), "not what this system uses")
+        assert_fine(installation.check_glibc(), "not what this system uses")
 
     def test_too_old(self, glibc):
         glibc((2, 31))
-        assert_hinders(doctor.check_glibc(), "lack", "use a system with glibc 2.34 or later")
+        assert_hinders(installation.check_glibc(), "lack", "use a system with glibc 2.34 or later")
 
     def test_new_enough(self, glibc):
         glibc((2, 39))
-        assert_fine(doctor.check_glibc(), "2.39, which needs no repair")
+        assert_fine(installation.check_glibc(), "2.39, which needs no repair")
 
     def test_repaired(self, glibc):
         glibc((2, 36))
-        assert_fine(doctor.check_glibc(), "2.36, for which two libraries were repaired")
+        assert_fine(installation.check_glibc(), "2.36, for which two libraries were repaired")
 
     @pytest.mark.parametrize("state", ["as published", "missing", "unknown"])
     def test_one_of_the_two_is_not_repaired(self, glibc, state):
         glibc((2, 36), ("repaired", state))
-        finding = doctor.check_glibc()
+        finding = installation.check_glibc()
         assert_hinders(finding, "lack", "ml-metadata and tensorflow-data-validation")
         assert "metadata_store_extension.so: repaired" in finding.value
         assert f"tensorflow_data_validation_extension.so: {state}" in finding.value
@@ -141,46 +142,46 @@ class TestResources:
     @pytest.mark.parametrize(("free", "status"), [(3.9, "note"), (4, "ok"), (60, "ok")])
     def test_memory(self, monkeypatch, free, status):
         memory = SimpleNamespace(available=int(free * GIB), total=64 * GIB)
-        monkeypatch.setattr(doctor.psutil, "virtual_memory", lambda: memory)
-        finding = doctor.check_memory()
+        monkeypatch.setattr(machine.psutil, "virtual_memory", lambda: memory)
+        finding = machine.check_memory()
         assert (finding.status, finding.value) == (status, f"{free:.1f} GiB free of 64.0 GiB")
         assert ("close other programs" in finding.prevents) == (status == "note")
 
     @pytest.mark.parametrize(("free", "status"), [(4.9, "lack"), (5, "ok")])
     def test_disk(self, monkeypatch, tmp_path, free, status):
-        monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: Usage(0, 0, int(free * GIB)))
-        finding = doctor.check_disk(tmp_path)
+        monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: Usage(0, 0, int(free * GIB)))
+        finding = machine.check_disk(tmp_path)
         assert finding.status == status
         assert ("expected 5.0 GiB for its artifacts" in finding.prevents) == (status == "lack")
 
     def test_disk_of_a_workspace_yet_to_be_made(self, monkeypatch, tmp_path):
         asked = []
         monkeypatch.setattr(
-            doctor.shutil, "disk_usage", lambda path: asked.append(path) or Usage(0, 0, 9 * GIB)
+            machine.shutil, "disk_usage", lambda path: asked.append(path) or Usage(0, 0, 9 * GIB)
         )
-        doctor.check_disk(tmp_path / "not" / "yet")
+        machine.check_disk(tmp_path / "not" / "yet")
         assert asked == [tmp_path]
 
     def test_cpus_without_an_affinity(self, monkeypatch):
         monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-        monkeypatch.setattr(doctor.psutil, "cpu_count", lambda: 12)
-        assert_fine(doctor.check_cpus(), "12")
+        monkeypatch.setattr(machine.psutil, "cpu_count", lambda: 12)
+        assert_fine(machine.check_cpus(), "12")
 
 
 class TestGpus:
     def test_none(self, no_gpu):
-        assert_hinders(doctor.check_gpus(), "note", "`verify --device gpu` would fail")
+        assert_hinders(machine.check_gpus(), "note", "`verify --device gpu` would fail")
 
     def test_some(self, monkeypatch):
-        monkeypatch.setattr(doctor, "_visible_gpus", lambda: ["NVIDIA H200", "NVIDIA H200"])
-        assert_fine(doctor.check_gpus(), "NVIDIA H200, NVIDIA H200")
+        monkeypatch.setattr(machine, "_visible_gpus", lambda: ["NVIDIA H200", "NVIDIA H200"])
+        assert_fine(machine.check_gpus(), "NVIDIA H200, NVIDIA H200")
 
     def test_tensorflow_that_does_not_load(self, monkeypatch):
         def broken():
             raise ImportError("libcudart.so: cannot open")
 
-        monkeypatch.setattr(doctor, "_visible_gpus", broken)
-        finding = doctor.check_gpus()
+        monkeypatch.setattr(machine, "_visible_gpus", broken)
+        finding = machine.check_gpus()
         assert_hinders(finding, "lack", "training and serving")
         assert "libcudart.so: cannot open" in finding.value
 
@@ -196,7 +197,7 @@ class TestGpus:
                 return ["NVIDIA H200", ""]
 
         monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(config=Config))
-        assert doctor._visible_gpus() == ["NVIDIA H200", "unnamed GPU"]
+        assert machine._visible_gpus() == ["NVIDIA H200", "unnamed GPU"]
         os.write(2, b"heard again")
         assert capfd.readouterr().err == "heard again"
 
@@ -205,10 +206,10 @@ class TestPrograms:
     @pytest.mark.parametrize(
         ("check", "prevents"),
         [
-            (doctor.check_java, "Flink jobs"),
-            (doctor.check_containers, "building images"),
-            (doctor.check_compiler, "pyfarmhash has no wheel"),
-            (doctor.check_git, "naming the commit"),
+            (machine.check_java, "Flink jobs"),
+            (machine.check_containers, "building images"),
+            (machine.check_compiler, "pyfarmhash has no wheel"),
+            (machine.check_git, "naming the commit"),
         ],
     )
     def test_missing(self, programs, check, prevents):
@@ -220,9 +221,9 @@ class TestPrograms:
     @pytest.mark.parametrize(
         ("check", "program"),
         [
-            (doctor.check_containers, "podman"),
-            (doctor.check_compiler, "clang++"),
-            (doctor.check_git, "git"),
+            (machine.check_containers, "podman"),
+            (machine.check_compiler, "clang++"),
+            (machine.check_git, "git"),
         ],
     )
     def test_found(self, programs, check, program):
@@ -232,12 +233,12 @@ class TestPrograms:
     def test_java_answers_on_stderr(self, programs, tmp_path):
         programs["java"] = str(tmp_path / "java")
         write_program(tmp_path / "java", "echo 'openjdk 17.0.1' >&2; echo more >&2")
-        assert doctor.check_java() == Finding("Java", "ok", "openjdk 17.0.1")
+        assert machine.check_java() == Finding("Java", "ok", "openjdk 17.0.1")
 
     def test_a_mere_stub_of_java_is_no_java(self, programs, tmp_path):
         programs["java"] = str(tmp_path / "java")
         write_program(tmp_path / "java", "echo 'please install Java' >&2; exit 1")
-        assert doctor.check_java().status == "note"
+        assert machine.check_java().status == "note"
 
 
 def write_program(path, body):
