@@ -82,7 +82,7 @@ class Run:
         return findings.read(found.uri) if found and (found.uri / findings.FILE).is_file() else None
 
     def report(self) -> Mapping[str, Any] | None:
-        """The Evaluator's report, see ``components.evaluator.report``; none without one."""
+        """The Evaluator's report, see ``components.evaluation_report.report``; none without one."""
         evaluation = self.artifact("Evaluator", "evaluation")
         path = evaluation.uri / "report.json" if evaluation else None
         return json.loads(path.read_text()) if path and path.is_file() else None

@@ -23,7 +23,7 @@ MOST_LINES = 5
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run in a few numbers; see ``components.evaluator.report`` for the report."""
+    """A finished run in a few numbers; see ``components.evaluation_report`` for the report."""
 
     report: Mapping[str, Any]
     pushed: Path | None

@@ -12,7 +12,7 @@ from pipeline.goals import Goal, cost
 from pipeline.result import SMALLEST_SLICE
 
 Report = Mapping[str, Any]
-"""See ``components.evaluator.report``."""
+"""See ``components.evaluation_report.report``."""
 Row = Mapping[str, Any]
 """One slice of a report."""
 

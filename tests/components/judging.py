@@ -12,6 +12,7 @@ from tensorflow_transform.tf_metadata import schema_utils
 from tfx.types import standard_artifacts
 
 from components import evaluator
+from components.evaluation_report import REPORT
 
 BASELINE_ID, CANDIDATE_ID = 3, 7
 
@@ -98,7 +99,7 @@ class Bench:
             {"evaluation": [found], "blessing": [blessing]},
             {"custom_config": json.dumps(told)},
         )
-        written = json.loads((out / "evaluation" / evaluator.REPORT).read_text())
+        written = json.loads((out / "evaluation" / REPORT).read_text())
         return Judged(written, blessing, found.uri, evaluation)
 
 

@@ -16,7 +16,7 @@ from judging import CANDIDATE_ID, Bench, Judged, bound, write_model
 from tensorflow_model_analysis.proto import config_pb2
 
 from components import measurement, truths
-from components.evaluator import describe_slice, report
+from components.evaluation_report import describe_slice, report
 from components.measurement import eval_config
 from components.target import Target
 
