@@ -1,11 +1,8 @@
 """Trains the model and exports it: what TFX's Trainer calls."""
 
 import collections
-import logging
 import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +11,12 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tf_keras
 
-from components import bundle, predictions, serving
+from components import bundle, fitting, predictions, serving
 from components.features import VOCABULARY, columns, count_numbers
 from components.model import PLAIN, LabelScale, build_model
 from components.rows import blocks, labelled, raw_spec, records, relative, shuffled, split_files
 from components.target import Target
-from custom_objects import own, registry
-
-PROGRESS = logging.getLogger("huberflow.training")
-"""One record per epoch; its ``progress`` attribute holds epoch, epochs, time and values."""
-
-EPOCHS = "epochs.csv"
-"""In the model-run artifact: a row per epoch, ``epoch`` from 0, ``time`` in seconds since 1970."""
+from custom_objects import own
 
 
 def run_fn(fn_args: Any) -> None:
@@ -39,36 +30,14 @@ def run_fn(fn_args: Any) -> None:
         and the user's own ``objects`` and network with the ``folder`` that holds them, or null.
     """
     config, target = fn_args.custom_config, Target.of(fn_args.custom_config)
-    training, log_dir = config["training"], Path(fn_args.model_run_dir)
+    log_dir = Path(fn_args.model_run_dir)
     if config["objects"]:
         own.load(config["objects"], Path(config["objects"]["folder"]))
     log_dir.mkdir(parents=True, exist_ok=True)
     tf_keras.utils.set_random_seed(config["seed"])
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     layer = transform.transform_features_layer()
-    with tempfile.TemporaryDirectory(dir=log_dir) as aside, _precision(training["mixed_precision"]):
-        train = blocks(fn_args.train_files, transform, layer, config, f"{aside}/train")
-        held_out = split_files(fn_args.eval_files, "validation")
-        validation = blocks(held_out, transform, layer, config, f"{aside}/validation")
-        for split, rows in (("train", train), ("validation", validation)):
-            _check_some(sum(len(block[1]) for block in rows), split, target)
-        weighted = config["weight"] is not None
-        if weighted:
-            train, validation = relative(train, validation, config["weight"])
-        with strategy(tf.config.list_logical_devices("GPU")).scope():
-            scale = PLAIN
-            if not config["classes"]:
-                scale = _label_scale(train, config["model"]["label_scale"])
-            model = _model(config, transform, scale)
-            compile_model(model, training, weighted=weighted)
-        size = training["batch_size"]
-        fit(
-            model,
-            shuffled(train, config["seed"]).rebatch(size).prefetch(tf.data.AUTOTUNE),
-            validation.rebatch(size).prefetch(tf.data.AUTOTUNE),
-            training,
-            log_dir,
-        )
+    model = _trained(fn_args, transform, layer)
     model.transform = layer
     names = columns(config["features"])
     spec = raw_spec(transform, [*names, *target.labels])
@@ -79,6 +48,37 @@ def run_fn(fn_args: Any) -> None:
     captured = log_dir / bundle.CAPTURED
     bundle.capture(model, unseen[: bundle.ROWS], spec, target, captured, training=config)
     export(model, raw_spec(transform, names), target, fn_args.serving_model_dir)
+
+
+def _trained(fn_args: Any, transform: tft.TFTransformOutput, layer: Any) -> tf_keras.Model:
+    config, log_dir = fn_args.custom_config, Path(fn_args.model_run_dir)
+    training, weight = config["training"], config["weight"]
+    with (
+        tempfile.TemporaryDirectory(dir=log_dir) as aside,
+        fitting.precision(training["mixed_precision"]),
+    ):
+        train = blocks(fn_args.train_files, transform, layer, config, f"{aside}/train")
+        held_out = split_files(fn_args.eval_files, "validation")
+        validation = blocks(held_out, transform, layer, config, f"{aside}/validation")
+        for split, rows in (("train", train), ("validation", validation)):
+            _check_some(sum(len(block[1]) for block in rows), split, Target.of(config))
+        if weight is not None:
+            train, validation = relative(train, validation, weight)
+        with fitting.strategy(tf.config.list_logical_devices("GPU")).scope():
+            scale = PLAIN
+            if not config["classes"]:
+                scale = _label_scale(train, config["model"]["label_scale"])
+            model = _model(config, transform, scale)
+            fitting.compile_model(model, training, weighted=weight is not None)
+        size = training["batch_size"]
+        fitting.fit(
+            model,
+            shuffled(train, config["seed"]).rebatch(size).prefetch(tf.data.AUTOTUNE),
+            validation.rebatch(size).prefetch(tf.data.AUTOTUNE),
+            training,
+            log_dir,
+        )
+    return model
 
 
 def _check_some(rows: int, split: str, target: Target) -> None:
@@ -134,126 +134,8 @@ def _label_scale(rows: tf.data.Dataset, kind: str) -> LabelScale:
     return LabelScale(np.median(labels, axis=0).tolist(), deviation.tolist(), kind == "log")
 
 
-def strategy(gpus: list[Any]) -> tf.distribute.Strategy:
-    """Mirrored over all GPUs where there are several, else TensorFlow's default."""
-    return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
-
-
-def compile_model(
-    model: tf_keras.Model, training: Mapping[str, Any], *, weighted: bool = False
-) -> None:
-    """Attaches optimizer, loss and metrics, each as its config names it.
-
-    Args:
-      model: not compiled yet.
-      training: names them.
-      weighted: whether the metrics, as the loss does anyway, count each row by its weight.
-    """
-    metrics = [registry.build_choice("metric", choice) for choice in training["metrics"]]
-    model.compile(
-        optimizer=registry.build_choice("optimizer", training["optimizer"]),
-        loss=registry.build_choice("loss", training["loss"]),
-        **{"weighted_metrics" if weighted else "metrics": metrics},
-    )
-
-
-def fit(
-    model: tf_keras.Model,
-    train: tf.data.Dataset,
-    validation: tf.data.Dataset,
-    training: Mapping[str, Any],
-    log_dir: Path,
-) -> tf_keras.callbacks.History:
-    """Trains until the epochs are used up or validation loss stops falling.
-
-    Raises:
-      FloatingPointError: the loss is no longer finite.
-    """
-    if training["steps_per_epoch"] is not None:
-        train = train.repeat()
-    patience = training["early_stopping_patience"]
-    history = model.fit(
-        train,
-        validation_data=validation,
-        epochs=training["epochs"],
-        steps_per_epoch=training["steps_per_epoch"],
-        verbose=0,
-        callbacks=[
-            tf_keras.callbacks.EarlyStopping(
-                patience=training["epochs"] if patience is None else patience,
-                restore_best_weights=True,
-            ),
-            tf_keras.callbacks.TerminateOnNaN(),
-            _Progress(training["epochs"]),
-            tf_keras.callbacks.CSVLogger(str(log_dir / EPOCHS)),
-        ],
-    )
-    # The last step's damage shows in the validation loss alone.
-    losses = [*history.history["loss"], *history.history.get("val_loss", [])]
-    if not np.isfinite(losses).all():
-        raise FloatingPointError(
-            f"training diverged: the loss of epoch {len(history.epoch)} is not finite; "
-            "lower it: --set training.optimizer.config.learning_rate=0.0001"
-        )
-    return history
-
-
 def export(model: tf_keras.Model, spec: Mapping[str, Any], target: Target, path: str) -> None:
     """Writes a SavedModel with the signatures of ``components.serving``."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     model.save(path, save_format="tf", signatures=serving.signatures(model, spec, target))
     serving.name_columns(Path(path), spec)
-
-
-@contextmanager
-def _precision(mixed: bool) -> Iterator[None]:
-    """float16 arithmetic with float32 variables while the model is built and trained."""
-    before = tf_keras.mixed_precision.global_policy()
-    tf_keras.mixed_precision.set_global_policy("mixed_float16" if mixed else "float32")
-    try:
-        yield
-    finally:
-        tf_keras.mixed_precision.set_global_policy(before)
-
-
-class _Progress(tf_keras.callbacks.Callback):
-    """Tells whoever listens to ``PROGRESS`` how an epoch went.
-
-    Adds learning rate, speed and time to what the callbacks after it see.
-    """
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self._epochs = epochs
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._start, self._steps = time.perf_counter(), self._steps_taken()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        assert logs is not None  # noqa: S101 (for the type checker: fit always passes them)
-        seconds, ended = time.perf_counter() - self._start, time.time()
-        logs |= {name: float(value) for name, value in logs.items()}
-        logs["learning_rate"] = _learning_rate(self.model.optimizer)
-        logs["steps_per_second"] = (self._steps_taken() - self._steps) / seconds
-        progress = {
-            "epoch": epoch + 1,
-            "epochs": self._epochs,
-            "time": ended,
-            "values": dict(logs),
-        }
-        logs["time"] = ended
-        PROGRESS.info(
-            "epoch %d/%d %s",
-            epoch + 1,
-            self._epochs,
-            progress["values"],
-            extra={"progress": progress},
-        )
-
-    def _steps_taken(self) -> int:
-        return int(self.model.optimizer.iterations.numpy())
-
-
-def _learning_rate(optimizer: Any) -> float:
-    """What the optimizer uses now, where a schedule decides it as well."""
-    return float(tf_keras.backend.get_value(optimizer.learning_rate))

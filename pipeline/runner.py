@@ -36,7 +36,7 @@ class Hooks(Protocol):
         """A node begins; it may turn out to be cached."""
 
     def epoch_finished(self, progress: Mapping[str, Any]) -> None:
-        """The running node has trained for one more epoch; see ``components.trainer.PROGRESS``."""
+        """The running node has trained for one more epoch; see ``components.fitting.PROGRESS``."""
 
     def node_finished(self, execution: Execution, seconds: float) -> None:
         """A node has run, or its earlier result was reused."""

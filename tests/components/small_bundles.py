@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from components import bundle, reload, trainer
+from components import bundle, fitting, reload, trainer
 from components.model import build_model
 from components.target import Target
 
@@ -92,7 +92,7 @@ def trained(threshold=2.0, *, loss="HuberLoss", policy="float32", strategy=None)
     tf_keras.mixed_precision.set_global_policy(policy)
     with (strategy or tf.distribute.get_strategy()).scope():
         model = build_model(CONFIG, numbers=2, categories=1, table_rows=5)
-        trainer.compile_model(model, {**TRAINING, "loss": {"name": loss, "config": config}})
+        fitting.compile_model(model, {**TRAINING, "loss": {"name": loss, "config": config}})
     tf_keras.mixed_precision.set_global_policy(before)
     model.fit(*parsed(), batch_size=16, epochs=2, shuffle=False, verbose=0)
     model.transform = Transform()

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tf_keras
 from small_bundles import PLAIN, SPEC, Transform, example
 
-from components import bundle, trainer
+from components import bundle, fitting, trainer
 from components.model import build_model
 from components.preprocessing import truth
 from components.target import Target
@@ -56,7 +56,7 @@ def trained(target: Target) -> tf_keras.Model:
         "metrics": [{"name": metric, "config": {}}],
         "optimizer": {"name": "Adam", "config": {"learning_rate": 0.02}},
     }
-    trainer.compile_model(model, training)
+    fitting.compile_model(model, training)
     raw = tf.io.parse_example(tf.constant(rows(target)), LABELLED)
     model.fit(
         Transform()(raw), truth(raw, target), batch_size=16, epochs=4, shuffle=False, verbose=0

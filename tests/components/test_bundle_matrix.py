@@ -24,7 +24,7 @@ from small_bundles import (
 )
 
 import custom_objects
-from components import bundle, reload, trainer, travelling
+from components import bundle, fitting, reload, travelling
 from components.model import build_model
 from custom_objects import catalogue, create_huber, registry
 
@@ -74,7 +74,7 @@ def trained(name):
     tf_keras.utils.set_random_seed(11)
     config, training = configs(name)
     model = build_model(config, numbers=2, categories=1, table_rows=5)
-    trainer.compile_model(model, training)
+    fitting.compile_model(model, training)
     model.fit(*parsed(), batch_size=16, epochs=2, shuffle=False, verbose=0)
     model.transform = Transform()
     return model
@@ -168,7 +168,7 @@ def test_of_a_model_trained_with_weights_metrics_count_by_them(tmp_path):
 
     model = build_model(PLAIN, numbers=2, categories=1, table_rows=5)
     training = {**TRAINING, "loss": choice("loss", "HuberLoss")}
-    trainer.compile_model(model, training, weighted=True)
+    fitting.compile_model(model, training, weighted=True)
     model.fit(*parsed(), sample_weight=weights, verbose=0)
     model.transform = Transform()
     path = bundled(model, tmp_path)

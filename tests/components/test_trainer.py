@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from components import trainer
+from components import fitting, trainer
 from components.model import LabelScale, build_model
 from components.rows import relative
 from components.target import Target
@@ -88,14 +88,14 @@ def out_of_reach() -> tf.data.Dataset:
 
 def compiled(model=None, training=None, **options) -> tf_keras.Model:
     made = build_model({**MODEL, **(model or {})}, **WIDTHS, **options)
-    trainer.compile_model(made, {**TRAINING, **(training or {})})
+    fitting.compile_model(made, {**TRAINING, **(training or {})})
     return made
 
 
 def fitted(folder, *, train=None, validation=None, model=None, **training):
     """A model and how its training went."""
     made = compiled(model, training)
-    history = trainer.fit(
+    history = fitting.fit(
         made,
         data(shuffle=3) if train is None else train,
         data(seed=2) if validation is None else validation,
@@ -174,7 +174,7 @@ class TestWeights:
     def model(self, **training):
         plain = {"regularizer": None, "activity_regularization": None, "metric_logging": False}
         made = build_model({**MODEL, **plain}, **WIDTHS)
-        trainer.compile_model(made, {**TRAINING, **training}, weighted=True)
+        fitting.compile_model(made, {**TRAINING, **training}, weighted=True)
         return made
 
     @pytest.mark.parametrize("unit", [1, 1000])
@@ -204,7 +204,7 @@ class TestWeights:
             data = [self.weighted(self.WEIGHTS, labels_of_all)] * 2
             train, validation = (each.rebatch(16) for each in relative(*data, "trips"))
             model = self.model()
-            history = trainer.fit(model, train, validation, TRAINING, tmp_path).history
+            history = fitting.fit(model, train, validation, TRAINING, tmp_path).history
             return model.get_weights(), history["val_loss"], history["val_huber_metric"]
 
         one, other = fitted(5.0), fitted(-800.0)
@@ -255,7 +255,7 @@ class TestDivergence:
     def test_ends_training_at_once(self, tmp_path, caplog):
         optimizer = {"name": "SGD", "config": {"learning_rate": 1e30}}
         with (
-            caplog.at_level(logging.INFO, logger=trainer.PROGRESS.name),
+            caplog.at_level(logging.INFO, logger=fitting.PROGRESS.name),
             pytest.raises(FloatingPointError),
         ):
             fitted(tmp_path, optimizer=optimizer, epochs=50)
@@ -287,7 +287,7 @@ class TestProgress:
         with caplog.at_level(logging.INFO, logger="huberflow.training"):
             fitted(tmp_path)
         told = [record.progress for record in caplog.records if hasattr(record, "progress")]
-        with (tmp_path / trainer.EPOCHS).open() as file:
+        with (tmp_path / fitting.EPOCHS).open() as file:
             table = [
                 {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
             ]
@@ -302,7 +302,7 @@ class TestProgress:
 
 class TestMixedPrecision:
     def test_trains_in_float16_with_float32_weights_and_answer(self, tmp_path):
-        with trainer._precision(True):
+        with fitting.precision(True):
             model, history = fitted(tmp_path, epochs=20, mixed_precision=True)
         for layer in hidden(model):
             assert (layer.compute_dtype, layer.variable_dtype) == ("float16", "float32")
@@ -315,7 +315,7 @@ class TestMixedPrecision:
         features, labels = rows(4096)
         large = {**features, "numbers": features["numbers"] * 50}
         batch = tf.data.Dataset.from_tensors((large, labels))
-        with trainer._precision(True):
+        with fitting.precision(True):
             _, history = fitted(
                 tmp_path,
                 train=batch,
@@ -328,14 +328,14 @@ class TestMixedPrecision:
     @pytest.mark.parametrize("mixed", [True, False])
     def test_the_policy_is_as_before_afterwards(self, mixed):
         before = tf_keras.mixed_precision.global_policy().name
-        with trainer._precision(mixed):
+        with fitting.precision(mixed):
             during = tf_keras.mixed_precision.global_policy().name
         assert during == ("mixed_float16" if mixed else "float32")
         assert tf_keras.mixed_precision.global_policy().name == before
 
     def test_the_policy_is_as_before_after_a_failure(self):
         before = tf_keras.mixed_precision.global_policy().name
-        with pytest.raises(ZeroDivisionError), trainer._precision(True):
+        with pytest.raises(ZeroDivisionError), fitting.precision(True):
             raise ZeroDivisionError
         assert tf_keras.mixed_precision.global_policy().name == before
 
@@ -343,7 +343,7 @@ class TestMixedPrecision:
         """A pipeline runs many trainings in one process."""
         tf_keras.mixed_precision.set_global_policy("mixed_float16")
         try:
-            with trainer._precision(False):
+            with fitting.precision(False):
                 assert {layer.compute_dtype for layer in hidden(compiled())} == {"float32"}
         finally:
             tf_keras.mixed_precision.set_global_policy("float32")
@@ -352,12 +352,12 @@ class TestMixedPrecision:
 class TestStrategy:
     @pytest.mark.parametrize("gpus", [[], ["GPU:0"]])
     def test_up_to_one_gpu_is_plain_tensorflow(self, gpus):
-        found = trainer.strategy(gpus)
+        found = fitting.strategy(gpus)
         assert not isinstance(found, tf.distribute.MirroredStrategy)
         assert found.num_replicas_in_sync == 1
 
     def test_several_gpus_are_mirrored(self):
-        found = trainer.strategy(["GPU:0", "GPU:1"])
+        found = fitting.strategy(["GPU:0", "GPU:1"])
         assert isinstance(found, tf.distribute.MirroredStrategy)
 
     def test_two_devices_train_the_same_model_as_one(self, two_replicas, tmp_path):
@@ -368,9 +368,9 @@ class TestStrategy:
             with strategy.scope():
                 model = compiled({"activity_regularization": None, "metric_logging": False})
             training = {**TRAINING, "epochs": 2}
-            return trainer.fit(model, data(), data(seed=2), training, tmp_path).history
+            return fitting.fit(model, data(), data(seed=2), training, tmp_path).history
 
-        alone, together = losses(trainer.strategy([])), losses(two_replicas)
+        alone, together = losses(fitting.strategy([])), losses(two_replicas)
         assert together["loss"] == pytest.approx(alone["loss"], rel=1e-4)
         assert together["val_huber_metric"] == pytest.approx(alone["val_huber_metric"], rel=1e-4)
 

@@ -10,7 +10,7 @@ import tf_keras
 from small_bundles import CONFIG, Transform, bundled, loader_of, parsed
 from users_objects import MY_LOSSES
 
-from components import clean_process, reload, trainer, travelling
+from components import clean_process, fitting, reload, travelling
 from components.model import build_model
 from custom_objects import own
 from pipeline.objects.inspection import check_choices, inspect, snapshot
@@ -40,7 +40,7 @@ def bundle(tmp_path_factory):
     try:
         tf_keras.utils.set_random_seed(11)
         model = build_model(MODEL, numbers=2, categories=1, table_rows=5)
-        trainer.compile_model(model, TRAINING)
+        fitting.compile_model(model, TRAINING)
         model.fit(*parsed(), batch_size=16, epochs=2, shuffle=False, verbose=0)
         model.transform = Transform()
         path = bundled(model, folder)
