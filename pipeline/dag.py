@@ -1,15 +1,14 @@
-"""The pipeline: which nodes there are, what feeds what, and the config that each sees."""
+"""The pipeline: which nodes there are, and what feeds what."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
 from tensorflow_data_validation import StatsOptions
 from tfx.components import SchemaGen, StatisticsGen
 from tfx.components.trainer.component import Trainer
-from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
@@ -24,15 +23,12 @@ from components.pinned_schema import PinnedSchema, SchemaGate
 from components.pusher import Pusher
 from components.serving_export import ServingExport
 from components.transform import Transform
-from custom_objects.catalogue import OURS
-from pipeline import own_objects, schema_file
-from pipeline.config import Choice, Config
+from pipeline import node_config, own_objects, schema_file
+from pipeline.config import Config
 from pipeline.example_gen import example_gen
 from pipeline.fingerprint import source_of
+from pipeline.node_config import Own
 from pipeline.workspace import Workspace
-
-Own = dict[str, Any] | None
-"""The user's own objects, see ``own_objects.installed``."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +96,7 @@ def create_nodes(config: Config, around: Surroundings) -> list[Any]:
         model=model,
         baseline_model=baseline.outputs["model"],
         schema=schema,
-        custom_config=_evaluator_config(config, objects),
+        custom_config=node_config.evaluator(config, objects),
     )
     nodes = [*data.values(), transform, trainer, baseline, evaluator]
     if around.serving is not None:
@@ -123,7 +119,7 @@ def _transform(config: Config, examples: Any, schema: Any) -> Transform:
         examples=examples,
         schema=schema,
         preprocessing_fn="components.preprocessing.preprocessing_fn",
-        custom_config=_transform_config(config),
+        custom_config=node_config.transform(config),
         # Nobody reads these: statistics cost more than the analysis, and the Trainer transforms
         # the raw rows as it reads them.
         disable_statistics=True,
@@ -140,18 +136,33 @@ def _trainer(config: Config, examples: Any, transform_graph: Any, objects: Own) 
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         # It looks at the eval rows once, when it has been trained.
         eval_args=trainer_pb2.EvalArgs(splits=["validation", "eval"]),
-        custom_config=_trainer_config(config, objects),
+        custom_config=node_config.trainer(config, objects),
     )
 
 
 def _baseline(candidate: Any, newest: int | None) -> Resolver:
-    return Resolver(
-        strategy_class=LastBlessedOther,
-        config={} if newest is None else {"newest": newest},
+    return _last(
+        LastBlessedOther,
+        newest,
         candidate=candidate,
         model=Channel(type=Model),
         blessing=Channel(type=ModelBlessing),
     ).with_id("Baseline")
+
+
+def _earlier_data(current: Any, newest: int | None) -> Resolver:
+    return _last(
+        LastOtherData,
+        newest,
+        current=current,
+        statistics=Channel(type=ExampleStatistics),
+        anomalies=Channel(type=ExampleAnomalies),
+    ).with_id("EarlierData")
+
+
+def _last(strategy: type[ResolverStrategy], newest: int | None, **among: Any) -> Resolver:
+    told = {} if newest is None else {"newest": newest}
+    return Resolver(strategy_class=strategy, config=told, **among)
 
 
 def _pusher(serving: Path, model: Any, blessing: Any) -> Pusher:
@@ -182,7 +193,7 @@ def _data_nodes(config: Config, around: Surroundings) -> dict[str, Any]:
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
         earlier=nodes["earlier"].outputs["statistics"] if "earlier" in nodes else None,
-        custom_config=_validator_config(config),
+        custom_config=node_config.validator(config),
     )
     nodes["validator"] = validator
     if config.data.pinned_schema is not None:
@@ -199,74 +210,3 @@ def _schema(config: Config, statistics: Any, elsewhere: Path | None) -> Any:
     file = pinned.expanduser().absolute()
     node = PinnedSchema(schema_file=str(elsewhere or file), sha256=schema_file.digest(file))
     return node.with_id("SchemaGen")
-
-
-def _earlier_data(current: Any, newest: int | None) -> Resolver:
-    return Resolver(
-        strategy_class=LastOtherData,
-        config={} if newest is None else {"newest": newest},
-        current=current,
-        statistics=Channel(type=ExampleStatistics),
-        anomalies=Channel(type=ExampleAnomalies),
-    ).with_id("EarlierData")
-
-
-def _validator_config(config: Config) -> dict[str, Any]:
-    return {
-        "columns": config.columns(),
-        "drift_threshold": config.data.drift_threshold,
-        "pinned": config.data.pinned_schema is not None,
-        "source": source_of("components.example_validator"),
-    }
-
-
-def _transform_config(config: Config) -> dict[str, Any]:
-    return {
-        "features": config.features.model_dump(mode="json"),
-        "label": config.data.label,
-        "classes": list(config.data.classes),
-        "weight": config.data.weight,
-        "source": source_of("components.preprocessing", "components.transform"),
-    }
-
-
-def _trainer_config(config: Config, objects: Own) -> dict[str, Any]:
-    values = config.plain()
-    modules = _modules(config.model) | _modules(config.training)
-    if config.model.metric_logging:
-        modules.add(OURS["MetricLoggingLayer"].module)
-    return {
-        "seed": config.seed,
-        "objects": objects,
-        "label": config.data.label,
-        "classes": list(config.data.classes),
-        "weight": config.data.weight,
-        "features": values["features"],
-        "model": values["model"],
-        "training": values["training"],
-        "source": source_of("components.trainer", *modules),
-    }
-
-
-def _evaluator_config(config: Config, objects: Own) -> dict[str, Any]:
-    own = {each["name"] for each in objects["objects"]} if objects else set()
-    used = any(metric.name in own for metric in config.evaluation.metrics)
-    return {
-        "objects": objects if used else None,
-        "label": config.data.label,
-        "classes": list(config.data.classes),
-        "weight": config.data.weight,
-        "evaluation": config.plain()["evaluation"],
-        "source": source_of("components.evaluator", *_modules(config.evaluation)),
-    }
-
-
-def _modules(section: BaseModel) -> set[str]:
-    """Our modules that hold the objects which a section names: they are imported by name."""
-    choices = [
-        choice
-        for _, value in section
-        for choice in (value if isinstance(value, tuple) else [value])
-        if isinstance(choice, Choice)
-    ]
-    return {OURS[choice.name].module for choice in choices if choice.name in OURS}

@@ -3,24 +3,17 @@
 import gc
 import logging
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from pipeline import engine, facts, links, logs, result, schema_file
+from pipeline import engine, facts, result, schema_file
 from pipeline.config import Config
-from pipeline.interruption import termination_as_interrupt
-from pipeline.journal import Journal, close_killed
+from pipeline.journal import Journal
 from pipeline.records import Records
-from pipeline.tracking.delivery import receipt, undelivered
-from pipeline.tracking.follower import Follower
-from pipeline.tracking.masking import masked_text
-from pipeline.tracking.store import store_uri
+from pipeline.session import Session, session
 from pipeline.workspace import Workspace
 
 
@@ -71,7 +64,7 @@ def execute(config: Config, *, cache: bool = True, verbose: bool = False) -> res
     return found
 
 
-def _shown(held: "Session", config: Config, *, cache: bool) -> result.Result:
+def _shown(held: Session, config: Config, *, cache: bool) -> result.Result:
     from pipeline.ahead import Ahead
     from pipeline.display import Display
 
@@ -150,22 +143,6 @@ def _misfits(error: Exception, workspace: Workspace) -> list[str]:
     return [*error.__cause__.anomalies, f"mend the data, or accept them as they are: {accept}"]
 
 
-@dataclass
-class Session:
-    """A workspace, held for one or more runs."""
-
-    id: str
-    """Of its run, or of its sweep."""
-    workspace: Workspace
-    console: Console
-    runs: list[str] = field(default_factory=list)
-    """Ids of those that have begun."""
-
-    def say(self, what: str, value: str) -> None:
-        """One line of the summary."""
-        self.console.print(f"{what:14}{value}", soft_wrap=True, highlight=False, markup=False)
-
-
 def _pipeline(config: Config, cache: bool, sweep: Sweep | None) -> Any:
     from pipeline.dag import create_pipeline
 
@@ -180,25 +157,6 @@ def _of_sweep(sweep: Sweep) -> dict[str, Any]:
         "sweep_started": sweep.started.timestamp(),
         "sweep_place": sweep.place,
     }
-
-
-@contextmanager
-def session(config: Config, *, verbose: bool) -> Iterator[Session]:
-    """Holds the workspace, sends what libraries print to its log, and delivers to the tracker.
-
-    Raises:
-      WorkspaceError: the workspace is taken or cannot be written.
-    """
-    workspace = Workspace.at(config.workspace)
-    with workspace.locked(), termination_as_interrupt():
-        close_killed(workspace)
-        session_id = workspace.new_id(datetime.now(UTC))
-        with logs.captured(workspace.log(session_id), verbose=verbose) as terminal:
-            console = Console(file=terminal, force_terminal=False if verbose else None)
-            held = Session(session_id, workspace, console)
-            with _tracked(held, config):
-                _close_killed(held)
-                yield held
 
 
 def load_libraries() -> None:
@@ -227,48 +185,3 @@ def prepare_workers(held: Session, config: Config) -> None:
         with held.console.status("trying a worker"):
             seconds = preflight.check(where, config)
         held.say("preflight", f"ok, {seconds:.0f} s")
-
-
-def _close_killed(held: Session) -> None:
-    for execution in Records(held.workspace).close_unfinished():
-        held.console.print(f"closed {execution.node} of run {execution.run}, which was killed")
-
-
-@contextmanager
-def _tracked(held: Session, config: Config) -> Iterator[None]:
-    """Delivers the runs while they happen; when they end, waits for the rest, for a while."""
-    if not config.tracking.enabled:
-        yield
-        return
-    uri, left_over = store_uri(config.tracking, held.workspace), undelivered(held.workspace)
-    follower = Follower(held.workspace, uri, held.console.print)
-    try:
-        yield
-    finally:
-        with held.console.status("delivering to MLflow"):
-            delivered = follower.finish(config.tracking.patience)
-        _sign(held, left_over)
-        held.say("mlflow", _where(held) if delivered else _how_later(held, config))
-
-
-def _sign(held: Session, left_over: Iterable[str]) -> None:
-    """Notes in ML Metadata where the runs are tracked, earlier ones too."""
-    records = Records(held.workspace)
-    for run in (*left_over, *held.runs):
-        found = receipt(held.workspace, run)
-        if found is not None:
-            records.note_tracked(run, found.run)
-
-
-def _where(held: Session) -> str:
-    """The page of the last run, or the command that opens it."""
-    page = links.run_page(held.workspace, held.runs[-1]) if held.runs else None
-    return page or f"huberflow ui --workspace {result.from_here(held.workspace.root)}"
-
-
-def _how_later(held: Session, config: Config) -> str:
-    """The command that delivers what could not be delivered now."""
-    uri = config.tracking.uri
-    server = f" --set tracking.uri={masked_text(uri)}" if uri else ""
-    workspace = result.from_here(held.workspace.root)
-    return f"not delivered yet; later: huberflow track --workspace {workspace}{server}"

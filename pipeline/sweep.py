@@ -19,7 +19,8 @@ from pipeline.journal import Journal, append
 from pipeline.point import Task
 from pipeline.pool import Died, Pool
 from pipeline.records import Records
-from pipeline.run import Session, Sweep, prepare_workers, session
+from pipeline.run import Sweep, prepare_workers
+from pipeline.session import Session, session
 from pipeline.sweep_display import SweepDisplay
 
 WORKER_MEMORY = 2 * 2**30

@@ -16,7 +16,8 @@ from pipeline import history, sweep
 from pipeline.config import Config
 from pipeline.point import Task
 from pipeline.pool import Died
-from pipeline.run import Session, Sweep
+from pipeline.run import Sweep
+from pipeline.session import Session
 from pipeline.sweep_display import SweepDisplay
 from pipeline.workspace import Workspace
 
