@@ -4,11 +4,9 @@ Keras lets a second class take over a registered name in silence: a model then r
 maths than it was trained with. Here a name keeps its code for as long as the process lives.
 """
 
-import hashlib
 import importlib
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import tf_keras
@@ -67,18 +65,6 @@ def registered() -> dict[str, Any]:
     for entry in catalogue.OURS.values():
         importlib.import_module(entry.module)
     return dict(sorted(_registered.items()))
-
-
-def fingerprint(name: str) -> str:
-    """SHA-256 of the file that defines a registered object: its code and its helpers'.
-
-    Raises:
-      LookupError: no object has this name.
-    """
-    objects = registered()
-    if name not in objects:
-        raise LookupError(f"no custom object is named {name!r}; expected one of {list(objects)}")
-    return hashlib.sha256(Path(inspect.getfile(objects[name])).read_bytes()).hexdigest()
 
 
 def build(kind: catalogue.Kind, name: str, config: Mapping[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from components.data.files import DataError, Source
 from pipeline.data import reading
@@ -16,14 +16,6 @@ _MARKERS = ("na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?"
 _EXAMPLES = 5
 
 _FEW = 50
-
-
-class Mostly(NamedTuple):
-    """The most frequent value."""
-
-    value: object
-    share: float
-    """Of the rows that have a value."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +47,6 @@ class Column:
     """One of ``dates.FORMATS``."""
     examples: tuple[object, ...]
     """The first few values."""
-    mostly: Mostly | None
-    """None where there are more than 10,000 values."""
     few: tuple[object, ...] | None
     """All values; None where there are more than 50."""
     suggestion: str | None
@@ -114,7 +104,7 @@ def _column(name: str, rows: int, sketch: Sketch) -> Column:
         kind=kind,
         rows=rows,
         missing=rows - present,
-        distinct=min(sketch.counts.distinct, present) if values is None else len(values),
+        distinct=min(sketch.values.distinct, present) if values is None else len(values),
         least=least if known else None,
         most=most if known else None,
         mean=numbers.mean if numbers.finite else None,
@@ -123,9 +113,8 @@ def _column(name: str, rows: int, sketch: Sketch) -> Column:
         longest=texts.longest,
         words=texts.words / texts.count if texts.count else 0.0,
         date_format=date_format,
-        examples=tuple(_read(sketch.counts.first, kind) if values is None else values)[:_EXAMPLES],
-        mostly=_mostly(values) if values else None,
-        few=tuple(values) if values is not None and len(values) <= _FEW else None,
+        examples=tuple(_read(sketch.values.first, kind) if values is None else values)[:_EXAMPLES],
+        few=values if values is not None and len(values) <= _FEW else None,
         suggestion=_suggestion(sketch, kind),
     )
 
@@ -148,15 +137,12 @@ def _kind(sketch: Sketch) -> Kind:
     return "boolean" if few and {text.lower() for text in few} <= {"true", "false"} else "text"
 
 
-def _values(sketch: Sketch, kind: Kind) -> dict[object, int] | None:
-    """How often each value comes: numbers as such, in whichever way they are written."""
-    by_value = sketch.counts.by_value
-    if by_value is None:
+def _values(sketch: Sketch, kind: Kind) -> tuple[object, ...] | None:
+    """Each value once: numbers as such, in whichever way they are written."""
+    if sketch.values.exact is None:
         return None
-    values: dict[object, int] = {}
-    for value, count in zip(_read(list(by_value), kind), by_value.values(), strict=True):
-        values[value] = values.get(value, 0) + count
-    return {value: count for value, count in values.items() if value == value}  # without NaN
+    values = dict.fromkeys(_read(list(sketch.values.exact), kind))
+    return tuple(value for value in values if value == value)  # without NaN
 
 
 def _read(values: list[object], kind: Kind) -> list[object]:
@@ -165,11 +151,6 @@ def _read(values: list[object], kind: Kind) -> list[object]:
     if kind in ("number", "empty"):
         return [float(str(value)) for value in values]
     return values
-
-
-def _mostly(values: Mapping[object, int]) -> Mostly:
-    value = max(values, key=lambda value: values[value])
-    return Mostly(value, values[value] / sum(values.values()))
 
 
 def _suggestion(sketch: Sketch, kind: Kind) -> str | None:

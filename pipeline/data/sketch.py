@@ -11,7 +11,7 @@ from components.data import numerals
 from pipeline.data.dates import Dates
 
 EXACT = 10_000
-"""Distinct values that are counted one by one; how many more there are is estimated."""
+"""Distinct values that are kept; how many more there are is estimated."""
 
 _SMALLEST = 4096
 """Hashes that the estimate is made from; its standard error is 1 / sqrt(4096), 1.6 %."""
@@ -25,28 +25,27 @@ _FEW = 20
 _PLAIN = (pa.int64(), pa.float64(), pa.string())
 
 
-class Counts:
-    """How often each value comes, and how many values there are."""
+class Values:
+    """Which values there are, and how many."""
 
     def __init__(self) -> None:
-        self.by_value: dict[object, int] | None = {}
+        self.exact: dict[object, None] | None = {}
         """In the order they came; None where there are more than ``EXACT``."""
         self.first: list[object] = []
         """Some of them."""
         self._hashes = np.array([], np.uint64)
         """The smallest of all values: their spread tells how many values there are."""
 
-    def add(self, values: pa.Array, counts: np.ndarray) -> None:
-        """Distinct values, each with how often it came."""
-        if self.by_value is None:
+    def add(self, values: pa.Array) -> None:
+        """Distinct values of some rows."""
+        if self.exact is None:
             self._add_hashes(values)
             return
-        for value, count in zip(values.to_pylist(), counts.tolist(), strict=True):
-            self.by_value[value] = self.by_value.get(value, 0) + count
-        self.first = [value for value, _ in zip(self.by_value, range(5), strict=False)]
-        if len(self.by_value) > EXACT:
-            self._add_hashes(pa.array(self.by_value, values.type))
-            self.by_value = None
+        self.exact |= dict.fromkeys(values.to_pylist())
+        self.first = [value for value, _ in zip(self.exact, range(5), strict=False)]
+        if len(self.exact) > EXACT:
+            self._add_hashes(pa.array(self.exact, values.type))
+            self.exact = None
 
     def _add_hashes(self, values: pa.Array) -> None:
         from pandas.util import hash_array
@@ -60,8 +59,8 @@ class Counts:
     @property
     def distinct(self) -> int:
         """Exact up to ``EXACT``."""
-        if self.by_value is not None:
-            return len(self.by_value)
+        if self.exact is not None:
+            return len(self.exact)
         share = float(self._hashes[-1]) / 2**64
         return max(EXACT + 1, round((_SMALLEST - 1) / share))
 
@@ -139,7 +138,7 @@ class Sketch:
           written: all is text, in which numbers are to be recognised, as in CSV.
         """
         self._written = written
-        self.counts, self.numbers, self.texts = Counts(), Numbers(), Texts()
+        self.values, self.numbers, self.texts = Values(), Numbers(), Texts()
         self.nested = 0
         """Values that are lists, structures or bytes."""
 
@@ -158,7 +157,7 @@ class Sketch:
         self._add(values.filter(present), counts[present.to_numpy(zero_copy_only=False)])
 
     def _add(self, values: pa.Array, counts: np.ndarray) -> None:
-        self.counts.add(values, counts)
+        self.values.add(values)
         if not pa.types.is_string(values.type):
             self.numbers.add(values.to_numpy(zero_copy_only=False), counts)
         elif not self._written:

@@ -1,7 +1,9 @@
 """What a bundle holds, and how it is written."""
 
+import hashlib
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from components import bundle, reload
 from components.model import build_model
-from custom_objects import registry
+from custom_objects import losses
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ class TestCertificate:
             "class": "HuberLoss",
             "config": {"name": "huber_loss", "reduction": "auto", "threshold": 2.0},
             "file": "custom_objects/losses.py",
-            "sha256": registry.fingerprint("HuberLoss"),
+            "sha256": hashlib.sha256(Path(losses.__file__).read_bytes()).hexdigest(),
         }
 
     def test_holds_the_hash_of_every_other_file(self, path, certificate):

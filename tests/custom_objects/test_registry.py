@@ -1,9 +1,7 @@
 """The registry: one name, one code, for as long as the process lives."""
 
-import hashlib
 import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 import tf_keras
@@ -50,26 +48,6 @@ def test_keras_knows_each_by_package_and_name(name):
     target = registry.registered()[name]
     assert tf_keras.saving.get_registered_object(f"custom_objects>{name}") is target
     assert tf_keras.saving.get_registered_name(target) == f"custom_objects>{name}"
-
-
-@pytest.mark.parametrize("name", catalogue.OURS)
-def test_fingerprint_is_the_sha256_of_the_file(name):
-    module = sys.modules[registry.registered()[name].__module__]
-    content = Path(module.__file__).read_bytes()
-    assert registry.fingerprint(name) == hashlib.sha256(content).hexdigest()
-
-
-def test_fingerprint_changes_with_the_file(load):
-    module = load("doubling", DOUBLED)
-    before = registry.fingerprint("doubled")
-    with Path(module.__file__).open("a") as file:
-        file.write("# a helper was changed\n")
-    assert registry.fingerprint("doubled") != before
-
-
-def test_fingerprint_of_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(LookupError, match=r"'HuberLos'; expected one of .*'HuberLoss'"):
-        registry.fingerprint("HuberLos")
 
 
 def test_other_code_under_a_taken_name_is_refused_and_changes_nothing(load):

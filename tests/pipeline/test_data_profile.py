@@ -70,7 +70,6 @@ class TestTaxi:
 
     def test_texts(self, taxi):
         payment = taxi.columns["payment_type"]
-        assert (payment.mostly.value, round(payment.mostly.share, 4)) == ("Cash", 0.6605)
         assert payment.longest == len("Credit Card")
         assert payment.words == pytest.approx(1.337, abs=1e-3)
 
@@ -232,7 +231,6 @@ def test_distinct_values_beyond_what_is_counted_are_estimated(tmp_path):
     pq.write_table(table, tmp_path / "a.parquet")
     found = column(tmp_path / "a.parquet")
     assert found.distinct == pytest.approx(count, rel=0.05)
-    assert found.mostly is None
 
 
 # -- Whatever the values, however they are cut -----------------------------------------------------
