@@ -1,7 +1,6 @@
 """The schema that a user pins and curates: a text file, as TFX writes it."""
 
 import hashlib
-import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.data.files import DataError
 from pipeline import own_data
+from pipeline.aside import written_aside
 from pipeline.config import Config
 
 
@@ -86,17 +86,14 @@ def write(schema: Any, path: Path) -> None:
     Raises:
       SchemaError: it cannot be written.
     """
-    aside = path.with_name(f".{path.name}.part")
     try:
-        aside.write_text(text_format.MessageToString(schema), encoding="utf-8")
-        os.replace(aside, path)
+        with written_aside(path) as aside:
+            aside.write_text(text_format.MessageToString(schema), encoding="utf-8")
     except OSError as error:
         raise SchemaError(
             f"expected a file that can be written, received {path} ({error.strerror}); "
             "write: huberflow schema write schema.pbtxt"
         ) from error
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def digest(path: Path) -> str:

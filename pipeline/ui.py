@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pipeline.aside import written_aside
 from pipeline.interruption import termination_as_interrupt
 from pipeline.tracking.masking import masked_text
 from pipeline.workspace import Workspace
@@ -136,9 +137,8 @@ def _ended(log: Path) -> UiError:
 @contextmanager
 def _noted(workspace: Workspace, url: str) -> Iterator[None]:
     note = _note(workspace)
-    aside = note.with_suffix(f".{os.getpid()}")
-    aside.write_text(url)
-    aside.rename(note)
+    with written_aside(note) as aside:
+        aside.write_text(url)
     try:
         yield
     finally:

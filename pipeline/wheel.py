@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from custom_objects import own
+from pipeline.aside import written_aside
 from pipeline.fingerprint import ROOMS, folder_of
 
 _NAME = "huberflow_workers"
@@ -32,9 +33,8 @@ def build_wheel(into: Path, objects: Mapping[str, Any] | None) -> Path:
     wheel = into / f"{_NAME}-{version}-py3-none-any.whl"
     if not wheel.exists():
         into.mkdir(parents=True, exist_ok=True)
-        aside = wheel.with_name(f".{wheel.name}.{os.getpid()}")
-        _write(aside, files, f"{_NAME}-{version}.dist-info", version)
-        os.replace(aside, wheel)
+        with written_aside(wheel) as aside:
+            _write(aside, files, f"{_NAME}-{version}.dist-info", version)
     return wheel
 
 

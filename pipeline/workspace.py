@@ -2,7 +2,6 @@
 
 import errno
 import itertools
-import os
 import shutil
 import sqlite3
 import uuid
@@ -13,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 import filelock
+
+from pipeline.aside import written_aside
 
 VERSION = "1"
 """Of how a workspace is laid out; another one cannot be read."""
@@ -113,9 +114,8 @@ class Workspace:
         path = self.journals / ".workspace"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            aside = path.with_suffix(f".{uuid.uuid4().hex}")
-            aside.write_text(uuid.uuid4().hex)
-            aside.rename(path)
+            with written_aside(path) as aside:
+                aside.write_text(uuid.uuid4().hex)
         return path.read_text()
 
     def log(self, run_id: str) -> Path:
@@ -162,9 +162,8 @@ class Workspace:
         """Writes the version where there is none yet: the workspace is new."""
         path = self.root / "version"
         if not path.exists():
-            aside = self.root / ".version.unfinished"
-            aside.write_text(f"{VERSION}\n", encoding="utf-8")
-            os.replace(aside, path)
+            with written_aside(path) as aside:
+                aside.write_text(f"{VERSION}\n", encoding="utf-8")
             return
         found = path.read_text(encoding="utf-8", errors="replace").strip()
         if found != VERSION:

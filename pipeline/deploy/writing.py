@@ -4,7 +4,6 @@ import csv
 import gzip
 import io
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Literal, TextIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.aside import written_aside
 from pipeline.deploy.reading import TableError, is_parquet
 
 
@@ -26,17 +26,13 @@ def written(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], obje
     parquet = is_parquet(path)
     if path.is_dir() or not path.parent.is_dir():
         raise TableError(f"expected a file in a folder that exists, received {path}")
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with written_aside(path) as aside:
         if parquet:
             with pq.ParquetWriter(aside, schema) as writer:
                 yield writer.write_table
         else:
             with _encoded(aside, path.suffix) as file:
                 yield _csv_writer(file, schema)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def as_csv(rows: pa.Table) -> str:

@@ -1,7 +1,6 @@
 """Writes the pipeline as a spec of Kubeflow Pipelines v2."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import yaml
 
 from pipeline import engine, facts, own_objects
+from pipeline.aside import written_aside
 from pipeline.config import Config
 from pipeline.kubeflow.step import TAXI
 from pipeline.reasons import flatten
@@ -122,17 +122,14 @@ def write(text: str, path: Path) -> None:
     Raises:
       SpecError: it cannot be written.
     """
-    aside = path.with_name(f".{path.name}.part")
     try:
-        aside.write_text(text, encoding="utf-8")
-        os.replace(aside, path)
+        with written_aside(path) as aside:
+            aside.write_text(text, encoding="utf-8")
     except OSError as error:
         raise SpecError(
             f"--output: expected a file that can be written, received {path} ({error.strerror}); "
             "write, for example: --output pipeline.yaml"
         ) from error
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _pipeline(config: Config) -> Any:

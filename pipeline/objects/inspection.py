@@ -6,7 +6,6 @@ our checks, and of the versions that they ran with.
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 from custom_objects import catalogue
 from custom_objects.catalogue import Task
+from pipeline.aside import written_aside
 from pipeline.fingerprint import source_of
 from pipeline.objects import sources
 from pipeline.objects.network import Network
@@ -164,9 +164,8 @@ def _remembered(
 def _write(cache: Path, known: Mapping[str, Any]) -> None:
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        aside = cache.with_name(f".{cache.name}.{os.getpid()}")
-        aside.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        os.replace(aside, cache)
+        with written_aside(cache) as aside:
+            aside.write_text(json.dumps(known, indent=1), encoding="utf-8")
     except OSError as error:
         Process.end()
         raise WorkspaceError.unwritable(cache.parent, error) from error

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from components.target import Target
+from pipeline.aside import written_aside
 from pipeline.goals import goal
 from pipeline.history import Run, curves
 
@@ -141,8 +142,6 @@ _CONTRIBUTIONS: Mapping[str, Callable[[Run], Files]] = {
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    """Aside first, then under its name, so that a reader sees all of it or nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_bytes(content.encode() if isinstance(content, str) else content)
-    aside.replace(path)
+    with written_aside(path) as aside:
+        aside.write_bytes(content.encode() if isinstance(content, str) else content)

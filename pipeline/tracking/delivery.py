@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline import history
+from pipeline.aside import written_aside
 from pipeline.history import Run
 from pipeline.tracking.mirror import Mirror, UndeliverableError
 from pipeline.tracking.port import Tracker, TrackingError, UnreachableError
@@ -116,10 +117,8 @@ class Delivery:
             return
         signed = Receipt(self._server, tracked.id, tracked.experiment, mirror.complete)
         if signed != receipt(self._workspace, run_id):
-            path = _receipt_path(self._workspace, run_id)
-            aside = path.with_suffix(".aside")
-            aside.write_text(json.dumps(asdict(signed)))
-            aside.rename(path)
+            with written_aside(_receipt_path(self._workspace, run_id)) as aside:
+                aside.write_text(json.dumps(asdict(signed)))
 
 
 def _receipt_path(workspace: Workspace, run_id: str) -> Path:
