@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import load
+from pipeline.config.reading import load
 from pipeline.journal import append
 from pipeline.workspace import Workspace
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.config import Config, ConfigError, load
+from pipeline.config import Config
+from pipeline.config.reading import ConfigError, load
 
 MOST_POINTS = 1000
 """More in one sweep is a typing mistake."""
@@ -39,7 +40,7 @@ def resolve(path: Path | None, fixed: Sequence[str], settings: Sequence[str]) ->
     """The config of every point.
 
     Args:
-      path: see ``pipeline.config.load``, as for ``fixed``.
+      path: see ``config.reading.load``, as for ``fixed``.
       fixed: settings that all points share; those of the point come after them.
       settings: see ``points``.
 

@@ -1,11 +1,13 @@
 """Starts a project: a config with every key explained, and a module of the user's own objects."""
 
 import importlib.util
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.config import Config, Files, load, to_yaml
+from pipeline.aside import written_aside
+from pipeline.config import Config, Files
+from pipeline.config.reading import load
+from pipeline.config.writing import to_yaml
 
 CONFIG, OBJECTS = "config.yaml", "my_objects.py"
 
@@ -19,7 +21,7 @@ def write(folder: Path, settings: Sequence[str]) -> list[Path]:
 
     Args:
       folder: made where it is not there; files in it are left as they are.
-      settings: what differs from the defaults, see ``pipeline.config.load``.
+      settings: what differs from the defaults, see ``config.reading.load``.
 
     Raises:
       InitError: one of the files is there already, or the folder cannot be written.
@@ -62,6 +64,5 @@ def _sample() -> str:
 
 
 def _put(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}.unfinished")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")

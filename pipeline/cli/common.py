@@ -115,13 +115,13 @@ def workspace_setting(workspace: str) -> str:
 
 def load(workspace: str | None, config_file: Path | None, settings: tuple[str, ...]) -> Any:
     """The config of these options; a wrong one ends the command."""
-    from pipeline import config
+    from pipeline.config import reading
 
     if workspace is not None:
         settings = (*settings, workspace_setting(workspace))
     try:
-        return config.load(config_file, settings)
-    except config.ConfigError as error:
+        return reading.load(config_file, settings)
+    except reading.ConfigError as error:
         stop(str(error), WRONG_INPUT)
 
 

@@ -108,7 +108,7 @@ def sweep(
                       --set training.loss.name=HuberLoss,CustomMSE
     """  # noqa: D301 (click reads the \b)
     from pipeline import grid as grids
-    from pipeline.config import ConfigError
+    from pipeline.config.reading import ConfigError
 
     fixed = () if workspace is None else (workspace_setting(workspace),)
     try:
@@ -153,7 +153,7 @@ def config(
 
         click.echo(json.dumps(Config.model_json_schema(), indent=2))
         return
-    from pipeline.config import to_yaml
+    from pipeline.config.writing import to_yaml
 
     click.echo(to_yaml(load(workspace, config_file, settings)), nl=False)
 
@@ -173,7 +173,7 @@ def init(
       huberflow run --config prices/config.yaml
     """  # noqa: D301 (click reads the \b)
     from pipeline import init as start
-    from pipeline.config import ConfigError
+    from pipeline.config.reading import ConfigError
 
     if config_file is not None:
         stop("--config: init writes one; leave it out", WRONG_INPUT)

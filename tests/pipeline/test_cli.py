@@ -21,7 +21,9 @@ import pipeline.run
 import pipeline.sweep
 from pipeline import grid as grids
 from pipeline.cli import main as cli
-from pipeline.config import Config, load, to_yaml
+from pipeline.config import Config
+from pipeline.config.reading import load
+from pipeline.config.writing import to_yaml
 from pipeline.result import Result
 from pipeline.run import PipelineError
 from pipeline.workspace import Workspace

@@ -12,7 +12,7 @@ from pipeline import history, journal, links
 from pipeline.compare import choose, views
 from pipeline.compare import comparison as compared_runs
 from pipeline.compare.choose import CompareError
-from pipeline.config import load
+from pipeline.config.reading import load
 from pipeline.workspace import Workspace
 
 NODES = {

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import pipeline
-from pipeline.config import Choice, Config, ConfigError, load, to_yaml
+from pipeline.config import Choice, Config
+from pipeline.config.reading import ConfigError, load
+from pipeline.config.writing import to_yaml
 
 DEFAULT_YAML = Path(pipeline.__file__).with_name("default.yaml")
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from tfx.dsl.components.common.resolver import RESOLVER_CONFIG, RESOLVER_STRATEGY_CLASS
 
-from pipeline.config import load
+from pipeline.config.reading import load
 from pipeline.dag import create_pipeline
 from pipeline.example_gen import taxi_data
 

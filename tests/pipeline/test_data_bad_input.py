@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli.main import cli
-from pipeline.config import ConfigError, load
+from pipeline.config.reading import ConfigError, load
 
 PANDAS = """python -c "import pandas; pandas.{}.to_csv('data.csv', index=False)\""""
 

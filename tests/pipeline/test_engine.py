@@ -9,7 +9,8 @@ import apache_beam as beam
 import pytest
 
 from pipeline import engine, preflight
-from pipeline.config import Beam, Config, ConfigError, load
+from pipeline.config import Beam, Config
+from pipeline.config.reading import ConfigError, load
 from pipeline.engine import EngineError
 
 

@@ -9,7 +9,8 @@ from datetime import datetime
 import pytest
 
 from pipeline import facts
-from pipeline.config import Config, load
+from pipeline.config import Config
+from pipeline.config.reading import load
 
 NOON = datetime(2026, 5, 17, 12, 30, 45)
 

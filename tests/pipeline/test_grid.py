@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline import grid
-from pipeline.config import ConfigError, load
+from pipeline.config.reading import ConfigError, load
 
 THRESHOLD = "training.loss.config.threshold"
 

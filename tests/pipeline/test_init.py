@@ -7,7 +7,8 @@ from click.testing import CliRunner
 
 from custom_objects import catalogue
 from pipeline.cli.main import cli
-from pipeline.config import Config, load
+from pipeline.config import Config
+from pipeline.config.reading import load
 
 
 @pytest.fixture

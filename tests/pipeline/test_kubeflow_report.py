@@ -7,7 +7,7 @@ import json
 import pytest
 from tfx import types
 
-from pipeline.config import load
+from pipeline.config.reading import load
 from pipeline.facts import versions
 from pipeline.kubeflow.report import SOURCES, finished_run
 from pipeline.kubeflow.step import NOTE

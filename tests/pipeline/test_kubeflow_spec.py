@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from custom_objects import catalogue
-from pipeline.config import load
+from pipeline.config.reading import load
 from pipeline.dag import create_pipeline
 from pipeline.kubeflow import spec
 from pipeline.kubeflow.spec import SpecError

@@ -7,7 +7,7 @@ import pytest
 from journals import Story, evaluation, whole_run
 
 from pipeline import history
-from pipeline.config import load
+from pipeline.config.reading import load
 from pipeline.tracking import lineage
 from pipeline.workspace import Workspace
 

@@ -12,7 +12,7 @@ from journals import START, Story, evaluation
 from remembering_tracker import RememberingTracker
 
 from pipeline import history
-from pipeline.config import load
+from pipeline.config.reading import load
 from pipeline.tracking.mirror import Mirror
 from pipeline.tracking.port import Point, TrackingError
 

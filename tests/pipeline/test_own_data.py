@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from pipeline import own_data
 from pipeline.cli.main import cli
-from pipeline.config import ConfigError, load, to_yaml
+from pipeline.config.reading import ConfigError, load
+from pipeline.config.writing import to_yaml
 from pipeline.data.tally import tally
 
 

@@ -11,7 +11,7 @@ import pytest
 from components import arrival
 from custom_objects import catalogue, registry
 from pipeline import own_objects, preflight
-from pipeline.config import load
+from pipeline.config.reading import load
 from pipeline.engine import PreflightError, engine
 
 LOSS = """

@@ -18,7 +18,7 @@ from tiny_objects import loss
 import pipeline.run
 from pipeline import workspace
 from pipeline.cli.main import cli
-from pipeline.config import load
+from pipeline.config.reading import load
 from pipeline.point import Task
 from pipeline.point import run as run_point
 from pipeline.run import Sweep

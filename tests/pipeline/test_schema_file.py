@@ -6,7 +6,7 @@ import pytest
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline import schema_file
-from pipeline.config import load
+from pipeline.config.reading import load
 from pipeline.schema_file import SchemaError
 
 FARE = 'feature { name: "fare" type: FLOAT }'

@@ -16,7 +16,7 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types.standard_artifacts import Examples
 
 from components.splits import day
-from pipeline.config import load
+from pipeline.config.reading import load
 from pipeline.data.dates import FORMATS
 from pipeline.engine import engine
 from pipeline.example_gen import example_gen

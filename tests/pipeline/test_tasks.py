@@ -5,7 +5,8 @@ from click.testing import CliRunner
 
 from pipeline import facts, own_data, tasks
 from pipeline.cli.main import cli
-from pipeline.config import ConfigError, load, to_yaml
+from pipeline.config.reading import ConfigError, load
+from pipeline.config.writing import to_yaml
 
 ROWS = 120
 
