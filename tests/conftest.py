@@ -23,3 +23,11 @@ def two_replicas():
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     assert strategy.num_replicas_in_sync == 2
     return strategy
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory):
+    """A small bundle with every kind of custom object; it is for reading, so change a copy."""
+    from small_bundles import bundled, trained
+
+    return bundled(trained(), tmp_path_factory.mktemp("small"))

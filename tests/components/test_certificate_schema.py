@@ -54,14 +54,8 @@ def joined(place):
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    """A bundle with every kind of custom object."""
-    return bundled(trained(), tmp_path_factory.mktemp("bundle"))
-
-
-@pytest.fixture(scope="module")
-def certificate(path):
-    return json.loads((path / reload.CERTIFICATE).read_text())
+def certificate(bundle):
+    return json.loads((bundle / reload.CERTIFICATE).read_text())
 
 
 class TestRealCertificates:
@@ -162,8 +156,8 @@ class TestForm:
 
 class TestLoader:
     @pytest.mark.parametrize("name", SCHEMA["required"])
-    def test_refuses_a_certificate_that_lacks_a_field(self, path, tmp_path, name):
-        bare = Path(shutil.copytree(path, tmp_path / "copy"))
+    def test_refuses_a_certificate_that_lacks_a_field(self, bundle, tmp_path, name):
+        bare = Path(shutil.copytree(bundle, tmp_path / "copy"))
         certificate = json.loads((bare / reload.CERTIFICATE).read_text())
         del certificate[name]
         sealed = json.dumps(certificate) if name == "sha256" else reload.seal(certificate)
@@ -173,8 +167,8 @@ class TestLoader:
         words = "changed after the export" if name == "sha256" else f"lacks {name}"
         assert words in str(refused.value)
 
-    def test_of_a_newer_form_it_says_so_whatever_it_lacks(self, path, tmp_path):
-        newer = Path(shutil.copytree(path, tmp_path / "copy"))
+    def test_of_a_newer_form_it_says_so_whatever_it_lacks(self, bundle, tmp_path):
+        newer = Path(shutil.copytree(bundle, tmp_path / "copy"))
         (newer / reload.CERTIFICATE).write_text(reload.seal({"schema_version": 2}))
         with pytest.raises(reload.ReloadError, match="expected at most 1, received 2"):
             reload.verify(newer)

@@ -12,30 +12,25 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from small_bundles import bundled, edited, rewritten, trained
+from small_bundles import edited, rewritten
 
 from components import clean_process, reload
 from components.clean_process import CheckError, check
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return bundled(trained(), tmp_path_factory.mktemp("made"))
-
-
 @pytest.fixture
-def path(made, tmp_path):
-    return shutil.copytree(made, tmp_path / "bundle")
+def path(bundle, tmp_path):
+    return shutil.copytree(bundle, tmp_path / "bundle")
 
 
 class TestCheck:
-    def test_of_a_faithful_bundle_reports_no_difference(self, made):
-        report = check(made)
+    def test_of_a_faithful_bundle_reports_no_difference(self, bundle):
+        report = check(bundle)
         assert report["ok"]
         assert {each["absolute"] for each in report["values"].values()} == {0.0}
 
-    def test_is_made_elsewhere_and_leaves_nothing(self, made):
-        report = check(made, "cpu")
+    def test_is_made_elsewhere_and_leaves_nothing(self, bundle):
+        report = check(bundle, "cpu")
         assert Path(report["path"]).parent.parent == Path(tempfile.gettempdir())
         assert not Path(report["path"]).exists()
 
@@ -69,12 +64,12 @@ class TestCheck:
 
 
 class TestPrepare:
-    def test_is_for_one_check(self, made, monkeypatch):
+    def test_is_for_one_check(self, bundle, monkeypatch):
         monkeypatch.setattr(clean_process, "_spare", [])
         clean_process.prepare()
         clean_process.prepare()
         (spare,) = clean_process._spare
-        check(made)
+        check(bundle)
         assert clean_process._spare == []
         assert spare._python.poll() is not None
 

@@ -9,20 +9,10 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types.standard_artifacts import ExampleAnomalies, Schema
-from tiny_statistics import statistics, write
+from tiny_statistics import GOOD, SCHEMA, statistics, write
 
 from components import findings
 from components.example_validator import Executor
-
-GOOD = {"pay": ["Cash", "Card"] * 20, "fare": [float(n) for n in range(40)]}
-
-SCHEMA = """
-feature { name: "pay" type: BYTES domain: "pay" value_count { min: 1 max: 1 }
-  presence { min_fraction: 1 min_count: 1 } }
-feature { name: "fare" type: FLOAT value_count { min: 1 max: 1 }
-  presence { min_fraction: 1 min_count: 1 } }
-string_domain { name: "pay" value: "Card" value: "Cash" }
-"""
 
 
 @pytest.fixture

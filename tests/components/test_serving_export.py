@@ -7,7 +7,6 @@ import shutil
 
 import numpy as np
 import pytest
-from small_bundles import bundled, trained
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
@@ -15,9 +14,9 @@ from components import clean_process, reload, serving_export
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(bundle):
     """What the Trainer leaves: ``exported`` and ``captured``."""
-    return bundled(trained(), tmp_path_factory.mktemp("made")).parent
+    return bundle.parent
 
 
 @pytest.fixture

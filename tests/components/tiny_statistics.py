@@ -9,6 +9,17 @@ from tensorflow_data_validation.statistics import stats_impl
 from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleStatistics
 
+GOOD = {"pay": ["Cash", "Card"] * 20, "fare": [float(n) for n in range(40)]}
+
+SCHEMA = """
+feature { name: "pay" type: BYTES domain: "pay" value_count { min: 1 max: 1 }
+  presence { min_fraction: 1 min_count: 1 } }
+feature { name: "fare" type: FLOAT value_count { min: 1 max: 1 }
+  presence { min_fraction: 1 min_count: 1 } }
+string_domain { name: "pay" value: "Card" value: "Cash" }
+"""
+"""What TFDV infers from ``GOOD``."""
+
 
 def statistics(**columns):
     """Of columns by name; None is a value that is missing, as TFX reads an empty CSV field."""

@@ -11,3 +11,11 @@ def empty_store(tmp_path_factory):
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
+
+
+@pytest.fixture(scope="session")
+def scorer(bundle):
+    """The small bundle, ready to predict."""
+    from pipeline.deploy.scorer import Scorer
+
+    return Scorer(bundle)

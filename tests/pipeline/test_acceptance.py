@@ -8,22 +8,12 @@ import pytest
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tiny_statistics import statistics, write
+from tiny_statistics import GOOD, SCHEMA, statistics, write
 
 from pipeline import acceptance
 from pipeline.history import Node, Run
 from pipeline.records import Artifact, Execution
 from pipeline.schema_file import SchemaError, read
-
-GOOD = {"pay": ["Cash", "Card"] * 10, "fare": [float(n) for n in range(20)]}
-
-SCHEMA = """
-feature { name: "pay" type: BYTES domain: "pay" value_count { min: 1 max: 1 }
-  presence { min_fraction: 1 min_count: 1 } }
-feature { name: "fare" type: FLOAT value_count { min: 1 max: 1 }
-  presence { min_fraction: 1 min_count: 1 } }
-string_domain { name: "pay" value: "Card" value: "Cash" }
-"""
 
 
 @pytest.fixture
@@ -85,10 +75,10 @@ def bounded(threshold: float) -> str:
 
 class TestAccept:
     def test_adds_a_new_value(self, changes):
-        assert changes(eval={**GOOD, "pay": ["Bitcoin"] * 20}) == {"pay": ['+ value: "Bitcoin"']}
+        assert changes(eval={**GOOD, "pay": ["Bitcoin"] * 40}) == {"pay": ['+ value: "Bitcoin"']}
 
     def test_describes_a_column_of_another_type_anew(self, changes):
-        text = {**GOOD, "fare": ["cheap", "dear"] * 10}
+        text = {**GOOD, "fare": ["cheap", "dear"] * 20}
         assert changes(train=text)["fare"][:3] == [
             "- type: FLOAT",
             "+ type: BYTES",
@@ -107,7 +97,7 @@ class TestAccept:
         assert "- min_count: 1" in found["pay"]
 
     def test_describes_a_new_column(self, changes):
-        found = changes(train={**GOOD, "tips": [1] * 20})
+        found = changes(train={**GOOD, "tips": [1] * 40})
         assert set(found) == {"tips"}
         assert "+ type: INT" in found["tips"]
 
@@ -120,19 +110,19 @@ class TestAccept:
         assert (tmp_path / "mine.pbtxt").read_text() == SCHEMA
 
     def test_of_some_columns_leaves_the_others(self, changes):
-        strange = {"pay": ["Bitcoin"] * 20, "fare": ["cheap"] * 20}
+        strange = {"pay": ["Bitcoin"] * 40, "fare": ["cheap"] * 40}
         assert changes("pay", train=strange) == {"pay": ['+ value: "Bitcoin"']}
 
     def test_of_a_column_that_fits_is_refused(self, changes):
         with pytest.raises(SchemaError, match=r"that does not fit \(pay\), received 'fare'"):
-            changes("fare", train={**GOOD, "pay": ["Bitcoin"] * 20})
+            changes("fare", train={**GOOD, "pay": ["Bitcoin"] * 40})
 
     def test_of_a_column_where_all_fit_is_refused(self, changes):
         with pytest.raises(SchemaError, match=r"that does not fit \(all fit\), received 'fare'"):
             changes("fare")
 
     def test_leaves_data_that_fit(self, run, tmp_path):
-        strange = {"pay": ["Bitcoin", None] * 10, "fare": ["cheap"] * 20, "tips": [1.0] * 20}
+        strange = {"pay": ["Bitcoin", None] * 20, "fare": ["cheap"] * 40, "tips": [1.0] * 40}
         acceptance.accept(run(train=strange), ())
         found = tfdv.validate_statistics(statistics(**strange), read(tmp_path / "mine.pbtxt"))
         assert not found.anomaly_info
@@ -168,7 +158,7 @@ class TestAccept:
 
 class TestWriteFirst:
     def test_fits_the_eval_rows_too(self, run, tmp_path):
-        acceptance.write_first(run(eval={**GOOD, "pay": ["Bitcoin"] * 20}), tmp_path / "new.pbtxt")
+        acceptance.write_first(run(eval={**GOOD, "pay": ["Bitcoin"] * 40}), tmp_path / "new.pbtxt")
         (domain,) = read(tmp_path / "new.pbtxt").string_domain
         assert list(domain.value) == ["Card", "Cash", "Bitcoin"]
 

@@ -13,24 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_bundles import bundled, trained
 
 from components import reload
 from pipeline.deploy import batch
 from pipeline.deploy.reading import TableError
-from pipeline.deploy.scorer import Scorer
 
 PLAIN = "trip,miles,company,fare\n1,1.5,Blue,3\n2,,Red,4\n3,2e0,,\n"
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    return bundled(trained(), tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def scorer(bundle):
-    return Scorer(bundle)
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,9 @@ import re
 import pytest
 from journals import Story
 from mlflow_servers import mlflow_server
-from small_bundles import bundled, trained
 
 from components import reload
-from pipeline.config import load
+from pipeline.config.reading import load
 from pipeline.deploy.locate import LocateError, located
 from pipeline.tracking.port import Column, ExportedModel, NewRun, TrackingError
 from pipeline.tracking.store import connect
@@ -129,11 +128,6 @@ class TestRuns:
         message = refusal("run-1", workspace)
         assert message.startswith("the model that run-1 exported is no longer in ")
         assert message.endswith("--no-cache")
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    return bundled(trained(), tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from users_objects import MY_NETWORK
+from users_objects import MY_NETWORK, configs, told
 
-from custom_objects import catalogue
 from pipeline import own_objects
 from pipeline.cli.main import cli
-from pipeline.config import ConfigError, load
-from pipeline.dag import create_pipeline
+from pipeline.config.reading import ConfigError, load
 
 REGISTERED = '@tf_keras.utils.register_keras_serializable("mine")\n'
 
@@ -27,15 +24,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def config(folder):
-    """A config with these settings; what was tried is remembered in one workspace."""
-    build = f"model.build={folder / 'my_model.py'}:build_model"
-    with catalogue.added({}):
-        yield lambda *more: load(None, [build, f"workspace={folder / 'workspace'}", *more])
-
-
-def trainer(config) -> dict:
-    (node,) = [each for each in create_pipeline(config).components if each.id == "Trainer"]
-    return json.loads(node.exec_properties["custom_config"])
+    with configs(folder, f"model.build={folder / 'my_model.py'}:build_model") as config:
+        yield config
 
 
 FORMS = {
@@ -76,7 +66,7 @@ def test_a_module_of_a_package_is_copied_with_its_package(tmp_path, monkeypatch)
 
 class TestTrainer:
     def test_gets_the_function_and_a_copy_of_its_file(self, config, folder):
-        objects = trainer(config())["objects"]
+        objects = told(config(), "Trainer")["objects"]
         assert (Path(objects["folder"]) / "my_model.py").read_text() == MY_NETWORK
         assert objects["network"] == {
             "module": "my_model",
@@ -88,16 +78,16 @@ class TestTrainer:
         }
 
     def test_is_another_for_a_changed_line(self, config, folder):
-        before = trainer(config())
+        before = told(config(), "Trainer")
         file = folder / "my_model.py"
         file.write_text(MY_NETWORK.replace("CrossLayer(0.5)", "CrossLayer(0.25)"))
         try:
-            assert trainer(config())["objects"]["sha256"] != before["objects"]["sha256"]
+            assert told(config(), "Trainer")["objects"]["sha256"] != before["objects"]["sha256"]
         finally:
             file.write_text(MY_NETWORK)
 
     def test_is_the_same_for_the_same_file(self, config):
-        assert trainer(config()) == trainer(config())
+        assert told(config(), "Trainer") == told(config(), "Trainer")
 
 
 class TestParts:

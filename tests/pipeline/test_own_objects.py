@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from users_objects import MY_LOSSES
+from users_objects import MY_LOSSES, configs, told
 
-from custom_objects import catalogue
 from pipeline import own_objects
-from pipeline.config import ConfigError, load
-from pipeline.dag import create_pipeline
+from pipeline.config.reading import ConfigError, load
 
 LOSS = "training.loss={name: QuantileLoss, config: {quantile: 0.8}}"
 METRIC = "evaluation.metrics=[{name: HuberMetric, key: huber}, {name: Coverage, key: coverage}]"
@@ -26,15 +23,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def config(folder):
-    """A config with these settings; tried objects are remembered in one workspace."""
-    asked = [f"objects=[{folder / 'my_losses.py'}]", f"workspace={folder / 'workspace'}"]
-    with catalogue.added({}):
-        yield lambda *settings: load(None, [*asked, *settings])
-
-
-def told(config, node: str) -> dict:
-    nodes = {each.id: each for each in create_pipeline(config).components}
-    return json.loads(nodes[node].exec_properties["custom_config"])
+    with configs(folder, f"objects=[{folder / 'my_losses.py'}]") as config:
+        yield config
 
 
 class TestConfig:
@@ -89,10 +79,9 @@ class TestClasses:
     @pytest.fixture
     def classes(self, tmp_path):
         (tmp_path / "classes.py").write_text(CLASSES)
-        asked = [f"objects=[{tmp_path / 'classes.py'}]", f"workspace={tmp_path / 'workspace'}"]
         measured = "evaluation.metrics=[{name: SparseCategoricalAccuracy, key: huber}]"
-        with catalogue.added({}):
-            yield lambda *settings: load(None, [*asked, measured, *settings])
+        with configs(tmp_path, f"objects=[{tmp_path / 'classes.py'}]", measured) as classes:
+            yield classes
 
     def test_that_needs_classes_may_be_named_for_them(self, classes):
         assert classes(*self.THREE, "training.loss={name: Places}").training.loss.name == "Places"

@@ -10,12 +10,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_bundles import bundled, trained
 
 from pipeline.deploy import application, protocol
 from pipeline.deploy.listening import answering, bound
 from pipeline.deploy.protocol import RequestError
-from pipeline.deploy.scorer import Scorer
 
 FORMATS = ["dataframe_split", "dataframe_records", "instances", "inputs"]
 
@@ -35,11 +33,6 @@ values = st.recursive(
     ),
     max_leaves=12,
 )
-
-
-@pytest.fixture(scope="module")
-def scorer(tmp_path_factory):
-    return Scorer(bundled(trained(), tmp_path_factory.mktemp("model")))
 
 
 @pytest.fixture(scope="module")

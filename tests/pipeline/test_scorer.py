@@ -5,21 +5,10 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from small_bundles import bundled, trained
 
 from components import reload
 from pipeline.deploy.golden_rows import golden_rows
 from pipeline.deploy.scorer import Scorer, ScoringError
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    return bundled(trained(), tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def scorer(bundle):
-    return Scorer(bundle)
 
 
 def one(scorer, **columns):

@@ -22,11 +22,9 @@ from pipeline.deploy.golden_rows import golden_rows
 
 
 @pytest.fixture(scope="module")
-def bundles(tmp_path_factory):
+def bundles(bundle, tmp_path_factory):
     """An old and a new version of a model."""
-    return [
-        bundled(trained(threshold), tmp_path_factory.mktemp("model")) for threshold in (2.0, 0.5)
-    ]
+    return [bundle, bundled(trained(threshold=0.5), tmp_path_factory.mktemp("newer"))]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import sys
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
-from small_bundles import bundled, edited, rewritten, trained
+from small_bundles import edited, rewritten
 
 from components import reload
 from pipeline.cli.main import cli
@@ -22,11 +22,6 @@ ROWS = "trip,miles,company\n1,1.5,Blue\n2,far,Red\n3,2,Red\n"
 without_gpu = pytest.mark.skipif(
     bool(tf.config.list_physical_devices("GPU")), reason="this machine has a GPU"
 )
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    return bundled(trained(), tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture

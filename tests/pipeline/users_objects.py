@@ -1,8 +1,14 @@
 """Modules as a user writes them: our sample's loss and metric, a layer, functions; a network."""
 
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pipeline.sample
+from custom_objects import catalogue
+from pipeline.config import Config
+from pipeline.config.reading import load
 
 SAMPLE = Path(pipeline.sample.__file__).with_name("my_objects.py").read_text()
 
@@ -78,3 +84,18 @@ def build_model(ends, settings):
         hidden = dense(crossed)
     return tf_keras.Model(inputs, ends.prediction(hidden))
 """
+
+
+@contextmanager
+def configs(folder: Path, *asked: str) -> Iterator[Callable[..., Config]]:
+    """Makes configs with these settings and more; what was tried is remembered in one workspace."""
+    with catalogue.added({}):
+        yield lambda *more: load(None, [*asked, f"workspace={folder / 'workspace'}", *more])
+
+
+def told(config: Config, node: str) -> dict:
+    """What a node is told under a config."""
+    from pipeline.dag import create_pipeline
+
+    nodes = {each.id: each for each in create_pipeline(config).components}
+    return json.loads(nodes[node].exec_properties["custom_config"])
