@@ -115,6 +115,6 @@ def _write_report(folder: Path, drawn: random.Random) -> None:
         {"slice": key, "candidate": {m: drawn.uniform(0.8, 1.2) for m in METRICS}, "baseline": None}
         for key in slices
     ]
-    report = {"metrics": METRICS, "blessed": True, "reasons": [], "slices": rows}
+    report = {"metrics": METRICS, "blessed": True, "reasons": [], "set_aside": None, "slices": rows}
     folder.mkdir(parents=True)
     (folder / "report.json").write_text(json.dumps(report, indent=1))

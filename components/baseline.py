@@ -1,9 +1,16 @@
-"""Finds the model that a candidate has to beat."""
+"""Finds the model that a candidate has to beat, and says whether it can be held beside it."""
 
+from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+from tensorflow_transform.tf_metadata import schema_utils
 from tfx.components.evaluator import constants
 from tfx.dsl.components.common import resolver
+
+from components import serving
+
+_WORDS = {tf.string: "text", tf.int64: "whole numbers", tf.float32: "numbers with fractions"}
 
 
 class LastBlessedOther(resolver.ResolverStrategy):
@@ -38,3 +45,25 @@ class LastBlessedOther(resolver.ResolverStrategy):
                 found |= {"model": [models[model]], "blessing": [blessing]}
                 break
         return found
+
+
+def why_set_aside(baseline: Path, candidate: Path, schema: Any) -> str | None:
+    """Why a baseline cannot be held beside a candidate, or None.
+
+    Args:
+      baseline: its SavedModel.
+      candidate: the SavedModel to judge.
+      schema: of the raw rows that both would be asked about.
+    """
+    if serving.outputs(baseline) != serving.outputs(candidate):
+        return "it answers with other outputs"
+    today = {
+        name: spec.dtype
+        for name, spec in schema_utils.schema_as_feature_spec(schema).feature_spec.items()
+    }
+    retyped = [
+        f"{name} as {_WORDS[kind]}, which holds {_WORDS[today[name]]} now"
+        for name, kind in serving.columns_read(baseline).items()
+        if today.get(name, kind) != kind
+    ]
+    return f"it reads {'; '.join(retyped)}" if retyped else None

@@ -11,12 +11,15 @@ import tensorflow_model_analysis as tfma
 import tf_keras
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-State = list[np.ndarray]
-"""Weights of a tf_keras metric, float64; empty before the first rows. States add up."""
+State = list[Any]
+"""How much the rows weigh, then the weights of a tf_keras metric, float64; empty before the first
+rows. States add up."""
 
 
 class BatchMetric(tfma.metrics.Metric):
     """A tf_keras metric of all rows, whose state is the sum of those of some rows each.
+
+    NaN where it is not defined: over rows that weigh nothing, and where it would divide by 0.
 
     Args:
       name: its key.
@@ -66,28 +69,40 @@ class _StateSum(beam.CombineFn):
             flatten=False,
             squeeze=False,
         )
+        weights = weights if self._key.example_weighted else None
         self._metric.reset_state()
         # Keras takes the last axis for the outputs of a row.
         self._metric.update_state(
-            labels.reshape(len(labels), -1),
-            predictions.reshape(len(predictions), -1),
-            weights if self._key.example_weighted else None,
+            labels.reshape(len(labels), -1), predictions.reshape(len(predictions), -1), weights
         )
-        return self.merge_accumulators([state, _state(self._metric)])
+        weight = np.sum(_weights(labels, weights), dtype=np.float64)
+        return self.merge_accumulators([state, [weight, *_state(self._metric)]])
 
     def merge_accumulators(self, states: Any) -> State:
         some = [state for state in states if state]
         return [sum(parts) for parts in zip(*some, strict=True)]
 
     def extract_output(self, state: State) -> dict[Any, float]:
-        self._metric.reset_state()
-        if state:
-            self._metric.set_weights(state)
-        return {self._key: float(self._metric.result())}
+        weight, *metric = state
+        self._metric.set_weights(metric)
+        defined = weight > 0 and all(map(np.any, _divisors(self._metric)))
+        return {self._key: float(self._metric.result()) if defined else float("nan")}
 
 
 def _state(metric: tf_keras.metrics.Metric) -> State:
     return [np.asarray(weight, np.float64) for weight in metric.get_weights()]
+
+
+def _divisors(metric: tf_keras.metrics.Metric) -> list[Any]:
+    """Counts that are 0 where the metric is not defined; Keras says 0 there."""
+    if isinstance(metric, tf_keras.metrics.AUC):
+        positives = metric.true_positives + metric.false_negatives
+        return [positives, metric.true_negatives + metric.false_positives]
+    if isinstance(metric, tf_keras.metrics.Precision):
+        return [metric.true_positives + metric.false_positives]
+    if isinstance(metric, tf_keras.metrics.Recall):
+        return [metric.true_positives + metric.false_negatives]
+    return []
 
 
 class ExampleCount(tf_keras.metrics.Metric):

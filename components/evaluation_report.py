@@ -1,6 +1,7 @@
 """What an evaluation found, as plain JSON: metrics by slice, and why a model did not pass."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow_model_analysis as tfma
@@ -10,11 +11,14 @@ from components.measurement import BASELINE, CANDIDATE
 from components.target import Target, of_label
 
 REPORT = "report.json"
-"""Beside TFMA's files in the evaluation artifact; ``report`` says what is in it."""
+"""Beside TFMA's files in the evaluation artifact: what ``report`` says, and ``set_aside``: why the
+last blessed model was not held beside this one, or null."""
 
 
 def report(uri: str, evaluation: Mapping[str, Any], target: Target) -> dict[str, Any]:
     """What TFMA found, as plain JSON.
+
+    A metric that is not defined over the rows of a slice is NaN there; it meets no bound.
 
     Returns:
       ``metrics`` (keys in order; those of several labels together, then label by label as
@@ -34,13 +38,28 @@ def report(uri: str, evaluation: Mapping[str, Any], target: Target) -> dict[str,
     )
     validation = tfma.load_validation_result(uri)
     _refuse_missing(metrics, slices)
+    undefined = list(dict.fromkeys(_undefined(evaluation["gate"], slices)))
     first = _is_first(evaluation, slices)
     return {
         "metrics": metrics,
-        "blessed": bool(validation.validation_ok) or first,
-        "reasons": [] if first else list(_reasons(validation, slices)),
+        "blessed": (bool(validation.validation_ok) or first) and not undefined,
+        "reasons": [*undefined, *([] if first else _reasons(validation, slices))],
         "slices": slices,
     }
+
+
+def _undefined(
+    gate: Iterable[Mapping[str, Any]], slices: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """What the gate names and has no value; TFMA would pass it where nothing is compared."""
+    for bound in gate:
+        # As TFMA does, "7" names a whole number, too.
+        key = {column: str(value) for column, value in (bound["slice"] or {}).items()}
+        for row in slices:
+            same = {column: str(value) for column, value in row["slice"].items()} == key
+            if same and math.isnan(row[CANDIDATE][bound["metric"]]):
+                where = describe_slice(row["slice"])
+                yield f"{bound['metric']} of {where} is undefined, and so within no bound"
 
 
 def _is_first(evaluation: Mapping[str, Any], slices: Iterable[Mapping[str, Any]]) -> bool:
@@ -95,7 +114,11 @@ def _reasons(validation: Any, slices: Sequence[Mapping[str, Any]]) -> Iterable[s
     for row in slices:
         for found in validation.metric_validations_per_slice:
             if _slice_key(found.slice_key) == row["slice"]:
-                yield from (_failure(failure, row) for failure in found.failures)
+                yield from (
+                    _failure(failure, row)
+                    for failure in found.failures
+                    if not math.isnan(failure.metric_value.double_value.value)
+                )
     for spec in validation.missing_slices:
         yield f"no row of {describe_slice(dict(spec.feature_values))}, which the gate names"
     if validation.missing_thresholds:
@@ -109,11 +132,12 @@ def _failure(failure: Any, row: Mapping[str, Any]) -> str:
     if threshold.HasField("change_threshold"):
         allowed = threshold.change_threshold.relative.value
         before = row[BASELINE][name]
+        if not before or math.isnan(before):
+            what = "undefined" if before else "0"
+            return f"{name} of {where} is {value:.4g}, and the baseline's is {what}"
         return (
             f"{name} of {where} is {value:.4g}, {value / before - 1:+.1%} against the baseline's "
             f"{before:.4g}; the gate allows {allowed:+.1%}"
-            if before
-            else f"{name} of {where} is {value:.4g}, and the baseline's is 0"
         )
     bounds = threshold.value_threshold
     if bounds.HasField("upper_bound") and not value <= bounds.upper_bound.value:

@@ -13,7 +13,8 @@ from tfx.types import artifact_utils, standard_artifacts, standard_component_spe
 from tfx.types.component_spec import ExecutionParameter
 from tfx.utils import io_utils, path_utils
 
-from components import measurement, serving
+from components import measurement
+from components.baseline import why_set_aside
 from components.evaluation_report import REPORT, report
 from components.features import label_and_weight
 from components.target import Target
@@ -39,8 +40,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         evaluation, target = asked["evaluation"], Target.of(asked)
         if asked["objects"]:
             own.load(asked["objects"], Path(asked["objects"]["folder"]))
-        model = input_dict["model"]
-        baseline = _comparable(_there(input_dict.get("baseline_model", [])), model)
+        model, schema = input_dict["model"], _schema(input_dict["schema"])
+        baseline = _there(input_dict.get("baseline_model", []))
+        set_aside = _set_aside(baseline, model, schema)
+        if set_aside:
+            baseline = []
         tfma_config = tfma.utils.update_eval_config_with_defaults(
             measurement.eval_config(evaluation, target, asked["weight"]),
             has_baseline=bool(baseline),
@@ -48,7 +52,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         rows = measurement.read(
             input_dict["examples"],
-            _schema(input_dict["schema"]),
+            schema,
             set(label_and_weight(asked)).union(*evaluation["slices"]),
         )
         models = {
@@ -58,7 +62,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         uri = artifact_utils.get_single_uri(output_dict["evaluation"])
         with self._make_beam_pipeline() as pipeline:
             measurement.measure(pipeline, rows, models, tfma_config, target, Path(uri))
-        written = report(uri, evaluation, target)
+        written = {**report(uri, evaluation, target), "set_aside": set_aside}
         (Path(uri) / REPORT).write_text(json.dumps(written, indent=1))
         (blessing,) = output_dict["blessing"]
         _bless(blessing, model, baseline, blessed=written["blessed"])
@@ -74,12 +78,12 @@ def _there(models: list[types.Artifact]) -> list[types.Artifact]:
     return [model for model in models if Path(_saved_model([model])).exists()]
 
 
-def _comparable(
-    baseline: list[types.Artifact], model: list[types.Artifact]
-) -> list[types.Artifact]:
-    """The baseline, unless it answers with other outputs: it was trained for another task."""
-    found = [serving.outputs(Path(_saved_model([each]))) for each in (*baseline, *model)]
-    return baseline if all(outputs == found[-1] for outputs in found) else []
+def _set_aside(
+    baseline: list[types.Artifact], model: list[types.Artifact], schema: Any
+) -> str | None:
+    if not baseline:
+        return None
+    return why_set_aside(Path(_saved_model(baseline)), Path(_saved_model(model)), schema)
 
 
 def _saved_model(artifacts: list[types.Artifact]) -> str:

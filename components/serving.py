@@ -39,6 +39,20 @@ def outputs(saved_model: Path) -> set[str]:
     return set(_read(saved_model).meta_graphs[0].signature_def["serving_default"].outputs)
 
 
+def columns_read(saved_model: Path) -> dict[str, tf.DType]:
+    """Raw columns that ``serving_default`` parses, and their types, read without loading it."""
+    found: dict[str, tf.DType] = {}
+    for function in _read(saved_model).meta_graphs[0].graph_def.library.function:
+        nodes = {node.name: node for node in function.node_def}
+        for node in nodes.values():
+            if node.op == "ParseExampleV2":
+                _, _, keys, *_ = node.input  # serialized, names, sparse_keys, …
+                names = tf.make_ndarray(nodes[keys.partition(":")[0]].attr["value"].tensor)
+                types = node.attr["sparse_types"].list.type
+                found |= {n.decode(): tf.as_dtype(t) for n, t in zip(names, types, strict=True)}
+    return found
+
+
 def _read(saved_model: Path) -> Any:
     return saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
 

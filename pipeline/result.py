@@ -1,6 +1,7 @@
 """What came out of a run: how good the model is, whether it was blessed, where it lies."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.text import Text
 from components import findings
 from pipeline.goals import Goal, cost, goal
 from pipeline.records import Execution
+from pipeline.report import words
 
 SMALLEST_SLICE = 30
 """A slice of fewer rows is never called the worst: its mean says little."""
@@ -45,11 +47,16 @@ class Result:
         return next(row for row in self.report["slices"] if not row["slice"])
 
     def worst_slice(self, metric: str, goal: Goal | None) -> Mapping[str, Any] | None:
-        """The slice of at least ``SMALLEST_SLICE`` rows with the worst value of a metric."""
+        """The slice of at least ``SMALLEST_SLICE`` rows with the worst value of a metric.
+
+        One over which the metric is not defined is none.
+        """
         large = [
             row
             for row in self.report["slices"]
-            if row["slice"] and row["candidate"]["example_count"] >= SMALLEST_SLICE
+            if row["slice"]
+            and row["candidate"]["example_count"] >= SMALLEST_SLICE
+            and not math.isnan(row["candidate"][metric])
         ]
         return max(large, key=lambda row: cost(goal, row["candidate"][metric]), default=None)
 
@@ -94,6 +101,9 @@ def show(console: Console, result: Result, evaluation: Mapping[str, Any]) -> Non
             highlight=False,
             markup=False,
         )
+    if result.report["set_aside"]:
+        told = f"the last blessed model, for {result.report['set_aside']}"
+        console.print(Text(f"{'set aside':14}{told}", "yellow"), soft_wrap=True)
     for name in ("anomalies", "drift", "skew"):
         _show_some(console, name, getattr(result, name))
     if result.blessed:
@@ -117,12 +127,11 @@ def _metrics_table(result: Result) -> Table:
         table.add_column(name, justify="left" if name == "metric" else "right")
     for metric in result.report["metrics"]:
         value, before = candidate[metric], (baseline or {}).get(metric)
-        digits = ",.0f" if metric == "example_count" else ".4g"
         table.add_row(
             metric,
-            f"{value:{digits}}",
-            "-" if before is None else f"{before:{digits}}",
-            f"{value / before - 1:+.1%}" if before else "",
+            words.metric(metric, value),
+            words.metric(metric, before),
+            words.change(value, before),
         )
     return table
 

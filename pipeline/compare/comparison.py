@@ -178,7 +178,7 @@ def _best(values: Iterable[float], goal: Goal | None) -> float | None:
 
 
 def _change(before: float | None, value: float) -> float | None:
-    return value / before - 1 if before else None
+    return value / before - 1 if before and not math.isnan(value / before) else None
 
 
 def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from pipeline.compare.comparison import Comparison, Value
 from pipeline.grid import short_names
+from pipeline.report import words
 
 MOST_PARAMS = 8
 """Columns of settings in a terminal."""
@@ -57,31 +58,28 @@ def _columns(comparison: Comparison, shown: Iterable[str]) -> Iterator[list[Text
     for key in shown:
         yield _left(short[key], [Text(_short(row.params.get(key, "-"))) for row in rows])
     for metric in comparison.metrics:
-        digits = ",.0f" if metric == "example_count" else ".4g"
-        yield _right(metric, _figures([row.metrics.get(metric) for row in rows], digits))
+        yield _right(metric, _figures([row.metrics.get(metric) for row in rows], metric))
 
 
 def _slice_columns(comparison: Comparison) -> Iterator[list[Text]]:
     yield _left(comparison.slice_metric, [Text(name) for name in comparison.slices])
     for row in comparison.rows:
         values = [row.slices.get(name) for name in comparison.slices]
-        yield _right(row.run, _figures(values, ".4g"))
+        yield _right(row.run, _figures(values, comparison.slice_metric))
 
 
-def _figures(values: Sequence[Value | None], digits: str) -> list[Text]:
+def _figures(values: Sequence[Value | None], metric: str) -> list[Text]:
     changes = [f" {value.change:+.1%}" if value and value.change else "" for value in values]
     room = max(map(len, changes))
     return [
-        Text.assemble(_figure(value, digits), (change.rjust(room), "dim"))
+        Text.assemble(_figure(value, metric), (change.rjust(room), "dim"))
         for value, change in zip(values, changes, strict=True)
     ]
 
 
-def _figure(value: Value | None, digits: str) -> Text:
-    if value is None:
-        return Text("- ")
-    number = f"{value.value:{digits}}"
-    return Text(f"{number}*", "bold green") if value.best else Text(f"{number} ")
+def _figure(value: Value | None, metric: str) -> Text:
+    number = words.metric(metric, value.value if value else None)
+    return Text(f"{number}*", "bold green") if value and value.best else Text(f"{number} ")
 
 
 def _seconds(seconds: float | None) -> str:

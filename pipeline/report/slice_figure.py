@@ -1,5 +1,6 @@
 """How good a model is slice by slice, drawn."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -82,6 +83,6 @@ def _baseline(axes: Axes, shown: Sequence[slices.Row], metric: str) -> None:
 
 def _all_rows(axes: Axes, report: slices.Report, metric: str) -> None:
     whole = slices.overall(report)
-    if whole and metric in whole["candidate"]:
-        value = whole["candidate"][metric]
+    value = whole["candidate"].get(metric, math.nan) if whole else math.nan
+    if math.isfinite(value):
         axes.axvline(value, color=INK, linewidth=1, linestyle="--", label=f"all rows {value:.4g}")

@@ -8,11 +8,18 @@ NOTHING = "-"
 
 def number(value: float | None) -> str:
     """Four digits, or whole with separators from ten thousand on."""
-    if value is None:
+    if value is None or math.isnan(value):
         return NOTHING
     if math.isfinite(value) and 1e4 <= abs(value) < 1e12:
         return f"{value:,.0f}"
     return f"{value:.4g}"
+
+
+def metric(name: str, value: float | None) -> str:
+    """A metric as tables in a terminal have it: four digits, or a whole number of rows."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    return f"{value:{',.0f' if name == 'example_count' else '.4g'}}"
 
 
 def count(number: float, noun: str) -> str:
@@ -22,7 +29,9 @@ def count(number: float, noun: str) -> str:
 
 def change(value: float | None, before: float | None) -> str:
     """From the value before to this one, as a share; empty where there is none."""
-    return f"{value / before - 1:+.1%}" if value is not None and before else ""
+    if value is None or not before or math.isnan(value / before):
+        return ""
+    return f"{value / before - 1:+.1%}"
 
 
 def share(part: float, whole: float) -> str:

@@ -12,6 +12,7 @@ from components.features import columns
 from components.target import PREDICTION, Target
 from pipeline.goals import goal
 from pipeline.history import Node, Run
+from pipeline.report import words
 from pipeline.tracking import params
 from pipeline.tracking.dataset import example_rows
 from pipeline.tracking.masking import masked
@@ -148,8 +149,10 @@ def note(run: Run) -> str:
         return f"{run.kind} {run.status}"
     verdict = "**Blessed.**" if report["blessed"] else "**Not blessed.**"
     overall = next(row["candidate"] for row in report["slices"] if not row["slice"])
-    metrics = [f"{metric} {overall[metric]:.4g}" for metric in report["metrics"]]
+    metrics = [f"{metric} {words.metric(metric, overall[metric])}" for metric in report["metrics"]]
     reasons = [f"- {reason}" for reason in report["reasons"]]
+    if report["set_aside"]:
+        reasons.append(f"The last blessed model was set aside, for {report['set_aside']}.")
     changes = [f"`{key}={value}`" for key, value in run.facts.get("changes", {}).items()]
     settings = [f"Settings: {' '.join(changes)}"] if changes else []
     story = "The whole story is `report.html` among the artifacts."

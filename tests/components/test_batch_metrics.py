@@ -78,3 +78,36 @@ def test_calibration_of_labels_that_add_up_to_nothing_is_none():
     rows = {"labels": np.array([1.0, -1.0]), "predictions": np.array([1.0, 1.0])}
     state = computation.combiner.add_input([], metric_types.StandardMetricInputs(rows))
     assert all(map(math.isnan, computation.combiner.extract_output(state).values()))
+
+
+def seen(name, labels, predictions, weights):
+    """What a metric of tf_keras says of these rows."""
+    (computation,) = BatchMetric(name="x", of=of(name, "tf_keras.metrics")).computations(
+        example_weighted=True
+    )
+    computation.combiner.setup()
+    rows = {"labels": labels, "predictions": predictions, "example_weights": weights}
+    rows = {name: np.array(values, np.float32) for name, values in rows.items()}
+    state = computation.combiner.add_input([], metric_types.StandardMetricInputs(rows))
+    (value,) = computation.combiner.extract_output(state).values()
+    return value
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "predictions"),
+    [
+        ("AUC", [1, 1], [0.9, 0.2]),  # one class
+        ("AUC", [0, 0], [0.9, 0.2]),
+        ("Precision", [1, 0], [0.1, 0.2]),  # nothing is taken for positive
+        ("Recall", [0, 0], [0.9, 0.2]),  # nothing is
+    ],
+)
+def test_what_would_divide_by_nothing_is_not_defined(name, labels, predictions):
+    assert math.isnan(seen(name, labels, predictions, [1, 1]))
+    assert not math.isnan(seen(name, [*labels, 0, 1], [*predictions, 0.1, 0.8], [1, 1, 1, 1]))
+
+
+@pytest.mark.parametrize("name", ["MeanAbsoluteError", "RootMeanSquaredError", "BinaryAccuracy"])
+def test_over_rows_that_weigh_nothing_no_mean_is_defined(name):
+    assert math.isnan(seen(name, [1, 0], [0.9, 0.2], [0, 0]))
+    assert not math.isnan(seen(name, [1, 0], [0.9, 0.2], [0, 1]))

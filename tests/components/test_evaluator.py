@@ -273,6 +273,27 @@ class TestRefused:
         assert not refused.is_blessed_on_disk
 
 
+class TestUndefined:
+    """Trips in cash at 8 there were none, so that their mean error is no number."""
+
+    CASH_AT_8 = {"payment_type": "Cash", "hour": 8}  # noqa: RUF012
+
+    @pytest.mark.parametrize("baseline", [False, True])
+    def test_meets_no_bound(self, judge, baseline):
+        asked = evaluation(
+            bound("mae", slice=self.CASH_AT_8, upper_bound=9.0),
+            bound("mae", slice=self.CASH_AT_8, max_increase=0.1),
+            bound("huber", slice=self.CASH_AT_8, max_increase=0.1),
+            slices=[("payment_type", "hour")],
+        )
+        judged = judge(asked, baseline=baseline, weight="trips")
+        assert np.isnan(judged.values(self.CASH_AT_8)["mae"])
+        assert judged.values(self.CASH_AT_8)["example_count"] == 1
+        where = "hour=8, payment_type=Cash is undefined, and so within no bound"
+        assert sorted(judged.report["reasons"]) == [f"huber of {where}", f"mae of {where}"]
+        assert not judged.is_blessed_on_disk
+
+
 class TestReport:
     def test_has_the_metrics_in_the_order_asked_for(self, refused):
         assert refused.report["metrics"] == [

@@ -157,6 +157,31 @@ def test_a_model_of_another_task_is_nothing_to_compare_with(bench, tmp_path):
     found = bench.judged(tmp_path, asked, model, numbers, label="kind", classes=CLASSES)
     assert found.report["blessed"]
     assert all(row["baseline"] is None for row in found.report["slices"])
+    assert found.report["set_aside"] == "it answers with other outputs"
+
+
+def reading(column: str, kind: tf.DType):
+    """A model that parses a column as this type, and answers 1."""
+
+    def answer(examples):
+        found = tf.io.parse_example(examples, {column: tf.io.VarLenFeature(kind)})[column]
+        rows = tf.cast(found.dense_shape[0], tf.int32)
+        return {"prediction": tf.ones(rows)}
+
+    return answer
+
+
+def test_a_model_that_reads_a_column_as_another_type_is_set_aside(bench, tmp_path):
+    """It could not read today's rows; the gate's own bounds alone judge the new model."""
+    model = write_model(tmp_path / "model", reading("size", tf.int64))
+    before = write_model(tmp_path / "before", reading("size", tf.string))
+    gate = [bound("mae", max_increase=0.1), bound("mae", upper_bound=0.01)]
+    asked = evaluation(metric("MeanAbsoluteError", "mae"), gate=gate)
+    found = bench.judged(tmp_path, asked, model, before, label="p0")
+    assert found.report["set_aside"] == "it reads size as text, which holds whole numbers now"
+    assert all(row["baseline"] is None for row in found.report["slices"])
+    (reason,) = found.report["reasons"]
+    assert reason.endswith("above the upper bound 0.01")
 
 
 def test_several_labels_are_judged_together_and_each_for_itself(bench, tmp_path):

@@ -30,6 +30,7 @@ def report(blessed=True, reasons=(), company="Flash Cab"):
         "metrics": ["example_count", "huber"],
         "blessed": blessed,
         "reasons": list(reasons),
+        "set_aside": None,
         "slices": [row(2.2), row(3.3, company=company)],
     }
 

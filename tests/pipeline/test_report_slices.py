@@ -79,7 +79,7 @@ class TestWords:
             (1234.5, "1234"),
             (31234.5, "31,234"),
             (1e20, "1e+20"),
-            (math.nan, "nan"),
+            (math.nan, "-"),
         ],
     )
     def test_number(self, value, text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def finished(*rows, reasons=(), **changes) -> Result:
         "metrics": ["example_count", "calibration", "huber"],
         "blessed": not reasons,
         "reasons": list(reasons),
+        "set_aside": None,
         "slices": list(rows) or [row(2.0)],
     }
     return Result(**{"report": report, "pushed": None, "anomalies": [], **changes})
@@ -67,6 +69,10 @@ class TestMetrics:
     def test_no_change_is_given_against_zero(self):
         assert line(shown(finished(row(2.2, baseline=0.0))), "huber") == "huber 2.2 0"
 
+    def test_that_are_not_defined_are_told_by_a_dash(self):
+        text = shown(finished(row(math.nan, baseline=2.0)))
+        assert line(text, "huber") == "huber - 2"
+
     def test_are_those_of_all_rows(self):
         text = shown(finished(row(9.0, payment_type="Cash"), row(2.0)))
         assert line(text, "huber") == "huber 2 -"
@@ -94,6 +100,12 @@ class TestWorstSlice:
         found = finished(row(2), row(3, 1000, size="large"), row(99, rows, size="small"))
         assert found.worst_slice("huber", "lower")["slice"] == {"size": named}
 
+    @pytest.mark.parametrize("places", [(0, 1, 2), (2, 1, 0)])
+    def test_is_not_one_where_the_metric_is_not_defined(self, places):
+        rows = [row(2), row(math.nan, size="none"), row(3, size="large")]
+        found = finished(*(rows[place] for place in places))
+        assert found.worst_slice("huber", "lower")["slice"] == {"size": "large"}
+
     def test_is_not_the_whole(self):
         found = finished(row(99), row(3, size="large"))
         assert found.worst_slice("huber", "lower")["slice"] == {"size": "large"}
@@ -120,6 +132,15 @@ class TestVerdict:
             f"              {reasons[1]}",
             "pushed        nothing; what serves now is unchanged",
         ]
+
+
+class TestSetAside:
+    def test_is_told_with_its_reason(self):
+        found = finished()
+        report = {**found.report, "set_aside": "it reads wind as text, which holds numbers now"}
+        assert line(shown(Result(report, None, [])), "set aside") == (
+            "set aside the last blessed model, for it reads wind as text, which holds numbers now"
+        )
 
 
 class TestData:
