@@ -10,7 +10,10 @@ from components.objects.refusal import RefusalError, UnfitError, told
 
 
 def metric(subject: Subject, make: Make) -> Arrays:
-    """A number that copies of the metric, each with a part of the rows, add up to."""
+    """What copies of the metric, each with a part of the rows, add up to.
+
+    Its number, then its state; first of rows that weigh the same, then of others.
+    """
     y_true, y_pred = (tensor.numpy() for tensor in labels_and_predictions(subject.task)[0])
     ones = np.ones((ROWS, 1), np.float32)
     whole = _updated(subject, make, y_true, y_pred, ones)
@@ -22,15 +25,20 @@ def metric(subject: Subject, make: Make) -> Arrays:
         )
     _refuse_not_additive(subject, make, y_true, y_pred)
     _refuse_misread_weights(subject, make, y_true, y_pred, ones)
+    equal = [np.asarray(expected), *whole.get_weights()]
     _refuse_lasting(subject, whole, _number(subject, make()))
     weights = np.linspace(0.5, 2.0, ROWS, dtype=np.float32)[:, np.newaxis]
-    weighted = _number(subject, _updated(subject, make, y_true, y_pred, weights))
-    return [np.asarray(expected), np.asarray(weighted)]
+    weighted = _updated(subject, make, y_true, y_pred, weights)
+    return [*equal, np.asarray(_number(subject, weighted)), *weighted.get_weights()]
 
 
 def ignores_weights(arrays: Arrays) -> bool:
-    """Whether what ``metric`` returned is the same with and without sample weights."""
-    return bool(arrays[0] == arrays[1])
+    """Whether what ``metric`` returned is the same with and without sample weights.
+
+    A share may be the same, such as that of hits where all rows are hits; its counts are not.
+    """
+    half = len(arrays) // 2
+    return all(map(np.array_equal, arrays[:half], arrays[half:]))
 
 
 def misreads_whole_numbers(make: Make) -> bool:

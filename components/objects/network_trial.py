@@ -6,7 +6,6 @@ import inspect
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +212,10 @@ def _refuse_other_when_reloaded(model: tf_keras.Model, ends: Ends, who: str, fol
         )
         for name, each in ends.inputs().items()
     }
-    predicted = partial(_predicted, rows)
+
+    def predicted(model: tf_keras.Model) -> np.ndarray:
+        return model(rows, training=False).numpy()
+
     before = predicted(model)
     if not np.array_equal(before, predicted(model), equal_nan=True):
         raise RefusalError(
@@ -223,12 +225,14 @@ def _refuse_other_when_reloaded(model: tf_keras.Model, ends: Ends, who: str, fol
     try:
         with tempfile.TemporaryDirectory() as saved:
             model.save(saved, save_format="tf")
-            again = predicted(tf_keras.models.load_model(saved))
+            reloaded = tf_keras.models.load_model(saved)
+            again = predicted(reloaded)
     except Exception as error:
         raise RefusalError(
             f"{who}: expected a model that can be saved and reloaded, received "
             f"{told(error, folder)}"
         ) from error
+    _refuse_other_weights(model, reloaded, who)
     if not np.array_equal(before, again, equal_nan=True):
         raise RefusalError(
             f"{who}: expected the same predictions from the saved and reloaded model, received "
@@ -236,5 +240,13 @@ def _refuse_other_when_reloaded(model: tf_keras.Model, ends: Ends, who: str, fol
         )
 
 
-def _predicted(rows: Mapping[str, tf.Tensor], model: tf_keras.Model) -> np.ndarray:
-    return model(rows, training=False).numpy()
+def _refuse_other_weights(model: tf_keras.Model, reloaded: tf_keras.Model, who: str) -> None:
+    """Keras draws the weights anew that were not there yet when a reload looked for them."""
+    for saved, found in zip(model.weights, reloaded.weights, strict=False):
+        if not np.array_equal(saved, found, equal_nan=True):
+            layer = saved.name.rpartition("/")[0]
+            raise RefusalError(
+                f"{who}: expected the weights of the saved model in the reloaded one, received "
+                f"others in {layer}; a layer that holds others has to build them, by a call: "
+                "def build(self, shape): self.inner(tf.zeros([1, *shape[1:]]))"
+            )

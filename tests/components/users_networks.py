@@ -36,6 +36,23 @@ def layer(config=CONFIG, name="Scaled"):
     return LAYER.replace("Scaled", name).format(config=config)
 
 
+ATTENTION = """
+class Attending(tf_keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = tf_keras.layers.MultiHeadAttention(2, 4, name="inner")
+{build}
+    def call(self, x):
+        return self.inner(x, x)
+
+    def get_config(self):
+        return super().get_config()
+"""
+CALLED = """
+    def build(self, shape):
+        self.inner(*[tf.zeros([1, *shape[1:]])] * 2)
+"""
+
 GOOD = {
     "nothing_between": build(),
     "own_layer": build("hidden = Scaled(0.5)(hidden)", before=layer()),
@@ -60,6 +77,10 @@ GOOD = {
         before=layer(),
     ),
     "random_in_training": build("hidden = tf_keras.layers.Dropout(0.5)(hidden)"),
+    "attention": build(
+        'hidden = Attending(name="mine")(hidden[:, tf.newaxis])[:, 0]',
+        before=ATTENTION.format(build=CALLED),
+    ),
     "batch_normalised": build("hidden = tf_keras.layers.BatchNormalization()(hidden)"),
 }
 
@@ -186,6 +207,15 @@ REFUSED = {
         "config_lies.py: build_model: expected the same predictions from the saved and reloaded "
         "model, received others; return in get_config of each layer all that decides what it "
         "computes",
+    ),
+    "unbuilt": (
+        build(
+            'hidden = Attending(name="mine")(hidden[:, tf.newaxis])[:, 0]',
+            before=ATTENTION.format(build=""),
+        ),
+        "unbuilt.py: build_model: expected the weights of the saved model in the reloaded one, "
+        "received others in mine/inner/query; a layer that holds others has "
+        "to build them, by a call: def build(self, shape): self.inner(tf.zeros([1, *shape[1:]]))",
     ),
     "no_json": (
         build(

@@ -37,6 +37,11 @@ class Count(tf_keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         super().update_state(tf.abs(tf.convert_to_tensor(y_true) - y_pred))
 
+class Near(tf_keras.metrics.Mean):  # all rows are near: whatever they weigh, the share is 1
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        near = tf.abs(tf.cast(y_true, y_pred.dtype) - y_pred) < 2.0
+        super().update_state(tf.cast(near, tf.float32), sample_weight)
+
 def rooted(y_true, y_pred):
     return tf.reduce_mean(tf.square(tf.sqrt(y_true) - tf.sqrt(y_pred + 1e-6)), axis=-1)
 """
@@ -78,6 +83,7 @@ def test_names_what_is_defined_there_and_public(objects):
         "mish": ("activation", "my_losses>mish"),
         "Cubes": ("regularizer", "my_penalties>Cubes"),
         "Count": ("metric", "surprising>Count"),
+        "Near": ("metric", "surprising>Near"),
         "rooted": ("loss", "surprising>rooted"),
     }
 
