@@ -18,10 +18,15 @@ FORMATS: Mapping[str, str] = {
     "YYYY/MM/DD": r"(\d{4})/(\d{2})/(\d{2})",
     "DD/MM/YYYY": r"(\d{2})/(\d{2})/(\d{4})",
     "MM/DD/YYYY": r"(\d{2})/(\d{2})/(\d{4})",
+    "DD.MM.YYYY": r"(\d{2})\.(\d{2})\.(\d{4})",
 }
 """What a whole text looks like, by the name of its format."""
 
-_YEAR_MONTH_DAY = {"DD/MM/YYYY": (3, 2, 1), "MM/DD/YYYY": (3, 1, 2)}
+_YEAR_MONTH_DAY = {
+    "DD/MM/YYYY": (3, 2, 1),
+    "MM/DD/YYYY": (3, 1, 2),
+    "DD.MM.YYYY": (3, 2, 1),
+}
 """Numbers of the groups, where they are not 1, 2, 3."""
 
 

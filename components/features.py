@@ -37,6 +37,7 @@ DATE_FORMATS = (
     "YYYY/MM/DD",
     "DD/MM/YYYY",
     "MM/DD/YYYY",
+    "DD.MM.YYYY",
 )
 """How a column of dates may be written. Seconds may follow the minutes; a zone is ``Z``, ``+02:00``
 or ``+0200``."""

@@ -19,7 +19,12 @@ from components import examples
 
 SPLITS = ("train", "validation", "eval")
 
-_SLASHED = {"YYYY/MM/DD": "%Y/%m/%d", "DD/MM/YYYY": "%d/%m/%Y", "MM/DD/YYYY": "%m/%d/%Y"}
+_NOT_ISO = {
+    "YYYY/MM/DD": "%Y/%m/%d",
+    "DD/MM/YYYY": "%d/%m/%Y",
+    "MM/DD/YYYY": "%m/%d/%Y",
+    "DD.MM.YYYY": "%d.%m.%Y",
+}
 
 
 def split_of(row: bytes | tf.train.Example, rule: Mapping[str, Any], file: str) -> str | None:
@@ -43,8 +48,8 @@ def split_of(row: bytes | tf.train.Example, rule: Mapping[str, Any], file: str) 
 
 def day(text: str, written: str) -> date:
     """The day of a date in one of ``features.DATE_FORMATS``; in UTC where it has a zone."""
-    if written in _SLASHED:
-        return datetime.strptime(text, _SLASHED[written]).date()
+    if written in _NOT_ISO:
+        return datetime.strptime(text, _NOT_ISO[written]).date()
     point = datetime.fromisoformat(text)
     return (point.astimezone(UTC) if point.tzinfo else point).date()
 

@@ -53,6 +53,13 @@ def check_number(column: Column) -> None:
       DataError: some of its values are none, or not finite.
     """
     _check_number("data.label", column)
+    if column.blurred:
+        raise _refused(
+            "data.label",
+            column,
+            "numbers that 32-bit floats tell apart",
+            f"{column.blurred}; subtract from all what they have in common",
+        )
     if column.non_finite:
         raise _refused(
             "data.label",

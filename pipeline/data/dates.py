@@ -42,6 +42,7 @@ FORMATS: Mapping[str, _Format] = {
     "YYYY/MM/DD": _Format(r"^(\d{4})/(\d{2})/(\d{2})$", r"\1-\2-\3"),
     "DD/MM/YYYY": _Format(_SLASHED, r"\3-\2-\1"),
     "MM/DD/YYYY": _Format(_SLASHED, r"\3-\1-\2"),
+    "DD.MM.YYYY": _Format(r"^(\d{2})\.(\d{2})\.(\d{4})$", r"\3-\2-\1"),
 }
 """By name. Seconds and their fractions may follow the minutes, in any value or none; a zone is
 ``Z``, ``+02:00`` or ``+0200``."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from components.data.files import DataError, Source
 from pipeline.data import reading
 from pipeline.data.sketch import Sketch
@@ -16,6 +18,9 @@ _MARKERS = ("na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?"
 _EXAMPLES = 5
 
 _FEW = 50
+
+_FEWEST_STEPS = 100
+"""Of 32-bit floats, in which a network computes, between the least and the largest number."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,15 @@ class Column:
     def present(self) -> int:
         """Rows with a value."""
         return self.rows - self.missing
+
+    @property
+    def blurred(self) -> str | None:
+        """From where to where its numbers go, if 32-bit floats hardly tell them apart."""
+        if self.kind not in ("integer", "number") or self.least is None or self.most is None:
+            return None
+        least, most = float(self.least), float(self.most)
+        step = np.spacing(np.float32(max(abs(least), abs(most))))
+        return f"{least:g} to {most:g}" if 0 < most - least < _FEWEST_STEPS * step else None
 
 
 @dataclass(frozen=True)

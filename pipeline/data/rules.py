@@ -47,7 +47,7 @@ _PERIODS = {
 def why_not(column: Column) -> str | None:
     """Why a column had better be left out, or None."""
     rules: tuple[Callable[[Column], str | None], ...] = (
-        unusable, _rare, _constant, _misread, _identifier, _free_text,
+        unusable, _rare, _constant, _blurred, _misread, _identifier, _free_text,
     )  # fmt: skip
     return next((reason for rule in rules if (reason := rule(column))), None)
 
@@ -73,6 +73,13 @@ def _constant(column: Column) -> str | None:
     if column.distinct > 1 or column.missing:
         return None
     return f"always {column.examples[0]}"
+
+
+def _blurred(column: Column) -> str | None:
+    """As numbers they are all but one; what they have in common hides what differs."""
+    if column.blurred is None or is_category(column) or period(column):
+        return None
+    return f"the same as 32-bit floats, or nearly: {column.blurred}"
 
 
 def _misread(column: Column) -> str | None:

@@ -4,6 +4,7 @@ import difflib
 import glob
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -141,7 +142,7 @@ def pattern(files: Iterable[Path]) -> tuple[str, str]:
 def nearest(name: str, names: Iterable[str]) -> str:
     """``; did you mean …?``, or nothing."""
     close = difflib.get_close_matches(name, list(names), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f"; did you mean {shlex.quote(close[0])}?" if close else ""
 
 
 def _there(path: Path, test: Callable[[Path], bool]) -> bool:

@@ -22,6 +22,7 @@ STRFTIME = {
     "YYYY/MM/DD": "%Y/%m/%d",
     "DD/MM/YYYY": "%d/%m/%Y",
     "MM/DD/YYYY": "%m/%d/%Y",
+    "DD.MM.YYYY": "%d.%m.%Y",
 }
 POINTS = st.datetimes(datetime(1600, 1, 1), datetime(2400, 12, 31))
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))

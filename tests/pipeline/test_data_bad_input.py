@@ -299,6 +299,17 @@ LABEL = {
         {"label": "fare"},
         "data.label: expected a column of the data, received 'fare'; columns: price, x",
     ),
+    "with a space before it": (
+        {" price": [1, 2], "x": [1, 2]},
+        {"label": "price"},
+        "data.label: expected a column of the data, received 'price'; did you mean ' price'?",
+    ),
+    "all but the same": (
+        {"y": [2**60, 2**60 + 4096], "x": [1, 2]},
+        {},
+        "data.label: expected numbers that 32-bit floats tell apart in 'y', received 1.15292e+18 "
+        "to 1.15292e+18; subtract from all what they have in common",
+    ),
     "never there": (
         {"y": pa.array([None, None], pa.int64()), "x": [1, 2]},
         {},

@@ -51,6 +51,7 @@ COLUMNS = {
     "country": of(["Norway"]),
     "lift": [1, *[None] * (ROWS - 1)],
     "ratio": [float("inf"), *DRAW.normal(size=ROWS - 1)],
+    "clock": [2**60 + 4096 * (number * 7 % ROWS) for number in range(ROWS)],
     "nothing": pa.nulls(ROWS),
     "tags": of([["a", "b"]]),
     "visited": of([f"{day:02}/{day:02}/2024" for day in range(1, 13)] * 5 + ["01/02/2020"]),
@@ -105,6 +106,7 @@ class TestUses:
             "country": "always Norway",
             "lift": "missing in 999 of 1,000 rows",
             "ratio": "infinite, or beyond 3.4e+38, in 1 of 1,000 rows",
+            "clock": "the same as 32-bit floats, or nearly: 1.15292e+18 to 1.15292e+18",
             "nothing": "no value in any row",
             "tags": "lists, structures or bytes",
         }

@@ -198,6 +198,7 @@ class TestByDate:
         ("YYYY/MM/DD", "2024/02/29"),
         ("DD/MM/YYYY", "29/02/2024"),
         ("MM/DD/YYYY", "02/29/2024"),
+        ("DD.MM.YYYY", "29.02.2024"),
     ],
 )
 def test_a_row_is_of_the_day_that_the_look_at_the_data_counts_it_for(written, text):
