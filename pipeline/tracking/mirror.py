@@ -137,7 +137,11 @@ class Mirror:
         self._tracker.log(
             child,
             params=params.of_node(node),
-            points=[*points.costs(node, ""), *points.results(run, node)],
+            points=[
+                *points.costs(node, ""),
+                *points.results(run, node),
+                *points.shifts(run, node),
+            ],
             tags=lineage.node_tags(node),
         )
         if node.execution is not None:
@@ -174,12 +178,15 @@ class Mirror:
     def _close(self, run: Run, parent: str) -> None:
         model = self._register(run, parent, _alias(run))
         # Last, for MLflow's charts begin with the metrics that came first.
-        costs = [
+        last_points = [
             point
             for node in run.nodes.values()
-            for point in points.costs(node, f"nodes/{node.name}.")
+            for point in (
+                *points.shifts(run, node),
+                *points.costs(node, f"nodes/{node.name}."),
+            )
         ]
-        self._tracker.log(parent, points=costs, tags=lineage.final_tags(run, model))
+        self._tracker.log(parent, points=last_points, tags=lineage.final_tags(run, model))
         last = {}
         if run.kind == "run":
             last["report.html"] = files.write_page(run, Path(self._files.name)).read_text()

@@ -19,13 +19,10 @@ def costs(node: Node, prefix: str) -> Iterator[Point]:
 
 
 def results(run: Run, node: Node) -> Iterator[Point]:
-    """What a node found out: drift and skew, curves, metrics over all rows."""
+    """What a node found out of the model: curves, metrics over all rows."""
     if node.name == "Trainer":
         yield from curves(history.curves(run))
     ended = node.started + (node.seconds or 0.0)
-    found = run.findings() if node.name == "ExampleValidator" else None
-    for shift in found["shifts"] if found else []:
-        yield Point(shortened(f"{shift['kind']}/{shift['column']}"), shift["value"], ended)
     report = run.report() if node.name == "Evaluator" else None
     if report is not None:
         overall = next(row for row in report["slices"] if not row["slice"])
@@ -33,6 +30,14 @@ def results(run: Run, node: Node) -> Iterator[Point]:
             for key, value in (overall[model] or {}).items():
                 if not math.isnan(value):  # not defined over these rows
                     yield Point(shortened(f"{group}/{key}"), value, ended)
+
+
+def shifts(run: Run, node: Node) -> Iterator[Point]:
+    """What a node found out of the data: drift and skew of each column."""
+    ended = node.started + (node.seconds or 0.0)
+    found = run.findings() if node.name == "ExampleValidator" else None
+    for shift in found["shifts"] if found else []:
+        yield Point(shortened(f"{shift['kind']}/{shift['column']}"), shift["value"], ended)
 
 
 def curves(epochs: Sequence[Epoch]) -> Iterator[Point]:
