@@ -102,9 +102,10 @@ def with_splits(config: Config) -> Config:
     """The config with ``data.splits.values`` or ``days`` as found, where it leaves them open.
 
     Raises:
-      DataError: rows go to no split, or a split has no row.
+      DataError: rows go to no split, or a split has no row; or the data have no column of a name.
     """
     data, splits, paths = config.data, config.data.splits, config.data.paths()
+    checks.check_uses(look(rows_of(paths)), config)
     target = Target(data.labels, data.classes)
     if splits.files.train is not None:
         row_splits.check_files(source.each(paths), target)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from components import weights
 from components.data.files import DataError, Source
 from components.target import Target
+from pipeline.config import Config
 from pipeline.data import reading
 from pipeline.data.labelled import labelled, numbers
 from pipeline.data.profile import Column, Table
@@ -109,6 +111,27 @@ def of_values(key: str, table: Table, name: str) -> Column:
     if column.kind == "list":
         raise _refused(key, column, "one value in a row", "lists, structures or bytes")
     return column
+
+
+def check_uses(table: Table, config: Config) -> None:
+    """Whether the data have the columns that a config names for features and slices.
+
+    Raises:
+      DataError: they lack one, or hold no numbers where it wants some.
+    """
+    features = config.features
+    slices = chain.from_iterable(config.evaluation.slices)
+    for key, names, numeric in (
+        ("features.numeric", features.numeric, True),
+        ("features.cyclic", features.cyclic, True),
+        ("features.categorical", features.categorical, False),
+        ("features.dates", features.dates, False),
+        ("evaluation.slices", slices, False),
+    ):
+        for name in names:
+            column = of_values(key, table, name)
+            if numeric:
+                _check_number(key, column)
 
 
 def _check_number(key: str, column: Column) -> None:

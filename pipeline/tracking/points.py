@@ -1,6 +1,5 @@
 """What a run measures, as points of metrics."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 from pipeline import history
@@ -28,8 +27,7 @@ def results(run: Run, node: Node) -> Iterator[Point]:
         overall = next(row for row in report["slices"] if not row["slice"])
         for group, model in (("evaluation", "candidate"), ("baseline", "baseline")):
             for key, value in (overall[model] or {}).items():
-                if not math.isnan(value):  # not defined over these rows
-                    yield Point(shortened(f"{group}/{key}"), value, ended)
+                yield Point(shortened(f"{group}/{key}"), value, ended)
 
 
 def shifts(run: Run, node: Node) -> Iterator[Point]:

@@ -588,6 +588,30 @@ SPLITS = {
     ),
 }
 
+USES = {
+    "numbers of a column that is not there": (
+        ["features.numeric=[bedroom]"],
+        "features.numeric: expected a column of the data, received 'bedroom'; did you mean "
+        "bedrooms?",
+    ),
+    "numbers of words": (
+        ["features.numeric=[words]"],
+        "features.numeric: expected numbers in 'words', received text such as 'a', 'b'",
+    ),
+    "a circle of words": (
+        ["features.cyclic={words: 7}"],
+        "features.cyclic: expected numbers in 'words', received text such as 'a', 'b'",
+    ),
+    "categories of nothing": (
+        ["features.categorical=[empty]"],
+        "features.categorical: expected values in 'empty', received none",
+    ),
+    "slices of a column that is not there": (
+        ["evaluation.slices=[[word]]"],
+        "evaluation.slices: expected a column of the data, received 'word'; did you mean words?",
+    ),
+}
+
 HOUSES = {
     "y": [1, 2, 3],
     "bedrooms": [3, 4, 3],
@@ -615,6 +639,14 @@ def test_a_csv_file_is_refused(tmp_path, content, expected):
 def test_files_are_refused(tmp_path, files, expected):
     written(tmp_path, files)
     assert message(tmp_path, "d") == expected
+
+
+@pytest.mark.parametrize(("settings", "expected"), USES.values(), ids=USES)
+def test_a_use_is_refused(tmp_path, settings, expected):
+    written(tmp_path, {"a.parquet": HOUSES})
+    with pytest.raises(ConfigError) as refused:
+        load(None, [f"data.path={tmp_path}/a.parquet", "data.label=y", *settings])
+    assert str(refused.value) == expected
 
 
 FINE = {

@@ -145,7 +145,7 @@ class TestNote:
     def test_of_a_metric_without_a_value(self, tmp_path):
         found = evaluation(tmp_path / "e", huber=float("nan"))
         story = Story(tmp_path).runs("Evaluator", outputs={"evaluation": found}).ends()
-        assert "huber nan" in lineage.note(history.read(story.path))
+        assert "huber -" in lineage.note(history.read(story.path))
 
     def test_of_a_sweep_says_how_it_ended(self, tmp_path):
         story = Story(tmp_path, kind="sweep").ends("interrupted")
