@@ -18,7 +18,7 @@ run: $(READY) ## Runs the pipeline; options go in ARGS="...".
 	@$(BIN)/huberflow run $(ARGS)
 
 test: $(READY) ## Runs the tests; options for pytest go in ARGS="...".
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-docker: $(READY) ## Builds the images, and tests them with compose; needs Docker.
 	@$(BIN)/python -m pytest tests/docker --timeout 3600 $(ARGS)

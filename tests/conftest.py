@@ -1,5 +1,6 @@
-"""What must be set before the first test, whichever that is; TensorFlow reads it when imported."""
+"""What holds for all tests, and has to be set before the first; and which run side by side."""
 
+import gc
 import os
 import signal
 
@@ -8,8 +9,31 @@ import pytest
 # A shell starts a job in the background with Ctrl-C ignored, and its children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# TensorFlow reads these when it is imported.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def pytest_collection_finish():
+    gc.freeze()  # Python would look through all of TensorFlow again and again: a fifth of the time.
+
+
+ONE_WORKSPACE = ("browser", "kubeflow", "pushed_bundle", "readme", "taxi", "tracking")
+"""The files of tests/e2e that share the runs of its `conftest`."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests side by side, but those that share what they prepare one after another."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            shared = file.endswith(tuple(f"e2e/test_{name}.py" for name in ONE_WORKSPACE))
+            return "one workspace" if shared else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

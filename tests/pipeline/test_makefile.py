@@ -48,7 +48,7 @@ class TestMakefile:
         ("target", "command"),
         [
             ("run", ".venv/bin/huberflow run --some option"),
-            ("test", ".venv/bin/python -m pytest --some option"),
+            ("test", ".venv/bin/python -m pytest -n 2 --some option"),
             ("test-docker", ".venv/bin/python -m pytest tests/docker --timeout 3600 --some option"),
             ("test-flink", ".venv/bin/python -m pytest tests/flink --some option"),
             ("bench", ".venv/bin/python -m benchmarks --some option"),
