@@ -86,13 +86,6 @@ class TestRunOnCluster:
         for name, values in here.items():
             np.testing.assert_array_equal(there[name], values, err_msg=name)
 
-    def test_pushes_a_model_that_verifies(self, on_cluster: OnCluster):
-        done = subprocess.run(
-            [HUBERFLOW, "verify", on_cluster.pushed], capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        assert f"ok  {on_cluster.pushed}" in done.stdout
-
 
 class TestTracking:
     def test_has_the_run_with_a_run_for_each_node(self, on_cluster: OnCluster):

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -156,13 +157,31 @@ def test_killed_run_is_taken_up_again(after_killed: Run, workspace: Workspace) -
     assert all(name.isdigit() for name in workspace.versions())
 
 
-def test_terminated_run_closes_its_books(other_threshold: Run, workspace: Workspace) -> None:
-    process = workspace.start("training.epochs=30", "seed=8")
-    wait_for(process, "epoch 1/30")
+@pytest.fixture(scope="module")
+def running(workspace: Workspace, other_threshold: Run) -> Iterator[subprocess.Popen[str]]:
+    """A run that has begun, and will train for long."""
+    with workspace.start("training.epochs=30", "seed=8") as process:
+        wait_for(process, "run 20")
+        yield process
+        process.kill()
+
+
+def test_second_run_at_a_time_is_refused(
+    running: subprocess.Popen[str], workspace: Workspace
+) -> None:
+    refused = workspace.run("seed=12")
+    assert refused.code == 2
+    assert "another run is using the workspace" in refused.errors
+
+
+def test_terminated_run_closes_its_books(
+    running: subprocess.Popen[str], workspace: Workspace
+) -> None:
+    wait_for(running, "epoch 1/30")
     before = workspace.versions()
-    process.send_signal(signal.SIGTERM)
-    rest = process.stdout.read()
-    assert process.wait() == 130
+    running.send_signal(signal.SIGTERM)
+    rest = running.stdout.read()
+    assert running.wait() == 130
     assert "Trainer" in rest
     assert "interrupted" in rest
     assert workspace.versions() == before
