@@ -35,7 +35,7 @@ class QuantileLoss(tf_keras.losses.Loss):
 
 @pytest.fixture
 def config(tmp_path):
-    """Of a run with a loss of the user's own, in two worker processes."""
+    """Of a run with a loss of the user's own, in a worker process."""
     (tmp_path / "my_quantile.py").write_text(LOSS)
     with catalogue.added({}):
         yield load(
@@ -44,7 +44,7 @@ def config(tmp_path):
                 f"workspace={tmp_path / 'workspace'}",
                 f"objects=[{tmp_path / 'my_quantile.py'}]",
                 "training.loss={name: QuantileLoss, config: {quantile: 0.8}}",
-                "beam.options={direct_running_mode: multi_processing, direct_num_workers: 2}",
+                "beam.options={direct_running_mode: multi_processing, direct_num_workers: 1}",
             ],
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from served import ask, connection, predictions
 
-REQUESTS, CLIENTS = 10_000, 8
+REQUESTS, CLIENTS = 2_000, 8
 
 
 @dataclass(frozen=True)
