@@ -23,14 +23,17 @@ def path(bundle, tmp_path):
     return shutil.copytree(bundle, tmp_path / "bundle")
 
 
+@pytest.fixture(scope="module")
+def report(bundle):
+    return check(bundle, "cpu")
+
+
 class TestCheck:
-    def test_of_a_faithful_bundle_reports_no_difference(self, bundle):
-        report = check(bundle)
+    def test_of_a_faithful_bundle_reports_no_difference(self, report):
         assert report["ok"]
         assert {each["absolute"] for each in report["values"].values()} == {0.0}
 
-    def test_is_made_elsewhere_and_leaves_nothing(self, bundle):
-        report = check(bundle, "cpu")
+    def test_is_made_elsewhere_and_leaves_nothing(self, report):
         assert Path(report["path"]).parent.parent == Path(tempfile.gettempdir())
         assert not Path(report["path"]).exists()
 
