@@ -164,10 +164,9 @@ def _local(config: Config, objects: Mapping[str, Any] | None) -> Engine:
 
 
 def _bytes(data: Data) -> int:
-    from pipeline.data import source
-    from pipeline.example_gen import taxi_data
+    from pipeline.data import source, taxi
 
-    found = source.each(data.paths() or {"data.path": str(taxi_data())})
+    found = source.each(data.paths() or {"data.path": str(taxi.folder())})
     return sum(file.stat().st_size for each in found.values() for file in each.files)
 
 

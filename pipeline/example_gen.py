@@ -4,14 +4,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-import tfx
 from tfx.proto import example_gen_pb2
 
 from components import examples, splits
 from components.data.files import Source
 from components.example_gen import ExampleGen
 from pipeline.config import Data, Splits
-from pipeline.data import source
+from pipeline.data import source, taxi
 from pipeline.fingerprint import source_of
 
 
@@ -27,7 +26,7 @@ def example_gen(data: Data, folder: str | None = None) -> Any:
     """
     if data.splits.files.train is not None:
         return _by_files(data, folder)
-    found = source.find(data.path or taxi_data())
+    found = source.find(data.path or taxi.folder())
     made = _by_hash if data.splits.column is None else _by_column
     return made(found, data.splits, folder)
 
@@ -79,11 +78,6 @@ def _by_files(data: Data, folder: str | None) -> Any:
             "source": source_of("components.splits"),
         },
     )
-
-
-def taxi_data() -> Path:
-    """Folder of the Chicago Taxi trips that the tfx wheel ships."""
-    return Path(tfx.__file__).parent / "examples" / "chicago_taxi_pipeline" / "data" / "simple"
 
 
 def _all_rows(found: Source, folder: str | None) -> dict[str, Any]:

@@ -43,16 +43,19 @@ def load(path: Path | None = None, settings: Sequence[str] = ()) -> Config:
         except ValidationError as error:
             raise ConfigError("\n".join(explain(error))) from error
         check(config)
-    return _with_splits(config)
+    return _held_to_data(config)
 
 
-def _with_splits(config: Config) -> Config:
+def _held_to_data(config: Config) -> Config:
     """Where the config leaves open how a column splits the rows, as they say; they are checked."""
-    if not config.data.paths():
-        return config
-    from pipeline import own_data
-
     with _data_errors():
+        if not config.data.paths():
+            from pipeline.data import taxi
+
+            taxi.check(config)
+            return config
+        from pipeline import own_data
+
         return own_data.with_splits(config)
 
 

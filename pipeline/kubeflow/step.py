@@ -127,9 +127,9 @@ def _put_sources(sources: Mapping[str, str], folder: Path, parameters: dict[str,
 
 def _find_taxi_trips(parameters: dict[str, Any]) -> None:
     if parameters.get("input_base") == TAXI:
-        from pipeline.example_gen import taxi_data
+        from pipeline.data import taxi
 
-        parameters["input_base"] = str(taxi_data())
+        parameters["input_base"] = str(taxi.folder())
 
 
 def _finish(output_file: Path, addresses: Mapping[str, str], note: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ import pytest
 import readme
 from taxi_workspace import HUBERFLOW, Run, Workspace
 
-from pipeline.example_gen import taxi_data
+from pipeline.data import taxi
 
 pytestmark = pytest.mark.e2e
 
@@ -72,7 +72,7 @@ def test_every_other_command_of_the_page(page: Path, sweep: Run, workspace: Work
 @pytest.fixture
 def folder(workspace: Workspace, first: Run, tmp_path: Path) -> Path:
     """Where the commands of docs/deploy.md are typed: its data, and the workspace."""
-    shutil.copy(next(taxi_data().glob("*.csv")), tmp_path / "trips.csv")
+    shutil.copy(next(taxi.folder().glob("*.csv")), tmp_path / "trips.csv")
     (tmp_path / "workspace").symlink_to(workspace.root)
     return tmp_path
 

@@ -134,7 +134,7 @@ class TestWhatWins:
         assert from_setting.training.optimizer.config == {"learning_rate": 0.001}
 
     def test_quotes_make_text(self):
-        assert load(None, ['data.label="1e5"']).data.label == "1e5"
+        assert load(None, ['data.exclude=["1e5"]']).data.exclude == ("1e5",)
 
     @pytest.mark.parametrize("column", ["on", "yes", "2020-01-01", "7"])
     def test_a_key_is_text_as_written(self, column):
@@ -351,6 +351,13 @@ class TestWrongSettings:
             "training.epochs",
         ]
 
+    @pytest.mark.parametrize("key", ["data.label", "data.weight"])
+    def test_a_column_of_data_that_were_not_named(self, key):
+        assert refusal(None, f"{key}=price").startswith(
+            f"{key}: expected a column of the taxi trips, for no data is named, received 'price'; "
+            "write: --data PATH, or one of pickup_community_area, fare, "
+        )
+
     @properties
     @given(
         key=st.sampled_from(["seed", "data.label", "training", "training.loss", "evaluation.gate"]),
@@ -436,7 +443,7 @@ names = st.text(min_size=1, max_size=12)
 configs = st.fixed_dictionaries(
     {
         "seed": st.integers(0, 2**31 - 1),
-        "label": names,
+        "excluded": names,
         "threshold": st.floats(min_value=0, exclude_min=True, allow_infinity=False),
         "units": st.lists(st.integers(1, 10_000), min_size=1, max_size=4),
         "cyclic": st.dictionaries(names, st.floats(min_value=1e-300, max_value=1e300), min_size=1),
@@ -449,11 +456,10 @@ class TestRoundTrip:
     @properties
     @given(values=configs)
     def test_what_the_command_prints_loads_to_the_same_config(self, values, tmp_path_factory):
-        cyclic = {key: value for key, value in values["cyclic"].items() if key != values["label"]}
         config = Config(
             seed=values["seed"],
-            data={"label": values["label"]},
-            features={"numeric": (), "categorical": ("a" * 20,), "cyclic": cyclic},
+            data={"exclude": (values["excluded"],)},
+            features={"numeric": (), "categorical": ("a" * 20,), "cyclic": values["cyclic"]},
             model={"hidden_units": tuple(values["units"])},
             training={
                 "loss": {"name": "HuberLoss", "config": {"threshold": values["threshold"]}},
@@ -469,7 +475,7 @@ class TestRoundTrip:
         ["1e5", "7", "yes", "null", "2020-01-01", "a: b", "#1", "größe", " x", "", "'", "[a"],
     )
     def test_text_stays_text(self, text, tmp_path):
-        config = Config(data={"label": text})
+        config = Config(data={"exclude": (text,)})
         (tmp_path / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
         assert load(tmp_path / "config.yaml") == config
 

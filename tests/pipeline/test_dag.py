@@ -9,7 +9,7 @@ from tfx.dsl.components.common.resolver import RESOLVER_CONFIG, RESOLVER_STRATEG
 
 from pipeline.config.reading import load
 from pipeline.dag import create_pipeline
-from pipeline.example_gen import taxi_data
+from pipeline.data import taxi
 
 # A config that names no object of ours in the Trainer.
 PLAIN = [
@@ -143,6 +143,6 @@ class TestPinnedSchema:
 
 class TestData:
     def test_of_the_default_config_is_there(self):
-        (file,) = taxi_data().glob("*.csv")
+        (file,) = taxi.folder().glob("*.csv")
         header, *_ = file.read_text().splitlines()
         assert {"fare", "trip_miles"} < set(header.split(","))

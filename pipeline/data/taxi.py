@@ -1,0 +1,31 @@
+"""The Chicago Taxi trips that the tfx wheel ships: what a run reads that names no data."""
+
+import csv
+from pathlib import Path
+
+from components.data.files import DataError
+from components.features import label_and_weight
+from pipeline.config import Config
+from pipeline.fingerprint import folder_of
+
+
+def folder() -> Path:
+    """Where they lie; TFX is not imported."""
+    return folder_of("tfx") / "examples" / "chicago_taxi_pipeline" / "data" / "simple"
+
+
+def check(config: Config) -> None:
+    """Whether the trips have what a config predicts, and weighs rows by.
+
+    Raises:
+      DataError: they lack the column.
+    """
+    with (folder() / "data.csv").open(newline="", encoding="utf-8") as file:
+        columns = next(csv.reader(file))
+    for name in label_and_weight(config.plain()["data"]):
+        if name not in columns:
+            key = "data.weight" if name == config.data.weight else "data.label"
+            raise DataError(
+                f"{key}: expected a column of the taxi trips, for no data is named, received "
+                f"{name!r}; write: --data PATH, or one of {', '.join(columns)}"
+            )
