@@ -28,7 +28,7 @@ class Node:
     execution: Execution | None = None
     """As ML Metadata has it; none while it runs, and where it failed."""
     usage: Mapping[str, float] = field(default_factory=dict)
-    """Peaks while it ran, such as ``peak_memory_mb``."""
+    """What it took while it ran, such as ``cpu_seconds`` and ``peak_memory_mb``."""
     cause: str | None = None
     """One line that says why it failed."""
 

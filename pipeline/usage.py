@@ -1,4 +1,4 @@
-"""What a node uses at most while it runs: memory, and GPUs where there are any."""
+"""What a node uses while it runs: processors, memory, and GPUs where there are any."""
 
 import os
 import threading
@@ -20,23 +20,25 @@ class Usage:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._peaks: dict[str, float] = {}
+        self._cpu = 0.0
 
     def start(self) -> None:
         """Begins anew."""
         self._peaks = {}
+        self._cpu = _cpu_seconds()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, args=(self._stopped,), daemon=True)
         self._thread.start()
 
     def stop(self) -> Mapping[str, float]:
-        """Peaks since ``start`` by name: ``peak_memory_mb``, and ``gpu…`` for each GPU."""
+        """Since ``start``: ``cpu_seconds``, and peaks, ``peak_memory_mb`` and ``gpu…`` of each."""
         if self._thread is None:
             return {}
         self._stopped.set()
         self._thread.join()
         self._thread = None
         self._look()
-        return dict(self._peaks)
+        return {"cpu_seconds": _cpu_seconds() - self._cpu, **self._peaks}
 
     def _watch(self, stopped: threading.Event) -> None:
         while not stopped.wait(_EVERY):
@@ -48,19 +50,34 @@ class Usage:
 
 
 def _memory() -> float:
-    """Resident memory of this process and those that it started, in megabytes.
+    """Resident memory of this process and those that it started, in megabytes."""
+    own = psutil.Process().memory_info().rss
+    return (own + _over_started(lambda process: process.memory_info().rss)) / MEGABYTE
+
+
+def _cpu_seconds() -> float:
+    """Of this process and those that it started, whether they still run or not."""
+    own = sum(os.times()[:_OF_PROCESSORS])
+    return own + _over_started(lambda process: sum(process.cpu_times()[:_OF_PROCESSORS]))
+
+
+_OF_PROCESSORS = 4
+"""The first of the times that the system tells: user, system, and both of ended children."""
+
+
+def _over_started(value: Callable[[psutil.Process], float]) -> float:
+    """The sum over the processes that this one started.
 
     The tracking follower is no part of the node: it is known by its session of its own.
     """
-    process = psutil.Process()
-    total = process.memory_info().rss
-    for child in process.children(recursive=True):
+    total = 0.0
+    for child in psutil.Process().children(recursive=True):
         try:
             if os.getsid(child.pid) == os.getsid(0):
-                total += child.memory_info().rss
+                total += value(child)
         except (psutil.NoSuchProcess, ProcessLookupError):
             continue
-    return total / MEGABYTE
+    return total
 
 
 def _gpus() -> Mapping[str, float]:

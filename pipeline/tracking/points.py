@@ -9,7 +9,7 @@ from pipeline.tracking.port import Point
 
 
 def costs(node: Node, prefix: str) -> Iterator[Point]:
-    """What a finished node took: seconds, whether it was reused, and peaks of what it used."""
+    """What a finished node took: seconds, whether it was reused, and what it used."""
     ended = node.started + (node.seconds or 0.0)
     yield Point(f"{prefix}seconds", node.seconds or 0.0, ended)
     yield Point(f"{prefix}cached", float(node.state == "cached"), ended)

@@ -144,6 +144,7 @@ class TestResults:
         assert (ran["nodes/Trainer.cached"], cached["nodes/Trainer.cached"]) == (0, 1)
         assert ran["nodes/Trainer.seconds"] > cached["nodes/Trainer.seconds"] > 0
         assert ran["nodes/Trainer.peak_memory_mb"] > 200
+        assert ran["nodes/Trainer.cpu_seconds"] > 0
 
     def test_not_blessed_says_why(self, tracked: Tracked, gated: Run) -> None:
         tags = tracked.run(gated.id).data.tags

@@ -12,6 +12,13 @@ from pipeline.usage import Usage
 
 HUNDRED_MB = "import sys; held = bytearray(100_000_000); print(flush=True); sys.stdin.read()"
 
+BUSY = """
+import sys, time
+while time.process_time() < 0.4: pass
+print(flush=True); sys.stdin.read()
+"""
+"""For 0.4 seconds of a processor, then waits."""
+
 
 @pytest.fixture(autouse=True)
 def _gpus_are_looked_for_anew():
@@ -20,10 +27,10 @@ def _gpus_are_looked_for_anew():
     usage._gpu_reader.cache_clear()
 
 
-def child(*, own_session: bool) -> subprocess.Popen:
-    """A process that holds 100 MB until its input ends."""
+def child(*, own_session: bool, code: str = HUNDRED_MB) -> subprocess.Popen:
+    """A process that has done its work, and is there until its input ends."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HUNDRED_MB],
+        [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=own_session,
@@ -75,6 +82,45 @@ class TestMemory:
 
     def test_is_in_megabytes(self):
         assert 10 < peak_during(lambda: None) < 100_000
+
+
+class TestProcessors:
+    def cpu_seconds_of(self, work) -> float:
+        measured = Usage()
+        measured.start()
+        work()
+        return measured.stop()["cpu_seconds"]
+
+    def test_are_told_by_time_of_work_not_of_waiting(self):
+        def work_and_wait() -> None:
+            until = time.process_time() + 0.3
+            while time.process_time() < until:
+                pass
+            time.sleep(1)
+
+        assert 0.3 <= self.cpu_seconds_of(work_and_wait) < 1
+
+    def test_of_workers_count_whether_they_have_ended_or_not(self):
+        def ended() -> None:
+            with child(own_session=False, code=BUSY) as worker:
+                worker.stdin.close()
+
+        workers = []
+        try:
+            running = self.cpu_seconds_of(
+                lambda: workers.append(child(own_session=False, code=BUSY))
+            )
+        finally:
+            for worker in workers:
+                worker.communicate()
+        assert running >= 0.4
+        assert self.cpu_seconds_of(ended) >= 0.4
+
+    def test_of_a_worker_before_the_node_do_not_count(self):
+        with child(own_session=False, code=BUSY) as worker:
+            before = self.cpu_seconds_of(lambda: None)
+            ends = self.cpu_seconds_of(worker.communicate)
+        assert max(before, ends) < 0.3
 
 
 class TestEnd:
