@@ -13,6 +13,7 @@ COUNTS = {
     "serving": 10,
     "container": 5,
     "scale": 1,
+    "costs": 1,
 }
 DEFAULT = ", ".join(f"{count} for {name}" for name, count in COUNTS.items())
 
@@ -22,7 +23,7 @@ DEFAULT = ", ".join(f"{count} for {name}" for name, count in COUNTS.items())
 @click.option(
     "--pairs",
     type=click.IntRange(min=1),
-    help=f"Pairs to measure; times, for compare and scale.  [default: {DEFAULT}]",
+    help=f"Pairs to measure; times, for compare, scale and costs.  [default: {DEFAULT}]",
 )
 def main(only: str | None, pairs: int | None) -> None:
     r"""Measure us against what people use today, in interleaved pairs, and against ourselves.
@@ -38,6 +39,7 @@ def main(only: str | None, pairs: int | None) -> None:
     serving   `huberflow serve` against MLflow's stock flavor; two minutes, then seconds per pair
     container `huberflow serve` in a container against outside; needs Docker; a minute per pair
     scale     `huberflow run` on 15,002 rows, and on 50 and 100 times as many; ten minutes
+    costs     what each of its stages takes per row, and one process against several; half an hour
     """
     console = Console()
     for name in [only] if only else COUNTS:
@@ -112,6 +114,12 @@ def _scale(times: int, console: Console) -> None:
     scale.show(scale.measure(times, console), console)
 
 
+def _costs(times: int, console: Console) -> None:
+    from benchmarks import costs
+
+    costs.show(costs.measure(times, console), console)
+
+
 BENCHMARKS = {
     "losses": _losses,
     "run": _run,
@@ -122,6 +130,7 @@ BENCHMARKS = {
     "serving": _serving,
     "container": _container,
     "scale": _scale,
+    "costs": _costs,
 }
 
 

@@ -55,6 +55,7 @@ class Story:
         seconds: float = 2.5,
         properties: dict[str, Any] | None = None,
         outputs: dict[str, tuple[Path, dict[str, Any]]] | None = None,
+        usage: dict[str, float] | None = None,
     ) -> Story:
         execution = {
             "id": next(self._ids),
@@ -68,7 +69,7 @@ class Story:
                 for key, (uri, found) in (outputs or {}).items()
             },
         }
-        usage = {"peak_memory_mb": 512.0}
+        usage = usage or {"peak_memory_mb": 512.0}
         return self._tell(
             "node_finished", node=node, seconds=seconds, usage=usage, execution=execution
         )
