@@ -13,11 +13,10 @@ from pipeline.config import Beam, Config, Data
 from pipeline.wheel import build_wheel, unpacked
 from pipeline.workspace import Workspace
 
-MANY = 200 * 2**20
+MANY = 500 * 2**20
 """Bytes of rows from which several processes on this machine are faster than one.
 
-Each starts most of a minute late, at every node, for it imports TensorFlow anew. Measured on two
-cores: 46 MB kept a node busy for about half a minute.
+Each imports TensorFlow anew at every node; ``docs/costs.md`` has what was measured.
 """
 
 _RUNNERS = {
