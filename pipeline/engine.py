@@ -37,6 +37,12 @@ _ALONE: Mapping[str, Any] = {
     "sdk_container_image": "none",
 }
 
+_KEPT: Mapping[str, Any] = {
+    # Else a worker ends with the stage that it was started for, and the next one is another, which
+    # imports TensorFlow anew.
+    "environment_cache_millis": 10_000,
+}
+
 _NEEDED = {"dataflow": ("project", "region", "temp_location")}
 
 
@@ -94,6 +100,7 @@ def engine(config: Config, objects: Mapping[str, Any] | None) -> Engine:
         "runner": _RUNNERS[beam.runner],
         # Dataflow's default: it would bring the command line, and want all that this imports.
         "no_save_main_session": True,
+        **_KEPT,
         **beam.options,
         "extra_package": str(wheel),
     }

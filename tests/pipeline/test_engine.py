@@ -76,6 +76,7 @@ class TestCluster:
         beam = Beam(runner="flink", options=options)
         _, _, *told, _ = chosen(workspace=tmp_path, beam=beam).arguments
         assert told == [
+            "--environment_cache_millis=10000",
             "--flink_master=10.0.0.7:8081",
             "--parallelism=8",
             "--flink_submit_uber_jar",
