@@ -23,7 +23,7 @@ test: $(READY) ## Runs the tests; options for pytest go in ARGS="...".
 test-docker: $(READY) ## Builds the images, and tests them with compose; needs Docker.
 	@$(BIN)/python -m pytest tests/docker --timeout 3600 $(ARGS)
 
-test-flink: $(READY) ## Runs the pipeline on a real Flink cluster on this machine; needs Java.
+test-flink: $(READY) ## Runs the pipeline on a real Flink cluster on this machine; needs Java, Maven.
 	@$(BIN)/python -m pytest tests/flink $(ARGS)
 
 check: $(READY) ## Checks style, types, the direction of imports, Dockerfiles, and the lock file.

@@ -14,6 +14,7 @@ COUNTS = {
     "container": 5,
     "scale": 1,
     "costs": 1,
+    "flink": 1,
 }
 DEFAULT = ", ".join(f"{count} for {name}" for name, count in COUNTS.items())
 
@@ -40,6 +41,8 @@ def main(only: str | None, pairs: int | None) -> None:
     container `huberflow serve` in a container against outside; needs Docker; a minute per pair
     scale     `huberflow run` on 15,002 rows, and on 50 and 100 times as many; ten minutes
     costs     what each of its stages takes per row, and one process against several; half an hour
+    flink     Beam's nodes of `huberflow run` on Flink against here; needs Java and Maven; half an
+              hour per pair
     """
     console = Console()
     for name in [only] if only else COUNTS:
@@ -120,6 +123,14 @@ def _costs(times: int, console: Console) -> None:
     costs.show(costs.measure(times, console), console)
 
 
+def _flink(pairs: int, console: Console) -> None:
+    from benchmarks.flink import against_local
+    from benchmarks.pairs import show
+
+    measured = against_local.measure(pairs, console)
+    show("Rows on Flink, two workers on each side", measured, console, ("local", "flink"))
+
+
 BENCHMARKS = {
     "losses": _losses,
     "run": _run,
@@ -131,6 +142,7 @@ BENCHMARKS = {
     "container": _container,
     "scale": _scale,
     "costs": _costs,
+    "flink": _flink,
 }
 
 

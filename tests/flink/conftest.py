@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-import flink_parts
 import pytest
-from flink_cluster import Cluster
 from taxi_runs import Runs
+
+from benchmarks.flink.cluster import Cluster
+from benchmarks.flink.jars import MissingError
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory):
-    java, job_server = flink_parts.java(), flink_parts.job_server()
+    """A task manager more than a job takes: one may die.
+
+    Java compiles in one tier: the other took more than half of its time.
+    """
     folder = tmp_path_factory.mktemp("flink") / "cluster"
-    with Cluster(java, flink_parts.distribution(), job_server, folder) as cluster:
-        yield cluster
+    try:
+        flink = Cluster(folder, size=3, java=["-XX:TieredStopAtLevel=1"])
+    except MissingError as missing:
+        pytest.skip(str(missing))
+    with flink:
+        yield flink
 
 
 @pytest.fixture(scope="session")
 def on_flink(cluster: Cluster) -> dict:
-    """The section of a config; workers are processes of this Python."""
-    options = {
-        "job_endpoint": cluster.job_endpoint,
-        "parallelism": 2,
-        "environment_type": "PROCESS",
-        "environment_config": {"command": str(Path(sys.executable).with_name("huberflow-worker"))},
-    }
-    return {"runner": "flink", "options": options}
+    """The section of a config."""
+    return {"runner": "flink", "options": cluster.beam_options(workers=2)}
 
 
 @pytest.fixture(scope="session")
-def local(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+def local(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """A workspace with a run in this process."""
     runs = Runs(tmp_path_factory.mktemp("local") / "workspace")
     runs.run()

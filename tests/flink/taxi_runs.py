@@ -67,5 +67,8 @@ class Runs:
             for key, value in row["candidate"].items()
         }
 
-    def served(self) -> list[str]:
-        return sorted(path.name for path in (self.workspace / "serving").glob("*/*"))
+    def published(self) -> dict[str, bytes]:
+        """Evaluations and verdicts, and the files that are served."""
+        kept = [self.workspace / "artifacts" / "Evaluator", self.workspace / "serving"]
+        files = [path for folder in kept for path in folder.rglob("*") if path.is_file()]
+        return {str(path): path.read_bytes() for path in files}

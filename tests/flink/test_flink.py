@@ -1,9 +1,10 @@
-"""On a real Flink with two task managers: the same as in one process."""
+"""On a real Flink, with two workers: the same as in one process, and what comes of a death."""
 
 from __future__ import annotations
 
-import contextlib
-import signal
+import itertools
+import os
+import sys
 import time
 from collections import Counter
 
@@ -12,6 +13,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from taxi_runs import EVALUATION, Runs
+
+from benchmarks.flink.cluster import Cluster
 
 pytestmark = pytest.mark.timeout(3600)  # every worker imports TensorFlow, for every job
 
@@ -69,51 +72,93 @@ def test_same_vocabulary(local: Runs, flink: Runs) -> None:
     assert there.read_bytes() == here.read_bytes()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_same_metrics_of_the_same_model(local: Runs, on_flink: dict, workers: int) -> None:
-    before = local.metrics()
-    beam = {**on_flink, "options": {**on_flink["options"], "parallelism": workers}}
-    gate = [{"metric": "huber", "upper_bound": 10.0 + workers}]  # else all of it is cached
-    printed = local.run(beam=beam, evaluation={**EVALUATION, "gate": gate})
-    assert "Evaluator         ran" in printed
+def test_same_metrics_of_the_same_model(flink: Runs) -> None:
+    two_workers = flink.metrics()
+    assert {key for _, key in two_workers} >= {"huber", "rmse", "tail_error", "coverage"}
+    printed = flink.run(evaluation=judged_anew())
     assert "Trainer           cached" in printed
-    assert {key for _, key in before} >= {"huber", "rmse", "tail_error", "coverage"}
-    assert local.metrics() == pytest.approx(before, rel=1e-6)
+    assert "Evaluator         ran" in printed
+    assert flink.metrics() == pytest.approx(two_workers, rel=1e-6)
 
 
-def test_a_worker_that_is_killed_ends_the_run_and_publishes_nothing(on_flink, tmp_path) -> None:
-    runs = Runs(tmp_path / "workspace")
-    run = runs.start(beam=on_flink)
-    printed = until(run, "ExampleGen")
-    kill_a_worker()
-    printed += run.communicate()[0]
+def test_a_module_that_workers_lack_is_named_before_anything_runs(on_flink, tmp_path) -> None:
+    """Within a minute, by workers that leave what was staged for them."""
+    worker = tmp_path / "worker"
+    worker.write_text(INSTALLS_NOTHING)
+    worker.chmod(0o700)
+    beam = with_options(on_flink, environment_config={"command": str(worker)})
+    run, begun = Runs(tmp_path / "workspace").start(beam=beam), time.monotonic()
+    printed, _ = run.communicate()
     assert run.returncode == 1, printed
-    assert "StatisticsGen     failed" in printed
-    assert runs.served() == []
+    assert "huberflow: my_objects: expected a module that works on the worker" in printed
+    assert "No module named 'my_objects'" in printed
+    assert "ExampleGen" not in printed
+    others = max(1.0, os.getloadavg()[0] / os.cpu_count())  # take their part of this machine
+    assert time.monotonic() - begun < 60 * others
 
 
-def until(run, text: str) -> str:
-    seen = ""
-    for line in run.stdout:
-        seen += line
-        if text in line:
-            return seen
-    raise AssertionError(f"{text!r} never came:\n{seen}")
+INSTALLS_NOTHING = f"""#!{sys.executable}
+from pipeline import beam_worker
+
+beam_worker.unpack = lambda staged, packages: None
+beam_worker.main()
+"""
 
 
-def kill_a_worker() -> None:
-    """The next that a runner has started."""
-    known = workers()
-    while not (new := workers() - known):
+def test_a_worker_that_is_killed_ends_the_run_and_publishes_nothing(
+    cluster: Cluster, on_flink: dict, flink: Runs
+) -> None:
+    before = flink.published()
+    run = flink.start(beam=on_flink, evaluation=judged_anew())
+    _, worker = next_worker(run, cluster)
+    worker.kill()
+    printed, _ = run.communicate()
+    assert run.returncode == 1, printed
+    assert "Evaluator         failed" in printed
+    assert flink.published() == before
+
+
+def test_a_run_survives_its_task_manager_where_flink_may_try_again(
+    cluster: Cluster, on_flink: dict, flink: Runs
+) -> None:
+    before = flink.metrics()
+    beam = with_options(on_flink, number_of_execution_retries=1)
+    run = flink.start(beam=beam, evaluation=judged_anew())
+    task_manager, worker = next_worker(run, cluster)
+    task_manager.kill()
+    printed, _ = run.communicate()
+    assert run.returncode == 0, printed
+    assert "Evaluator         ran" in printed
+    assert flink.metrics() == pytest.approx(before, rel=1e-6)
+    worker.wait(timeout=60)  # nobody is left to end it
+
+
+LOOSE = itertools.count(10)
+
+
+def judged_anew() -> dict:
+    """Another gate each time: else all is cached."""
+    return {**EVALUATION, "gate": [{"metric": "huber", "upper_bound": next(LOOSE)}]}
+
+
+def with_options(beam: dict, **options: object) -> dict:
+    return {**beam, "options": {**beam["options"], **options}}
+
+
+def next_worker(run, cluster: Cluster) -> tuple[psutil.Process, psutil.Process]:
+    """A task manager, and the worker that it has started for the Evaluator."""
+    until(run, "Trainer")
+    known = set(workers(cluster))
+    while not (new := [each for each in workers(cluster) if each not in known]):
         time.sleep(0.1)
-    for worker in new:
-        worker.send_signal(signal.SIGKILL)
+    return new[0]
 
 
-def workers() -> set[psutil.Process]:
-    found = set()
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if any(part.endswith("/huberflow-worker") for part in process.cmdline()):
-                found.add(process)
-    return found
+def workers(cluster: Cluster) -> list[tuple[psutil.Process, psutil.Process]]:
+    """Each beside its task manager."""
+    managers = [psutil.Process(each.pid) for each in cluster.task_managers if each.poll() is None]
+    return [(each, worker) for each in managers for worker in each.children()]
+
+
+def until(run, text: str) -> None:
+    assert any(text in line for line in run.stdout)

@@ -1,15 +1,19 @@
-"""A real Flink on loopback: a job manager, two task managers, and Beam's job server."""
+"""A real Flink on loopback: a job manager, task managers, and Beam's job server."""
 
 import json
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from benchmarks.flink import jars
 
 PATIENCE = 120
 
@@ -29,24 +33,38 @@ _MEMORY = {
     "taskmanager.memory.jvm-overhead.min": "128m",
     "taskmanager.memory.jvm-overhead.max": "128m",
 }
-_TASK_MANAGER = ["-Xmx640m", "-XX:MaxDirectMemorySize=512m"]
+_QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+_JVM = ["-Xmx640m", "-XX:MaxDirectMemorySize=512m", _QUIET, *_OPEN]
+
+_JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
+_TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+_JOB_SERVER = "org.apache.beam.runners.flink.FlinkJobServerDriver"
 
 
 class Cluster:
     """Runs inside a ``with`` block.
 
     Args:
-      java: the program.
-      jars: folder of Flink's.
-      job_server: Beam's jar.
       folder: new; for what the cluster writes.
+      size: how many task managers, of one slot each.
+      java: options of every Java here.
+
+    Attributes:
+      task_managers: their processes.
+
+    Raises:
+      MissingError: there is no Java, or no Flink to be had.
     """
 
-    def __init__(self, java: str, jars: Path, job_server: Path, folder: Path) -> None:
-        self._java, self._jars, self._job_server, self._folder = java, jars, job_server, folder
+    def __init__(self, folder: Path, size: int, java: Sequence[str] = ()) -> None:
+        program = jars.program("java", "default-jre-headless")
+        self._java = [program, *_JVM, *java, "-cp", f"{jars.fetched()}/*"]
+        self._folder, self._size = folder, size
+        self.task_managers: list[subprocess.Popen] = []
+        self._configured = ["--configDir", str(folder)]
         self._processes = ExitStack()
         rpc, self._rest, jobs = _free_ports(3)
-        self.job_endpoint = f"127.0.0.1:{jobs}"
+        self._job_endpoint = f"127.0.0.1:{jobs}"
         self._config = {
             "jobmanager.rpc.address": "127.0.0.1",
             "jobmanager.rpc.port": rpc,
@@ -58,6 +76,7 @@ class Cluster:
             "taskmanager.bind-host": "127.0.0.1",
             "taskmanager.numberOfTaskSlots": 1,
             "taskmanager.cpu.cores": 1.0,
+            "heartbeat.interval": 2000,  # of a dead task manager, two are missed
             "io.tmp.dirs": str(folder),
             # With Beam's classes in Flink itself, a worker outlives the stage that started it.
             "classloader.resolve-order": "parent-first",
@@ -67,16 +86,16 @@ class Cluster:
     def __enter__(self) -> "Cluster":
         self._folder.mkdir()
         (self._folder / "config.yaml").write_text(yaml.safe_dump(self._config))
-        runtime = "org.apache.flink.runtime"
         with self._processes:
-            self._flink("job-manager", f"{runtime}.entrypoint.StandaloneSessionClusterEntrypoint")
-            for name in ("task-manager-1", "task-manager-2"):
-                self._flink(name, f"{runtime}.taskexecutor.TaskManagerRunner", *_TASK_MANAGER)
-            self._wait_for_slots(2)
-            master, port = f"http://127.0.0.1:{self._rest}", self.job_endpoint.rpartition(":")[2]
+            self._start("job-manager", _JOB_MANAGER, *self._configured)
+            for number in range(1, self._size + 1):
+                name = f"task-manager-{number}"
+                self.task_managers.append(self._start(name, _TASK_MANAGER, *self._configured))
+            self._wait_for_slots(self._size)
+            master, port = f"127.0.0.1:{self._rest}", self._job_endpoint.rpartition(":")[2]
             where = ["--flink-master", master, "--artifacts-dir", str(self._folder / "staged")]
             ports = ["--job-port", port, "--artifact-port", "0", "--expansion-port", "0"]
-            self._start("job-server", "-jar", str(self._job_server), *where, *ports)
+            self._start("job-server", _JOB_SERVER, *where, *ports)
             _wait_for_port(int(port))
             self._processes = self._processes.pop_all()
         return self
@@ -84,15 +103,22 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self._processes.close()
 
-    def _flink(self, name: str, program: str, *options: str) -> None:
-        classes = ["-cp", f"{self._jars}/*:{self._job_server}", program]
-        self._start(name, *options, *_OPEN, *classes, "--configDir", str(self._folder))
+    def beam_options(self, workers: int) -> dict[str, Any]:
+        """For jobs here, whose workers are processes of this Python."""
+        worker = Path(sys.executable).with_name("huberflow-worker")
+        return {
+            "job_endpoint": self._job_endpoint,
+            "parallelism": workers,
+            "environment_type": "PROCESS",
+            "environment_config": {"command": str(worker)},
+        }
 
-    def _start(self, name: str, *arguments: str) -> None:
+    def _start(self, name: str, program: str, *arguments: str) -> subprocess.Popen:
         log = self._processes.enter_context((self._folder / f"{name}.log").open("w"))
-        process = subprocess.Popen([self._java, *arguments], stdout=log, stderr=log)
+        process = subprocess.Popen([*self._java, program, *arguments], stdout=log, stderr=log)
         self._processes.callback(process.wait)
         self._processes.callback(process.terminate)
+        return process
 
     def _wait_for_slots(self, slots: int) -> None:
         end = time.monotonic() + PATIENCE

@@ -1,0 +1,1 @@
+"""Flink on this machine, for the benchmark and for ``make test-flink``."""
