@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -33,8 +32,14 @@ _MEMORY = {
     "taskmanager.memory.jvm-overhead.min": "128m",
     "taskmanager.memory.jvm-overhead.max": "128m",
 }
-_QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-_JVM = ["-Xmx640m", "-XX:MaxDirectMemorySize=512m", _QUIET, *_OPEN]
+_JVM = [
+    "-Xmx640m",
+    "-XX:MaxDirectMemorySize=512m",
+    # Compiling a second time was a third of all that it did in so short a life.
+    "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    *_OPEN,
+]
 
 _JOB_MANAGER = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
 _TASK_MANAGER = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
@@ -47,7 +52,7 @@ class Cluster:
     Args:
       folder: new; for what the cluster writes.
       size: how many task managers, of one slot each.
-      java: options of every Java here.
+      retries: how often Flink tries a job again.
 
     Attributes:
       task_managers: their processes.
@@ -56,9 +61,9 @@ class Cluster:
       MissingError: there is no Java, or no Flink to be had.
     """
 
-    def __init__(self, folder: Path, size: int, java: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, size: int, retries: int = 0) -> None:
         program = jars.program("java", "default-jre-headless")
-        self._java = [program, *_JVM, *java, "-cp", f"{jars.fetched()}/*"]
+        self._java = [program, *_JVM, "-cp", f"{jars.fetched()}/*"]
         self._folder, self._size = folder, size
         self.task_managers: list[subprocess.Popen] = []
         self._configured = ["--configDir", str(folder)]
@@ -76,7 +81,13 @@ class Cluster:
             "taskmanager.bind-host": "127.0.0.1",
             "taskmanager.numberOfTaskSlots": 1,
             "taskmanager.cpu.cores": 1.0,
-            "heartbeat.interval": 2000,  # of a dead task manager, two are missed
+            # A dead task manager is known after two beats; who tries again sooner may try it again.
+            "heartbeat.interval": 2000,
+            # By regions, each task of a dead task manager would count as a retry.
+            "jobmanager.execution.failover-strategy": "full",
+            "restart-strategy.type": "fixed-delay",
+            "restart-strategy.fixed-delay.attempts": retries,
+            "restart-strategy.fixed-delay.delay": "4 s",
             "io.tmp.dirs": str(folder),
             # With Beam's classes in Flink itself, a worker outlives the stage that started it.
             "classloader.resolve-order": "parent-first",

@@ -11,13 +11,10 @@ from benchmarks.flink.jars import MissingError
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory):
-    """A task manager more than a job takes: one may die.
-
-    Java compiles in one tier: the other took more than half of its time.
-    """
+    """A task manager more than a job takes: one may die."""
     folder = tmp_path_factory.mktemp("flink") / "cluster"
     try:
-        flink = Cluster(folder, size=3, java=["-XX:TieredStopAtLevel=1"])
+        flink = Cluster(folder, size=3, retries=3)
     except MissingError as missing:
         pytest.skip(str(missing))
     with flink:

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -86,8 +87,10 @@ def test_a_module_that_workers_lack_is_named_before_anything_runs(on_flink, tmp_
     worker = tmp_path / "worker"
     worker.write_text(INSTALLS_NOTHING)
     worker.chmod(0o700)
-    beam = with_options(on_flink, environment_config={"command": str(worker)})
-    run, begun = Runs(tmp_path / "workspace").start(beam=beam), time.monotonic()
+    options = {**on_flink["options"], "environment_config": {"command": str(worker)}}
+    (tmp_path / "runs").mkdir()
+    runs, begun = Runs(tmp_path / "runs" / "workspace"), time.monotonic()
+    run = runs.start(beam={**on_flink, "options": options})
     printed, _ = run.communicate()
     assert run.returncode == 1, printed
     assert "huberflow: my_objects: expected a module that works on the worker" in printed
@@ -105,26 +108,25 @@ beam_worker.main()
 """
 
 
-def test_a_worker_that_is_killed_ends_the_run_and_publishes_nothing(
+def test_workers_that_die_at_every_try_end_the_run_and_publish_nothing(
     cluster: Cluster, on_flink: dict, flink: Runs
 ) -> None:
     before = flink.published()
     run = flink.start(beam=on_flink, evaluation=judged_anew())
-    _, worker = next_worker(run, cluster)
-    worker.kill()
+    for _, worker in new_workers(run, cluster):
+        worker.kill()
     printed, _ = run.communicate()
     assert run.returncode == 1, printed
     assert "Evaluator         failed" in printed
     assert flink.published() == before
 
 
-def test_a_run_survives_its_task_manager_where_flink_may_try_again(
+def test_a_run_survives_the_death_of_a_task_manager(
     cluster: Cluster, on_flink: dict, flink: Runs
 ) -> None:
     before = flink.metrics()
-    beam = with_options(on_flink, number_of_execution_retries=1)
-    run = flink.start(beam=beam, evaluation=judged_anew())
-    task_manager, worker = next_worker(run, cluster)
+    run = flink.start(beam=on_flink, evaluation=judged_anew())
+    task_manager, worker = next(new_workers(run, cluster))
     task_manager.kill()
     printed, _ = run.communicate()
     assert run.returncode == 0, printed
@@ -141,24 +143,17 @@ def judged_anew() -> dict:
     return {**EVALUATION, "gate": [{"metric": "huber", "upper_bound": next(LOOSE)}]}
 
 
-def with_options(beam: dict, **options: object) -> dict:
-    return {**beam, "options": {**beam["options"], **options}}
-
-
-def next_worker(run, cluster: Cluster) -> tuple[psutil.Process, psutil.Process]:
-    """A task manager, and the worker that it has started for the Evaluator."""
-    until(run, "Trainer")
-    known = set(workers(cluster))
-    while not (new := [each for each in workers(cluster) if each not in known]):
+def new_workers(run, cluster: Cluster) -> Iterator[tuple[psutil.Process, psutil.Process]]:
+    """A run's workers from the Evaluator on, each after its task manager."""
+    assert any("Trainer" in line for line in run.stdout)
+    known = workers(cluster)
+    while run.poll() is None:
+        new = workers(cluster) - known
+        yield from new
+        known |= new
         time.sleep(0.1)
-    return new[0]
 
 
-def workers(cluster: Cluster) -> list[tuple[psutil.Process, psutil.Process]]:
-    """Each beside its task manager."""
-    managers = [psutil.Process(each.pid) for each in cluster.task_managers if each.poll() is None]
-    return [(each, worker) for each in managers for worker in each.children()]
-
-
-def until(run, text: str) -> None:
-    assert any(text in line for line in run.stdout)
+def workers(cluster: Cluster) -> set[tuple[psutil.Process, psutil.Process]]:
+    alive = [psutil.Process(each.pid) for each in cluster.task_managers if each.poll() is None]
+    return {(each, worker) for each in alive for worker in each.children()}
