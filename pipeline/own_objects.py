@@ -10,6 +10,7 @@ from components.features import count_numbers
 from components.target import Target
 from custom_objects import catalogue, own
 from pipeline.config import Choice, Config
+from pipeline.kubeflow.packing import packed
 from pipeline.objects import inspection
 from pipeline.objects.inspection import Objects
 from pipeline.objects.network import Network, named
@@ -94,7 +95,7 @@ def installed(config: Config) -> dict[str, Any] | None:
 
 
 def embedded(config: Config) -> dict[str, Any] | None:
-    """As ``installed``, for another machine: with the ``sources`` by path in place of the folder.
+    """As ``installed``, for another machine: the ``sources``, packed, in place of the folder.
 
     Raises:
       ObjectsError: a file was changed meanwhile.
@@ -105,7 +106,7 @@ def embedded(config: Config) -> dict[str, Any] | None:
     folder = Path(found.pop("folder"))
     files = [file for module in found["modules"].values() for file in module["files"]]
     sources = {file: (folder / file).read_text(encoding="utf-8") for file in files}
-    return {**found, "sources": sources}
+    return {**found, "sources": packed(sources)}
 
 
 def _found(config: Config) -> Objects:

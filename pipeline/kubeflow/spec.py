@@ -24,6 +24,10 @@ _RUN_ID = "{{$.pipeline_job_uuid}}"
 _ADDRESS = "MLFLOW_TRACKING_URI"
 """Of the tracking server: the key in a secret, and the variable that MLflow knows."""
 
+LONGEST = 96 * 2**10
+"""Bytes of a container's parameters: they are one argument, of which Linux takes 128 KiB; Kubeflow
+adds the addresses of artifacts to it, and what their steps noted."""
+
 _ON_VOLUME = ("ExampleGen", "SchemaGen", "Baseline", "Pusher")
 
 
@@ -91,7 +95,7 @@ def compiled(config: Config, image: str) -> str:
       image: that all containers run; see ``docker/pipeline.Dockerfile``.
 
     Raises:
-      SpecError: see ``refuse``.
+      SpecError: see ``refuse``, or a container would be told more than fits into an argument.
       SchemaError: the pinned schema cannot be used.
     """
     from kfp import components
@@ -109,11 +113,32 @@ def compiled(config: Config, image: str) -> str:
     for executor in spec["deploymentSpec"]["executors"].values():
         # Of use to a cache alone: asks before a step how the data are.
         executor["container"].pop("lifecycle", None)
+    _refuse_long(spec["root"]["dag"]["tasks"])
     if config.kubeflow.pipeline_root is not None:
         spec["defaultPipelineRoot"] = config.kubeflow.pipeline_root
     text = yaml.safe_dump_all([spec, _platform(config)], sort_keys=True)
     components.load_component_from_text(text)  # refuses what Kubeflow would
     return text
+
+
+def _refuse_long(tasks: dict[str, Any]) -> None:
+    for node, task in tasks.items():
+        parameters = task.get("inputs", {}).get("parameters", {})
+        told = {key: value["runtimeValue"]["constant"] for key, value in parameters.items()}
+        size = len(json.dumps(told))
+        if size <= LONGEST:
+            continue
+        instead = "name fewer columns in features"
+        config = json.loads(told.get("custom_config", "{}"))
+        if objects := config.get("objects"):
+            instead = (
+                f"of them the files of objects, packed, take {len(objects['sources']):,}; install "
+                "what these import as a package in the image, and leave the rest in objects"
+            )
+        raise SpecError(
+            f"{node}: expected parameters of at most {LONGEST:,} bytes, as they are one argument "
+            f"of its container, received {size:,}; {instead}"
+        )
 
 
 def write(text: str, path: Path) -> None:

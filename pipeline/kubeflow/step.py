@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import facts
+from pipeline.kubeflow.packing import unpacked
 from pipeline.usage import Usage
 
 CLUSTER = "kubeflow"
@@ -108,7 +109,7 @@ def _take_sources(parameters: dict[str, Any]) -> dict[str, str]:
     config = json.loads(parameters.get("custom_config", "null"))
     if not config or not config.get("objects"):
         return {}
-    sources = config["objects"].pop("sources")
+    sources = unpacked(config["objects"].pop("sources"))
     parameters["custom_config"] = json.dumps(config, sort_keys=True)
     return sources
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kubeflow_launcher import Cluster
+from kubeflow_launcher import Bucket, Cluster
 from mlflow_servers import mlflow_server
 from taxi_workspace import HUBERFLOW, NODES, Run, Workspace
 from tracked import Tracked
@@ -58,8 +58,7 @@ def on_cluster(first: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         cwd=place,
         check=True,
     )
-    bucket = place / "bucket"
-    bucket.mkdir()
+    bucket = Bucket(f"{place}/bucket", place / "bucket")
     with mlflow_server(f"sqlite:///{place}/mlflow.db", place) as address:
         secret = {"MLFLOW_TRACKING_URI": address}
         cluster = Cluster(place / "pipeline.yaml", bucket, RUN_ID, secret)

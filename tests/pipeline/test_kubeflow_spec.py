@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from custom_objects import catalogue
 from pipeline.config.reading import load
 from pipeline.dag import create_pipeline
 from pipeline.kubeflow import spec
+from pipeline.kubeflow.packing import unpacked
 from pipeline.kubeflow.spec import SpecError
 from pipeline.kubeflow.step import TAXI
 
@@ -23,6 +25,17 @@ NODES = [
     *("ExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform", "Trainer"),
     *("Baseline", "Evaluator", "ServingExport", "Pusher"),
 ]
+
+
+CUBIC_LOSS = """import tensorflow as tf
+import tf_keras
+
+
+class CubicLoss(tf_keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        error = tf.abs(tf.cast(y_true, y_pred.dtype) - y_pred)
+        return tf.reduce_mean(error**3, axis=-1)
+"""
 
 
 class Spec:
@@ -172,19 +185,26 @@ class TestReport:
 class TestOwnObjects:
     def test_travel_in_the_spec(self, tmp_path):
         source = tmp_path / "my_losses.py"
-        source.write_text(
-            "import tensorflow as tf\nimport tf_keras\n\n\n"
-            "class CubicLoss(tf_keras.losses.Loss):\n"
-            "    def call(self, y_true, y_pred):\n"
-            "        error = tf.abs(tf.cast(y_true, y_pred.dtype) - y_pred)\n"
-            "        return tf.reduce_mean(error**3, axis=-1)\n"
-        )
-        settings = [f"objects=[{source}]", "training.loss={name: CubicLoss}"]
-        with catalogue.added({}):
-            made = Spec(f"workspace={tmp_path}/workspace", *settings)
-        objects = json.loads(made.told("Trainer")["custom_config"])["objects"]
-        assert objects["sources"] == {"my_losses.py": source.read_text()}
+        source.write_text(CUBIC_LOSS)
+        objects = json.loads(with_objects(source).told("Trainer")["custom_config"])["objects"]
+        assert unpacked(objects["sources"]) == {"my_losses.py": CUBIC_LOSS}
         assert "folder" not in objects
+
+    def test_that_no_argument_of_a_container_can_hold_are_refused(self, tmp_path):
+        source = tmp_path / "my_losses.py"
+        noise = "".join(sha256(bytes(n)).hexdigest() for n in range(spec.LONGEST // 32))
+        source.write_text(f"{CUBIC_LOSS}\n\nTABLE = '{noise}'\n")
+        with pytest.raises(SpecError) as caught:
+            with_objects(source)
+        said = str(caught.value)
+        assert ": expected parameters of at most 98,304 bytes" in said
+        assert "install what these import as a package in the image" in said
+
+
+def with_objects(source: Path) -> Spec:
+    settings = [f"objects=[{source}]", "training.loss={name: CubicLoss}"]
+    with catalogue.added({}):
+        return Spec(f"workspace={source.parent}/workspace", *settings)
 
 
 class TestPinnedSchema:

@@ -11,6 +11,7 @@ from tfx.dsl.components.base import base_executor
 
 from components import serving_export
 from pipeline.kubeflow import step
+from pipeline.kubeflow.packing import packed
 
 pytest.importorskip("kfp", reason="kfp is missing; write: uv pip install 'kfp==2.16.*'")
 
@@ -99,7 +100,7 @@ class TestStep:
 
     def test_has_the_users_objects_as_files(self, run):
         source = "class MyLoss: ...\n"
-        objects = {"sha256": "0", "sources": {"package/losses.py": source}}
+        objects = {"sha256": "0", "sources": packed({"package/losses.py": source})}
         seen, output = run({"custom_config": json.dumps({"seed": 1, "objects": objects})})
         assert seen["source"] == source
         config = json.loads(seen["told"]["custom_config"])
