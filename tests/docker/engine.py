@@ -1,11 +1,15 @@
 """A container engine, and one project of compose on it."""
 
 import os
+import secrets
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from mlflow_servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 300.0
@@ -56,11 +60,39 @@ class Compose:
             env={**os.environ, **self.variables},
         )
 
+    @property
+    def network(self) -> str:
+        """The name of the one that its services are on."""
+        return f"{self.project}_default"
+
     def port(self, service: str, inside: int) -> int:
         """The port of this machine that leads to one of a service."""
         return int(self("port", service, str(inside)).strip().rpartition(":")[2])
 
     def health(self, service: str) -> str:
         """Such as ``starting`` or ``healthy``."""
-        container = self("ps", "--quiet", service).strip()
-        return docker("inspect", "--format", "{{.State.Health.Status}}", container).strip()
+        status = ("--format", "{{.State.Health.Status}}")
+        return docker("inspect", *status, self._container(service)).strip()
+
+    def said(self, service: str) -> str:
+        """What a service has written until now."""
+        return docker("logs", self._container(service), stderr=subprocess.STDOUT)
+
+    def _container(self, service: str) -> str:
+        return self("ps", "--all", "--quiet", service).strip()
+
+
+@contextmanager
+def up(name: str, *arguments: str) -> Iterator[Compose]:
+    """``docker compose … up``, with ports and volumes of its own; nothing of it stays."""
+    variables = {
+        "POSTGRES_PASSWORD": secrets.token_hex(),
+        "MLFLOW_PORT": str(free_port()),
+        "SERVING_PORT": str(free_port()),
+    }
+    compose = Compose(f"huberflow-{name}-{os.getpid()}", variables)
+    try:
+        compose(*arguments, "up", "--detach", "--no-build")
+        yield compose
+    finally:
+        compose(*arguments, "down", "--volumes")

@@ -7,15 +7,19 @@ the next build to start from; ``docker image ls --filter label=huberflow.stand-i
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from engine import docker, succeeds
+from engine import ROOT, docker, succeeds
+
+from benchmarks.flink import jars
 
 HERE = Path(__file__).parent
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 BEAM = "2.77.0"
+FLINK = "1.19.3"
 _LABEL = "huberflow.stand-in=yes"
 
 
@@ -63,6 +67,22 @@ def _beam(name: str, place: Path) -> None:
     _build(name, "beam.Dockerfile", place)
 
 
+def _job_server(name: str, place: Path) -> None:
+    try:
+        folder = jars.fetched()
+    except jars.MissingError as error:
+        pytest.skip(f"{name} can be neither pulled nor made: {error}")
+    _build(name, "job_server.Dockerfile", folder)
+
+
+def _flink(name: str, place: Path) -> None:
+    provide("debian:trixie-slim", place)
+    packages = [f"apache-flink{part}=={FLINK}" for part in ("", "-libraries")]
+    install = [ROOT / ".uv/bin/uv", "pip", "install", "--quiet", "--no-deps", *packages]
+    subprocess.run([*install, "--python", sys.executable, "--target", place], check=True)
+    _build(name, "flink.Dockerfile", place)
+
+
 def _build(name: str, dockerfile: str, context: Path) -> None:
     docker(
         *("build", "--quiet", "--tag", name, "--label", _LABEL),
@@ -79,4 +99,6 @@ _MAKERS: Mapping[str, Callable[[str, Path], None]] = {
     "debian:trixie-slim": _debian,
     "postgres:17": _postgres,
     f"apache/beam_python3.13_sdk:{BEAM}": _beam,
+    f"apache/beam_flink1.19_job_server:{BEAM}": _job_server,
+    f"flink:{FLINK}-scala_2.12-java17": _flink,
 }

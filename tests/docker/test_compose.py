@@ -1,43 +1,15 @@
 """`docker compose up`, as a user starts it: from an empty machine to a prediction."""
 
-import os
-import secrets
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
-from engine import Compose, wait_until
-from mlflow_servers import free_port
+from engine import wait_until
 from served import ask, connection, predictions
 
 from components import reload
 from pipeline.deploy.golden_rows import golden_rows
-
-
-@pytest.fixture(scope="module")
-def compose(images):
-    """Up: the run has ended, and the model that it made is served."""
-    variables = {
-        "POSTGRES_PASSWORD": secrets.token_hex(),
-        "MLFLOW_PORT": str(free_port()),
-        "SERVING_PORT": str(free_port()),
-    }
-    compose = Compose(f"huberflow-test-{os.getpid()}", variables)
-    try:
-        compose("up", "--detach", "--no-build")
-        wait_until(lambda: compose.health("serving") == "healthy", "serving")
-        yield compose
-    finally:
-        compose("down", "--volumes")
-
-
-@pytest.fixture(scope="module")
-def bundle(compose, tmp_path_factory):
-    """A copy of the model that the run pushed."""
-    folder = tmp_path_factory.mktemp("copied")
-    compose("cp", "serving:/work/workspace/serving/taxi/1", str(folder / "1"))
-    return folder / "1"
 
 
 def finished_runs(compose) -> list[tuple]:
