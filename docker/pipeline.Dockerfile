@@ -1,7 +1,8 @@
-# Runs the pipeline, and MLflow's server; holds all that huberflow imports.
+# Runs the pipeline, here or on Kubeflow, and MLflow's server; holds all that huberflow imports.
 #
 #   docker build --file docker/pipeline.Dockerfile --tag huberflow .
-#   docker build --file docker/pipeline.Dockerfile --tag huberflow:gpu --build-arg EXTRAS="server gpu" .
+#   docker build --file docker/pipeline.Dockerfile --tag huberflow:gpu \
+#     --build-arg EXTRAS="server kubeflow gpu" .
 FROM debian:trixie-slim AS python
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3 \
@@ -18,7 +19,7 @@ ENV UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=
     UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 WORKDIR /source
 COPY pyproject.toml uv.lock ./
-ARG EXTRAS="server"
+ARG EXTRAS="server kubeflow"
 # Without TensorFlow's C++ headers, for compiling ops, and libclang: an eighth of all.
 # hadolint ignore=SC2046
 RUN --mount=type=cache,target=/root/.cache/uv \

@@ -1,0 +1,96 @@
+"""A compiled spec, container by container in the built image: the same as `docker compose up`."""
+
+import json
+import os
+import subprocess
+from functools import partial
+
+import numpy as np
+import pytest
+from engine import docker
+from kubeflow_launcher import Bucket, Cluster, Container
+
+from components import reload
+
+NAME = "cluster"
+LOCKED_UP = (
+    *("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges:true"),
+    *("--user=1000",),
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder in which the image's user may write, too."""
+    before = os.umask(0)
+    folder = tmp_path_factory.mktemp("cluster")
+    folder.chmod(0o777)
+    for name in ("bucket", "models"):
+        (folder / name).mkdir()
+    yield folder
+    os.umask(before)
+
+
+@pytest.fixture(scope="module")
+def cluster(compose, place):
+    """A run; but for the last container, which delivers to MLflow, none has a network."""
+    docker(
+        *("run", "--rm", *LOCKED_UP, f"--volume={place}:/work", "huberflow", "compile"),
+        *("--target=kubeflow", "--image=huberflow", "--set=kubeflow.volume=models"),
+        *("--set=kubeflow.tracking_from=mlflow-server", f"--set=name={NAME}"),
+    )
+    cluster = Cluster(
+        place / "pipeline.yaml",
+        Bucket("minio://bucket", place / "bucket"),
+        run_id="0f1c5d7e-8a86-4c8e-9a55-2d2f2f5f0a11",
+        secrets={"MLFLOW_TRACKING_URI": "http://mlflow:5000"},
+        start=partial(start, place, compose.network),
+    )
+    cluster.run()
+    return cluster
+
+
+def start(place, network: str, container: Container) -> subprocess.CompletedProcess[str]:
+    """As Kubernetes would, with no right that the spec does not ask for."""
+    program, *arguments = container.command
+    return subprocess.run(
+        [
+            *("docker", "run", "--rm", *LOCKED_UP, f"--volume={place}/bucket:/minio/bucket"),
+            *(f"--volume={place / claim}:{path}" for path, claim in container.volumes.items()),
+            *(f"--env={name}={value}" for name, value in container.secrets.items()),
+            f"--network={network if container.secrets else 'none'}",
+            *(f"--entrypoint={program}", container.image, *arguments),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_the_same_model_is_blessed(cluster, compose, tmp_path):
+    compose("cp", "serving:/work/workspace/artifacts/Evaluator/evaluation", str(tmp_path))
+    (here,) = tmp_path.glob("evaluation/*/report.json")
+    there = cluster.folder("Evaluator", "evaluation") / "report.json"
+    assert json.loads(there.read_text()) == json.loads(here.read_text())
+    assert json.loads(there.read_text())["blessed"]
+
+
+def test_the_same_model_is_pushed(cluster, bundle, place):
+    pushed = place / "models" / "serving" / NAME / "1"
+    with (
+        np.load(bundle / reload.GOLDEN_VALUES) as here,
+        np.load(pushed / reload.GOLDEN_VALUES) as there,
+    ):
+        assert set(there) == set(here)
+        for name in here:
+            np.testing.assert_array_equal(there[name], here[name], err_msg=name)
+
+
+def test_the_run_is_in_mlflow(cluster, compose):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"http://127.0.0.1:{compose.port('mlflow', 5000)}")
+    [experiment] = client.search_experiments(filter_string=f"name = '{NAME}'")
+    runs = client.search_runs([experiment.experiment_id])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert {run.data.tags.get("mlflow.parentRunId") for run in runs} >= {None}
