@@ -26,12 +26,13 @@ test-docker: $(READY) ## Builds the images, and tests them with compose; needs D
 test-flink: $(READY) ## Runs the pipeline on a real Flink cluster on this machine; needs Java, Maven.
 	@$(BIN)/python -m pytest tests/flink $(ARGS)
 
-check: $(READY) ## Checks style, types, the direction of imports, Dockerfiles, and the lock file.
+check: $(READY) ## Checks style, types, imports, Dockerfiles, compose.yaml and the lock file.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/hadolint docker/*.Dockerfile tests/docker/*.Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml
 	.uv/bin/uv lock --check --python $(BIN)/python
 
 screenshots: $(READY) ## Takes the guide's screenshots anew; needs Chromium.
