@@ -129,7 +129,7 @@ def _refuse_long(tasks: dict[str, Any]) -> None:
         if size <= LONGEST:
             continue
         instead = "name fewer columns in features"
-        config = json.loads(told.get("custom_config", "{}"))
+        config = json.loads(told.get("custom_config", "null")) or {}
         if objects := config.get("objects"):
             instead = (
                 f"of them the files of objects, packed, take {len(objects['sources']):,}; install "
