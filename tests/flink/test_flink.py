@@ -74,10 +74,19 @@ def test_same_vocabulary(local: Runs, flink: Runs) -> None:
     assert there.read_bytes() == here.read_bytes()
 
 
-def test_same_metrics_of_the_same_model(flink: Runs) -> None:
+def test_this_process_finds_the_same_metrics_of_the_same_model_as_two_workers(flink: Runs) -> None:
     two_workers = flink.metrics()
     assert {key for _, key in two_workers} >= {"huber", "rmse", "tail_error", "coverage"}
     printed = flink.run(evaluation=judged_anew())
+    assert "Trainer           cached" in printed
+    assert "Evaluator         ran" in printed
+    assert flink.metrics() == pytest.approx(two_workers, rel=1e-6)
+
+
+def test_one_worker_finds_the_same_metrics_as_two(cluster: Cluster, flink: Runs) -> None:
+    two_workers = flink.metrics()
+    one = {"runner": "flink", "options": cluster.beam_options(workers=1)}
+    printed = flink.run(beam=one, evaluation=judged_anew())
     assert "Trainer           cached" in printed
     assert "Evaluator         ran" in printed
     assert flink.metrics() == pytest.approx(two_workers, rel=1e-6)
