@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import tf_keras
 from jsonschema import Draft202012Validator
 from small_bundles import PLAIN, Transform, bundled, trained
 
 from components import bundle, reload
 from components.model import build_model
-from custom_objects import CustomMSE, HuberLoss, HuberMetric, huber_fn
+from custom_objects import CustomMSE, HuberLoss, HuberMetric, huber_fn, registry
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "docs" / "certificate.schema.json").read_text(encoding="utf-8")
@@ -93,7 +92,7 @@ class TestRealCertificates:
         model.transform = Transform()
         certificate = reload.verify(bundled(model, tmp_path))
         del sys.modules["tip_objects"]
-        del tf_keras.utils.get_custom_objects()["custom_objects>TipLoss"]
+        registry.forget({"tip_objects"})
         assert {entry["file"] for entry in certificate["objects"]} == {"tip_objects.py"}
         assert errors(certificate) == []
 
