@@ -18,6 +18,7 @@ import pipeline
 from pipeline.config import Choice, Config
 from pipeline.config.reading import ConfigError, load
 from pipeline.config.writing import to_yaml
+from pipeline.data import taxi
 
 DEFAULT_YAML = Path(pipeline.__file__).with_name("default.yaml")
 
@@ -357,6 +358,10 @@ class TestWrongSettings:
             f"{key}: expected a column of the taxi trips, for no data is named, received 'price'; "
             "write: --data PATH, or one of pickup_community_area, fare, "
         )
+
+    def test_the_taxi_trips_columns_are_not_asked_for_where_a_model_only_serves(self, monkeypatch):
+        monkeypatch.setattr(taxi, "folder", pytest.fail)  # they come with TFX
+        assert load() == Config()
 
     @properties
     @given(
