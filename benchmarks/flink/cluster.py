@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -102,12 +103,12 @@ class Cluster:
             for number in range(1, self._size + 1):
                 name = f"task-manager-{number}"
                 self.task_managers.append(self._start(name, _TASK_MANAGER, *self._configured))
-            self._wait_for_slots(self._size)
+            self._wait_until(lambda: self._ask("overview")["slots-total"] == self._size)
             master, port = f"127.0.0.1:{self._rest}", self._job_endpoint.rpartition(":")[2]
             where = ["--flink-master", master, "--artifacts-dir", str(self._folder / "staged")]
             ports = ["--job-port", port, "--artifact-port", "0", "--expansion-port", "0"]
             self._start("job-server", _JOB_SERVER, *where, *ports)
-            _wait_for_port(int(port))
+            self._wait_until(lambda: _listens(int(port)))
             self._processes = self._processes.pop_all()
         return self
 
@@ -131,19 +132,21 @@ class Cluster:
         self._processes.callback(process.terminate)
         return process
 
-    def _wait_for_slots(self, slots: int) -> None:
-        end = time.monotonic() + PATIENCE
+    def _wait_until(self, holds: Callable[[], bool]) -> None:
+        """Returns as soon as it holds; until then, what is asked may not listen yet."""
+        end, cause = time.monotonic() + PATIENCE, None
         while time.monotonic() < end:
             try:
-                if self._ask("overview")["slots-total"] == slots:
+                if holds():
                     return
-            except OSError:
-                pass  # not up yet
+            except OSError as error:
+                cause = error
             time.sleep(0.5)
-        raise TimeoutError(f"Flink has not come up in {PATIENCE} s; see {self._folder}")
+        raise TimeoutError(f"Flink has not come up in {PATIENCE} s; see {self._folder}") from cause
 
     def _ask(self, what: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._rest}/{what}") as answer:
+        address = f"http://127.0.0.1:{self._rest}/{what}"
+        with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
             return json.load(answer)
 
 
@@ -153,12 +156,6 @@ def _free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def _wait_for_port(port: int) -> None:
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.5)
+def _listens(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port)):
+        return True
