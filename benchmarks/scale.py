@@ -8,6 +8,7 @@ import statistics
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,10 +71,12 @@ def _run(data: Path) -> Callable[[Path], list[str]]:
 def with_memory(measured: Callable[[], float]) -> tuple[float, int]:
     """What is measured, and the most bytes that the processes have which it starts."""
     peaks, ended = [0], threading.Event()
+    before = psutil.Process().children()
 
     def watch() -> None:
         while not ended.wait(_EVERY):
-            peaks.append(sum(map(_resident, psutil.Process().children(recursive=True))))
+            started = (child for child in psutil.Process().children() if child not in before)
+            peaks.append(sum(map(_resident, started)))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -85,10 +88,13 @@ def with_memory(measured: Callable[[], float]) -> tuple[float, int]:
 
 
 def _resident(process: psutil.Process) -> int:
-    try:
-        return process.memory_info().rss
-    except psutil.NoSuchProcess:
-        return 0
+    """Bytes of a process and of all below it; those that just ended have none."""
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        for each in (process, *process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                total += each.memory_info().rss
+    return total
 
 
 def show(sizes: Sequence[Size], console: Console) -> None:

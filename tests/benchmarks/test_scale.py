@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pandas as pd
 import pytest
@@ -24,16 +25,29 @@ def test_copies_are_alike_but_for_a_little(tmp_path):
     assert (thrice["trip_seconds"].dropna() % 1 == 0).all()
 
 
-def test_memory_is_that_of_all_processes_that_are_started():
-    hold = "held = bytearray(200 * 2**20); import time; time.sleep(1)"
-    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', '''{hold}'''])"
+def test_memory_is_that_of_all_processes_that_are_started_and_of_no_earlier_one():
+    hold = "held = bytearray(200 * 2**20); import time; time.sleep({seconds})"
+    within = f"import subprocess, sys; subprocess.run([sys.executable, '-c', '{hold}'])"
 
-    seconds, peak = scale.with_memory(
-        lambda: subprocess.run([sys.executable, "-c", start], check=True).returncode + 1.5
-    )
+    with _running(hold.format(seconds=600)):
+        seconds, peak = scale.with_memory(lambda: _run(within.format(seconds=1)) + 1.5)
 
     assert seconds == 1.5
     assert 200 * 2**20 < peak < 300 * 2**20
+
+
+def _run(code):
+    return subprocess.run([sys.executable, "-c", code], check=True).returncode
+
+
+@contextmanager
+def _running(code):
+    process = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_run_that_fails_ends_the_watch():
