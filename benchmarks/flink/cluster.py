@@ -64,7 +64,7 @@ class Cluster:
 
     def __init__(self, folder: Path, size: int, retries: int = 0) -> None:
         program = jars.program("java", "default-jre-headless")
-        self._java = [program, *_JVM, "-cp", f"{jars.fetched()}/*"]
+        self._java = [program, *_JVM, "-cp", str(jars.jar())]
         self._folder, self._size = folder, size
         self.task_managers: list[subprocess.Popen] = []
         self._configured = ["--configDir", str(folder)]

@@ -1,6 +1,6 @@
-"""Flink and Beam's job server: the jars of ``pom.xml``, each held against its hash.
+"""Flink and Beam's job server in one jar, as Beam ships it, made of the jars of ``pom.xml``.
 
-Maven fetches them once, into ``.flink``.
+Maven fetches them once, each is held against its hash, and what becomes of them lies in ``.flink``.
 """
 
 import hashlib
@@ -28,28 +28,28 @@ def program(name: str, package: str) -> str:
     raise MissingError(f"no {name}; apt-get install {package}")
 
 
-def fetched(folder: Path = FOLDER) -> Path:
-    """A folder in ``folder`` with all jars, and no other.
+def jar(folder: Path = FOLDER) -> Path:
+    """All of it, alone in a folder of its own in ``folder``.
 
     Raises:
-      MissingError: Maven is missing, or cannot fetch them.
-      ValueError: what is there is something else than ``jars.sha256`` says.
+      MissingError: Maven is missing, or cannot fetch the parts.
+      ValueError: a part is something else than ``jars.sha256`` says.
     """
-    jars = folder / _sha256(HASHES)[:12]
-    if not jars.exists():
+    kept = folder / hashlib.sha256(POM.read_bytes() + HASHES.read_bytes()).hexdigest()[:12]
+    if not kept.exists():
         folder.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as aside:
-            _fetch(Path(aside, "jars"))
-            _check(Path(aside, "jars"))
-            Path(aside, "jars").rename(jars)
-    _check(jars)
-    return jars
+            _make(Path(aside))
+            _check(Path(aside, "parts"))
+            shutil.rmtree(Path(aside, "parts"))
+            Path(aside, "whole").rename(kept)
+    return kept / "flink.jar"
 
 
-def _fetch(into: Path) -> None:
+def _make(folder: Path) -> None:
     maven = [program("mvn", "maven"), "--quiet", "--batch-mode", "--file", str(POM)]
-    copy = ["dependency:copy-dependencies", f"-DoutputDirectory={into}"]
-    ended = subprocess.run([*maven, *copy], capture_output=True, text=True, check=False)
+    goals = ["dependency:copy-dependencies", "assembly:single", f"-Dfolder={folder}"]
+    ended = subprocess.run([*maven, *goals], capture_output=True, text=True, check=False)
     if ended.returncode != 0:
         said = next((line for line in ended.stdout.splitlines() if "ERROR" in line), ended.stderr)
         raise MissingError(f"Maven cannot fetch Flink's jars: {said}")
@@ -58,11 +58,11 @@ def _fetch(into: Path) -> None:
 def _check(folder: Path) -> None:
     lines = HASHES.read_text().splitlines()
     expected = {name: sha256 for sha256, name in (line.split("  ") for line in lines)}
-    found = {jar.name: _sha256(jar) for jar in folder.iterdir()}
+    found = {part.name: _sha256(part) for part in folder.iterdir()}
     if wrong := sorted(dict(expected.items() ^ found.items())):
         raise ValueError(
-            f"{folder}: expected the jars of {HASHES.name}, received other content, or none, or "
-            f"more than those, of {', '.join(wrong)}; to fetch them anew: rm -r .flink"
+            f"Flink: expected the jars of {HASHES.name}, received other content, or none, or more "
+            f"than those, of {', '.join(wrong)}; to fetch them anew: rm -r ~/.m2/repository"
         )
 
 

@@ -27,47 +27,56 @@ def test_a_node_that_did_not_run_is_no_fast_node():
         against_local.added_up(PRINTED.replace("Transform         ran", "Transform         cached"))
 
 
-class TestJars:
+class TestJar:
     @pytest.fixture
     def maven(self, tmp_path, monkeypatch) -> Path:
-        """A program in Maven's place, that gives out one jar."""
+        """A program in Maven's place, that gives out one part, and a whole that is made of it."""
         maven = tmp_path / "bin" / "mvn"
         maven.parent.mkdir()
         maven.write_text(
             '#!/bin/sh\nfor last; do :; done\nfolder="${last#*=}"\n'
-            f'/bin/mkdir -p "$folder" && /bin/cp {tmp_path}/flink.jar "$folder"\n'
+            '/bin/mkdir "$folder/parts" "$folder/whole"\n'
+            f'/bin/cp {tmp_path}/part.jar "$folder/parts"\n'
+            f'/bin/cp {tmp_path}/part.jar "$folder/whole/flink.jar"\n'
         )
         maven.chmod(0o700)
-        (tmp_path / "flink.jar").write_bytes(b"Flink")
+        (tmp_path / "part.jar").write_bytes(b"Flink")
         hashes = tmp_path / "jars.sha256"
-        hashes.write_text(f"{hashlib.sha256(b'Flink').hexdigest()}  flink.jar\n")
+        hashes.write_text(f"{hashlib.sha256(b'Flink').hexdigest()}  part.jar\n")
         monkeypatch.setattr(jars, "HASHES", hashes)
         monkeypatch.setenv("PATH", str(maven.parent))
         return maven
 
-    def test_are_fetched_once(self, maven, tmp_path):
-        folder = jars.fetched(tmp_path / "kept")
-        assert [jar.name for jar in folder.iterdir()] == ["flink.jar"]
+    def test_is_made_once_and_kept_without_its_parts(self, maven, tmp_path):
+        jar = jars.jar(tmp_path / "kept")
+        assert [each.read_bytes() for each in jar.parent.iterdir()] == [b"Flink"]
         maven.unlink()
-        assert jars.fetched(tmp_path / "kept") == folder
+        assert jars.jar(tmp_path / "kept") == jar
 
-    def test_with_another_content_are_refused_and_not_kept(self, maven, tmp_path):
-        (tmp_path / "flink.jar").write_bytes(b"Flunk")
-        with pytest.raises(ValueError, match=r"jars\.sha256, received .* flink\.jar"):
-            jars.fetched(tmp_path / "kept")
+    def test_is_made_anew_of_other_parts(self, maven, tmp_path):
+        before = jars.jar(tmp_path / "kept")
+        (tmp_path / "part.jar").write_bytes(b"Flonk")
+        jars.HASHES.write_text(f"{hashlib.sha256(b'Flonk').hexdigest()}  part.jar\n")
+        assert jars.jar(tmp_path / "kept").read_bytes() == b"Flonk"
+        assert before.read_bytes() == b"Flink"
+
+    def test_of_a_part_with_another_content_is_refused_and_not_kept(self, maven, tmp_path):
+        (tmp_path / "part.jar").write_bytes(b"Flunk")
+        with pytest.raises(ValueError, match=r"jars\.sha256, received .* part\.jar"):
+            jars.jar(tmp_path / "kept")
         assert list((tmp_path / "kept").iterdir()) == []
 
-    def test_that_changed_since_are_refused(self, maven, tmp_path):
-        (jars.fetched(tmp_path / "kept") / "more.jar").touch()
-        with pytest.raises(ValueError, match=r"received .* more\.jar"):
-            jars.fetched(tmp_path / "kept")
+    def test_of_one_part_too_many_is_refused(self, maven, tmp_path):
+        jars.HASHES.write_text("")
+        with pytest.raises(ValueError, match=r"received .* part\.jar"):
+            jars.jar(tmp_path / "kept")
 
     def test_cannot_be_had_without_maven(self, maven, tmp_path):
         maven.unlink()
         with pytest.raises(jars.MissingError, match="no mvn; apt-get install maven"):
-            jars.fetched(tmp_path / "kept")
+            jars.jar(tmp_path / "kept")
 
     def test_cannot_be_had_where_the_net_refuses(self, maven, tmp_path):
         maven.write_text("#!/bin/sh\necho '[ERROR] Unknown host repo.maven.apache.org'; exit 1\n")
         with pytest.raises(jars.MissingError, match="Unknown host repo"):
-            jars.fetched(tmp_path / "kept")
+            jars.jar(tmp_path / "kept")

@@ -69,7 +69,7 @@ def _beam(name: str, place: Path) -> None:
 
 def _job_server(name: str, place: Path) -> None:
     try:
-        folder = jars.fetched()
+        folder = jars.jar().parent
     except jars.MissingError as error:
         pytest.skip(f"{name} can be neither pulled nor made: {error}")
     _build(name, "job_server.Dockerfile", folder)
