@@ -6,8 +6,11 @@ from typing import NamedTuple
 import tensorflow as tf
 
 _TIME = r"[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,6})?)?"
+_HALF = r" [AP]M"
 _ZONE = r"(?:Z|([+-])(\d{2}):?(\d{2}))"
 _ISO = r"(\d{4})-(\d{2})-(\d{2})"
+_SLASHED = r"(\d{2})/(\d{2})/(\d{4})"
+_DOTTED = r"(\d{2})\.(\d{2})\.(\d{4})"
 
 FORMATS: Mapping[str, str] = {
     "YYYY-MM-DD": _ISO,
@@ -16,9 +19,14 @@ FORMATS: Mapping[str, str] = {
     "YYYY-MM-DD hh:mm+zone": _ISO + _TIME + _ZONE,
     "YYYY-MM-DDThh:mm+zone": _ISO + _TIME + _ZONE,
     "YYYY/MM/DD": r"(\d{4})/(\d{2})/(\d{2})",
-    "DD/MM/YYYY": r"(\d{2})/(\d{2})/(\d{4})",
-    "MM/DD/YYYY": r"(\d{2})/(\d{2})/(\d{4})",
-    "DD.MM.YYYY": r"(\d{2})\.(\d{2})\.(\d{4})",
+    "DD/MM/YYYY": _SLASHED,
+    "DD/MM/YYYY hh:mm": _SLASHED + _TIME,
+    "DD/MM/YYYY hh:mm AM": _SLASHED + _TIME + _HALF,
+    "MM/DD/YYYY": _SLASHED,
+    "MM/DD/YYYY hh:mm": _SLASHED + _TIME,
+    "MM/DD/YYYY hh:mm AM": _SLASHED + _TIME + _HALF,
+    "DD.MM.YYYY": _DOTTED,
+    "DD.MM.YYYY hh:mm": _DOTTED + _TIME,
 }
 """What a whole text looks like, by the name of its format."""
 
@@ -27,7 +35,7 @@ _YEAR_MONTH_DAY = {
     "MM/DD/YYYY": (3, 1, 2),
     "DD.MM.YYYY": (3, 2, 1),
 }
-"""Numbers of the groups, where they are not 1, 2, 3."""
+"""Numbers of the groups by how the day is written, where they are not 1, 2, 3."""
 
 
 class Parts(NamedTuple):
@@ -60,10 +68,14 @@ def parts(text: tf.Tensor, name: str) -> Parts:
         found = tf.strings.regex_replace(text, f"^{pattern}$", rf"0\{number}")
         return tf.strings.to_number(tf.where(written, found, "0"), tf.int64)
 
-    year, month, day = (group(number) for number in _YEAR_MONTH_DAY.get(name, (1, 2, 3)))
+    year, month, day = (group(number) for number in _YEAR_MONTH_DAY.get(name[:10], (1, 2, 3)))
     date, minutes = _days(year, month, day), tf.zeros_like(year)
     if "hh" in name:
-        minutes = 60 * group(4) + group(5)
+        hours = group(4)
+        if "AM" in name:
+            after_noon = tf.strings.regex_full_match(text, ".*PM")
+            hours = hours % 12 + tf.where(after_noon, tf.constant(12, tf.int64), 0)
+        minutes = 60 * hours + group(5)
     if "zone" in name:
         west = tf.strings.regex_full_match(text, r".*-\d{2}:?\d{2}")
         offset = 60 * group(8) + group(9)

@@ -36,11 +36,16 @@ DATE_FORMATS = (
     "YYYY-MM-DDThh:mm+zone",
     "YYYY/MM/DD",
     "DD/MM/YYYY",
+    "DD/MM/YYYY hh:mm",
+    "DD/MM/YYYY hh:mm AM",
     "MM/DD/YYYY",
+    "MM/DD/YYYY hh:mm",
+    "MM/DD/YYYY hh:mm AM",
     "DD.MM.YYYY",
+    "DD.MM.YYYY hh:mm",
 )
 """How a column of dates may be written. Seconds may follow the minutes; a zone is ``Z``, ``+02:00``
-or ``+0200``."""
+or ``+0200``; after hours that go to 12 stands ``AM`` or ``PM``."""
 
 
 def columns(features: Mapping[str, Any]) -> list[str]:

@@ -48,8 +48,8 @@ def split_of(row: bytes | tf.train.Example, rule: Mapping[str, Any], file: str) 
 
 def day(text: str, written: str) -> date:
     """The day of a date in one of ``features.DATE_FORMATS``; in UTC where it has a zone."""
-    if written in _NOT_ISO:
-        return datetime.strptime(text, _NOT_ISO[written]).date()
+    if not_iso := _NOT_ISO.get(written[:10]):
+        return datetime.strptime(text[:10], not_iso).date()
     point = datetime.fromisoformat(text)
     return (point.astimezone(UTC) if point.tzinfo else point).date()
 

@@ -146,8 +146,7 @@ def remarks(config: Config) -> list[str]:
             silent = tally(rows, table.columns[splits.column], target).silent
             said += [f"set aside: {silent:,} rows without {splits.column}"] if silent else []
         for label in data.labels:
-            if config.model.task == "regression":
-                said += filter(None, [classes.remark(table.columns[label])])
+            said += filter(None, [classes.remark(table.columns[label], config.model.task)])
             said += checks.leaks(rows, table, label, config.features.columns())
     return said
 

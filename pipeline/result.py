@@ -93,7 +93,8 @@ def show(console: Console, result: Result, evaluation: Mapping[str, Any]) -> Non
     console.print(_metrics_table(result))
     worst = result.worst_slice(gate_metric, goal(evaluation, gate_metric))
     if worst is not None:
-        where = ", ".join(f"{column}={value}" for column, value in worst["slice"].items())
+        slice_ = ", ".join(f"{column}={value}" for column, value in worst["slice"].items())
+        where = " ".join(slice_.split())  # a category may hold line breaks
         candidate = worst["candidate"]
         console.print(
             f"worst slice   {where}: {gate_metric} {candidate[gate_metric]:.4g} "

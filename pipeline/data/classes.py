@@ -1,6 +1,7 @@
 """What a label's values say of the task, and which classes they are."""
 
 import json
+import re
 from collections.abc import Iterable
 
 from components.data.files import DataError
@@ -9,6 +10,9 @@ from pipeline.data.profile import Column
 
 ROWS_PER_CLASS = 5
 """On average; with fewer, there is nothing to learn a class from."""
+
+
+_AMOUNT = re.compile(r"[$€£]? ?-?\d[\d.,]* ?[%$€£]?")
 
 
 def task(column: Column) -> Task:
@@ -52,14 +56,21 @@ def check_chosen(column: Column, asked: Iterable[str]) -> None:
             )
 
 
-def remark(column: Column) -> str | None:
-    """That whole numbers may be meant as classes, where they are few."""
-    if not _is_number(column) or not column.whole or column.few is None:
+def remark(column: Column, task: Task) -> str | None:
+    """That few whole numbers may be meant as classes, or texts such as ``1.5%`` as numbers."""
+    if column.few is None:
         return None
-    return (
-        f"{column.name} is predicted as a number; if its {column.distinct} values are classes, "
-        "write: --set model.task=multiclass"
-    )
+    if task == "regression" and _is_number(column) and column.whole:
+        return (
+            f"{column.name} is predicted as a number; if its {column.distinct} values are classes, "
+            "write: --set model.task=multiclass"
+        )
+    if column.kind == "text" and all(_AMOUNT.fullmatch(str(text)) for text in column.few):
+        return (
+            f"{column.name} is predicted as one of {column.distinct} classes, such as "
+            f"{column.examples[0]!r}; if numbers are meant, write them without signs: 1234.5"
+        )
+    return None
 
 
 def _has_rows(column: Column) -> bool:

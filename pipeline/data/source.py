@@ -114,8 +114,12 @@ def kind_of(file: Path) -> Kind:
     for kind, names in _NAMES.items():
         if names.fullmatch(file.name):
             return kind
-    reader = _READERS.get(file.suffix.lower(), "read_csv('{}')").format(file)
-    raise DataError(f"expected {_KNOWN}, received {file}; {_CONVERT.format(reader=reader)}")
+    if _NAMES["parquet"].fullmatch(file.stem):
+        instead = f"Parquet is compressed in itself, write: gunzip {file}"
+    else:
+        reader = _READERS.get(file.suffix.lower(), "read_csv('{}')").format(file)
+        instead = _CONVERT.format(reader=reader)
+    raise DataError(f"expected {_KNOWN}, received {file}; {instead}")
 
 
 def pattern(files: Iterable[Path]) -> tuple[str, str]:

@@ -21,8 +21,13 @@ STRFTIME = {
     "YYYY-MM-DDThh:mm+zone": "%Y-%m-%dT%H:%M:%S.%f%z",
     "YYYY/MM/DD": "%Y/%m/%d",
     "DD/MM/YYYY": "%d/%m/%Y",
+    "DD/MM/YYYY hh:mm": "%d/%m/%Y %H:%M",
+    "DD/MM/YYYY hh:mm AM": "%d/%m/%Y %I:%M %p",
     "MM/DD/YYYY": "%m/%d/%Y",
+    "MM/DD/YYYY hh:mm": "%m/%d/%Y %H:%M:%S",
+    "MM/DD/YYYY hh:mm AM": "%m/%d/%Y %I:%M:%S %p",
     "DD.MM.YYYY": "%d.%m.%Y",
+    "DD.MM.YYYY hh:mm": "%d.%m.%Y %H:%M",
 }
 POINTS = st.datetimes(datetime(1600, 1, 1), datetime(2400, 12, 31))
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -67,6 +72,13 @@ def test_what_is_no_date_is_missing(text):
         first, second = values.numpy()
         assert math.isnan(first)
         assert not math.isnan(second)
+
+
+def test_midnight_is_twelve_before_noon_and_noon_is_twelve_after_it():
+    texts = [f"02/29/2024 {time}" for time in ("12:15 AM", "01:15 AM", "12:15:59 PM", "11:45 PM")]
+    found = parts(tf.constant(texts), "MM/DD/YYYY hh:mm AM")
+    assert found.hours.numpy().tolist() == [0.25, 1.25, 12.25, 23.75]
+    assert found.day_of_year.numpy().tolist() == [59] * 4
 
 
 def test_a_zone_may_be_z():

@@ -112,6 +112,12 @@ NOT_THERE = {
         "data.path: expected .csv, .csv.gz, .parquet, .tfrecord, .tfrecord.gz, received ~/a.xlsx; "
         "write it as CSV, for example: " + PANDAS.format("read_excel('~/a.xlsx')"),
     ),
+    "Parquet in gzip": (
+        {"a.parquet.gz": ""},
+        "a.parquet.gz",
+        "data.path: expected .csv, .csv.gz, .parquet, .tfrecord, .tfrecord.gz, received "
+        "~/a.parquet.gz; Parquet is compressed in itself, write: gunzip ~/a.parquet.gz",
+    ),
     "tabs by name": (
         {"a.tsv": ""},
         "a.tsv",

@@ -26,6 +26,7 @@ COLUMNS = {
     "share": of(0.25, 0.75),
     "price": [1.5 * number for number in range(ROWS)],
     "id": [f"c{number}" for number in range(ROWS)],
+    "discount": of("5%", "2.5 %", "$ 1,000"),
     "code": of("7", "a"),
     "almost": [*["NA"] * 2, *map(str, range(ROWS - 2))],
 }
@@ -96,7 +97,18 @@ def test_a_class_that_no_row_has_is_refused(columns):
 
 @pytest.mark.parametrize(("name", "told"), [("stars", True), ("price", False), ("share", False)])
 def test_few_whole_numbers_may_be_classes(columns, name, told):
-    remark = classes.remark(columns[name])
+    remark = classes.remark(columns[name], "regression")
     assert (remark is not None) == told
     if told:
         assert remark.endswith("if its 3 values are classes, write: --set model.task=multiclass")
+
+
+@pytest.mark.parametrize(("name", "told"), [("discount", True), ("species", False)])
+def test_amounts_with_signs_may_be_numbers(columns, name, told):
+    remark = classes.remark(columns[name], "multiclass")
+    assert (remark is not None) == told
+    if told:
+        assert remark == (
+            "discount is predicted as one of 3 classes, such as '5%'; "
+            "if numbers are meant, write them without signs: 1234.5"
+        )

@@ -85,6 +85,10 @@ class TestWorstSlice:
         )
         assert line(text, "worst") == "worst slice payment_type=Card: huber 4 over 50 rows"
 
+    def test_is_told_in_a_line_even_where_a_category_has_more(self):
+        text = shown(finished(row(2), row(4, 50, company="Flash\nCab")))
+        assert line(text, "worst") == "worst slice company=Flash Cab: huber 4 over 50 rows"
+
     def test_has_the_lowest_where_more_is_better(self):
         found = finished(row(2), row(3, 100, size="large"), row(1, 100, size="small"))
         assert found.worst_slice("huber", "higher")["slice"] == {"size": "small"}

@@ -197,8 +197,14 @@ class TestByDate:
         ("YYYY-MM-DDThh:mm+zone", "2024-02-29T23:59:01.000001Z"),
         ("YYYY/MM/DD", "2024/02/29"),
         ("DD/MM/YYYY", "29/02/2024"),
+        ("DD/MM/YYYY hh:mm", "29/02/2024 23:59:59.5"),
+        ("DD/MM/YYYY hh:mm AM", "29/02/2024 12:00 AM"),
         ("MM/DD/YYYY", "02/29/2024"),
+        ("MM/DD/YYYY hh:mm", "02/29/2024 00:00"),
+        ("MM/DD/YYYY hh:mm AM", "02/29/2024 11:59:59 PM"),
+        ("MM/DD/YYYY hh:mm AM", "02/29/2024 12:00 AM"),
         ("DD.MM.YYYY", "29.02.2024"),
+        ("DD.MM.YYYY hh:mm", "29.02.2024 23:59"),
     ],
 )
 def test_a_row_is_of_the_day_that_the_look_at_the_data_counts_it_for(written, text):
