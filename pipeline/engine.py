@@ -22,8 +22,8 @@ Each imports TensorFlow anew at every node; ``docs/costs.md`` has what was measu
 _RUNNERS = {
     # Prism, Beam's default, starts a server per job; this one starts at once.
     "local": "FnApiRunner",
-    "flink": "FlinkRunner",
-    "spark": "SparkRunner",
+    "flink": "pipeline.portable_runners.FlinkRunner",
+    "spark": "pipeline.portable_runners.SparkRunner",
     "dataflow": "DataflowRunner",
 }
 

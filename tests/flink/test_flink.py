@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
+import apache_beam as beam
 import psutil
 import pytest
 import tensorflow as tf
@@ -17,6 +18,8 @@ import tensorflow_data_validation as tfdv
 from taxi_runs import EVALUATION, Runs
 
 from benchmarks.flink.cluster import Cluster
+from pipeline.config import Beam, Config
+from pipeline.engine import engine
 
 pytestmark = pytest.mark.timeout(3600)  # every worker imports TensorFlow, for every job
 
@@ -90,6 +93,22 @@ def test_one_worker_finds_the_same_metrics_as_two(cluster: Cluster, flink: Runs)
     assert "Trainer           cached" in printed
     assert "Evaluator         ran" in printed
     assert flink.metrics() == pytest.approx(two_workers, rel=1e-6)
+
+
+def test_files_of_one_data_set_are_read_by_both_workers(on_flink: dict, tmp_path) -> None:
+    """As TFX's nodes read them, which on Beam's own runner for Flink is by one worker."""
+    for number in range(8):
+        with tf.io.TFRecordWriter(f"{tmp_path}/{number}.gz", "GZIP") as file:
+            file.write(b"row")
+    config = Config(workspace=tmp_path / "workspace", beam=Beam(**on_flink))
+    with beam.Pipeline(argv=list(engine(config, None).arguments)) as pipeline:
+        rows = pipeline | beam.io.ReadFromTFRecord(f"{tmp_path}/*.gz")
+        readers = rows | beam.Map(lambda row: f"{row} by {__import__('os').getpid()}")
+        readers | beam.io.WriteToText(f"{tmp_path}/readers")
+    read = Counter(
+        line for file in tmp_path.glob("readers*") for line in file.read_text().splitlines()
+    )
+    assert sorted(read.values()) == [4, 4]
 
 
 def test_a_module_that_workers_lack_is_named_before_anything_runs(on_flink, tmp_path) -> None:

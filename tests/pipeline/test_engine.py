@@ -7,6 +7,8 @@ from pathlib import Path
 
 import apache_beam as beam
 import pytest
+from apache_beam.portability import common_urns
+from apache_beam.portability.api import beam_runner_api_pb2
 
 from pipeline import engine, preflight
 from pipeline.config import Beam, Config
@@ -58,9 +60,13 @@ class TestLocal:
 class TestCluster:
     @pytest.mark.parametrize(
         ("runner", "of_beam"),
-        [("flink", "FlinkRunner"), ("spark", "SparkRunner"), ("dataflow", "DataflowRunner")],
+        [
+            ("flink", "pipeline.portable_runners.FlinkRunner"),
+            ("spark", "pipeline.portable_runners.SparkRunner"),
+            ("dataflow", "DataflowRunner"),
+        ],
     )
-    def test_is_named_as_beam_names_it_and_gets_our_code(self, tmp_path, runner, of_beam):
+    def test_is_named_as_beam_finds_it_and_gets_our_code(self, tmp_path, runner, of_beam):
         told, *_, package = chosen(f"beam.runner={runner}", f"workspace={tmp_path}").arguments
         assert told == f"--runner={of_beam}"
         assert package.startswith(f"--extra_package={tmp_path}/objects/huberflow_workers-")
@@ -127,8 +133,36 @@ class TestJobGraph:
         assert b"pickled_main_session" not in staged
         assert "beam:env:docker" in environment.urn
 
+    @pytest.mark.parametrize("name", ["flink", "spark"])
+    def test_deals_out_what_it_reads_before_it_reads_it(self, tmp_path, name):
+        """In place of a splittable DoFn, which Flink and Spark run on one worker."""
+        config = Config(workspace=tmp_path, beam=Beam(runner=name, options={"parallelism": 2}))
+        pipeline = beam.Pipeline(argv=list(engine.engine(config, None).arguments))
+        pipeline | beam.io.ReadFromTFRecord(f"{tmp_path}/*.gz", validate=False)
+        assert "beam:transform:reshuffle:v1" in urns(pipeline)
+        assert splittable(pipeline) == []
+
+    def test_is_else_as_beam_makes_it(self, tmp_path):
+        pipeline = beam.Pipeline(argv=["--runner=FlinkRunner"])
+        pipeline | beam.io.ReadFromTFRecord(f"{tmp_path}/*.gz", validate=False)
+        assert len(splittable(pipeline)) == 1
+
     def test_is_one_that_dataflow_would_take(self, tmp_path):
         assert self.pipeline(tmp_path, self.DATAFLOW).run() is not None
+
+
+def urns(pipeline: beam.Pipeline) -> set[str]:
+    return {each.spec.urn for each in pipeline.to_runner_api().components.transforms.values()}
+
+
+def splittable(pipeline: beam.Pipeline) -> list[str]:
+    """The splittable DoFns of a job graph."""
+    return [
+        name
+        for name, each in pipeline.to_runner_api().components.transforms.items()
+        if each.spec.urn == common_urns.primitives.PAR_DO.urn
+        and beam_runner_api_pb2.ParDoPayload.FromString(each.spec.payload).restriction_coder_id
+    ]
 
 
 class TestRefused:
