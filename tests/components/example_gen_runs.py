@@ -13,6 +13,7 @@ from tfx.types import standard_artifacts
 
 from components import examples
 from components.data import mixing
+from pipeline import engine
 
 
 def run(executor: type, folder: Path, pattern: str, buckets: tuple[int, ...] = (1,)) -> Path:
@@ -30,7 +31,7 @@ def run(executor: type, folder: Path, pattern: str, buckets: tuple[int, ...] = (
     found = standard_artifacts.Examples()
     found.uri = str(folder / "examples")
     context = base_beam_executor.BaseBeamExecutor.Context(
-        ["--runner=FnApiRunner", "--direct_running_mode=in_memory"],
+        list(engine.alone()),
         tmp_dir=str(folder / "aside"),
         unique_id="1",
     )

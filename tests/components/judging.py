@@ -13,6 +13,7 @@ from tfx.types import standard_artifacts
 
 from components import evaluator
 from components.evaluation_report import REPORT
+from pipeline import engine
 
 BASELINE_ID, CANDIDATE_ID = 3, 7
 
@@ -90,7 +91,7 @@ class Bench:
         blessing = _artifact(standard_artifacts.ModelBlessing, out / "blessing")
         evaluator.Executor(
             evaluator.Executor.Context(
-                beam_pipeline_args=["--runner=FnApiRunner", "--direct_running_mode=in_memory"],
+                beam_pipeline_args=list(engine.alone()),
                 tmp_dir=str(out / "tmp"),
                 unique_id="1",
             )
