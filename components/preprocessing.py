@@ -1,7 +1,7 @@
 """From raw columns to features: the same graph in training and in serving.
 
-Columns of a kind are handled together, as one tensor: TFT traces this code half a dozen times, and
-Beam runs some stages for every analyzer.
+Columns of a kind are handled together, as one tensor: TFT traces this code half a dozen times, in
+steps that grow with the square of its operations, and Beam runs some stages for every analyzer.
 """
 
 import math
@@ -48,13 +48,12 @@ def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, Any]) -> dict[
     outputs = {TRUTH: truth(inputs, Target.of(custom_config))}
     if weight is not None:
         outputs[weight] = _dense(inputs[weight], tf.float32, math.nan)
-    straight, turning = _numbers(inputs, features)
+    straight, turning, periods = _numbers(inputs, features)
     numbers = []
     if straight:
-        numbers += _standardised(tf.stack(straight, axis=1))
+        numbers += _standardised(tf.concat(straight, axis=1))
     if turning:
-        values, periods = zip(*turning, strict=True)
-        numbers += _on_a_circle(tf.stack(values, axis=1), periods)
+        numbers += _on_a_circle(tf.concat(turning, axis=1), periods)
     if numbers:
         outputs[NUMBERS] = tf.concat(numbers, axis=1)
     if features["categorical"]:
@@ -92,26 +91,28 @@ def _truth(label: tf.SparseTensor, names: Sequence[str]) -> tf.Tensor:
     return tf.where(tf.reduce_any(is_class, axis=1), place, math.nan)
 
 
-Turning = tuple[tf.Tensor, float]
-"""Numbers that come round, and their period."""
+def _numbers(
+    inputs: Columns, features: Mapping[str, Any]
+) -> tuple[list[tf.Tensor], list[tf.Tensor], list[float]]:
+    """Those on a line and those on a circle, and the periods of these.
 
-
-def _numbers(inputs: Columns, features: Mapping[str, Any]) -> tuple[list[tf.Tensor], list[Turning]]:
-    """Those on a line and those on a circle, float32 ``[batch]`` each, NaN where missing."""
-
-    def number(name: str) -> tf.Tensor:
-        return _dense(inputs[name], tf.float32, math.nan)
-
-    straight = [number(name) for name in features["numeric"]]
-    turning = [(number(name), period) for name, period in features["cyclic"].items()]
+    Float32 ``[batch, columns]``, NaN where missing.
+    """
+    numeric, periods = list(features["numeric"]), dict(features["cyclic"])
+    straight = [_together(inputs, numeric, tf.float32, math.nan)] if numeric else []
+    turning = [_together(inputs, list(periods), tf.float32, math.nan)] if periods else []
+    lengths = list(periods.values())
     for name, written in features["dates"].items():
         date = dates.parts(_dense(inputs[name], tf.string, ""), written)
-        straight.append(date.days)
-        turning += _turns(date)
-    return straight, turning
+        straight.append(date.days[:, tf.newaxis])
+        values, these = zip(*_turns(date), strict=True)
+        turning.append(tf.stack(values, axis=1))
+        lengths += these
+    return straight, turning, lengths
 
 
-def _turns(date: dates.Parts) -> list[Turning]:
+def _turns(date: dates.Parts) -> list[tuple[tf.Tensor, float]]:
+    """What comes round, and its period."""
     found = [(date.weekday, 7.0), (date.day_of_year, 365.25)]
     return found if date.hours is None else [*found, (date.hours, 24.0)]
 
@@ -131,20 +132,29 @@ def _on_a_circle(numbers: tf.Tensor, periods: Iterable[float]) -> list[tf.Tensor
     return [tf.where(present, f(angle), tf.zeros_like(angle)) for f in (tf.sin, tf.cos)]
 
 
-def _entries(inputs: Columns, names: Iterable[str]) -> tf.Tensor:
+def _entries(inputs: Columns, names: Sequence[str]) -> tf.Tensor:
     """Entries of the vocabulary, string ``[batch, names]``."""
-    return tf.stack(
-        [tf.strings.join([f"{name}=", _dense(inputs[name], tf.string, "")]) for name in names],
-        axis=1,
-    )
+    return tf.constant([[f"{name}=" for name in names]]) + _together(inputs, names, tf.string, "")
 
 
-def _dense(sparse: tf.SparseTensor, dtype: tf.DType, default: Any) -> tf.Tensor:
-    """``[batch]`` values as ``dtype``, ``default`` where the row has none."""
-    values = sparse.values
-    if dtype == tf.string and values.dtype != tf.string:
-        values = tf.strings.as_string(values)
-    elif values.dtype != dtype:
-        values = tf.cast(values, dtype)
-    column = tf.SparseTensor(sparse.indices, values, [sparse.dense_shape[0], 1])
-    return tf.squeeze(tf.sparse.to_dense(column, default), axis=1)
+def _together(inputs: Columns, names: Sequence[str], dtype: tf.DType, default: Any) -> tf.Tensor:
+    """``[batch, names]`` values as ``dtype``, ``default`` where a row has none."""
+    # Not each one's own shape: a batch that has no value in a column is [batch, 0] there.
+    shape = tf.stack([inputs[names[0]].dense_shape[0], 1])
+    columns = [
+        tf.SparseTensor(inputs[name].indices, _as(inputs[name].values, dtype), shape)
+        for name in names
+    ]
+    dense = tf.sparse.to_dense(tf.sparse.concat(1, columns), default)
+    return tf.ensure_shape(dense, [None, len(names)])
+
+
+def _dense(column: tf.SparseTensor, dtype: tf.DType, default: Any) -> tf.Tensor:
+    """The same of one column, ``[batch]``."""
+    return _together({"": column}, [""], dtype, default)[:, 0]
+
+
+def _as(values: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    if values.dtype == dtype:
+        return values
+    return tf.strings.as_string(values) if dtype == tf.string else tf.cast(values, dtype)
