@@ -1,5 +1,7 @@
 """``python -m benchmarks``: every benchmark, a table for each."""
 
+import sys
+
 import click
 from rich.console import Console
 
@@ -40,11 +42,12 @@ def main(only: str | None, pairs: int | None) -> None:
     serving   `huberflow serve` against MLflow's stock flavor; two minutes, then seconds per pair
     container `huberflow serve` in a container against outside; needs Docker; a minute per pair
     scale     `huberflow run` on 15,002 rows, and on 50 and 100 times as many; ten minutes
-    costs     what each of its stages takes per row, and one process against several; half an hour
-    flink     Beam's nodes of `huberflow run` on Flink against here; needs Java and Maven; half an
-              hour per pair
+    costs     what each of its stages takes per row, and one process against several; ten minutes
+    flink     Beam's nodes of `huberflow run` on Flink against here; needs Java and Maven; six
+              minutes per pair
     """
-    console = Console()
+    # The tables are wider than the 80 columns that are taken for granted where none can be seen.
+    console = Console(width=None if sys.stdout.isatty() else 110)
     for name in [only] if only else COUNTS:
         BENCHMARKS[name](pairs or COUNTS[name], console)
 
