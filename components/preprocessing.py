@@ -1,7 +1,7 @@
 """From raw columns to features: the same graph in training and in serving.
 
-Columns of a kind are handled together, as one tensor: TFT traces this code half a dozen times, in
-steps that grow with the square of its operations, and Beam runs some stages for every analyzer.
+Columns of a kind are handled together, as one tensor: TFT traces this code half a dozen times,
+operation by operation, and Beam runs some stages for every analyzer.
 """
 
 import math

@@ -62,7 +62,7 @@ def _check(folder: Path) -> None:
     if wrong := sorted(dict(expected.items() ^ found.items())):
         raise ValueError(
             f"Flink: expected the jars of {HASHES.name}, received other content, or none, or more "
-            f"than those, of {', '.join(wrong)}; to fetch them anew: rm -r ~/.m2/repository"
+            f"than those, of {', '.join(wrong)}; delete these from ~/.m2/repository, and try again"
         )
 
 

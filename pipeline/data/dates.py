@@ -13,8 +13,6 @@ _ZONE = r"(Z|[+-]\d{2}:?\d{2})"
 _SLASHED = r"(\d{2})/(\d{2})/(\d{4})"
 _DOTTED = r"(\d{2})\.(\d{2})\.(\d{4})"
 _HALF_DAY = r"((0[1-9]|1[0-2]):\d{2}(:\d{2})?) [AP]M"
-
-
 _HALF = 12 * 3600 * 10**6
 """Of a day, in microseconds."""
 
