@@ -36,7 +36,7 @@ check: $(READY) ## Checks style, types, imports, Dockerfiles, compose.yaml and t
 	.uv/bin/uv lock --check --python $(BIN)/python
 
 screenshots: $(READY) ## Takes the guide's screenshots anew; needs Chromium.
-	@PYTHONPATH=tests/e2e $(BIN)/python scripts/screenshots.py $(ARGS)
+	@PYTHONPATH=tests/support $(BIN)/python scripts/screenshots.py $(ARGS)
 
 bench: $(READY) ## Runs the benchmarks; options go in ARGS="...".
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -20,9 +20,9 @@ from benchmarks import many_trips
 from benchmarks.pairs import Pairs, duration
 from benchmarks.pairs import show as show_pairs
 from benchmarks.processes import huberflow, timed, warm_up
-from pipeline import history
-from pipeline.history import Node, Run
-from pipeline.workspace import Workspace
+from huberflow.pipeline.history import run_history
+from huberflow.pipeline.history.run_history import Node, Run
+from huberflow.pipeline.history.workspace import Workspace
 
 COPIES = (10, 40, 100)
 ONE, SEVERAL = "one process", f"{os.cpu_count()} processes"
@@ -87,7 +87,7 @@ def of_run(data: Path, rows: int, mode: str, workspace: Path) -> Costs:
     before = _cpu_of_ended()
     seconds = timed(command, workspace.with_suffix(".log"))
     whole = Cost(_cpu_of_ended() - before, seconds)
-    (run,) = history.runs(Workspace.at(workspace), _refuse)
+    (run,) = run_history.runs(Workspace.at(workspace), _refuse)
     return Costs(rows, whole, _stages(run, whole))
 
 

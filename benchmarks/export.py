@@ -18,8 +18,8 @@ from rich.console import Console
 
 from benchmarks.pairs import Pairs, duration
 from benchmarks.processes import huberflow, timed, warm_up
-from pipeline import history
-from pipeline.workspace import Workspace
+from huberflow.pipeline.history import run_history
+from huberflow.pipeline.history.workspace import Workspace
 
 EXPORT_GOAL, RELOAD_GOAL = 0.25, 1.1
 RELOADS = 30
@@ -51,7 +51,7 @@ def measure(runs: int, console: Console) -> tuple[Pairs, Pairs]:
 
 def _export_seconds(workspace: Workspace) -> float:
     """Of the workspace's only run: the Trainer's part by its log, the rest by the journal."""
-    (run,) = history.runs(workspace, _refuse)
+    (run,) = run_history.runs(workspace, _refuse)
     logged = re.search(r"captured \d+ rows in ([\d.]+) s", Path(run.facts["log"]).read_text())
     assembled = run.nodes["ServingExport"].seconds
     if logged is None or assembled is None:
@@ -66,8 +66,8 @@ def _refuse(problem: str) -> None:
 def _reloads(bundle: Path) -> list[tuple[float, float]]:
     import tf_keras
 
-    from components import reload
-    from custom_objects import registry
+    from huberflow.components.bundle import reload
+    from huberflow.custom_objects import registry
 
     registry.registered()
     pairs = [

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.reading import load
-from pipeline.journal import append
-from pipeline.workspace import Workspace
+from huberflow.pipeline.config.reading import load
+from huberflow.pipeline.history.journal import append
+from huberflow.pipeline.history.workspace import Workspace
 
 EPOCHS, SLICES = 17, 31
 SOURCES = {f"components/file_{number}.py": f"{number:012x}" for number in range(12)}

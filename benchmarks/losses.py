@@ -15,7 +15,7 @@ import tensorflow as tf
 import tf_keras
 
 from benchmarks.pairs import Pairs
-from custom_objects.losses import HuberLoss
+from huberflow.custom_objects.losses import HuberLoss
 
 SHAPES = ((1_000_000, 1), (1_000, 1_000))
 THRESHOLD = 1.0

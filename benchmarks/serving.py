@@ -26,8 +26,8 @@ from rich.console import Console
 from benchmarks.http_servers import Server, free_port, running
 from benchmarks.pairs import Pairs
 from benchmarks.processes import HUBERFLOW, huberflow, in_turn, timed
-from components import reload
-from pipeline.deploy.golden_rows import golden_rows
+from huberflow.components.bundle import reload
+from huberflow.pipeline.deploy.golden_rows import golden_rows
 
 GOAL = 0.5
 ROWS = 256

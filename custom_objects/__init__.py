@@ -1,23 +1,23 @@
 """Keras losses, metrics, layers and the like that travel with the models that use them.
 
-``from custom_objects import HuberLoss`` imports TensorFlow only then: the package itself, its
-``catalogue`` and its ``arguments`` need the standard library alone.
+``from huberflow.custom_objects import HuberLoss`` imports TensorFlow only then: the package itself,
+its ``catalogue`` and its ``arguments`` need the standard library alone.
 """
 
 import importlib
 from typing import Any
 
-from custom_objects import catalogue
+from . import catalogue
 
 __all__ = sorted([*catalogue.OURS, "create_huber"])
 
 
 def __getattr__(name: str) -> Any:
     if name == "create_huber":
-        return importlib.import_module("custom_objects.losses").create_huber
+        return importlib.import_module(".losses", __name__).create_huber
     if name in catalogue.OURS:
         return getattr(importlib.import_module(catalogue.OURS[name].module), name)
-    raise AttributeError(f"module 'custom_objects' has no attribute {name!r}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

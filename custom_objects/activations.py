@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from custom_objects.registry import register
+from .registry import register
 
 
 @register

@@ -11,14 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from custom_objects.arguments import (
-    finite,
-    non_negative,
-    one_of,
-    open_fraction,
-    optional_seed,
-    positive,
-)
+from .arguments import finite, non_negative, one_of, open_fraction, optional_seed, positive
 
 Kind = Literal[
     "loss",
@@ -53,24 +46,29 @@ class Entry:
     """That a loss or a metric fits."""
 
 
+def _module(name: str) -> str:
+    """The module of this package, wherever the package stands."""
+    return f"{__package__}.{name}"
+
+
 OURS: Mapping[str, Entry] = {
-    "huber_fn": Entry("loss", "custom_objects.losses", {}, _NUMBERS),
-    "HuberLoss": Entry("loss", "custom_objects.losses", {"threshold": positive}, _NUMBERS),
+    "huber_fn": Entry("loss", _module("losses"), {}, _NUMBERS),
+    "HuberLoss": Entry("loss", _module("losses"), {"threshold": positive}, _NUMBERS),
     "CustomMSE": Entry(
-        "loss", "custom_objects.losses", {"regularization_factor": non_negative}, _NUMBERS
+        "loss", _module("losses"), {"regularization_factor": non_negative}, _NUMBERS
     ),
-    "HuberMetric": Entry("metric", "custom_objects.metrics", {"threshold": positive}, _NUMBERS),
+    "HuberMetric": Entry("metric", _module("metrics"), {"threshold": positive}, _NUMBERS),
     "AbsoluteErrorQuantile": Entry(
-        "metric", "custom_objects.metrics", {"quantile": open_fraction}, _NUMBERS
+        "metric", _module("metrics"), {"quantile": open_fraction}, _NUMBERS
     ),
-    "L1Regularizer": Entry("regularizer", "custom_objects.regularizers", {"factor": non_negative}),
-    "ActivityRegularizationLayer": Entry("layer", "custom_objects.layers", {"rate": finite}),
-    "MetricLoggingLayer": Entry("layer", "custom_objects.layers"),
-    "softplus": Entry("activation", "custom_objects.activations"),
+    "L1Regularizer": Entry("regularizer", _module("regularizers"), {"factor": non_negative}),
+    "ActivityRegularizationLayer": Entry("layer", _module("layers"), {"rate": finite}),
+    "MetricLoggingLayer": Entry("layer", _module("layers")),
+    "softplus": Entry("activation", _module("activations")),
     "GlorotNormalInitializer": Entry(
-        "initializer", "custom_objects.initializers", {"seed": optional_seed}
+        "initializer", _module("initializers"), {"seed": optional_seed}
     ),
-    "PositiveWeights": Entry("constraint", "custom_objects.constraints"),
+    "PositiveWeights": Entry("constraint", _module("constraints")),
 }
 
 # tf_keras's own objects that a config may name beside ours.

@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tf_keras
 
-from custom_objects.registry import register
+from .registry import register
 
 
 @register

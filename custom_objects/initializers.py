@@ -7,8 +7,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from custom_objects.arguments import optional_seed
-from custom_objects.registry import register
+from .arguments import optional_seed
+from .registry import register
 
 
 @register

@@ -5,8 +5,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from custom_objects.arguments import finite
-from custom_objects.registry import register
+from .arguments import finite
+from .registry import register
 
 
 @register

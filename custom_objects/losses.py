@@ -12,8 +12,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from custom_objects.arguments import non_negative, positive
-from custom_objects.registry import register
+from .arguments import non_negative, positive
+from .registry import register
 
 Reduction = tf_keras.losses.Reduction
 

@@ -10,9 +10,9 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from custom_objects.arguments import open_fraction, positive
-from custom_objects.losses import aligned_weight, errors, huber, per_sample
-from custom_objects.registry import register
+from .arguments import open_fraction, positive
+from .losses import aligned_weight, errors, huber, per_sample
+from .registry import register
 
 
 def _weights(values: tf.Tensor, sample_weight: Any) -> tf.Tensor:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from custom_objects import catalogue
+from . import catalogue
 
 Description = Mapping[str, Any]
 
@@ -141,4 +141,4 @@ def _any_value(argument: str, value: Any) -> Any:
 
 def _registry() -> ModuleType:
     # Not above: a config is checked against the catalogue before TensorFlow is imported.
-    return importlib.import_module("custom_objects.registry")
+    return importlib.import_module(".registry", __package__)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import tf_keras
 
-from custom_objects import catalogue
+from . import catalogue
 
 PACKAGE = "custom_objects"
 

@@ -31,6 +31,7 @@ COPY README.md LICENSE ./
 COPY components components
 COPY custom_objects custom_objects
 COPY pipeline pipeline
+COPY src src
 RUN --mount=type=cache,target=/root/.cache/uv /uv/bin/uv build --wheel --out-dir /wheel
 
 

@@ -93,7 +93,7 @@ check_compiler() {
     "received none; install one with: $(hint g++ gcc-c++ 'xcode-select --install')"
 }
 
-# Sets wheels, the option that makes uv accept wheels of a newer glibc (see pipeline/old_glibc.py).
+# Sets wheels, the option that makes uv accept wheels of a newer glibc (see src/huberflow/installation/old_glibc.py).
 check_platform() {
   wheels=''
   case $platform in
@@ -175,7 +175,7 @@ main() {
   say "using Python $version ($python) and $compiler"
   bring_uv
   install_packages
-  .venv/bin/python -m pipeline.old_glibc
+  .venv/bin/python -m huberflow.installation.old_glibc
   touch .venv/.ready
   say "ready"
 }

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from components.data import csv_reading, numerals
-from components.data.files import Source, is_compressed
+from huberflow.components.data import csv_reading, numerals
+from huberflow.components.data.files import Source, is_compressed
 
 Types = Mapping[str, pa.DataType]
 """By column: one of ``_TYPES``."""

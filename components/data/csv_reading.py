@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from components.data import csv_records
-from components.data.files import DataError, Source, damaged
+from huberflow.components.data import csv_records
+from huberflow.components.data.files import DataError, Source, damaged
 
 BLOCK = 8 * 2**20
 """Bytes that are looked at together."""

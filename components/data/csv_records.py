@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.data.files import DataError
+from huberflow.components.data.files import DataError
 
 _NEWLINE, _RETURN, _QUOTE, _COMMA = b'\n\r",'
 

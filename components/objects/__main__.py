@@ -17,11 +17,11 @@ from typing import Any
 
 import tf_keras
 
-from components.objects.attempt import description, try_choice
-from components.objects.discovery import Subject, imported, offered, public
-from components.objects.network_trial import network
-from components.objects.refusal import RefusalError, told
-from custom_objects import registry
+from huberflow.components.objects.attempt import description, try_choice
+from huberflow.components.objects.discovery import Subject, imported, offered, public
+from huberflow.components.objects.network_trial import network
+from huberflow.components.objects.refusal import RefusalError, told
+from huberflow.custom_objects import registry
 
 
 def answer(question: Mapping[str, Any], folder: Path) -> dict[str, Any]:

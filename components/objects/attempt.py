@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from components.objects import loss_trial, metric_trial, round_trip
-from components.objects.calling import Arrays, Make
-from components.objects.discovery import Subject
-from components.objects.refusal import RefusalError, UnfitError, told
-from components.objects.trials import TRIALS
-from custom_objects import registry
-from custom_objects.catalogue import ALL
+from huberflow.components.objects import loss_trial, metric_trial, round_trip
+from huberflow.components.objects.calling import Arrays, Make
+from huberflow.components.objects.discovery import Subject
+from huberflow.components.objects.refusal import RefusalError, UnfitError, told
+from huberflow.components.objects.trials import TRIALS
+from huberflow.custom_objects import registry
+from huberflow.custom_objects.catalogue import ALL
 
 
 def description(subject: Subject, module: str) -> dict[str, Any]:

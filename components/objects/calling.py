@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.objects.discovery import Subject
-from components.objects.refusal import RefusalError, UnfitError, told
-from custom_objects.catalogue import Task
+from huberflow.components.objects.discovery import Subject
+from huberflow.components.objects.refusal import RefusalError, UnfitError, told
+from huberflow.custom_objects.catalogue import Task
 
 ROWS = 8
 Make = Callable[[], Any]

@@ -15,9 +15,9 @@ from typing import Any
 
 import tf_keras
 
-from components.objects.refusal import RefusalError, place_of, told
-from custom_objects import own
-from custom_objects.catalogue import Task
+from huberflow.components.objects.refusal import RefusalError, place_of, told
+from huberflow.custom_objects import own
+from huberflow.custom_objects.catalogue import Task
 
 BASES = {
     "metric": tf_keras.metrics.Metric,  # before Layer: it is one

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from components.objects.calling import (
+from huberflow.components.objects.calling import (
     ROWS,
     Arrays,
     Make,
@@ -18,8 +18,8 @@ from components.objects.calling import (
     numbers,
     refuse_other_in_graph,
 )
-from components.objects.discovery import Subject
-from components.objects.refusal import RefusalError
+from huberflow.components.objects.discovery import Subject
+from huberflow.components.objects.refusal import RefusalError
 
 
 def loss(subject: Subject, make: Make) -> Arrays:

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from components.objects.calling import ROWS, Arrays, Make, called, labels_and_predictions
-from components.objects.discovery import Subject
-from components.objects.refusal import RefusalError, UnfitError, told
+from huberflow.components.objects.calling import ROWS, Arrays, Make, called, labels_and_predictions
+from huberflow.components.objects.discovery import Subject
+from huberflow.components.objects.refusal import RefusalError, UnfitError, told
 
 
 def metric(subject: Subject, make: Make) -> Arrays:

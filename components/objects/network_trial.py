@@ -14,13 +14,13 @@ import tensorflow as tf
 import tf_keras
 from tf_keras.src.engine.functional import Functional
 
-from components import travelling
-from components.model import Ends, LabelScale, build_model
-from components.objects import round_trip
-from components.objects.calling import ROWS
-from components.objects.discovery import Subject
-from components.objects.refusal import RefusalError, told
-from custom_objects import registry
+from huberflow.components.bundle import bundle_source
+from huberflow.components.objects import round_trip
+from huberflow.components.objects.calling import ROWS
+from huberflow.components.objects.discovery import Subject
+from huberflow.components.objects.refusal import RefusalError, told
+from huberflow.components.training.model import Ends, LabelScale, build_model
+from huberflow.custom_objects import registry
 
 _WRITE = (
     "write: return tf_keras.Model(inputs, ends.prediction(hidden)), with inputs = ends.inputs()"
@@ -174,7 +174,7 @@ def _refuse_what_stays_behind(model: tf_keras.Model, modules: Collection[str], w
                 "class MyLayer(tf_keras.layers.Layer)"
             )
     try:
-        used = travelling.used_objects(model)
+        used = bundle_source.used_objects(model)
     except ValueError as error:
         raise RefusalError(f"{who}: {error}") from error
     for each in used:

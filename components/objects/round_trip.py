@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from components.objects.calling import Make
-from components.objects.discovery import Subject
-from components.objects.refusal import RefusalError, told
+from huberflow.components.objects.calling import Make
+from huberflow.components.objects.discovery import Subject
+from huberflow.components.objects.refusal import RefusalError, told
 
 OF_KERAS = {"name", "dtype", "reduction", "trainable", "dynamic"}
 """Arguments that Keras's own base classes take and keep."""

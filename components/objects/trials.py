@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.objects.calling import (
+from huberflow.components.objects.calling import (
     ROWS,
     Arrays,
     Make,
@@ -19,10 +19,10 @@ from components.objects.calling import (
     in_graph,
     refuse_other_in_graph,
 )
-from components.objects.discovery import Subject
-from components.objects.loss_trial import loss
-from components.objects.metric_trial import metric
-from components.objects.refusal import RefusalError
+from huberflow.components.objects.discovery import Subject
+from huberflow.components.objects.loss_trial import loss
+from huberflow.components.objects.metric_trial import metric
+from huberflow.components.objects.refusal import RefusalError
 
 _WEIGHT = tf.constant(np.random.default_rng(3).normal(size=(4, 3)), tf.float32)
 

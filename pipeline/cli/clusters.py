@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.common import (
+from huberflow.pipeline.cli.common import (
     WRONG_INPUT,
     config_options,
     errors_in_words,
@@ -17,7 +17,7 @@ from pipeline.cli.common import (
     stop,
     tell_of_own,
 )
-from pipeline.logs import captured
+from huberflow.pipeline.system.logs import captured
 
 
 @click.command("compile")
@@ -67,7 +67,7 @@ def compile_pipeline(
         )
     config = load(workspace, config_file, settings)
     tell_of_own(config)
-    from pipeline.kubeflow import spec
+    from huberflow.pipeline.kubeflow import spec
 
     try:
         spec.refuse(config)

@@ -87,12 +87,12 @@ def own_options(command: Any) -> Any:
 @contextmanager
 def errors_in_words() -> Iterator[None]:
     """What can go wrong with a workspace, a run or a server, as a line and an exit code."""
-    from components.data.files import DataError
-    from pipeline.engine import EngineError, PreflightError
-    from pipeline.objects.sources import ObjectsError
-    from pipeline.run import PipelineError
-    from pipeline.tracking.port import TrackingError
-    from pipeline.workspace import WorkspaceError, disk_is_full
+    from huberflow.components.data.files import DataError
+    from huberflow.pipeline.beam.engine import EngineError, PreflightError
+    from huberflow.pipeline.execution.run import PipelineError
+    from huberflow.pipeline.history.workspace import WorkspaceError, disk_is_full
+    from huberflow.pipeline.objects.sources import ObjectsError
+    from huberflow.pipeline.tracking.port import TrackingError
 
     try:
         yield
@@ -115,7 +115,7 @@ def workspace_setting(workspace: str) -> str:
 
 def load(workspace: str | None, config_file: Path | None, settings: tuple[str, ...]) -> Any:
     """The config of these options; a wrong one ends the command."""
-    from pipeline.config import reading
+    from huberflow.pipeline.config import reading
 
     if workspace is not None:
         settings = (*settings, workspace_setting(workspace))
@@ -128,13 +128,13 @@ def load(workspace: str | None, config_file: Path | None, settings: tuple[str, .
 def tell_of_own(config: Any) -> None:
     """What a user should know of data and objects of their own before a run."""
     if config.data.paths():
-        from pipeline import own_data
+        from huberflow.pipeline.resolve import data_defaults
 
-        for line in own_data.remarks(config):
+        for line in data_defaults.remarks(config):
             say(line)
-    from pipeline import own_objects
+    from huberflow.pipeline.objects import chosen_objects
 
-    for line in own_objects.warnings(config):
+    for line in chosen_objects.warnings(config):
         say(line)
 
 

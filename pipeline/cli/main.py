@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import clusters, models, runs, schemas, serving
-from pipeline.cli.common import (
+from huberflow.pipeline.cli import clusters, models, runs, schemas, serving
+from huberflow.pipeline.cli.common import (
     FAILED,
     NOT_BLESSED,
     WRONG_INPUT,
@@ -68,7 +68,7 @@ def run(
     """  # noqa: D301 (click reads the \b)
     config = load(workspace, config_file, settings)
     tell_of_own(config)
-    from pipeline.run import execute
+    from huberflow.pipeline.execution.run import execute
 
     with errors_in_words():
         result = execute(config, cache=not no_cache, verbose=verbose)
@@ -107,8 +107,8 @@ def sweep(
       huberflow sweep --set training.loss.config.threshold=0.5,1,2,4 \\
                       --set training.loss.name=HuberLoss,CustomMSE
     """  # noqa: D301 (click reads the \b)
-    from pipeline import grid as grids
-    from pipeline.config.reading import ConfigError
+    from huberflow.pipeline.config.reading import ConfigError
+    from huberflow.pipeline.resolve import grid as grids
 
     fixed = () if workspace is None else (workspace_setting(workspace),)
     try:
@@ -124,7 +124,7 @@ def sweep(
             click.echo(f"{number:3}  {point.name}")
         return
     tell_of_own(grid.points[0].config)
-    from pipeline import sweep as sweeps
+    from huberflow.pipeline.execution import sweep as sweeps
 
     with errors_in_words():
         outcome = sweeps.execute(grid, settings, cache=not no_cache, jobs=jobs, verbose=verbose)
@@ -149,11 +149,11 @@ def config(
       huberflow run --config my.yaml
     """  # noqa: D301 (click reads the \b)
     if schema:
-        from pipeline.config import Config
+        from huberflow.pipeline.config import Config
 
         click.echo(json.dumps(Config.model_json_schema(), indent=2))
         return
-    from pipeline.config.writing import to_yaml
+    from huberflow.pipeline.config.writing import to_yaml
 
     click.echo(to_yaml(load(workspace, config_file, settings)), nl=False)
 
@@ -172,8 +172,8 @@ def init(
       huberflow init prices --data houses.csv --label price
       huberflow run --config prices/config.yaml
     """  # noqa: D301 (click reads the \b)
-    from pipeline import init as start
-    from pipeline.config.reading import ConfigError
+    from huberflow.pipeline.config.reading import ConfigError
+    from huberflow.pipeline.resolve import init as start
 
     if config_file is not None:
         stop("--config: init writes one; leave it out", WRONG_INPUT)
@@ -193,7 +193,7 @@ def doctor(workspace: str) -> None:
     """Show what this machine has and lacks, and what each lack would prevent."""
     from rich.console import Console
 
-    from pipeline.doctor import examine, render
+    from huberflow.pipeline.doctor import examine, render
 
     findings = examine(Path(workspace))
     Console().print(render(findings))

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.common import (
+from huberflow.pipeline.cli.common import (
     FAILED,
     INTERRUPTED,
     WRONG_INPUT,
@@ -54,7 +54,7 @@ def verify(
       huberflow verify
       huberflow verify models:/taxi@champion --device gpu
     """  # noqa: D301 (click reads the \b)
-    from pipeline.result import from_here
+    from huberflow.pipeline.report.result import from_here
 
     with _found(model, load(workspace, config_file, settings)) as folder:
         report, warned = _checked(folder, device)
@@ -131,8 +131,8 @@ def predict(
 @contextmanager
 def _found(reference: str | None, config: Any) -> Iterator[Path]:
     """The model's folder; that there is none, or that it was changed, ends the command."""
-    from components.reload import ReloadError
-    from pipeline.deploy.locate import LocateError, located
+    from huberflow.components.bundle.reload import ReloadError
+    from huberflow.pipeline.deploy.locate import LocateError, located
 
     try:
         with errors_in_words(), located(reference, config) as folder:
@@ -145,8 +145,8 @@ def _found(reference: str | None, config: Any) -> Iterator[Path]:
 
 def _checked(folder: Path, device: str | None) -> tuple[Mapping[str, Any], list[str]]:
     """The report of ``reload.check``, and what it warns of, such as other versions."""
-    from components import reload
-    from pipeline import logs
+    from huberflow.components.bundle import reload
+    from huberflow.pipeline.system import logs
 
     with logs.quiet(), warnings.catch_warnings(record=True) as seen:
         report = reload.check(folder, device)
@@ -158,9 +158,9 @@ def _predicted(folder: Path, data: Path, output: Path, bad: Path, device: str | 
     from rich.console import Console
     from rich.progress import Progress
 
-    from pipeline import logs
-    from pipeline.deploy.reading import TableError
-    from pipeline.interruption import termination_as_interrupt
+    from huberflow.pipeline.deploy.reading import TableError
+    from huberflow.pipeline.system import logs
+    from huberflow.pipeline.system.interruption import termination_as_interrupt
 
     try:
         with (
@@ -171,8 +171,8 @@ def _predicted(folder: Path, data: Path, output: Path, bad: Path, device: str | 
             ) as progress,
         ):
             bar = progress.add_task(data.name, total=1.0)
-            from pipeline.deploy import batch
-            from pipeline.deploy.scorer import Scorer
+            from huberflow.pipeline.deploy import batch
+            from huberflow.pipeline.deploy.scorer import Scorer
 
             _use(device)
             scorer = Scorer(folder)
@@ -195,7 +195,7 @@ def _predicted(folder: Path, data: Path, output: Path, bad: Path, device: str | 
 def _use(device: str | None) -> None:
     import tensorflow as tf
 
-    from components.reload import ReloadError
+    from huberflow.components.bundle.reload import ReloadError
 
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")

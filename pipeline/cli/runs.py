@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.common import (
+from huberflow.pipeline.cli.common import (
     FAILED,
     WRONG_INPUT,
     config_options,
@@ -63,11 +63,11 @@ def ui(
       huberflow ui
       huberflow ui --workspace other --port 8080
     """  # noqa: D301 (click reads the \b)
-    from pipeline import links
-    from pipeline import ui as uis
-    from pipeline.tracking.masking import masked_text
-    from pipeline.tracking.store import store_uri
-    from pipeline.workspace import Workspace
+    from huberflow.pipeline.history.workspace import Workspace
+    from huberflow.pipeline.system.masking import masked_text
+    from huberflow.pipeline.tracking import links
+    from huberflow.pipeline.tracking import ui as uis
+    from huberflow.pipeline.tracking.store import store_uri
 
     config = load(workspace, config_file, settings)
     place = Workspace.at(config.workspace)
@@ -100,7 +100,7 @@ def track(
       huberflow track
       huberflow track --set tracking.uri=http://mlflow.example:5000
     """  # noqa: D301 (click reads the \b)
-    from pipeline.workspace import Workspace
+    from huberflow.pipeline.history.workspace import Workspace
 
     config = load(workspace, config_file, settings)
     place = Workspace.at(config.workspace)
@@ -114,15 +114,16 @@ def show_comparison(config: Any, names: tuple[str, ...], *, slices: bool, form: 
     """What ``compare`` prints; also the end of a sweep."""
     from rich.console import Console
 
-    from pipeline import history, links
-    from pipeline.compare import choose, comparison, views
-    from pipeline.workspace import Workspace
+    from huberflow.pipeline.compare import comparison, views
+    from huberflow.pipeline.history import run_history, select
+    from huberflow.pipeline.history.workspace import Workspace
+    from huberflow.pipeline.tracking import links
 
     workspace = Workspace.at(config.workspace)
     gc.disable()  # a third of the time over 1,000 runs, and all that is read is needed to the end
     try:
-        chosen = choose.choose(history.runs(workspace, say), names)
-    except choose.CompareError as error:
+        chosen = select.choose(run_history.runs(workspace, say), names)
+    except select.CompareError as error:
         stop(str(error), WRONG_INPUT)
     found = comparison.compare(chosen, slices=slices)
     if form != "table":
@@ -136,7 +137,7 @@ def show_comparison(config: Any, names: tuple[str, ...], *, slices: bool, form: 
 
 
 def _undelivered(workspace: Any) -> Any:
-    from pipeline.tracking.catch_up import undelivered
+    from huberflow.pipeline.tracking.catch_up import undelivered
 
     outcome = undelivered(workspace)
     for run in outcome.delivered:
@@ -148,9 +149,9 @@ def _delivered(config: Any, workspace: Any) -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from pipeline import logs
-    from pipeline.tracking.catch_up import catch_up
-    from pipeline.tracking.store import store_uri
+    from huberflow.pipeline.system import logs
+    from huberflow.pipeline.tracking.catch_up import catch_up
+    from huberflow.pipeline.tracking.store import store_uri
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.common import (
+from huberflow.pipeline.cli.common import (
     WRONG_INPUT,
     config_options,
     errors_in_words,
@@ -49,9 +49,9 @@ def write(
     """
     config = load(workspace, config_file, settings)
     with _looking_at(config, run) as found:
-        from pipeline import acceptance
+        from huberflow.pipeline.schema import schema_update
 
-        acceptance.write_first(found, file)
+        schema_update.write_first(found, file)
     click.echo(f"next: huberflow run --set data.schema={shlex.quote(str(file))}")
 
 
@@ -79,10 +79,10 @@ def accept(
     """  # noqa: D301 (click reads the \b)
     config = load(workspace, config_file, settings)
     with _looking_at(config, run) as found:
-        from pipeline import acceptance
-        from pipeline.result import from_here
+        from huberflow.pipeline.report.result import from_here
+        from huberflow.pipeline.schema import schema_update
 
-        path, changes = acceptance.accept(found, columns)
+        path, changes = schema_update.accept(found, columns)
     for column, lines in changes.items():
         click.echo(column)
         for line in lines:
@@ -93,14 +93,14 @@ def accept(
 @contextmanager
 def _looking_at(config: Any, name: str) -> Iterator[Any]:
     """Yields a run; what libraries print meanwhile goes to the workspace's log."""
-    from pipeline import history, logs
-    from pipeline.compare import choose
-    from pipeline.workspace import Workspace
+    from huberflow.pipeline.history import run_history, select
+    from huberflow.pipeline.history.workspace import Workspace
+    from huberflow.pipeline.system import logs
 
     workspace = Workspace.at(config.workspace)
     try:
-        found = choose.choose(history.runs(workspace, say), [name])
-    except choose.CompareError as error:
+        found = select.choose(run_history.runs(workspace, say), [name])
+    except select.CompareError as error:
         stop(str(error), WRONG_INPUT)
     with errors_in_words(), logs.captured(workspace.log("schema"), verbose=False):
         yield found[0]

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.common import FAILED, WRONG_INPUT, config_options, errors_in_words, load, stop
+from huberflow.pipeline.cli.common import (
+    FAILED,
+    WRONG_INPUT,
+    config_options,
+    errors_in_words,
+    load,
+    stop,
+)
 
 
 @click.command()
@@ -47,11 +54,11 @@ def serve(
     Replace a version without a gap; end the old one once the new one says "serving":
       huberflow serve --share-port
     """  # noqa: D301 (click reads the \b)
-    from components.clean_process import CheckError
-    from components.reload import ReloadError
-    from pipeline.deploy import server
-    from pipeline.deploy.listening import PortError
-    from pipeline.deploy.locate import LocateError, located
+    from huberflow.components.bundle.clean_process import CheckError
+    from huberflow.components.bundle.reload import ReloadError
+    from huberflow.pipeline.deploy import server
+    from huberflow.pipeline.deploy.listening import PortError
+    from huberflow.pipeline.deploy.locate import LocateError, located
 
     def on_ready(url: str, body: str) -> None:
         click.echo(f"serving: {url} {model or bundle}")

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.goals import Goal, cost, definition, goal
-from pipeline.history import Run
-from pipeline.records import State
-from pipeline.tracking import params
+from huberflow.pipeline.history.metadata_store import State
+from huberflow.pipeline.history.run_history import Run
+from huberflow.pipeline.report.metric_direction import Goal, cost, definition, goal
+from huberflow.pipeline.tracking import params
 
 Report = Mapping[str, Any]
 

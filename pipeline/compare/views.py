@@ -9,9 +9,9 @@ from dataclasses import asdict
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from pipeline.compare.comparison import Comparison, Value
-from pipeline.grid import short_names
-from pipeline.report import words
+from huberflow.pipeline.compare.comparison import Comparison, Value
+from huberflow.pipeline.report import words
+from huberflow.pipeline.resolve.grid import short_names
 
 MOST_PARAMS = 8
 """Columns of settings in a terminal."""

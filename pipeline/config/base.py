@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from components.features import DATE_FORMATS
+from huberflow.components.contracts.features import DATE_FORMATS
 
 
 class Strict(BaseModel):

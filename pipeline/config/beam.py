@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from pipeline.config.base import Strict
+from huberflow.pipeline.config.base import Strict
 
 
 def _option(value: Any) -> Any:

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from custom_objects import catalogue
-from pipeline.config.base import Strict
+from huberflow.custom_objects import catalogue
+from huberflow.pipeline.config.base import Strict
 
 
 class Choice(Strict):

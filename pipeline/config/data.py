@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config.base import Strict
-from pipeline.config.splits import Files, Splits
+from huberflow.pipeline.config.base import Strict
+from huberflow.pipeline.config.splits import Files, Splits
 
 
 def _whole_as_text(value: Any) -> Any:

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.config.base import Strict
-from pipeline.config.choices import Choice, of_kind
+from huberflow.pipeline.config.base import Strict
+from huberflow.pipeline.config.choices import Choice, of_kind
 
 
 class EvaluationMetric(Choice):

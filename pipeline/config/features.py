@@ -2,7 +2,7 @@
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from pipeline.config.base import DateFormat, Strict
+from huberflow.pipeline.config.base import DateFormat, Strict
 
 
 class Features(Strict):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, PositiveFloat
 
-from pipeline.config.base import Strict
+from huberflow.pipeline.config.base import Strict
 
 _BUCKETS = ("gs://", "s3://", "minio://")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.config.root import Config
-from pipeline.config.writing import plain
-from pipeline.config.yaml_text import flow
+from huberflow.pipeline.config.root import Config
+from huberflow.pipeline.config.writing import plain
+from huberflow.pipeline.config.yaml_text import flow
 
 
 def explain(error: ValidationError) -> Iterable[str]:

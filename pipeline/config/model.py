@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from custom_objects import catalogue
-from pipeline.config.base import Strict
-from pipeline.config.choices import (
+from huberflow.custom_objects import catalogue
+from huberflow.pipeline.config.base import Strict
+from huberflow.pipeline.config.choices import (
     Activation,
     Choice,
     Constraint,

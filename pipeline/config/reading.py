@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from pipeline.config.data import paths_of
-from pipeline.config.mistakes import explain
-from pipeline.config.root import Config
-from pipeline.config.yaml_text import parse
+from huberflow.pipeline.config.data import paths_of
+from huberflow.pipeline.config.mistakes import explain
+from huberflow.pipeline.config.root import Config
+from huberflow.pipeline.config.yaml_text import parse
 
 
 class ConfigError(Exception):
@@ -50,13 +50,13 @@ def _held_to_data(config: Config) -> Config:
     """Where the config leaves open how a column splits the rows, as they say; they are checked."""
     with _data_errors():
         if not config.data.paths():
-            from pipeline.data import taxi
+            from huberflow.pipeline.data import taxi
 
             taxi.check(config)
             return config
-        from pipeline import own_data
+        from huberflow.pipeline.resolve import data_defaults
 
-        return own_data.with_splits(config)
+        return data_defaults.with_splits(config)
 
 
 def _defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,15 +64,17 @@ def _defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
     data = asked.get("data")
     if not isinstance(data, Mapping) or not paths_of(data):
         return Config().plain()
-    from pipeline import own_data  # reads files, by libraries that take a while to import
+    from huberflow.pipeline.resolve import (
+        data_defaults,  # reads files, by libraries that take a while to import
+    )
 
     with _data_errors():
-        return own_data.defaults(asked)
+        return data_defaults.defaults(asked)
 
 
 @contextmanager
 def _data_errors() -> Iterator[None]:
-    from components.data.files import DataError
+    from huberflow.components.data.files import DataError
 
     try:
         yield
@@ -83,16 +85,16 @@ def _data_errors() -> Iterator[None]:
 @contextmanager
 def _objects_of(asked: Mapping[str, Any]) -> Iterator[Callable[[Config], None]]:
     """Inside, a config may name the user's own objects; yields what tries them as it does."""
-    from pipeline import own_objects
-    from pipeline.workspace import WorkspaceError
+    from huberflow.pipeline.history.workspace import WorkspaceError
+    from huberflow.pipeline.objects import chosen_objects
 
     try:
-        if not own_objects.used(asked):
+        if not chosen_objects.used(asked):
             yield lambda config: None
             return
-        own_objects.make_known(asked)
-        yield own_objects.check
-    except (own_objects.ObjectsError, WorkspaceError) as error:
+        chosen_objects.make_known(asked)
+        yield chosen_objects.check
+    except (chosen_objects.ObjectsError, WorkspaceError) as error:
         raise ConfigError(str(error)) from error
 
 

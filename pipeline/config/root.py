@@ -5,17 +5,17 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from components.features import label_and_weight
-from pipeline import tasks
-from pipeline.config.base import Strict
-from pipeline.config.beam import Beam
-from pipeline.config.data import Data
-from pipeline.config.evaluation import Evaluation
-from pipeline.config.features import Features
-from pipeline.config.kubeflow import Kubeflow
-from pipeline.config.model import Model
-from pipeline.config.tracking import Tracking
-from pipeline.config.training import Training
+from huberflow.components.contracts.features import label_and_weight
+from huberflow.pipeline.config import task_rules
+from huberflow.pipeline.config.base import Strict
+from huberflow.pipeline.config.beam import Beam
+from huberflow.pipeline.config.data import Data
+from huberflow.pipeline.config.evaluation import Evaluation
+from huberflow.pipeline.config.features import Features
+from huberflow.pipeline.config.kubeflow import Kubeflow
+from huberflow.pipeline.config.model import Model
+from huberflow.pipeline.config.tracking import Tracking
+from huberflow.pipeline.config.training import Training
 
 
 class Config(Strict):
@@ -69,7 +69,7 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _fits_its_task(self) -> "Config":
-        tasks.check(self)
+        task_rules.check(self)
         return self
 
     def columns(self) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from pipeline.config.base import DateFormat, Strict
+from huberflow.pipeline.config.base import DateFormat, Strict
 
 
 class Days(Strict):

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, PositiveInt
 
-from pipeline.config.base import Strict
-from pipeline.tracking.masking import masked_text
+from huberflow.pipeline.config.base import Strict
+from huberflow.pipeline.system.masking import masked_text
 
 _STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 

@@ -2,8 +2,8 @@
 
 from pydantic import Field, PositiveInt
 
-from pipeline.config.base import Strict
-from pipeline.config.choices import Choice, Loss, Metric, Optimizer
+from huberflow.pipeline.config.base import Strict
+from huberflow.pipeline.config.choices import Choice, Loss, Metric, Optimizer
 
 
 class Training(Strict):

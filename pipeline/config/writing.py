@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.config.choices import Choice
-from pipeline.config.root import Config
-from pipeline.config.yaml_text import flow
+from huberflow.pipeline.config.choices import Choice
+from huberflow.pipeline.config.root import Config
+from huberflow.pipeline.config.yaml_text import flow
 
 
 def to_yaml(config: Config) -> str:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components import weights
-from components.data.files import DataError, Source
-from components.target import Target
-from pipeline.config import Config
-from pipeline.data import reading
-from pipeline.data.labelled import labelled, numbers
-from pipeline.data.profile import Column, Table
-from pipeline.data.source import nearest
+from huberflow.components.contracts import weights
+from huberflow.components.contracts.target import Target
+from huberflow.components.data.files import DataError, Source
+from huberflow.pipeline.config import Config
+from huberflow.pipeline.data import reading
+from huberflow.pipeline.data.labelled import labelled, numbers
+from huberflow.pipeline.data.profile import Column, Table
+from huberflow.pipeline.data.source import nearest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,9 +4,9 @@ import json
 import re
 from collections.abc import Iterable
 
-from components.data.files import DataError
-from custom_objects.catalogue import Task
-from pipeline.data.profile import Column
+from huberflow.components.data.files import DataError
+from huberflow.custom_objects.catalogue import Task
+from huberflow.pipeline.data.profile import Column
 
 ROWS_PER_CLASS = 5
 """On average; with fewer, there is nothing to learn a class from."""

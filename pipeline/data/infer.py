@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from components.data.files import DataError
-from pipeline.data import rules
-from pipeline.data.profile import Column, Table
-from pipeline.data.source import nearest
+from huberflow.components.data.files import DataError
+from huberflow.pipeline.data import rules
+from huberflow.pipeline.data.profile import Column, Table
+from huberflow.pipeline.data.source import nearest
 
 
 @dataclass(frozen=True)

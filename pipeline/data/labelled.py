@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.target import Target
+from huberflow.components.contracts.target import Target
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.data.files import DataError, Source, damaged
-from pipeline.data.plain import plain
+from huberflow.components.data.files import DataError, Source, damaged
+from huberflow.pipeline.data.plain import plain
 
 ROWS = 2**16
 """In a batch."""

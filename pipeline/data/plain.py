@@ -2,8 +2,8 @@
 
 import pyarrow as pa
 
-from components.arrow import plain_type
-from components.data.files import DataError
+from huberflow.components.data.arrow import plain_type
+from huberflow.components.data.files import DataError
 
 
 def plain(where: str, table: pa.Table) -> pa.Table:

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from components.data.files import DataError, Source
-from pipeline.data import reading
-from pipeline.data.sketch import Sketch
+from huberflow.components.data.files import DataError, Source
+from huberflow.pipeline.data import reading
+from huberflow.pipeline.data.sketch import Sketch
 
 Kind = Literal["integer", "number", "boolean", "date", "text", "empty", "list", "mixed"]
 

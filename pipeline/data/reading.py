@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from components.data import csv_reading
-from components.data.files import Source
-from pipeline.data import parquet_reading, tfrecord_reading
+from huberflow.components.data import csv_reading
+from huberflow.components.data.files import Source
+from huberflow.pipeline.data import parquet_reading, tfrecord_reading
 
 _READERS = {
     "csv": csv_reading.batches,

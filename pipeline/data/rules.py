@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from pipeline.data.profile import Column
+from huberflow.pipeline.data.profile import Column
 
 ALMOST_ALWAYS = 0.99
 """Share of missing rows from which on a column says too little to be worth its inputs."""

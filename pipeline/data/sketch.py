@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.data import numerals
-from pipeline.data.dates import Dates
+from huberflow.components.data import numerals
+from huberflow.pipeline.data.dates import Dates
 
 EXACT = 10_000
 """Distinct values that are kept; how many more there are is estimated."""

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from components.data.files import DataError, Kind, Source, is_compressed
+from huberflow.components.data.files import DataError, Kind, Source, is_compressed
 
 _NAMES: dict[Kind, re.Pattern[str]] = {
     "csv": re.compile(r".*\.csv(\.gz)?", re.IGNORECASE),

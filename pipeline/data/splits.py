@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from components.data.files import DataError, Source
-from components.target import Target
-from pipeline.config import Splits
-from pipeline.data.profile import Column
-from pipeline.data.tally import any_label, tally
+from huberflow.components.contracts.target import Target
+from huberflow.components.data.files import DataError, Source
+from huberflow.pipeline.config import Splits
+from huberflow.pipeline.data.profile import Column
+from huberflow.pipeline.data.tally import any_label, tally
 
 MOST_VALUES = 20
 """Of a column that says the split in words; one with more says something else."""

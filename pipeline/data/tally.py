@@ -8,12 +8,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.data.files import Source
-from components.target import Target
-from pipeline.data import reading
-from pipeline.data.dates import FORMATS
-from pipeline.data.labelled import labelled
-from pipeline.data.profile import Column
+from huberflow.components.contracts.target import Target
+from huberflow.components.data.files import Source
+from huberflow.pipeline.data import reading
+from huberflow.pipeline.data.dates import FORMATS
+from huberflow.pipeline.data.labelled import labelled
+from huberflow.pipeline.data.profile import Column
 
 
 @dataclass

@@ -3,10 +3,10 @@
 import csv
 from pathlib import Path
 
-from components.data.files import DataError
-from components.features import label_and_weight
-from pipeline.config import Config, Data
-from pipeline.fingerprint import folder_of
+from huberflow.components.contracts.features import label_and_weight
+from huberflow.components.data.files import DataError
+from huberflow.pipeline.config import Config, Data
+from huberflow.pipeline.system.source_hash import folder_of
 
 
 def folder() -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.data.files import DataError, Source, damaged
-from pipeline.data.plain import plain
+from huberflow.components.data.files import DataError, Source, damaged
+from huberflow.pipeline.data.plain import plain
 
 ROWS = 2**14
 """In a batch."""

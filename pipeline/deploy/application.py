@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pipeline.deploy import protocol
-from pipeline.deploy.protocol import RequestError
-from pipeline.deploy.scorer import Scorer, ScoringError
+from huberflow.pipeline.deploy import protocol
+from huberflow.pipeline.deploy.protocol import RequestError
+from huberflow.pipeline.deploy.scorer import Scorer, ScoringError
 
 MOST_BYTES = 64 * 2**20
 """Of a request's body."""
@@ -48,7 +48,7 @@ def serving(scorer: Scorer, about: Mapping[str, Any]) -> Starlette:
     """The pages of MLflow's scoring server, and ``/ready``.
 
     Args:
-      scorer: answers ``/invocations``; see ``pipeline.deploy.protocol``.
+      scorer: answers ``/invocations``; see ``huberflow.pipeline.deploy.protocol``.
       about: the model, for ``/ready``; plain JSON.
     """
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import types
 
-from pipeline.deploy import reading, writing
-from pipeline.deploy.reading import BadRow, Batch, TableError
-from pipeline.deploy.scorer import Scorer
+from huberflow.pipeline.deploy import reading, writing
+from huberflow.pipeline.deploy.reading import BadRow, Batch, TableError
+from huberflow.pipeline.deploy.scorer import Scorer
 
 _BAD = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("text", pa.string())])
 

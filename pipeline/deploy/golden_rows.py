@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from components import reload
+from huberflow.components.bundle import reload
 
 
 def golden_rows(bundle: Path, columns: Iterable[str]) -> pd.DataFrame:

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components import reload
-from pipeline import history
-from pipeline.compare import choose
-from pipeline.config import Config
-from pipeline.history import Run
-from pipeline.tracking.store import store_uri
-from pipeline.workspace import Workspace
+from huberflow.components.bundle import reload
+from huberflow.pipeline.config import Config
+from huberflow.pipeline.history import run_history, select
+from huberflow.pipeline.history.run_history import Run
+from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.tracking.store import store_uri
 
 
 class LocateError(Exception):
@@ -78,8 +77,8 @@ def _newest_version(folder: Path) -> Path | None:
 def _run(reference: str, workspace: Workspace) -> Run:
     unreadable: list[str] = []
     try:
-        found = choose.choose(history.runs(workspace, unreadable.append), [reference])
-    except choose.CompareError as error:
+        found = select.choose(run_history.runs(workspace, unreadable.append), [reference])
+    except select.CompareError as error:
         lines = [f"no folder {reference} is here, and of the runs: {error}", *unreadable]
         raise LocateError("\n".join(lines)) from error
     if len(found) > 1:
@@ -119,7 +118,7 @@ def _run_command(config: Config, run: Run | None = None) -> str:
 
 @contextmanager
 def _downloaded(reference: str, workspace: Workspace, config: Config) -> Iterator[Path]:
-    from pipeline.tracking import mlflow_download
+    from huberflow.pipeline.tracking import mlflow_download
 
     workspace.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=workspace.root, prefix=".downloaded-") as aside:

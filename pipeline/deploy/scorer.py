@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components import reload
+from huberflow.components.bundle import reload
 
 _SIGNATURE = "columns"
 
@@ -40,7 +40,7 @@ class Scorer:
         self.columns = _kinds(signature["inputs"])
         """``number`` or ``text``, by name."""
         self.outputs = _kinds(signature["outputs"])
-        """Likewise, see ``components.serving``."""
+        """Likewise, see ``huberflow.components.serving.signatures``."""
 
     def predict(self, table: pd.DataFrame) -> pd.DataFrame:
         """The model's outputs as columns, float32 or text, in the order of the rows.

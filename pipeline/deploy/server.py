@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from components import clean_process, reload
-from pipeline.deploy.application import Gate, serving
-from pipeline.deploy.golden_rows import golden_rows
-from pipeline.deploy.listening import answering, bound
-from pipeline.deploy.scorer import Scorer
-from pipeline.interruption import termination_as_interrupt
+from huberflow.components.bundle import clean_process, reload
+from huberflow.pipeline.deploy.application import Gate, serving
+from huberflow.pipeline.deploy.golden_rows import golden_rows
+from huberflow.pipeline.deploy.listening import answering, bound
+from huberflow.pipeline.deploy.scorer import Scorer
+from huberflow.pipeline.system.interruption import termination_as_interrupt
 
 _WARM_UP = (1, 256)
 """Rows of a small and a large request, the first of which takes longer than those that follow."""

@@ -12,8 +12,8 @@ from typing import Literal, TextIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.aside import written_aside
-from pipeline.deploy.reading import TableError, is_parquet
+from huberflow.pipeline.deploy.reading import TableError, is_parquet
+from huberflow.pipeline.system.atomic_write import written_aside
 
 
 @contextmanager

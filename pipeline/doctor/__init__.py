@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline.doctor import installation, machine
-from pipeline.doctor.finding import Finding, render
+from huberflow.pipeline.doctor import installation, machine
+from huberflow.pipeline.doctor.finding import Finding, render
 
 __all__ = ["Finding", "examine", "render"]
 

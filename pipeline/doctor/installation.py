@@ -8,8 +8,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from pipeline import old_glibc
-from pipeline.doctor.finding import Finding
+from huberflow.installation import old_glibc
+from huberflow.pipeline.doctor.finding import Finding
 
 # What each package is there for, hence what its absence prevents.
 PACKAGES = {

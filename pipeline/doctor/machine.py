@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from pipeline.doctor.finding import Finding
+from huberflow.pipeline.doctor.finding import Finding
 
 GIB = 1024**3
 LEAST_MEMORY, LEAST_DISK = 4 * GIB, 5 * GIB

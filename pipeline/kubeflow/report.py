@@ -18,13 +18,13 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
-from pipeline import facts
-from pipeline.history import Node, Run
-from pipeline.kubeflow.step import CLUSTER, NOTE
-from pipeline.records import Artifact, Execution, parsed, values
-from pipeline.tracking.mirror import Mirror
-from pipeline.tracking.store import connect
-from pipeline.workspace import Workspace
+from huberflow.pipeline.history import run_metadata
+from huberflow.pipeline.history.metadata_store import Artifact, Execution, parsed, values
+from huberflow.pipeline.history.run_history import Node, Run
+from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.kubeflow.step import CLUSTER, NOTE
+from huberflow.pipeline.tracking.mirror import Mirror
+from huberflow.pipeline.tracking.store import connect
 
 SOURCES: Mapping[str, tuple[str, Any]] = {
     "examples": ("ExampleGen", standard_artifacts.Examples),
@@ -81,7 +81,7 @@ def finished_run(inputs: Mapping[str, list[types.Artifact]], told: Mapping[str, 
         status="done",
         ended=time.time(),
         config=config,
-        facts={**known, "versions": facts.versions()},
+        facts={**known, "versions": run_metadata.versions()},
         nodes={node.name: node for node in nodes},
     )
 

@@ -7,16 +7,17 @@ from typing import Any
 
 import yaml
 
-from pipeline import engine, facts, own_objects
-from pipeline.aside import written_aside
-from pipeline.config import Config
-from pipeline.kubeflow.step import TAXI
-from pipeline.reasons import flatten
-from pipeline.tracking import git
-from pipeline.tracking.masking import masked, masked_text
-from pipeline.workspace import Workspace
+from huberflow.pipeline.beam import engine
+from huberflow.pipeline.config import Config
+from huberflow.pipeline.history import git, run_metadata
+from huberflow.pipeline.history.reasons import flatten
+from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.kubeflow.step import TAXI
+from huberflow.pipeline.objects import chosen_objects
+from huberflow.pipeline.system.atomic_write import written_aside
+from huberflow.pipeline.system.masking import masked, masked_text
 
-COMMAND = ["python", "-m", "pipeline.kubeflow.step"]
+COMMAND = ["python", "-m", "huberflow.pipeline.kubeflow.step"]
 
 _RUN_ID = "{{$.pipeline_job_uuid}}"
 """Kubeflow puts the run's id in its place, where it is all of a parameter."""
@@ -101,7 +102,7 @@ def compiled(config: Config, image: str) -> str:
     from kfp import components
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
 
-    from pipeline import schema_file
+    from huberflow.pipeline.schema import schema_file
 
     refuse(config)
     schema_file.check(config)
@@ -160,15 +161,15 @@ def write(text: str, path: Path) -> None:
 def _pipeline(config: Config) -> Any:
     from tfx.orchestration import pipeline as tfx_pipeline
 
-    from components.last_pushed import LastPushed
-    from pipeline import dag
-    from pipeline.kubeflow.report import Report
+    from huberflow.components.export.last_pushed import LastPushed
+    from huberflow.pipeline.dag import graph
+    from huberflow.pipeline.kubeflow.report import Report
 
     cluster = config.kubeflow
     serving = Workspace(cluster.mount).serving(config.name)
     of_run = {"run_id": _RUN_ID, "facts": json.dumps(_facts(config))}
-    around = dag.Surroundings(
-        objects=own_objects.embedded(config),
+    around = graph.Surroundings(
+        objects=chosen_objects.embedded(config),
         find_baseline=lambda candidate: LastPushed(str(serving)).with_id("Baseline"),
         find_earlier=None,
         serving=serving,
@@ -176,7 +177,7 @@ def _pipeline(config: Config) -> Any:
         schema=cluster.schema_file,
         of_run=of_run,
     )
-    nodes = dag.create_nodes(config, around)
+    nodes = graph.create_nodes(config, around)
     by_id = {node.id: node for node in nodes}
     by_id["Trainer"].with_platform_config(_resources(config))
     if config.tracking.enabled:
@@ -195,9 +196,9 @@ def _pipeline(config: Config) -> Any:
 def _facts(config: Config) -> dict[str, Any]:
     return masked(
         {
-            "title": facts.title(config),
-            "changes": facts.changes(config),
-            "command": facts.command(),
+            "title": run_metadata.title(config),
+            "changes": run_metadata.changes(config),
+            "command": run_metadata.command(),
             "git": git.state(Path.cwd()),
         }
     )

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import facts
-from pipeline.kubeflow.packing import unpacked
-from pipeline.usage import Usage
+from huberflow.pipeline.history import run_metadata
+from huberflow.pipeline.history.usage import Usage
+from huberflow.pipeline.objects.packing import unpacked
 
 CLUSTER = "kubeflow"
 """Stands for the workspace in what tells runs apart; Kubeflow's run ids are unique."""
@@ -98,10 +98,10 @@ def _artifacts(group: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _tell_of_run(parameters: Mapping[str, str]) -> None:
     if "run_id" in parameters:
-        from components import serving_export
+        from huberflow.components.export import serving_export
 
         known = json.loads(parameters["facts"])
-        serving_export.RUN.set(facts.lineage(CLUSTER, parameters["run_id"], known))
+        serving_export.RUN.set(run_metadata.lineage(CLUSTER, parameters["run_id"], known))
 
 
 def _take_sources(parameters: dict[str, Any]) -> dict[str, str]:
@@ -128,7 +128,7 @@ def _put_sources(sources: Mapping[str, str], folder: Path, parameters: dict[str,
 
 def _find_taxi_trips(parameters: dict[str, Any]) -> None:
     if parameters.get("input_base") == TAXI:
-        from pipeline.data import taxi
+        from huberflow.pipeline.data import taxi
 
         parameters["input_base"] = str(taxi.folder())
 

@@ -13,15 +13,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from custom_objects import catalogue
-from custom_objects.catalogue import Task
-from pipeline.aside import written_aside
-from pipeline.fingerprint import source_of
-from pipeline.objects import sources
-from pipeline.objects.network import Network
-from pipeline.objects.process import Process
-from pipeline.objects.sources import ObjectsError, Source
-from pipeline.workspace import WorkspaceError
+from huberflow.custom_objects import catalogue
+from huberflow.custom_objects.catalogue import Task
+from huberflow.pipeline.history.workspace import WorkspaceError
+from huberflow.pipeline.objects import sources
+from huberflow.pipeline.objects.network import Network
+from huberflow.pipeline.objects.process import Process
+from huberflow.pipeline.objects.sources import ObjectsError, Source
+from huberflow.pipeline.system.atomic_write import written_aside
+from huberflow.pipeline.system.source_hash import source_of
 
 Choices = Mapping[str, Mapping[str, Any]]
 
@@ -184,7 +184,7 @@ def _key(found: tuple[Source, ...], question: Mapping[str, Any]) -> str:
         "sources": sources.digest(found),
         "offering": [source.name for source in found if source.offers],
         "question": question,
-        "checks": source_of("components.objects.__main__"),
+        "checks": source_of("huberflow.components.objects.__main__"),
         "versions": [platform.python_version()]
         + [metadata.version(name) for name in ("tensorflow", "tf-keras")],
     }

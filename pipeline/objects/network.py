@@ -4,7 +4,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.objects.sources import ObjectsError
+from huberflow.pipeline.objects.sources import ObjectsError
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.objects import sources
-from pipeline.objects.sources import ObjectsError, Source
+from huberflow.pipeline.objects import sources
+from huberflow.pipeline.objects.sources import ObjectsError, Source
 
 PATIENCE = 300
 """Seconds that a module may take to be imported and tried."""
@@ -29,7 +29,7 @@ class Process:
         self._log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (closed in close)
         self._python = subprocess.Popen(
             # -P: where it is started is no place to import from; a worker has another.
-            [sys.executable, "-P", "-m", "components.objects", str(folder)],
+            [sys.executable, "-P", "-m", "huberflow.components.objects", str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -59,7 +59,7 @@ class Process:
             process.close()
 
     def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """What ``components.objects`` says of the modules, or of what is asked of them.
+        """What ``huberflow.components.objects`` says of the modules, or of what is asked of them.
 
         Raises:
           ObjectsError: the process ended, or took too long.

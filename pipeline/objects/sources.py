@@ -13,9 +13,7 @@ from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from custom_objects import own
-
-_ROOMS = ("components", "custom_objects", "pipeline")
+from huberflow.custom_objects import own
 
 
 class ObjectsError(Exception):
@@ -110,8 +108,8 @@ def _refuse_name(path: Path, name: str) -> None:
             "rename it: letters, digits and _, such as my_losses.py"
         )
     libraries = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
-    if name in _ROOMS:
-        taken = "a package of huberflow"
+    if name == "huberflow":
+        taken = "this package"
     elif name in sys.stdlib_module_names:
         taken = "a module of Python's own"
     elif (spec := PathFinder.find_spec(name, libraries)) and not _lies_at(path, spec.origin):

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components import findings
+from huberflow.components.validation import validation_findings
 
 
 def text(found: Mapping[str, Any]) -> str:
     """Anomalies, drift and skew, a line each.
 
     Args:
-      found: see ``components.findings``.
+      found: see ``huberflow.components.validation.validation_findings``.
     """
-    anomalies = [findings.anomaly_line(anomaly) for anomaly in found["anomalies"]]
+    anomalies = [validation_findings.anomaly_line(anomaly) for anomaly in found["anomalies"]]
     blocks = [_block("against the schema", anomalies or ["no anomalies"])]
     for kind, against in (
         ("drift", "drift, train rows against the last other data"),
@@ -20,7 +20,7 @@ def text(found: Mapping[str, Any]) -> str:
     ):
         measured = [shift for shift in found["shifts"] if shift["kind"] == kind]
         none = "no column above its threshold" if measured else "nothing to compare with"
-        blocks.append(_block(against, findings.high(kind, measured) or [none]))
+        blocks.append(_block(against, validation_findings.high(kind, measured) or [none]))
     return "\n".join(blocks)
 
 

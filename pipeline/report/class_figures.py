@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.report.predictions import Classes
-from pipeline.report.style import BLUE, INK, figure, legend, plain, tidy
-from pipeline.report.words import count
+from huberflow.pipeline.report.predictions import Classes
+from huberflow.pipeline.report.style import BLUE, INK, figure, legend, plain, tidy
+from huberflow.pipeline.report.words import count
 
 MOST_NUMBERS = 20
 """Classes; in the cells of more, numbers are not read."""

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from components.target import Target
-from pipeline.aside import written_aside
-from pipeline.goals import goal
-from pipeline.history import Run, curves
+from huberflow.components.contracts.target import Target
+from huberflow.pipeline.history.run_history import Run, curves
+from huberflow.pipeline.report.metric_direction import goal
+from huberflow.pipeline.system.atomic_write import written_aside
 
 # Libraries that draw and render are imported where they are used: whoever names a file needs none.
 
@@ -49,7 +49,7 @@ def write_page(run: Run, folder: Path) -> Path:
     Returns:
       Path of the page.
     """
-    from pipeline.report import page
+    from huberflow.pipeline.report import page
 
     path = folder / PAGE
     _write(path, page.html(run, folder))
@@ -61,7 +61,7 @@ def _nothing(run: Run) -> Files:
 
 
 def _statistics(run: Run) -> Files:
-    from pipeline.report import statistics, templates
+    from huberflow.pipeline.report import statistics, templates
 
     artifact = run.artifact("StatisticsGen", "statistics")
     found = statistics.read(artifact.uri) if artifact else None
@@ -77,7 +77,7 @@ def _schema(run: Run) -> Files:
 
 
 def _anomalies(run: Run) -> Files:
-    from pipeline.report import anomalies
+    from huberflow.pipeline.report import anomalies
 
     found = run.findings()
     if found:
@@ -85,7 +85,7 @@ def _anomalies(run: Run) -> Files:
 
 
 def _training(run: Run) -> Files:
-    from pipeline.report import style, training_figure
+    from huberflow.pipeline.report import style, training_figure
 
     epochs, path = curves(run), run.predictions()
     if epochs:
@@ -95,7 +95,7 @@ def _training(run: Run) -> Files:
 
 
 def _numbers(run: Run, path: Path) -> Files:
-    from pipeline.report import prediction_figures, predictions, style
+    from huberflow.pipeline.report import prediction_figures, predictions, style
 
     target, loss = Target.of(run.config["data"]), run.config["training"]["loss"]
     for place, label in enumerate(target.labels, start=1):
@@ -108,7 +108,7 @@ def _numbers(run: Run, path: Path) -> Files:
 
 
 def _classes(run: Run, path: Path) -> Files:
-    from pipeline.report import class_figures, predictions, style
+    from huberflow.pipeline.report import class_figures, predictions, style
 
     sample, classes = predictions.read_classes(path), run.config["data"]["classes"]
     label = run.config["data"]["label"]
@@ -119,7 +119,7 @@ def _classes(run: Run, path: Path) -> Files:
 
 
 def _evaluation(run: Run) -> Files:
-    from pipeline.report import slice_figure, slices, style
+    from huberflow.pipeline.report import slice_figure, slices, style
 
     report = run.report()
     if report:

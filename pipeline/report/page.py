@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from pipeline.config import paths_of
-from pipeline.history import Node, Run
-from pipeline.report import files, slices, statistics, templates
-from pipeline.report.words import NOTHING, change, number
+from huberflow.pipeline.config import paths_of
+from huberflow.pipeline.history.run_history import Node, Run
+from huberflow.pipeline.report import files, slices, statistics, templates
+from huberflow.pipeline.report.words import NOTHING, change, number
 
 MOST_SLICES = 200
 """More rows than this stand in the CSV file only."""

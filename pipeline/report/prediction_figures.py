@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.report.predictions import Sample
-from pipeline.report.style import (
+from huberflow.pipeline.report.predictions import Sample
+from huberflow.pipeline.report.style import (
     BLUE,
     GREY,
     INK,
@@ -21,7 +21,7 @@ from pipeline.report.style import (
     plain,
     tidy,
 )
-from pipeline.report.words import count, share
+from huberflow.pipeline.report.words import count, share
 
 
 def predicted_against_true(sample: Sample, label: str) -> Figure:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from components.target import PREDICTION, of_label
+from huberflow.components.contracts.target import PREDICTION, of_label
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def read_classes(path: Path) -> Classes:
 
 
 def read(path: Path, label: str | None = None) -> Sample:
-    """The sample in a file of JSON lines, see ``components.predictions``.
+    """The sample in a file of JSON lines, see ``huberflow.components.training.predictions``.
 
     Args:
       path: of the file.

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.goals import Goal
-from pipeline.report import slices
-from pipeline.report.style import BLUE, INK, ORANGE, SKY, figure, legend, plain, tidy
-from pipeline.report.words import count, number
+from huberflow.pipeline.report import slices
+from huberflow.pipeline.report.metric_direction import Goal
+from huberflow.pipeline.report.style import BLUE, INK, ORANGE, SKY, figure, legend, plain, tidy
+from huberflow.pipeline.report.words import count, number
 
 MOST_SLICES = 20
 """A figure of more bars is not read."""

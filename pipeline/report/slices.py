@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.goals import Goal, cost
-from pipeline.result import SMALLEST_SLICE
+from huberflow.pipeline.report.metric_direction import Goal, cost
+from huberflow.pipeline.report.result import SMALLEST_SLICE
 
 Report = Mapping[str, Any]
-"""See ``components.evaluation_report.report``."""
+"""See ``huberflow.components.evaluation.evaluation_report.report``."""
 Row = Mapping[str, Any]
 """One slice of a report."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
-from pipeline.report.words import NOTHING, number, share
+from huberflow.pipeline.report.words import NOTHING, number, share
 
 MOST_TOP_VALUES = 5
 _ORDER = ("train", "validation", "eval")

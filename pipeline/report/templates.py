@@ -5,7 +5,7 @@ from typing import Any
 
 import jinja2
 
-from pipeline.report import words
+from huberflow.pipeline.report import words
 
 
 def render(template: str, **values: Any) -> str:
@@ -16,7 +16,7 @@ def render(template: str, **values: Any) -> str:
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.report"),
+        loader=jinja2.PackageLoader("huberflow.pipeline.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.history import Epoch
-from pipeline.report.style import BLUE, VERMILLION, figure, legend, tidy
+from huberflow.pipeline.history.run_history import Epoch
+from huberflow.pipeline.report.style import BLUE, VERMILLION, figure, legend, tidy
 
 
 def training_curves(epochs: Sequence[Epoch]) -> Figure:

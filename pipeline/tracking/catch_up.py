@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 import filelock
 
-from pipeline import history
-from pipeline.history import Run
-from pipeline.journal import close_killed
-from pipeline.records import Records
-from pipeline.tracking.delivery import Delivery, pending, receipt
-from pipeline.tracking.masking import masked_text
-from pipeline.tracking.mirror import Mirror, UndeliverableError
-from pipeline.tracking.port import NullTracker, TrackingError, UnreachableError
-from pipeline.tracking.store import connect
-from pipeline.workspace import Workspace
+from huberflow.pipeline.history import run_history
+from huberflow.pipeline.history.journal import close_killed
+from huberflow.pipeline.history.metadata_store import Records
+from huberflow.pipeline.history.run_history import Run
+from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.system.masking import masked_text
+from huberflow.pipeline.tracking.delivery import Delivery, pending, receipt
+from huberflow.pipeline.tracking.mirror import Mirror, UndeliverableError
+from huberflow.pipeline.tracking.port import NullTracker, TrackingError, UnreachableError
+from huberflow.pipeline.tracking.store import connect
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def catch_up(workspace: Workspace, uri: str, tell: Callable[[Run, int, int], Non
         close_killed(workspace)
         delivery = Delivery(workspace, connect(uri, workspace), masked_text(uri))
         failed: list[str] = []
-        runs = history.runs(workspace, failed.append)
+        runs = run_history.runs(workspace, failed.append)
         records = Records(workspace)
         delivered: list[Run] = []
         already_there = 0

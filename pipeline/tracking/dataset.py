@@ -12,15 +12,15 @@ from typing import Any
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from pipeline import history
-from pipeline.tracking import port
+from huberflow.pipeline.history import run_history
+from huberflow.pipeline.tracking import port
 
 _TYPES = {schema_pb2.INT: "long", schema_pb2.FLOAT: "double", schema_pb2.BYTES: "string"}
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 """Around each record of a TFRecord file: its length and that one's checksum; its own checksum."""
 
 
-def dataset(run: history.Run) -> port.Dataset | None:
+def dataset(run: run_history.Run) -> port.Dataset | None:
     """The rows that a run's ExampleGen read; None before it has finished.
 
     The digest is that of the set of rows: in another order, split or number of files they have the
@@ -49,7 +49,7 @@ def dataset(run: history.Run) -> port.Dataset | None:
     )
 
 
-def example_rows(run: history.Run, count: int = 5) -> list[dict[str, Any]]:
+def example_rows(run: run_history.Run, count: int = 5) -> list[dict[str, Any]]:
     """Raw columns of the first rows that the model was asked about; empty without any."""
     path = run.predictions()
     if path is None:
@@ -58,7 +58,7 @@ def example_rows(run: history.Run, count: int = 5) -> list[dict[str, Any]]:
         return [json.loads(line)["features"] for line in islice(lines, count)]
 
 
-def _columns(run: history.Run) -> dict[str, str]:
+def _columns(run: run_history.Run) -> dict[str, str]:
     """Type by name; empty before SchemaGen has finished."""
     artifact = run.artifact("SchemaGen", "schema")
     if artifact is None:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline import history
-from pipeline.aside import written_aside
-from pipeline.history import Run
-from pipeline.tracking.mirror import Mirror, UndeliverableError
-from pipeline.tracking.port import Tracker, TrackingError, UnreachableError
-from pipeline.workspace import Workspace
+from huberflow.pipeline.history import run_history
+from huberflow.pipeline.history.run_history import Run
+from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.system.atomic_write import written_aside
+from huberflow.pipeline.tracking.mirror import Mirror, UndeliverableError
+from huberflow.pipeline.tracking.port import Tracker, TrackingError, UnreachableError
 
 _log = logging.getLogger("huberflow.delivery")
 
@@ -41,7 +41,7 @@ def receipt(workspace: Workspace, run_id: str) -> Receipt | None:
 
 def pending(workspace: Workspace, warn: Callable[[str], None]) -> list[Run]:
     """Runs of which not all has been delivered to some server, see ``history.read_all``."""
-    return history.read_all(map(workspace.journal, undelivered(workspace)), warn)
+    return run_history.read_all(map(workspace.journal, undelivered(workspace)), warn)
 
 
 def undelivered(workspace: Workspace) -> list[str]:

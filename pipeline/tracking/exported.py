@@ -4,7 +4,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from pipeline.tracking import port
+from huberflow.pipeline.tracking import port
 
 _CODE = Path(__file__).with_name("saved_model_from_code.py")
 _REQUIREMENTS = ("mlflow", "tensorflow", "numpy", "pandas")

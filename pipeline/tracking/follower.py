@@ -20,11 +20,11 @@ from typing import IO
 
 import filelock
 
-from pipeline.tracking.delivery import Delivery, pending
-from pipeline.tracking.masking import masked_text
-from pipeline.tracking.port import TrackingError
-from pipeline.tracking.store import connect
-from pipeline.workspace import Workspace
+from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.system.masking import masked_text
+from huberflow.pipeline.tracking.delivery import Delivery, pending
+from huberflow.pipeline.tracking.port import TrackingError
+from huberflow.pipeline.tracking.store import connect
 
 _BETWEEN_LOOKS, _AFTER_FAILURE, _TO_CLEAN_UP = 0.5, 5.0, 2.0
 """Seconds."""
@@ -42,7 +42,7 @@ class Follower:
 
     def __init__(self, workspace: Workspace, uri: str, warn: Callable[[str], None]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "pipeline.tracking.follower"],
+            [sys.executable, "-P", "-m", "huberflow.pipeline.tracking.follower"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -94,7 +94,9 @@ class Follower:
 def main() -> int:
     """The process itself."""
     os.nice(5)  # the run comes first
-    atexit.register(gc.freeze)  # and waits for the end of this process, see ``pipeline.cli.main``
+    atexit.register(
+        gc.freeze
+    )  # and waits for the end of this process, see ``huberflow.pipeline.cli.main``
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and removes its temporary folders
     logging.basicConfig()
     logging.getLogger("huberflow").setLevel(logging.INFO)

@@ -8,15 +8,15 @@ from typing import Any
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.features import columns
-from components.target import PREDICTION, Target
-from pipeline.goals import goal
-from pipeline.history import Node, Run
-from pipeline.report import words
-from pipeline.tracking import params
-from pipeline.tracking.dataset import example_rows
-from pipeline.tracking.masking import masked
-from pipeline.tracking.port import Column, ExportedModel
+from huberflow.components.contracts.features import columns
+from huberflow.components.contracts.target import PREDICTION, Target
+from huberflow.pipeline.history.run_history import Node, Run
+from huberflow.pipeline.report import words
+from huberflow.pipeline.report.metric_direction import goal
+from huberflow.pipeline.system.masking import masked
+from huberflow.pipeline.tracking import params
+from huberflow.pipeline.tracking.dataset import example_rows
+from huberflow.pipeline.tracking.port import Column, ExportedModel
 
 NOTE = "mlflow.note.content"
 """MLflow shows this tag, as markdown, above a run."""
@@ -195,7 +195,7 @@ def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
 
 
 def _outputs(target: Target) -> list[Column]:
-    """See ``components.serving``."""
+    """See ``huberflow.components.serving.signatures``."""
     texts = [Column(PREDICTION, "string")] if target.classes else []
     return [*texts, *(Column(name, "double") for name in target.numbers)]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.history import Node, Run
-from pipeline.interruption import first_line
-from pipeline.report import files
-from pipeline.tracking import lineage, params, points
-from pipeline.tracking.dataset import dataset
-from pipeline.tracking.lineage import exported_model
-from pipeline.tracking.masking import masked, masked_text
-from pipeline.tracking.port import Alias, NewRun, Outcome, Tracked, Tracker, TrackingError
+from huberflow.pipeline.history.run_history import Node, Run
+from huberflow.pipeline.report import files
+from huberflow.pipeline.system.interruption import first_line
+from huberflow.pipeline.system.masking import masked, masked_text
+from huberflow.pipeline.tracking import lineage, params, points
+from huberflow.pipeline.tracking.dataset import dataset
+from huberflow.pipeline.tracking.lineage import exported_model
+from huberflow.pipeline.tracking.port import Alias, NewRun, Outcome, Tracked, Tracker, TrackingError
 
 _OUTCOMES: Mapping[str, Outcome] = {
     "done": "finished",

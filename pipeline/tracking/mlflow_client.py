@@ -10,8 +10,8 @@ import sqlalchemy
 from mlflow import MlflowClient
 from sqlalchemy.exc import ArgumentError
 
-from pipeline.tracking.masking import masked_text
-from pipeline.tracking.port import TrackingError
+from huberflow.pipeline.system.masking import masked_text
+from huberflow.pipeline.tracking.port import TrackingError
 
 _ENVIRONMENT = {
     # Fail within seconds: MLflow would repeat a request for minutes, but a run that could not be

@@ -13,9 +13,9 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 
-from pipeline.tracking.masking import masked_text
-from pipeline.tracking.mlflow_client import connect
-from pipeline.tracking.mlflow_errors import explained
+from huberflow.pipeline.system.masking import masked_text
+from huberflow.pipeline.tracking.mlflow_client import connect
+from huberflow.pipeline.tracking.mlflow_errors import explained
 
 
 class NoSuchModelError(Exception):

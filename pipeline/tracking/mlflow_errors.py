@@ -10,8 +10,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.tracking.masking import masked_text
-from pipeline.tracking.port import TrackingError, UnreachableError
+from huberflow.pipeline.system.masking import masked_text
+from huberflow.pipeline.tracking.port import TrackingError, UnreachableError
 
 LONGEST = 400
 """Characters of MLflow's own words; a server may answer with a whole page."""

@@ -8,9 +8,9 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
-from pipeline.tracking import exported
-from pipeline.tracking.mlflow_errors import already_exists
-from pipeline.tracking.port import Alias, ExportedModel
+from huberflow.pipeline.tracking import exported
+from huberflow.pipeline.tracking.mlflow_errors import already_exists
+from huberflow.pipeline.tracking.port import Alias, ExportedModel
 
 KEY = "huberflow.key"
 """Tag with our key of a model version."""

@@ -28,11 +28,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.types.schema import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 
-from pipeline.tracking import mlflow_registry
-from pipeline.tracking.masking import masked_text
-from pipeline.tracking.mlflow_client import connect, is_server
-from pipeline.tracking.mlflow_errors import already_exists, explained
-from pipeline.tracking.port import (
+from huberflow.pipeline.system.masking import masked_text
+from huberflow.pipeline.tracking import mlflow_registry
+from huberflow.pipeline.tracking.mlflow_client import connect, is_server
+from huberflow.pipeline.tracking.mlflow_errors import already_exists, explained
+from huberflow.pipeline.tracking.port import (
     Alias,
     Dataset,
     ExportedModel,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from pipeline.history import Node, Run
-from pipeline.reasons import flatten
-from pipeline.tracking.masking import masked
+from huberflow.pipeline.history.reasons import flatten
+from huberflow.pipeline.history.run_history import Node, Run
+from huberflow.pipeline.system.masking import masked
 
 LONGEST_KEY, LONGEST_VALUE = 250, 6000
 """MLflow's limits; it cuts a longer value in silence."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from pipeline import history
-from pipeline.history import Epoch, Node, Run
-from pipeline.tracking.params import shortened
-from pipeline.tracking.port import Point
+from huberflow.pipeline.history import run_history
+from huberflow.pipeline.history.run_history import Epoch, Node, Run
+from huberflow.pipeline.tracking.params import shortened
+from huberflow.pipeline.tracking.port import Point
 
 
 def costs(node: Node, prefix: str) -> Iterator[Point]:
@@ -20,7 +20,7 @@ def costs(node: Node, prefix: str) -> Iterator[Point]:
 def results(run: Run, node: Node) -> Iterator[Point]:
     """What a node found out of the model: curves, metrics over all rows."""
     if node.name == "Trainer":
-        yield from curves(history.curves(run))
+        yield from curves(run_history.curves(run))
     ended = node.started + (node.seconds or 0.0)
     report = run.report() if node.name == "Evaluator" else None
     if report is not None:

@@ -2,9 +2,9 @@
 
 import os
 
-from pipeline.config import Tracking
-from pipeline.tracking.port import Tracker
-from pipeline.workspace import Workspace
+from huberflow.pipeline.config import Tracking
+from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.tracking.port import Tracker
 
 
 def store_uri(tracking: Tracking, workspace: Workspace) -> str:
@@ -19,6 +19,6 @@ def connect(uri: str, workspace: Workspace) -> Tracker:
     Raises:
       TrackingError: the server cannot be reached.
     """
-    from pipeline.tracking.mlflow_tracker import MlflowTracker
+    from huberflow.pipeline.tracking.mlflow_tracker import MlflowTracker
 
     return MlflowTracker(uri, artifacts=workspace.tracking / "artifacts")

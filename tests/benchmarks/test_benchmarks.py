@@ -22,9 +22,9 @@ from benchmarks import (
 from benchmarks.pairs import Pairs, duration, show
 from benchmarks.times import Times
 from benchmarks.times import show as show_times
-from custom_objects.losses import HuberLoss
-from pipeline import history
-from pipeline.workspace import Workspace
+from huberflow.custom_objects.losses import HuberLoss
+from huberflow.pipeline.history import run_history
+from huberflow.pipeline.history.workspace import Workspace
 
 
 def test_ratio_is_the_median_within_pairs_not_of_the_medians():
@@ -150,7 +150,7 @@ def test_every_run_has_a_folder_of_its_own(commands):
 def test_export_is_what_the_trainer_and_the_export_took(tmp_path):
     workspace = Workspace(tmp_path)
     log = tmp_path / "run.log"
-    log.write_text("... INFO components.bundle: captured 256 rows in 1.25 s\n")
+    log.write_text("... INFO huberflow.components.bundle.bundle: captured 256 rows in 1.25 s\n")
     story = Story(workspace.journals, facts={"log": str(log)})
     story.runs("Trainer").runs("ServingExport", seconds=2.5).ends()
 
@@ -185,7 +185,7 @@ def test_generated_runs_compare_like_real_ones(tmp_path):
         check=True,
     )
 
-    first, second = history.runs(Workspace(tmp_path / "workspace"), warn=pytest.fail)
+    first, second = run_history.runs(Workspace(tmp_path / "workspace"), warn=pytest.fail)
     assert [first.id, second.id] == ids
     assert first.status == "done"
     assert len(first.epochs) == generated_runs.EPOCHS

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from benchmarks import costs
 from benchmarks.costs import ONE, REST, SEVERAL, STAGES, Cost, Costs
-from pipeline.workspace import Workspace
+from huberflow.pipeline.history.workspace import Workspace
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tf_keras
 
-from custom_objects import catalogue, create_huber, registry
+from huberflow.custom_objects import catalogue, create_huber, registry
 
 NOT_A_NUMBER = [float("nan"), float("inf"), -float("inf"), "2", None, True, np.True_, 10**400, [1]]
 

@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 import tf_keras
 
-import custom_objects
-from custom_objects import catalogue, registry
+from huberflow import custom_objects
+from huberflow.custom_objects import catalogue, registry
 
 BASES = {
     "loss": tf_keras.losses.Loss,
@@ -140,7 +140,8 @@ def test_unknown_attribute_is_named():
 
 
 @pytest.mark.parametrize(
-    "module", ["custom_objects", "custom_objects.catalogue", "custom_objects.arguments"]
+    "module",
+    ["custom_objects", "huberflow.custom_objects.catalogue", "huberflow.custom_objects.arguments"],
 )
 def test_imports_neither_tensorflow_nor_numpy(module):
     heavy = {"tensorflow", "tf_keras", "keras", "numpy"}

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from custom_objects import AbsoluteErrorQuantile, CustomMSE, HuberLoss, HuberMetric
+from huberflow.custom_objects import AbsoluteErrorQuantile, CustomMSE, HuberLoss, HuberMetric
 
 BATCH = 8
 GENERATOR = np.random.default_rng(23)

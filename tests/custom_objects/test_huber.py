@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property_settings import properties
 
-from custom_objects.losses import huber
+from huberflow.custom_objects.losses import huber
 
 GRID = np.linspace(-5, 5, 41)
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from custom_objects import ActivityRegularizationLayer, MetricLoggingLayer
+from huberflow.custom_objects import ActivityRegularizationLayer, MetricLoggingLayer
 
 INPUTS = np.array([[1.0, 2.0], [3.0, -4.0], [5.0, 6.0], [0.0, 2.0]], np.float32)
 

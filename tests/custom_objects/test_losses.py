@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from custom_objects import CustomMSE, HuberLoss, create_huber, huber_fn
+from huberflow.custom_objects import CustomMSE, HuberLoss, create_huber, huber_fn
 
 SHAPES = [(4,), (4, 1), (4, 3), (4, 3, 2), (4, 3, 2, 5)]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from property_settings import properties
 
-from custom_objects import AbsoluteErrorQuantile, HuberMetric
+from huberflow.custom_objects import AbsoluteErrorQuantile, HuberMetric
 
 GENERATOR = np.random.default_rng(11)
 

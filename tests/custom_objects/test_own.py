@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from custom_objects import catalogue, own, registry
+from huberflow.custom_objects import catalogue, own, registry
 
 LOSS = """
 import tensorflow as tf
@@ -26,7 +26,7 @@ class {name}(tf_keras.losses.Loss):
     def get_config(self):
         return {{**super().get_config(), "factor": self.factor}}
 """
-OURS = "from custom_objects.registry import register\n@register"
+OURS = "from huberflow.custom_objects.registry import register\n@register"
 OF_KERAS = '@tf_keras.utils.register_keras_serializable("mine", "Scaled")'
 
 
@@ -190,7 +190,7 @@ class TestTheCatalogue:
     @pytest.mark.parametrize(
         ("name", "owner"),
         [
-            ("HuberLoss", "custom_objects.losses"),
+            ("HuberLoss", "huberflow.custom_objects.losses"),
             ("LogCosh", "tf_keras.losses"),
             ("Adam", "tf_keras.optimizers"),
             ("MyLoss", "my_losses"),

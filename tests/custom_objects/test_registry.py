@@ -6,10 +6,10 @@ import sys
 import pytest
 import tf_keras
 
-from custom_objects import catalogue, registry
+from huberflow.custom_objects import catalogue, registry
 
 DOUBLED = """
-from custom_objects.registry import register
+from huberflow.custom_objects.registry import register
 
 
 @register

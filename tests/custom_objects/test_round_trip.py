@@ -6,7 +6,7 @@ import json
 import pytest
 import tf_keras
 
-from custom_objects import catalogue, registry
+from huberflow.custom_objects import catalogue, registry
 
 NOT_THE_DEFAULTS = {
     "huber_fn": {},

@@ -10,7 +10,7 @@ import numpy_reference as reference
 import pytest
 import tf_keras
 
-from custom_objects import (
+from huberflow.custom_objects import (
     AbsoluteErrorQuantile,
     ActivityRegularizationLayer,
     CustomMSE,

@@ -7,7 +7,12 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from custom_objects import GlorotNormalInitializer, L1Regularizer, PositiveWeights, softplus
+from huberflow.custom_objects import (
+    GlorotNormalInitializer,
+    L1Regularizer,
+    PositiveWeights,
+    softplus,
+)
 
 DTYPES = [tf.float16, tf.bfloat16, tf.float32, tf.float64]
 

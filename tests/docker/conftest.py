@@ -2,7 +2,7 @@
 
 import pytest
 import stand_ins
-from engine import Compose, docker, succeeds, up, wait_until
+from container_engine import Compose, docker, succeeds, up, wait_until
 
 
 @pytest.fixture(scope="session", autouse=True)

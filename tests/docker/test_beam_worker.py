@@ -4,7 +4,7 @@ import subprocess
 import zipfile
 
 import pytest
-from engine import docker, succeeds, wait_until
+from container_engine import docker, succeeds, wait_until
 
 WHEEL = "my_objects-1.0-py3-none-any.whl"
 JOB = f"""
@@ -14,7 +14,7 @@ from apache_beam.testing.util import assert_that, equal_to
 
 def on_the_worker(_):
     import my_objects
-    from custom_objects.losses import HuberLoss
+    from huberflow.custom_objects.losses import HuberLoss
     return my_objects.ANSWER, HuberLoss(threshold=2.0).get_config()["threshold"]
 
 options = PipelineOptions([

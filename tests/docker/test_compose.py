@@ -5,11 +5,11 @@ import subprocess
 
 import numpy as np
 import pytest
-from engine import wait_until
+from container_engine import wait_until
 from served import ask, connection, predictions
 
-from components import reload
-from pipeline.deploy.golden_rows import golden_rows
+from huberflow.components.bundle import reload
+from huberflow.pipeline.deploy.golden_rows import golden_rows
 
 
 def finished_runs(compose) -> list[tuple]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from engine import Compose, up
+from container_engine import Compose, up
 
 BEAM_NODES = {"ExampleGen", "StatisticsGen", "Transform", "Evaluator"}
 

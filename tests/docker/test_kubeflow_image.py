@@ -7,10 +7,10 @@ from functools import partial
 
 import numpy as np
 import pytest
-from engine import docker
+from container_engine import docker
 from kubeflow_launcher import Bucket, Cluster, Container
 
-from components import reload
+from huberflow.components.bundle import reload
 
 NAME = "cluster"
 LOCKED_UP = (

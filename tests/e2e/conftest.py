@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 import readme
@@ -77,12 +78,12 @@ def after_killed(workspace: Workspace, killed: list[str]) -> Run:
 def own_loss(workspace: Workspace, gated: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A loss added to a copy of the code, as the README says, and trained with."""
     copy = tmp_path_factory.mktemp("code")
-    for room in ("components", "custom_objects", "pipeline"):
-        shutil.copytree(ROOT / room, copy / room)
+    # The links become folders.
+    package = Path(shutil.copytree(ROOT / "src" / "huberflow", copy / "huberflow"))
     loss, entry = readme.blocks("python")
-    with (copy / "custom_objects" / "losses.py").open("a") as file:
+    with (package / "custom_objects" / "losses.py").open("a") as file:
         file.write(f"\n\n{loss}")
-    catalogue = copy / "custom_objects" / "catalogue.py"
+    catalogue = package / "custom_objects" / "catalogue.py"
     mark = "OURS: Mapping[str, Entry] = {\n"
     catalogue.write_text(catalogue.read_text().replace(mark, mark + entry))
     return workspace.run("training.loss.name=LogCoshLoss", code_from=copy)

@@ -12,7 +12,7 @@ import pytest
 import readme
 from taxi_workspace import HUBERFLOW, Run, Workspace
 
-from pipeline.data import taxi
+from huberflow.pipeline.data import taxi
 
 pytestmark = pytest.mark.e2e
 

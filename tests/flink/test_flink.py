@@ -18,8 +18,8 @@ import tensorflow_data_validation as tfdv
 from taxi_runs import EVALUATION, Runs
 
 from benchmarks.flink.cluster import Cluster
-from pipeline.config import Beam, Config
-from pipeline.engine import engine
+from huberflow.pipeline.beam.engine import engine
+from huberflow.pipeline.config import Beam, Config
 
 pytestmark = pytest.mark.timeout(3600)  # every worker imports TensorFlow, for every job
 

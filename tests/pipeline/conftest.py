@@ -16,6 +16,6 @@ def empty_store(tmp_path_factory):
 @pytest.fixture(scope="session")
 def scorer(bundle):
     """The small bundle, ready to predict."""
-    from pipeline.deploy.scorer import Scorer
+    from huberflow.pipeline.deploy.scorer import Scorer
 
     return Scorer(bundle)

@@ -1,0 +1,1 @@
+"""What runs on Beam's workers beside TFX's own steps."""

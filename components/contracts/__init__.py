@@ -1,0 +1,1 @@
+"""Types that cross a border between components: columns, targets, weights."""

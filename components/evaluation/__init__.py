@@ -1,0 +1,1 @@
+"""Metrics by slice, the baseline, and the decision to bless a model."""

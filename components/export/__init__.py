@@ -1,0 +1,1 @@
+"""TFX components that export, check and push a model."""

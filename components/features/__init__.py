@@ -1,0 +1,1 @@
+"""The features of a model: TFX's Transform and its preprocessing_fn."""

@@ -1,0 +1,1 @@
+"""Signatures of an exported model, and its warm-up requests."""

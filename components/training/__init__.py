@@ -1,0 +1,1 @@
+"""The model and its training: what TFX's Trainer runs."""

@@ -1,0 +1,138 @@
+"""How a model is fitted: on which devices, in which arithmetic, and when it stops."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from huberflow.custom_objects import registry
+
+PROGRESS = logging.getLogger("huberflow.training")
+"""One record per epoch; its ``progress`` attribute holds epoch, epochs, time and values."""
+
+EPOCHS = "epochs.csv"
+"""In the model-run artifact: a row per epoch, ``epoch`` from 0, ``time`` in seconds since 1970."""
+
+
+def strategy(gpus: list[Any]) -> tf.distribute.Strategy:
+    """Mirrored over all GPUs where there are several, else TensorFlow's default."""
+    return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
+
+
+def compile_model(
+    model: tf_keras.Model, training: Mapping[str, Any], *, weighted: bool = False
+) -> None:
+    """Attaches optimizer, loss and metrics, each as its config names it.
+
+    Args:
+      model: not compiled yet.
+      training: names them.
+      weighted: whether the metrics, as the loss does anyway, count each row by its weight.
+    """
+    metrics = [registry.build_choice("metric", choice) for choice in training["metrics"]]
+    model.compile(
+        optimizer=registry.build_choice("optimizer", training["optimizer"]),
+        loss=registry.build_choice("loss", training["loss"]),
+        **{"weighted_metrics" if weighted else "metrics": metrics},
+    )
+
+
+def fit(
+    model: tf_keras.Model,
+    train: tf.data.Dataset,
+    validation: tf.data.Dataset,
+    training: Mapping[str, Any],
+    log_dir: Path,
+) -> tf_keras.callbacks.History:
+    """Trains until the epochs are used up or validation loss stops falling.
+
+    Raises:
+      FloatingPointError: the loss is no longer finite.
+    """
+    if training["steps_per_epoch"] is not None:
+        train = train.repeat()
+    patience = training["early_stopping_patience"]
+    history = model.fit(
+        train,
+        validation_data=validation,
+        epochs=training["epochs"],
+        steps_per_epoch=training["steps_per_epoch"],
+        verbose=0,
+        callbacks=[
+            tf_keras.callbacks.EarlyStopping(
+                patience=training["epochs"] if patience is None else patience,
+                restore_best_weights=True,
+            ),
+            tf_keras.callbacks.TerminateOnNaN(),
+            _Progress(training["epochs"]),
+            tf_keras.callbacks.CSVLogger(str(log_dir / EPOCHS)),
+        ],
+    )
+    # The last step's damage shows in the validation loss alone.
+    losses = [*history.history["loss"], *history.history.get("val_loss", [])]
+    if not np.isfinite(losses).all():
+        raise FloatingPointError(
+            f"training diverged: the loss of epoch {len(history.epoch)} is not finite; "
+            "lower it: --set training.optimizer.config.learning_rate=0.0001"
+        )
+    return history
+
+
+@contextmanager
+def precision(mixed: bool) -> Iterator[None]:
+    """float16 arithmetic with float32 variables while the model is built and trained."""
+    before = tf_keras.mixed_precision.global_policy()
+    tf_keras.mixed_precision.set_global_policy("mixed_float16" if mixed else "float32")
+    try:
+        yield
+    finally:
+        tf_keras.mixed_precision.set_global_policy(before)
+
+
+class _Progress(tf_keras.callbacks.Callback):
+    """Tells whoever listens to ``PROGRESS`` how an epoch went.
+
+    Adds learning rate, speed and time to what the callbacks after it see.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._epochs = epochs
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._start, self._steps = time.perf_counter(), self._steps_taken()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None  # noqa: S101 (for the type checker: fit always passes them)
+        seconds, ended = time.perf_counter() - self._start, time.time()
+        logs |= {name: float(value) for name, value in logs.items()}
+        logs["learning_rate"] = _learning_rate(self.model.optimizer)
+        logs["steps_per_second"] = (self._steps_taken() - self._steps) / seconds
+        progress = {
+            "epoch": epoch + 1,
+            "epochs": self._epochs,
+            "time": ended,
+            "values": dict(logs),
+        }
+        logs["time"] = ended
+        PROGRESS.info(
+            "epoch %d/%d %s",
+            epoch + 1,
+            self._epochs,
+            progress["values"],
+            extra={"progress": progress},
+        )
+
+    def _steps_taken(self) -> int:
+        return int(self.model.optimizer.iterations.numpy())
+
+
+def _learning_rate(optimizer: Any) -> float:
+    """What the optimizer uses now, where a schedule decides it as well."""
+    return float(tf_keras.backend.get_value(optimizer.learning_rate))

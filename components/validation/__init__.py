@@ -1,0 +1,1 @@
+"""Statistics compared with a schema and with earlier data."""

@@ -1,0 +1,85 @@
+"""The code that remote workers import, as a wheel: ours, and the user's own modules."""
+
+import base64
+import hashlib
+import os
+import zipfile
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from huberflow.custom_objects import own
+from huberflow.pipeline.system.atomic_write import written_aside
+from huberflow.pipeline.system.source_hash import ROOMS, folder_of
+
+_NAME = "huberflow_workers"
+_WHEEL = "Wheel-Version: 1.0\nGenerator: huberflow\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+
+
+def build_wheel(into: Path, objects: Mapping[str, Any] | None) -> Path:
+    """A wheel of the rooms that run on workers, and of the snapshot of the user's modules.
+
+    Not huberflow's own: that would bring the command line, and not the user's modules. The same
+    source gives the same file, which is written once.
+
+    Args:
+      into: folder for wheels.
+      objects: see ``own_objects.installed``.
+    """
+    files = _files(objects)
+    sha256 = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
+    version = f"{metadata.version('huberflow')}+{sha256[:12]}"
+    wheel = into / f"{_NAME}-{version}-py3-none-any.whl"
+    if not wheel.exists():
+        into.mkdir(parents=True, exist_ok=True)
+        with written_aside(wheel) as aside:
+            _write(aside, files, f"{_NAME}-{version}.dist-info", version)
+    return wheel
+
+
+def unpacked(wheel: Path) -> Path:
+    """A folder with what is in a wheel, beside it, for workers on this machine; written once."""
+    folder = wheel.with_suffix("")
+    if not folder.exists():
+        aside = folder.with_name(f".{folder.name}.{os.getpid()}")
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(aside)
+        os.replace(aside, folder)
+    return folder
+
+
+def _files(objects: Mapping[str, Any] | None) -> dict[str, bytes]:
+    """Content by path in the wheel."""
+    found = {"huberflow/__init__.py": (folder_of("huberflow") / "__init__.py").read_bytes()}
+    for room in ROOMS:
+        folder, below = folder_of(room), room.replace(".", "/")
+        for file in folder.rglob("*.py"):
+            found[f"{below}/{file.relative_to(folder).as_posix()}"] = file.read_bytes()
+    if objects is not None:
+        for name, module in objects["modules"].items():
+            for file in module["files"]:
+                found[file] = Path(objects["folder"], file).read_bytes()
+            package = f"{name}/__init__.py"
+            found[package if package in found else f"{name}.py"] += _registration(name, objects)
+    return found
+
+
+def _registration(module: str, objects: Mapping[str, Any]) -> bytes:
+    """What a worker runs at the end of a user's module, where nobody else registers its objects."""
+    here = [(place, name) for place, name in own.named(objects) if place.split(".")[0] == module]
+    return f"\n\nfrom custom_objects import own\n\nown.adopt({here})\n".encode()
+
+
+def _write(wheel: Path, files: Mapping[str, bytes], info: str, version: str) -> None:
+    about = f"Metadata-Version: 2.1\nName: {_NAME}\nVersion: {version}\n"
+    parts = {**files, f"{info}/METADATA": about.encode(), f"{info}/WHEEL": _WHEEL.encode()}
+    record = [f"{name},sha256={_digest(content)},{len(content)}" for name, content in parts.items()]
+    parts[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,", ""]).encode()
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+
+
+def _digest(content: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()

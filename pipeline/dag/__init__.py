@@ -1,0 +1,1 @@
+"""The pipeline's nodes, the config of each, and what feeds what."""

@@ -1,0 +1,84 @@
+"""What each node is told: its part of the config, and hashes of the code that it runs.
+
+No more than that, for TFX runs a node again where what it is told has changed.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from huberflow.custom_objects.catalogue import OURS
+from huberflow.pipeline.config import Choice, Config
+from huberflow.pipeline.system.source_hash import source_of
+
+Own = dict[str, Any] | None
+"""The user's own objects, see ``own_objects.installed``."""
+
+
+def validator(config: Config) -> dict[str, Any]:
+    """Of the ExampleValidator."""
+    return {
+        "columns": config.columns(),
+        "drift_threshold": config.data.drift_threshold,
+        "pinned": config.data.pinned_schema is not None,
+        "source": source_of("huberflow.components.validation.example_validator"),
+    }
+
+
+def transform(config: Config) -> dict[str, Any]:
+    """Of the Transform."""
+    return {
+        "features": config.features.model_dump(mode="json"),
+        "label": config.data.label,
+        "classes": list(config.data.classes),
+        "weight": config.data.weight,
+        "source": source_of(
+            "huberflow.components.features.preprocessing", "huberflow.components.features.transform"
+        ),
+    }
+
+
+def trainer(config: Config, objects: Own) -> dict[str, Any]:
+    """Of the Trainer."""
+    values = config.plain()
+    modules = _modules(config.model) | _modules(config.training)
+    if config.model.metric_logging:
+        modules.add(OURS["MetricLoggingLayer"].module)
+    return {
+        "seed": config.seed,
+        "objects": objects,
+        "label": config.data.label,
+        "classes": list(config.data.classes),
+        "weight": config.data.weight,
+        "features": values["features"],
+        "model": values["model"],
+        "training": values["training"],
+        "source": source_of("huberflow.components.training.trainer", *modules),
+    }
+
+
+def evaluator(config: Config, objects: Own) -> dict[str, Any]:
+    """Of the Evaluator."""
+    own = {each["name"] for each in objects["objects"]} if objects else set()
+    used = any(metric.name in own for metric in config.evaluation.metrics)
+    return {
+        "objects": objects if used else None,
+        "label": config.data.label,
+        "classes": list(config.data.classes),
+        "weight": config.data.weight,
+        "evaluation": config.plain()["evaluation"],
+        "source": source_of(
+            "huberflow.components.evaluation.evaluator", *_modules(config.evaluation)
+        ),
+    }
+
+
+def _modules(section: BaseModel) -> set[str]:
+    """Our modules that hold the objects which a section names: they are imported by name."""
+    choices = [
+        choice
+        for _, value in section
+        for choice in (value if isinstance(value, tuple) else [value])
+        if isinstance(choice, Choice)
+    ]
+    return {OURS[choice.name].module for choice in choices if choice.name in OURS}

@@ -1,0 +1,1 @@
+"""Runs and sweeps: the runner, its display, and the processes of a sweep."""

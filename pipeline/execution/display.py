@@ -1,0 +1,112 @@
+"""Shows a run while it happens: a live table on a terminal, a line per event elsewhere."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from huberflow.pipeline.execution.live_table import live
+from huberflow.pipeline.history.metadata_store import Execution, Records
+from huberflow.pipeline.history.reasons import reason
+from huberflow.pipeline.history.run_history import Status
+from huberflow.pipeline.system.interruption import first_line
+
+_STYLES = {"ran": "green", "cached": "cyan", "failed": "bold red", "running": "yellow"}
+
+
+@dataclass
+class _Row:
+    state: str = "waiting"
+    started: float = 0.0
+    seconds: float | None = None
+    note: str = ""
+
+
+class Display:
+    """The runner's hooks, drawn.
+
+    Args:
+      console: where to; live only if it is a terminal.
+      records: to say why a node ran.
+      cache: whether the run may reuse results.
+    """
+
+    def __init__(self, console: Console, records: Records, *, cache: bool) -> None:
+        self._console = console
+        self._records = records
+        self._cache = cache
+        self._rows: dict[str, _Row] = {}
+        self._width = 0
+
+    def shown(self) -> AbstractContextManager[None]:
+        """Draws until the block ends; the last state stays on the screen."""
+        return live(self._console, self._table, per_second=4)
+
+    def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
+        """Lists the nodes."""
+        self._rows = {node: _Row() for node in nodes}
+        self._width = max(map(len, nodes))
+        if not self._console.is_terminal:
+            self._print(f"run {run_id}")
+
+    def node_started(self, node: str) -> None:
+        """Starts its clock."""
+        self._rows[node].state = "running"
+        self._rows[node].started = time.perf_counter()
+
+    def node_finished(self, execution: Execution, seconds: float) -> None:
+        """Shows its state, and why."""
+        note = reason(self._records, execution, cache=self._cache)
+        self._close(execution.node, execution.state, seconds, note)
+
+    def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
+        """Shows the cause in one line."""
+        interrupted = isinstance(error, KeyboardInterrupt)
+        self._close(node, "failed", seconds, "interrupted" if interrupted else first_line(error))
+
+    def epoch_finished(self, progress: Mapping[str, Any]) -> None:
+        """Shows the losses of an epoch."""
+        row = next((row for row in self._rows.values() if row.state == "running"), None)
+        values = progress["values"]
+        shown = {key: values[key] for key in ("loss", "val_loss") if key in values}
+        note = f"epoch {progress['epoch']}/{progress['epochs']}" + "".join(
+            f"  {key} {value:.4g}" for key, value in shown.items()
+        )
+        if row is not None:
+            row.note = note
+        if not self._console.is_terminal:
+            self._print(f"  {'':{self._width}}  {note}")
+
+    def run_finished(self, status: Status) -> None:
+        """Nothing: the nodes say how it went."""
+
+    def _close(self, node: str, state: str, seconds: float, note: str) -> None:
+        row = self._rows[node]
+        row.state, row.seconds, row.note = state, seconds, note
+        if not self._console.is_terminal:
+            self._print(f"  {node:{self._width}}  {state:7} {seconds:6.1f} s  {note}")
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def _table(self) -> RenderableType:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for name in ("node", "state", "seconds", "why"):
+            table.add_column(name, justify="right" if name == "seconds" else "left", style=None)
+        for node, row in self._rows.items():
+            running = row.state == "running"
+            seconds = time.perf_counter() - row.started if running else row.seconds
+            state = Text(row.state, _STYLES.get(row.state, "dim"))
+            table.add_row(
+                node,
+                Spinner("dots", state) if running else state,
+                "" if seconds is None else f"{seconds:.1f}",
+                Text(row.note, overflow="ellipsis", no_wrap=True),
+            )
+        return table

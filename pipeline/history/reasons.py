@@ -1,0 +1,96 @@
+"""Says in words why a node ran, or why it did not have to."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from huberflow.pipeline.history.metadata_store import Execution, Records
+
+
+def reason(records: Records, execution: Execution, *, cache: bool) -> str:
+    """One line for a node that has finished.
+
+    Args:
+      records: of the workspace.
+      execution: the node in this run.
+      cache: whether the run could reuse earlier results.
+    """
+    if execution.state == "cached":
+        return _origin(records, execution)
+    earlier = records.before(execution)
+    finished = [e for e in earlier if e.state in ("ran", "cached")]
+    if not finished:
+        return "its first run did not finish" if earlier else "first run"
+    if not cache:
+        return "--no-cache"
+    changes = list(_changes(finished[0], execution))
+    if changes:
+        return "; ".join(changes)
+    if earlier[0].state == "failed":
+        return "its last run did not finish"
+    return "its earlier result is gone"
+
+
+_LOOKED_UP = {
+    "Baseline": ("model", "no other blessed model"),
+    "EarlierData": ("statistics", "no other data"),
+}
+"""What a resolver looks for, and what to say where there is none."""
+
+
+def _origin(records: Records, execution: Execution) -> str:
+    if execution.node in _LOOKED_UP:
+        key, lack = _LOOKED_UP[execution.node]
+        found = execution.outputs.get(key, ())
+        return f"{key} of run {records.producer(found[0]).run}" if found else lack
+    artifacts = [artifact for group in execution.outputs.values() for artifact in group]
+    return f"as in run {records.producer(artifacts[0]).run}" if artifacts else "as before"
+
+
+def _changes(before: Execution, now: Execution) -> Iterable[str]:
+    old, new = flatten(before.properties), flatten(now.properties)
+    code, config = [], []
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            path = key.removeprefix("custom_config.")
+            if path.startswith("source."):
+                code.append(path.removeprefix("source."))
+            else:
+                config.append(f"{path}: {_short(old.get(key))} -> {_short(new.get(key))}")
+    if config:
+        yield _listed("config", config)
+    if code:
+        yield _listed("code", code)
+    inputs = [key for key in sorted(now.inputs) if _ids(before, key) != _ids(now, key)]
+    gone = [key for key in sorted(before.inputs) if key not in now.inputs]
+    if inputs or gone:
+        yield _listed("new input", [key.replace("_", " ") for key in inputs + gone])
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings, and lists of mappings, as one mapping with dotted keys.
+
+    A list of plain values is one value; an empty mapping leaves none.
+    """
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+            value = {str(place): item for place, item in enumerate(value)}
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _ids(execution: Execution, key: str) -> list[int]:
+    return sorted(artifact.id for artifact in execution.inputs.get(key, ()))
+
+
+def _listed(what: str, items: list[str], most: int = 2) -> str:
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return f"{what}: {', '.join(items[:most])}{more}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,235 @@
+"""What a workspace knows of its runs: the journals of its runs, read."""
+
+import csv
+import json
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from huberflow.components.validation import validation_findings
+from huberflow.pipeline.history.metadata_store import Artifact, Execution, State
+from huberflow.pipeline.history.workspace import Workspace
+
+Status = Literal["running", "done", "failed", "interrupted", "killed"]
+Kind = Literal["run", "sweep"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of a run."""
+
+    name: str
+    state: State
+    started: float
+    """Seconds since 1970, as all times here."""
+    seconds: float | None = None
+    execution: Execution | None = None
+    """As ML Metadata has it; none while it runs, and where it failed."""
+    usage: Mapping[str, float] = field(default_factory=dict)
+    """What it took while it ran, such as ``cpu_seconds`` and ``peak_memory_mb``."""
+    cause: str | None = None
+    """One line that says why it failed."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of training: its number from 1, when it ended, and its values by name."""
+
+    number: int
+    ended: float
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, or one sweep of runs, as far as it went."""
+
+    id: str
+    name: str
+    """For people."""
+    started: float
+    kind: Kind = "run"
+    status: Status = "running"
+    ended: float | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """The whole resolved config, JSON-safe."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the config does not say: git commit, versions, the command, a sweep's grid."""
+    sweep: str | None = None
+    """Id of the sweep that it is a point of."""
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    """Those that have started, in order."""
+    epochs: tuple[Epoch, ...] = ()
+    """Of this run's own training; a cached Trainer has none, see its ``epochs.csv``."""
+
+    def artifact(self, node: str, key: str) -> Artifact | None:
+        """The only output of a node under a key; none where it is not there (yet)."""
+        found = self.nodes.get(node)
+        outputs = found.execution.outputs.get(key, ()) if found and found.execution else ()
+        return outputs[0] if len(outputs) == 1 else None
+
+    def predictions(self) -> Path | None:
+        """What the trained model said of some eval rows, see ``training.predictions``."""
+        trained = self.artifact("Trainer", "model_run")
+        path = trained.uri / "predictions.jsonl" if trained else None
+        return path if path and path.is_file() else None
+
+    def findings(self) -> Mapping[str, Any] | None:
+        """Anomalies, drift and skew, see ``validation_findings``; none without them."""
+        found = self.artifact("ExampleValidator", "anomalies")
+        return (
+            validation_findings.read(found.uri)
+            if found and (found.uri / validation_findings.FILE).is_file()
+            else None
+        )
+
+    def report(self) -> Mapping[str, Any] | None:
+        """The Evaluator's report, see ``evaluation_report.report``; none without one."""
+        evaluation = self.artifact("Evaluator", "evaluation")
+        path = evaluation.uri / "report.json" if evaluation else None
+        return json.loads(path.read_text()) if path and path.is_file() else None
+
+
+class UnreadableError(ValueError):
+    """A journal is damaged, or of another version; the message is one line for the user."""
+
+
+def runs(workspace: Workspace, warn: Callable[[str], None]) -> list[Run]:
+    """All runs and sweeps of a workspace, see ``read_all``."""
+    return read_all(workspace.journals.glob("*.jsonl"), warn)
+
+
+def read_all(journals: Iterable[Path], warn: Callable[[str], None]) -> list[Run]:
+    """The runs that journals tell of, oldest first.
+
+    Args:
+      journals: an empty one is left out: its run is about to begin.
+      warn: told in a line of each that cannot be read; the others are read all the same.
+    """
+    found = []
+    for journal in journals:
+        try:
+            if journal.stat().st_size:
+                found.append(read(journal))
+        except UnreadableError as error:
+            warn(str(error))
+    return sorted(found, key=lambda run: (run.started, run.id))
+
+
+def curves(run: Run) -> tuple[Epoch, ...]:
+    """The epochs of the run's model, also where its Trainer is cached from an earlier run."""
+    trained = run.artifact("Trainer", "model_run")
+    if run.epochs or trained is None:
+        return run.epochs
+    path = trained.uri / "epochs.csv"
+    with path.open(encoding="utf-8", newline="") as lines:
+        return tuple(_epoch(row) for row in csv.DictReader(lines))
+
+
+def _epoch(row: Mapping[str, str]) -> Epoch:
+    values = {key: float(value) for key, value in row.items()}
+    return Epoch(int(values.pop("epoch")) + 1, values.pop("time"), values)
+
+
+def read(journal: Path) -> Run:
+    """The run that a journal tells of.
+
+    Raises:
+      UnreadableError: it is damaged, does not begin with a run, or has an event that is unknown.
+    """
+    try:
+        with journal.open(encoding="utf-8") as lines:
+            return replay(_events(lines))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # Whatever another version, or another hand, may have written.
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        aside = shlex.join(["mv", str(journal), f"{journal}.damaged"])
+        raise UnreadableError(
+            f"the journal {journal} cannot be read, its run is left out: {kind}{error}; "
+            f"to leave it out for good: {aside}"
+        ) from error
+
+
+def _events(lines: Iterable[str]) -> Iterator[Any]:
+    for number, line in enumerate(whole(lines), start=1):
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"expected JSON in line {number}, received {line[:40]!r}") from error
+
+
+def whole(lines: Iterable[str]) -> Iterator[str]:
+    """Lines to the last line break: what a killed process left half written is no event."""
+    return (line for line in lines if line.endswith("\n"))
+
+
+def replay(events: Iterable[Mapping[str, Any]]) -> Run:
+    """The run after these events, in their order."""
+    run: Run | None = None
+    for event in events:
+        if event["event"] == "started":
+            known = {key: value for key, value in event.items() if key not in _ENVELOPE}
+            run = Run(started=event["time"], **known)
+        elif run is None:
+            raise ValueError(f"expected a journal that begins with a run, received {event}")
+        else:
+            run = _after(run, event)
+    if run is None:
+        raise ValueError("expected a journal that begins with a run, received an empty one")
+    return run
+
+
+_ENVELOPE = ("event", "time")
+
+
+def _after(run: Run, event: Mapping[str, Any]) -> Run:
+    time = event["time"]
+    match event["event"]:
+        case "node_started":
+            return _with(run, Node(event["node"], "running", started=time))
+        case "node_finished":
+            execution = _execution(event["execution"])
+            before = run.nodes[execution.node]
+            return _with(
+                run,
+                replace(
+                    before,
+                    state=execution.state,
+                    seconds=event["seconds"],
+                    execution=execution,
+                    usage=event["usage"],
+                ),
+            )
+        case "node_failed":
+            before = run.nodes[event["node"]]
+            failed = replace(
+                before,
+                state="failed",
+                seconds=event["seconds"],
+                usage=event["usage"],
+                cause=event["cause"],
+            )
+            return _with(run, failed)
+        case "epoch":
+            epoch = Epoch(event["number"], time, event["values"])
+            return replace(run, epochs=(*run.epochs, epoch))
+        case "ended":
+            return replace(run, status=event["status"], ended=time)
+    raise ValueError(f"expected an event that this version knows, received {event['event']!r}")
+
+
+def _with(run: Run, node: Node) -> Run:
+    return replace(run, nodes={**run.nodes, node.name: node})
+
+
+def _execution(values: Mapping[str, Any]) -> Execution:
+    groups = {
+        direction: {
+            key: tuple(Artifact(a["id"], Path(a["uri"]), a["properties"]) for a in artifacts)
+            for key, artifacts in values[direction].items()
+        }
+        for direction in ("inputs", "outputs")
+    }
+    return Execution(**{**values, **groups})

@@ -1,0 +1,68 @@
+"""Starts a project: a config with every key explained, and a module of the user's own objects."""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+from huberflow.pipeline.config import Config, Files
+from huberflow.pipeline.config.reading import load
+from huberflow.pipeline.config.writing import to_yaml
+from huberflow.pipeline.system.atomic_write import written_aside
+
+CONFIG, OBJECTS = "config.yaml", "my_objects.py"
+
+
+class InitError(Exception):
+    """The files cannot be written; the message says why."""
+
+
+def write(folder: Path, settings: Sequence[str]) -> list[Path]:
+    """Writes both files; they run as they are, from any folder.
+
+    Args:
+      folder: made where it is not there; files in it are left as they are.
+      settings: what differs from the defaults, see ``config.reading.load``.
+
+    Raises:
+      InitError: one of the files is there already, or the folder cannot be written.
+      ConfigError: a setting is wrong.
+    """
+    config, objects = (folder.absolute() / name for name in (CONFIG, OBJECTS))
+    for path in (config, objects):
+        if path.exists():
+            raise InitError(
+                f"expected a folder without {path.name}, received {folder}; "
+                "write another folder, or move the file"
+            )
+    found = _from_any_folder(load(None, settings))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _put(objects, _sample())
+        _put(config, to_yaml(found.model_copy(update={"objects": (objects,)})))
+    except OSError as error:
+        raise InitError(
+            f"expected a folder that can be written, received {folder} ({error.strerror})"
+        ) from error
+    return [config, objects]
+
+
+def _from_any_folder(config: Config) -> Config:
+    data, splits = config.data, config.data.splits
+    files = {name: path and path.absolute() for name, path in splits.files}
+    found = {
+        "path": data.path and data.path.absolute(),
+        "splits": splits.model_copy(update={"files": Files(**files)}),
+    }
+    return config.model_copy(update={"data": data.model_copy(update=found)})
+
+
+def _sample() -> str:
+    spec = importlib.util.find_spec("huberflow.pipeline.resolve.sample")
+    assert spec is not None  # noqa: S101 (for the type checker)
+    assert spec.origin is not None  # noqa: S101
+    return Path(spec.origin).with_name(OBJECTS).read_text(encoding="utf-8")
+
+
+def _put(path: Path, text: str) -> None:
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")

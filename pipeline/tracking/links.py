@@ -1,0 +1,69 @@
+"""Where MLflow's UI shows runs."""
+
+import json
+from collections.abc import Sequence
+from urllib.parse import quote, urlencode
+
+from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.report.result import from_here
+from huberflow.pipeline.tracking import ui
+from huberflow.pipeline.tracking.delivery import Receipt, receipt
+from huberflow.pipeline.tracking.lineage import VIEW
+
+
+def run_page(workspace: Workspace, run_id: str) -> str | None:
+    """The page of a run on a server; none where the runs are in a database, or not delivered."""
+    found = receipt(workspace, run_id)
+    server = _server(found) if found else None
+    if found is None or server is None:
+        return None
+    return f"{server}/#/experiments/{found.experiment}/runs/{found.run}"
+
+
+def results_page(workspace: Workspace, server: str) -> str:
+    """The run list that a person wants to see first: the newest run's experiment, best first."""
+    newest = max((journal.stem for journal in workspace.journals.glob("*.jsonl")), default="")
+    found = receipt(workspace, newest)
+    if found is None:
+        return server
+    query = urlencode({"workflowType": "machine_learning", "viewStateShareKey": VIEW})
+    return f"{server}/#/experiments/{found.experiment}/runs?{query}"
+
+
+def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
+    """The page that compares runs, on their server, else on the UI that runs now.
+
+    Without either it is where the UI will be, with the command that starts it; none where nothing
+    has been delivered.
+    """
+    receipts = [found for run in run_ids if (found := receipt(workspace, run)) is not None]
+    if not receipts:
+        return None
+    receipts = [found for found in receipts if found.server == receipts[0].server]
+    experiments = list(dict.fromkeys(found.experiment for found in receipts))
+    runs = [found.run for found in receipts]
+    server = _server(receipts[0]) or ui.running(workspace)
+    if server is not None:
+        return link(server, experiments, runs)
+    start = f"huberflow ui --workspace {from_here(workspace.root)}"
+    return f"{link('http://127.0.0.1:5000', experiments, runs)}  (start it: {start})"
+
+
+def _server(found: Receipt) -> str | None:
+    """A server's address; none for a database."""
+    return found.server.replace("***@", "").rstrip("/") if found.server.startswith("http") else None
+
+
+def link(base_url: str, experiment_ids: Sequence[str], mlflow_run_ids: Sequence[str]) -> str:
+    """The page of MLflow's UI that compares these runs.
+
+    Args:
+      base_url: of the server, such as ``http://127.0.0.1:5000``.
+      experiment_ids: of the experiments that the runs are in.
+      mlflow_run_ids: as the server knows them.
+    """
+    query = {
+        "runs": json.dumps(list(mlflow_run_ids)),
+        "experiments": json.dumps(list(experiment_ids)),
+    }
+    return f"{base_url.rstrip('/')}/#/compare-runs?{urlencode(query, quote_via=quote)}"

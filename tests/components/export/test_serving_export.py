@@ -1,0 +1,83 @@
+"""ServingExport as TFX calls it: artifacts in, a bundle out, or a failed node."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from tfx.types import standard_artifacts
+from tfx.utils import path_utils
+
+from huberflow.components.bundle import clean_process, reload
+from huberflow.components.export import serving_export
+
+
+@pytest.fixture(scope="module")
+def made(bundle):
+    """What the Trainer leaves: ``exported`` and ``captured``."""
+    return bundle.parent
+
+
+@pytest.fixture
+def export(made, tmp_path):
+    """Runs the component; its output artifact."""
+
+    def artifact(kind, number, name):
+        found = kind()
+        found.uri, found.id = str(tmp_path / name), number
+        return found
+
+    def export(*, blessed=True):
+        model = artifact(standard_artifacts.Model, 7, "model")
+        shutil.copytree(made / "exported", path_utils.serving_model_dir(model.uri))
+        model_run = artifact(standard_artifacts.ModelRun, 8, "model_run")
+        if not (tmp_path / "model_run").exists():
+            shutil.copytree(made / "captured", tmp_path / "model_run" / "captured")
+        blessing = artifact(standard_artifacts.ModelBlessing, 9, "blessing")
+        blessing.set_int_custom_property("blessed", int(blessed))
+        inputs = {
+            "model": [model],
+            "model_run": [model_run],
+            "blessing": [blessing],
+            "examples": [artifact(standard_artifacts.Examples, 1, "examples")],
+            "schema": [artifact(standard_artifacts.Schema, 2, "schema")],
+        }
+        exported = artifact(standard_artifacts.Model, 10, "exported")
+        serving_export.Executor().Do(inputs, {"exported_model": [exported]}, {})
+        return exported
+
+    return export
+
+
+def certificate(exported):
+    return reload.verify(path_utils.serving_model_path(exported.uri))
+
+
+class TestExport:
+    def test_is_a_bundle_where_others_look_for_a_model(self, export):
+        exported = export()
+        found = certificate(exported)
+        assert exported.get_string_custom_property("certificate") == found["sha256"]
+        assert json.loads(exported.get_string_custom_property("checked"))["ok"]
+
+    @pytest.mark.parametrize("blessed", [True, False])
+    def test_says_where_it_comes_from(self, export, blessed):
+        known = {"run": "2026-11-22T08-00-00", "git": {"commit": "c0ffee"}}
+        before = serving_export.RUN.set(known)
+        try:
+            lineage = certificate(export(blessed=blessed))["lineage"]
+        finally:
+            serving_export.RUN.reset(before)
+        ids = {"model": [7], "model_run": [8], "blessing": [9], "examples": [1], "schema": [2]}
+        assert lineage == {**known, "artifacts": ids, "blessed": blessed}
+
+    def test_of_a_model_that_does_not_reload_faithfully_fails(self, export, made, tmp_path):
+        """As where a loss loses its threshold on the way: golden values are of another model."""
+        shutil.copytree(made / "captured", tmp_path / "model_run" / "captured")
+        golden = tmp_path / "model_run" / "captured" / "golden.npz"
+        values = dict(np.load(golden))
+        np.savez(golden, **{**values, "model/loss": values["model/loss"] * 2})
+        with pytest.raises(clean_process.CheckError, match="model/loss is off by"):
+            export()

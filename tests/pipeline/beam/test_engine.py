@@ -1,0 +1,218 @@
+"""Where a config sends its rows, and what is said of options that cannot be right."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+from apache_beam.portability import common_urns
+from apache_beam.portability.api import beam_runner_api_pb2
+
+from huberflow.pipeline.beam import engine, preflight
+from huberflow.pipeline.beam.engine import EngineError
+from huberflow.pipeline.config import Beam, Config
+from huberflow.pipeline.config.reading import ConfigError, load
+
+
+def chosen(*settings: str, **config) -> engine.Engine:
+    return engine.engine(load(None, list(settings)).model_copy(update=config), None)
+
+
+def refusal(*settings: str) -> str:
+    with pytest.raises(EngineError) as caught:
+        engine.check(load(None, list(settings)).beam)
+    return str(caught.value)
+
+
+class TestLocal:
+    def test_few_rows_stay_in_this_process(self):
+        found = chosen()
+        assert "--direct_running_mode=in_memory" in found.arguments
+        assert not found.processes
+        assert found.words == "local, 1.8 MB of rows in this process"
+
+    def test_many_rows_go_to_several_processes(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(engine, "MANY", 1_000_000)
+        found = chosen(f"workspace={tmp_path}")
+        assert "--direct_running_mode=multi_processing" in found.arguments
+        assert f"--direct_num_workers={os.cpu_count()}" in found.arguments
+        assert found.processes
+        assert found.words == f"local, 1.8 MB of rows in {os.cpu_count()} worker processes"
+
+    def test_the_user_has_the_last_word(self, tmp_path):
+        options = "{direct_running_mode: multi_processing, direct_num_workers: 3}"
+        found = chosen(f"beam.options={options}", f"workspace={tmp_path}")
+        assert "--direct_num_workers=3" in found.arguments
+        assert found.processes
+
+    def test_processes_find_our_code_and_the_users(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("PYTHONPATH", "/before")
+        several = "beam.options.direct_running_mode=multi_processing"
+        found = chosen(several, f"workspace={tmp_path}")
+        with found.reachable():
+            ours, before = os.environ["PYTHONPATH"].split(os.pathsep)
+        assert (Path(ours) / "huberflow" / "components" / "beam" / "worker_probe.py").exists()
+        assert before == os.environ["PYTHONPATH"] == "/before"
+
+
+class TestCluster:
+    @pytest.mark.parametrize(
+        ("runner", "of_beam"),
+        [
+            ("flink", "huberflow.pipeline.beam.portable_runners.FlinkRunner"),
+            ("spark", "huberflow.pipeline.beam.portable_runners.SparkRunner"),
+            ("dataflow", "DataflowRunner"),
+        ],
+    )
+    def test_is_named_as_beam_finds_it_and_gets_our_code(self, tmp_path, runner, of_beam):
+        told, *_, package = chosen(f"beam.runner={runner}", f"workspace={tmp_path}").arguments
+        assert told == f"--runner={of_beam}"
+        assert package.startswith(f"--extra_package={tmp_path}/objects/huberflow_workers-")
+
+    def test_options_are_handed_on_as_beam_reads_them(self, tmp_path):
+        options = {
+            "flink_master": "10.0.0.7:8081",
+            "parallelism": 8,
+            "flink_submit_uber_jar": True,
+            "experiments": ["one", "two"],
+            "environment_config": {"command": "/opt/worker"},
+        }
+        beam = Beam(runner="flink", options=options)
+        _, _, *told, _ = chosen(workspace=tmp_path, beam=beam).arguments
+        assert told == [
+            "--environment_cache_millis=10000",
+            "--flink_master=10.0.0.7:8081",
+            "--parallelism=8",
+            "--flink_submit_uber_jar",
+            "--experiments=one",
+            "--experiments=two",
+            '--environment_config={"command": "/opt/worker"}',
+        ]
+
+
+class TestJobGraph:
+    """Built as for the cluster, and not submitted: there is none here."""
+
+    SPARK = Beam(
+        runner="spark",
+        options={
+            "spark_master_url": "spark://10.0.0.7:7077",
+            "environment_type": "DOCKER",
+            "environment_config": "registry.example/huberflow:1",
+        },
+    )
+    DATAFLOW = Beam(
+        runner="dataflow",
+        options={
+            "project": "fares",
+            "region": "europe-west1",
+            "temp_location": "gs://fares/tmp",
+            "staging_location": "gs://fares/staging",
+            "sdk_container_image": "registry.example/huberflow:1",
+            "dry_run": "true",
+        },
+    )
+
+    def pipeline(self, tmp_path, beam_config: Beam) -> beam.Pipeline:
+        engine.check(beam_config)
+        config = Config(workspace=tmp_path, beam=beam_config)
+        pipeline = beam.Pipeline(argv=list(engine.engine(config, None).arguments))
+        preflight.add_job(pipeline, config)
+        return pipeline
+
+    @pytest.mark.parametrize("beam_config", [SPARK, DATAFLOW], ids=["spark", "dataflow"])
+    def test_runs_in_the_image_and_brings_our_code(self, tmp_path, beam_config):
+        pipeline = self.pipeline(tmp_path, beam_config)
+        default = pipeline.runner.default_environment(pipeline.options)
+        graph = pipeline.to_runner_api(default_environment=default)
+        (environment,) = graph.components.environments.values()
+        staged = b" ".join(each.role_payload for each in environment.dependencies)
+        assert b"huberflow_workers-" in staged
+        assert b"pickled_main_session" not in staged
+        assert "beam:env:docker" in environment.urn
+
+    @pytest.mark.parametrize("name", ["flink", "spark"])
+    def test_deals_out_what_it_reads_before_it_reads_it(self, tmp_path, name):
+        """In place of a splittable DoFn, which Flink and Spark run on one worker."""
+        config = Config(workspace=tmp_path, beam=Beam(runner=name, options={"parallelism": 2}))
+        pipeline = beam.Pipeline(argv=list(engine.engine(config, None).arguments))
+        pipeline | beam.io.ReadFromTFRecord(f"{tmp_path}/*.gz", validate=False)
+        assert "beam:transform:reshuffle:v1" in urns(pipeline)
+        assert splittable(pipeline) == []
+
+    def test_is_else_as_beam_makes_it(self, tmp_path):
+        pipeline = beam.Pipeline(argv=["--runner=FlinkRunner"])
+        pipeline | beam.io.ReadFromTFRecord(f"{tmp_path}/*.gz", validate=False)
+        assert len(splittable(pipeline)) == 1
+
+    def test_is_one_that_dataflow_would_take(self, tmp_path):
+        assert self.pipeline(tmp_path, self.DATAFLOW).run() is not None
+
+
+def urns(pipeline: beam.Pipeline) -> set[str]:
+    return {each.spec.urn for each in pipeline.to_runner_api().components.transforms.values()}
+
+
+def splittable(pipeline: beam.Pipeline) -> list[str]:
+    """The splittable DoFns of a job graph."""
+    return [
+        name
+        for name, each in pipeline.to_runner_api().components.transforms.items()
+        if each.spec.urn == common_urns.primitives.PAR_DO.urn
+        and beam_runner_api_pb2.ParDoPayload.FromString(each.spec.payload).restriction_coder_id
+    ]
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            (
+                ["beam.runner=flink", "beam.options.paralelism=2"],
+                "beam.options: expected options of Beam, received 'paralelism' "
+                "(did you mean parallelism?)",
+            ),
+            (
+                ["beam.options.colour=red"],
+                "beam.options: expected options of Beam, received 'colour'",
+            ),
+            (
+                ["beam.runner=flink", "beam.options.parallelism=many"],
+                "beam.options.parallelism: invalid int value: 'many'",
+            ),
+            (
+                ["beam.runner=dataflow", "beam.options={project: fares, region: europe-west1}"],
+                "beam.options.temp_location: expected a value, for dataflow needs it, received "
+                "none; write: --set beam.options.temp_location=...",
+            ),
+            (
+                ["beam.runner=spark", "beam.options.environment_type=PROCESS"],
+                "beam.options: Option process_command is required for environment type PROCESS.",
+            ),
+        ],
+    )
+    def test_in_words(self, settings, message):
+        assert refusal(*settings) == message
+
+    def test_not_what_only_the_job_server_knows(self):
+        beam = Beam(runner="flink", options={"number_of_execution_retries": 3})
+        engine.check(beam)
+
+    def test_false_which_beam_has_no_way_to_say(self):
+        with pytest.raises(ConfigError, match="write its opposite, such as no_use_public_ips"):
+            load(None, ["beam.options.use_public_ips=false"])
+
+    def test_defaults_are_right(self):
+        engine.check(Config().beam)
+
+
+class TestGuide:
+    @pytest.mark.parametrize("runner", ["flink", "spark", "dataflow"])
+    def test_shows_configs_that_are_taken(self, runner, tmp_path):
+        guide = (Path(__file__).parents[3] / "docs" / "scale.md").read_text()
+        (tmp_path / "my.yaml").write_text(guide.split(f"# {runner}.yaml\n")[1].split("```")[0])
+        found = load(tmp_path / "my.yaml").beam
+        assert found.runner == runner
+        engine.check(found)

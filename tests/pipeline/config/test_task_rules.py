@@ -1,0 +1,191 @@
+"""What a task decides of a config, and what is refused beside it."""
+
+import pytest
+from click.testing import CliRunner
+
+from huberflow.pipeline.cli.main import cli
+from huberflow.pipeline.config import task_rules
+from huberflow.pipeline.config.reading import ConfigError, load
+from huberflow.pipeline.config.writing import to_yaml
+from huberflow.pipeline.history import run_metadata
+from huberflow.pipeline.resolve import data_defaults
+
+ROWS = 120
+
+
+@pytest.fixture(scope="module")
+def flowers(tmp_path_factory):
+    """Flowers by sizes, kind and age class; a few lack one."""
+    path = tmp_path_factory.mktemp("data") / "flowers.csv"
+    rows = ["length,width,depth,kind,tall,age"]
+    for n in range(ROWS):
+        kind = ["iris", "lily", "rose", ""][n % 4 if n < 20 else n % 3]
+        depth = "" if n % 10 == 1 else f"{n % 17 + 0.5}"
+        length = "" if n % 10 < 2 else f"{n * 0.37 % 5:.2f}"
+        rows.append(f"{length},{n * 0.73 % 3:.2f},{depth},{kind},{n % 2},{n % 5}")
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture
+def config(flowers):
+    return lambda label, *settings: load(None, [f"data.path={flowers}", label, *settings])
+
+
+def refusal(*settings):
+    with pytest.raises(ConfigError) as caught:
+        load(None, settings)
+    return str(caught.value)
+
+
+def keys(config):
+    return [metric.key for metric in config.evaluation.metrics]
+
+
+class TestDefaults:
+    def test_of_two_classes(self, config):
+        found = config("data.label=tall")
+        assert (found.model.task, found.data.classes) == ("binary", ("0", "1"))
+        assert found.training.loss.name == "BinaryCrossentropy"
+        assert [metric.key for metric in found.evaluation.metrics] == [
+            "log_loss",
+            "accuracy",
+            "auc",
+        ]
+        assert found.evaluation.gate[0].metric == "log_loss"
+        assert found.model.label_scale == "none"
+
+    def test_of_several_classes(self, config):
+        found = config("data.label=kind")
+        assert (found.model.task, found.data.classes) == ("multiclass", ("iris", "lily", "rose"))
+        assert found.training.loss.name == "SparseCategoricalCrossentropy"
+        assert keys(found) == ["log_loss", "accuracy"]
+
+    def test_of_several_labels(self, config):
+        found = config("data.label=[length, depth]")
+        assert (found.model.task, found.data.labels) == ("regression", ("length", "depth"))
+        assert found.model.label_scale == "standard"
+        assert set(found.features.columns()) == {"width", "kind", "tall", "age"}
+
+    def test_are_a_config_that_loads_to_the_same(self, config, tmp_path):
+        for label in ("kind", "tall", "[length, depth]"):
+            found = config(f"data.label={label}")
+            (tmp_path / "my.yaml").write_text(to_yaml(found))
+            assert load(tmp_path / "my.yaml") == found
+
+
+class TestTheUserHasTheLastWord:
+    def test_on_whole_numbers(self, config):
+        assert config("data.label=age").model.task == "regression"
+        found = config("data.label=age", "model.task=multiclass")
+        assert found.data.classes == ("0", "1", "2", "3", "4")
+        assert config("data.label=tall", "model.task=regression").data.classes == ()
+
+    def test_on_the_classes_and_their_order(self, config):
+        found = config("data.label=kind", "data.classes=[rose, iris]", "model.task=binary")
+        assert found.data.classes == ("rose", "iris")
+        assert found.training.loss.name == "BinaryCrossentropy"
+        assert found.data.rows_without_label == 38 + 5  # the lilies, and those of no kind
+
+    def test_and_it_is_told_as_a_change(self, config):
+        found = config("data.label=age", "model.task=multiclass", "data.classes=[1, 0, 2]")
+        changes = run_metadata.changes(found)
+        assert changes.keys() == {"data.path", "data.label", "data.classes", "model.task"}
+
+
+class TestRemarks:
+    def test_rows_that_lack_any_label_are_counted(self, config):
+        said = data_defaults.remarks(config("data.label=[length, depth]"))
+        assert "set aside: 24 rows without length or depth" in said
+
+    def test_few_whole_numbers_may_be_classes(self, config):
+        said = data_defaults.remarks(config("data.label=age"))
+        assert any(line.endswith("write: --set model.task=multiclass") for line in said)
+
+
+TWO = ["model.task=binary", "data.classes=[a, b]", "training.metrics=[]"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            ["model.task=binary"],
+            "data.classes: expected two for model.task=binary, received none; "
+            "write: --set 'data.classes=[bad, good]'",
+        ),
+        (
+            ["model.task=binary", "data.classes=[a, b, c]"],
+            "data.classes: expected two for model.task=binary, received a, b, c; "
+            "write: --set model.task=multiclass",
+        ),
+        (
+            ["data.classes=[a, b]"],
+            "data.classes: expected none for model.task=regression, received a, b; "
+            "write: --set model.task=binary",
+        ),
+        (["model.task=binary", "data.classes=[a, a]"], "data.classes: expected each once, rece"),
+        (
+            ["model.task=binary", "data.classes=[a, b]", "model.label_scale=log"],
+            "model.label_scale: expected none for classes, received 'log'; "
+            "write: --set model.label_scale=none",
+        ),
+        (
+            [*TWO, "training.loss.name=SparseCategoricalCrossentropy"],
+            "training.loss.name: expected a loss for binary (huber_fn, HuberLoss, CustomMSE, "
+            "Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, BinaryCrossentropy, "
+            "BinaryFocalCrossentropy), received 'SparseCategoricalCrossentropy'; "
+            "write: --set training.loss.name=BinaryCrossentropy",
+        ),
+        (
+            ["training.metrics=[{name: AUC}]"],
+            "training.metrics.0.name: expected a metric for regression (HuberMetric, "
+            "AbsoluteErrorQuantile, MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError), "
+            "received 'AUC'; write: --set training.metrics.0.name=HuberMetric",
+        ),
+        (
+            ["data.label=[tips, fare]", "model.task=binary", "data.classes=[a, b]"],
+            "data.label: expected one column for model.task=binary, received tips, fare; "
+            "write: --label tips",
+        ),
+        (["data.label=[tips, tips]"], "data.label: expected a column, or a list of columns, each"),
+        (["data.label=[]"], "data.label: expected a column, or a list of columns, each once, rece"),
+        (
+            ["data.label=[tips, trip_miles]"],
+            "data.label: expected a column that is no feature, received 'trip_miles'",
+        ),
+        (
+            ["data.label=[tips, fare]", "evaluation.gate=[{metric: calibration, upper_bound: 2}]"],
+            "evaluation.gate: expected the key of a metric (huber, mae, rmse, median_error, "
+            "tail_error, example_count, calibration_tips, calibration_fare, huber_tips",
+        ),
+        (
+            ["evaluation.gate=[{metric: huber, max_increase: 0.1, max_decrease: 0.1}]"],
+            "evaluation.gate.0: expected max_increase or max_decrease, received both",
+        ),
+        (
+            [
+                "data.label=[a, b]",
+                "evaluation.metrics=[{name: HuberMetric, key: huber}, "
+                "{name: MeanAbsoluteError, key: huber_a}]",
+            ],
+            "evaluation.metrics: expected keys that with the labels give each name once, received ",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(settings, message):
+    assert refusal(*settings).startswith(message)
+
+
+def test_what_the_messages_say_to_write_are_losses_and_metrics_of_the_task():
+    for task, usual in task_rules.DEFAULTS.items():
+        for kind, name in task_rules._USUAL[task].items():
+            task_rules._check_object("training", kind, name, task)
+        assert usual
+
+
+def test_several_labels_on_the_command_line(flowers):
+    asked = ["config", "--data", str(flowers), "--label", "length", "--label", "depth"]
+    done = CliRunner().invoke(cli, asked)
+    assert done.exit_code == 0, done.stderr
+    assert "label: [length, depth]" in done.stdout

@@ -1,0 +1,191 @@
+"""Our look at a file agrees with TFX's own readers; TFRecords are read as TFX writes them."""
+
+import csv
+
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tfx.components.example_gen.csv_example_gen import executor
+from tfx_bsl.coders import csv_decoder
+
+from huberflow.components.data import csv_columns
+from huberflow.components.data.encoding import serialized
+from huberflow.components.data.files import DataError
+from huberflow.pipeline.data.infer import infer
+from huberflow.pipeline.data.profile import profile
+from huberflow.pipeline.data.source import find
+
+COLUMNS = ["x", "y"]
+
+KINDS = {
+    csv_decoder.ColumnType.UNKNOWN: {"empty"},
+    csv_decoder.ColumnType.INT: {"integer"},
+    csv_decoder.ColumnType.FLOAT: {"number", "empty"},  # empty: nothing but NaN
+    csv_decoder.ColumnType.STRING: {"text", "mixed", "date", "boolean"},
+}
+
+
+class ReadForEverError(Exception):
+    """What TFX's reader would do: it takes a line again until its quotes are closed."""
+
+
+def as_tfx_reads(file):
+    """Types, fields and examples of all rows, through TFX's own code but for Beam.
+
+    Its reader of one record is ``csv.reader`` over that record for ever; here it may take it once.
+    """
+    inferrer = csv_decoder.ColumnTypeInferrer(COLUMNS, skip_blank_lines=True)
+    types, rows = inferrer.create_accumulator(), []
+    for record in executor._ReadCsvRecordsFromTextFile().process(str(file)):
+        reader = csv.reader([record, ""])
+        cells = [cell.encode() for cell in next(reader)]
+        if reader.line_num > 1:
+            raise ReadForEverError
+        types = inferrer.add_input(types, cells)
+        rows += [cells] if cells else []
+    columns = inferrer.extract_output(types)
+    encoder = executor._ParsedCsvToTfExample()
+    examples = [example for cells in rows for example in encoder.process(cells, columns)]
+    return {info.name: info.type for info in columns}, rows, examples
+
+
+def as_we_read(file):
+    """What ExampleGen takes from a file, as TFX takes it for the hash that splits rows."""
+    types = csv_columns.common([csv_columns.look(file)])
+    batches = csv_columns.batches(file, types)
+    return [row for columns in batches for row in serialized(columns)]
+
+
+NUMBERS = ["1", "-2", "+3", " 4", "1_0", "0x1", "9" * 19, "1.5", "1e3", "nan", "inf", ".", "-"]
+OTHERS = ["", " ", "a", '"', '""', "ü", "\n", "\r", "\r\n", ",", "2024-01-02", "true"]
+
+fields = st.lists(st.sampled_from([*NUMBERS, *OTHERS]), max_size=3).map("".join)
+quoted = fields.map(lambda text: '"{}"'.format(text.replace('"', '""')))
+lines = st.lists(fields | quoted, min_size=1, max_size=3).map(",".join)
+bodies = st.lists(lines | st.tuples(quoted, quoted).map(",".join), min_size=1, max_size=5)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("csv")
+
+
+@settings(max_examples=500, deadline=None)
+@given(body=bodies, end=st.sampled_from(["\n", "\r\n"]))
+def test_csv_is_refused_where_tfx_fails_and_else_read_as_by_tfx(folder, body, end):
+    file = folder / "a.csv"
+    file.write_bytes((end.join(["x,y", *body]) + end).encode())
+    try:
+        types, rows, examples = as_tfx_reads(file)
+    except (ValueError, csv.Error, ReadForEverError):
+        with pytest.raises(DataError):
+            profile(find(file))
+        return
+    if not rows:
+        with pytest.raises(DataError, match="expected rows, received none"):
+            profile(find(file))
+        return
+    table = profile(find(file))
+    assert table.rows == len(rows)
+    for place, name in enumerate(COLUMNS):
+        column = table.columns[name]
+        assert column.kind in KINDS[types[name]]
+        if column.kind in ("text", "mixed"):
+            assert column.missing == sum(not row[place] for row in rows)
+    assert as_we_read(file) == [row.SerializeToString(deterministic=True) for row in examples]
+
+
+# -- TFRecord --------------------------------------------------------------------------------------
+
+
+def example(**values):
+    kinds = {int: "int64_list", float: "float_list", bytes: "bytes_list"}
+    features = {
+        name: tf.train.Feature(**{kinds[type(some[0])]: {"value": some}} if some else {})
+        for name, some in values.items()
+    }
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def records(file, *examples):
+    options = "GZIP" if file.suffix == ".gz" else ""
+    with tf.io.TFRecordWriter(str(file), options) as writer:
+        for record in examples:
+            writer.write(record)
+    return file
+
+
+ROWS = [
+    example(price=[1.5], rooms=[2], town=[b"Oslo"], built=[b"2001-02-03"], tags=[1, 2]),
+    example(price=[2.5], rooms=[], town=[b""], built=[b"2004-05-06"], tags=[]),
+    example(price=[0.0], rooms=[0], image=[b"\xff\x00"]),
+]
+
+
+@pytest.mark.parametrize("name", ["a.tfrecord", "data_tfrecord-00000-of-00001.gz"])
+def test_examples_have_the_kinds_of_their_features(tmp_path, name):
+    table = profile(find(records(tmp_path / name, *ROWS)))
+    assert table.rows == 3
+    assert {c.name: (c.kind, c.missing) for c in table.columns.values()} == {
+        "price": ("number", 0),
+        "rooms": ("integer", 1),
+        "town": ("text", 2),
+        "built": ("date", 1),
+        "tags": ("list", 2),
+        "image": ("list", 2),
+    }
+    assert table.columns["price"].least == 0.0
+    assert infer(table, ["price"], keep=["rooms"]).dates == {"built": "YYYY-MM-DD"}
+
+
+BAD = {
+    "no records": (
+        lambda file: file.write_bytes(b"x,y\n1,2\n" * 9),
+        r"cannot be read: corrupted record at 0 \(Is this even a TFRecord file\?\)$",
+    ),
+    "cut short": (
+        lambda file: file.write_bytes(records(file, *ROWS).read_bytes()[:-5]),
+        "cannot be read: truncated record at ",
+    ),
+    "changed": (
+        lambda file: file.write_bytes(records(file, *ROWS).read_bytes().replace(b"Oslo", b"Bern")),
+        "cannot be read: corrupted record at 12$",
+    ),
+    "not of examples": (
+        lambda file: records(file, b"\xff\xff"),
+        "from record 1: expected tf.Examples",
+    ),
+    "of two types": (
+        lambda file: records(file, example(x=[1]), example(x=[1.5])),
+        "from record 1: expected tf.Examples, each feature of one type",
+    ),
+    "of nothing": (records, "expected rows, received none"),
+}
+
+
+@pytest.mark.parametrize(("write", "expected"), BAD.values(), ids=BAD)
+def test_records_are_refused(tmp_path, write, expected):
+    file = tmp_path / "a.tfrecord"
+    write(file)
+    with pytest.raises(DataError, match=expected) as refused:
+        profile(find(file))
+    assert str(refused.value).startswith(str(file))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_feature_of_another_type_in_another_file_is_refused(tmp_path):
+    records(tmp_path / "a.tfrecord", example(x=[1]))
+    records(tmp_path / "b.tfrecord", example(x=[1.5]))
+    with pytest.raises(DataError) as refused:
+        profile(find(tmp_path))
+    assert str(refused.value) == (
+        f"{tmp_path}/b.tfrecord, from record 1: expected x of one type in all records, "
+        "received int64 and float"
+    )
+
+
+def test_gzip_that_is_none_is_refused(tmp_path):
+    (tmp_path / "a.tfrecord.gz").write_bytes(records(tmp_path / "b.tfrecord", *ROWS).read_bytes())
+    with pytest.raises(DataError, match=r"a\.tfrecord\.gz: cannot be read: "):
+        profile(find(tmp_path / "a.tfrecord.gz"))

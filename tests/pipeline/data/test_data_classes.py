@@ -1,0 +1,114 @@
+"""Which columns are numbers to predict, and which are classes."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from huberflow.components.data.files import DataError
+from huberflow.pipeline.data import classes
+from huberflow.pipeline.data.profile import profile
+from huberflow.pipeline.data.source import find
+
+ROWS = 60
+
+
+def of(*values):
+    return [values[number % len(values)] for number in range(ROWS)]
+
+
+COLUMNS = {
+    "answer": of("yes", "no", None),
+    "sold": of(True, False),
+    "flag": of(1, 0),
+    "gap": of(1.0, None, 0.0),
+    "species": of("cat", "ant", "bee"),
+    "stars": of(5, 10, 3),
+    "share": of(0.25, 0.75),
+    "price": [1.5 * number for number in range(ROWS)],
+    "id": [f"c{number}" for number in range(ROWS)],
+    "discount": of("5%", "2.5 %", "$ 1,000"),
+    "code": of("7", "a"),
+    "almost": [*["NA"] * 2, *map(str, range(ROWS - 2))],
+}
+
+
+@pytest.fixture(scope="module")
+def columns(tmp_path_factory):
+    file = tmp_path_factory.mktemp("data") / "rows.parquet"
+    pq.write_table(pa.table(COLUMNS), file)
+    return profile(find(file)).columns
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("answer", "binary"),
+        ("sold", "binary"),
+        ("flag", "binary"),
+        ("gap", "binary"),
+        ("code", "binary"),
+        ("species", "multiclass"),
+        ("stars", "regression"),
+        ("share", "regression"),
+        ("price", "regression"),
+    ],
+)
+def test_the_values_say_what_is_predicted(columns, name, task):
+    assert classes.task(columns[name]) == task
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("answer", ("no", "yes")),
+        ("sold", ("false", "true")),
+        ("gap", ("0", "1")),
+        ("species", ("ant", "bee", "cat")),
+        ("stars", ("3", "5", "10")),
+    ],
+)
+def test_classes_are_in_order_as_text(columns, name, found):
+    assert classes.names(columns[name]) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "received"),
+    [
+        ("share", "numbers with fractions; write: --set model.task=regression"),
+        ("id", "60 values in 60 rows, such as 'c0'"),
+    ],
+)
+def test_what_are_no_classes_is_refused(columns, name, received):
+    with pytest.raises(DataError) as refused:
+        classes.names(columns[name])
+    expected = f"data.label: expected numbers or a few classes in {name!r}, received {received}"
+    assert str(refused.value) == expected
+
+
+def test_a_class_that_no_row_has_is_refused(columns):
+    classes.check_chosen(columns["species"], ["cat", "ant"])
+    with pytest.raises(DataError) as refused:
+        classes.check_chosen(columns["species"], ["cat", "dog"])
+    assert str(refused.value) == (
+        "data.classes: expected values of 'species', received 'dog'; "
+        """write, for example: --set 'data.classes=["ant", "bee", "cat"]'"""
+    )
+
+
+@pytest.mark.parametrize(("name", "told"), [("stars", True), ("price", False), ("share", False)])
+def test_few_whole_numbers_may_be_classes(columns, name, told):
+    remark = classes.remark(columns[name], "regression")
+    assert (remark is not None) == told
+    if told:
+        assert remark.endswith("if its 3 values are classes, write: --set model.task=multiclass")
+
+
+@pytest.mark.parametrize(("name", "told"), [("discount", True), ("species", False)])
+def test_amounts_with_signs_may_be_numbers(columns, name, told):
+    remark = classes.remark(columns[name], "multiclass")
+    assert (remark is not None) == told
+    if told:
+        assert remark == (
+            "discount is predicted as one of 3 classes, such as '5%'; "
+            "if numbers are meant, write them without signs: 1234.5"
+        )

@@ -1,0 +1,256 @@
+"""The exported model as MLflow sees it, loaded where nothing of ours is."""
+
+import json
+import os
+import pickletools
+import subprocess
+import sys
+import textwrap
+
+import mlflow
+import pytest
+import tensorflow as tf
+from mlflow.types.schema import AnyType
+
+from huberflow.pipeline.tracking import exported, port
+
+INPUTS = [port.Column("miles", "double"), port.Column("company", "string")]
+OUTPUTS = [port.Column("prediction", "double")]
+EXAMPLE = [{"miles": 1.5, "company": "Yellow"}, {"miles": None, "company": "Flash"}, {"miles": 2}]
+
+LOAD = """
+    import json, sys
+    sys.modules.update(dict.fromkeys(["huberflow", "tf_keras"]))
+    import mlflow, numpy as np, pandas as pd
+    model = mlflow.pyfunc.load_model(sys.argv[1])
+
+    def fares(table):
+        return model.predict(table)["prediction"].tolist()
+
+    def refusal(table):
+        try:
+            return fares(table)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+"""
+
+
+class Fares(tf.Module):
+    """2 per mile, 100 where the miles are missing, and 1 per letter of the company."""
+
+    def __init__(self):
+        super().__init__()
+        self.rate = tf.Variable(2.0, dtype=tf.float64)
+
+    @tf.function(
+        input_signature=[
+            {
+                "miles": tf.TensorSpec([None], tf.float64, name="miles"),
+                "company": tf.TensorSpec([None], tf.string, name="company"),
+            }
+        ]
+    )
+    def columns(self, columns):
+        miles = columns["miles"]
+        price = tf.where(tf.math.is_nan(miles), tf.cast(100.0, tf.float64), self.rate * miles)
+        letters = tf.cast(tf.strings.length(columns["company"]), tf.float64)
+        return {"prediction": tf.cast(price + letters, tf.float32)}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("serving") / "3"
+    fares = Fares()
+    tf.saved_model.save(fares, str(folder), signatures={"columns": fares.columns})
+    return port.ExportedModel("key", "taxi", folder, INPUTS, OUTPUTS, EXAMPLE)
+
+
+@pytest.fixture(scope="module")
+def folder(model, tmp_path_factory):
+    """The saved model; the user's folder is a uv project, and tracks elsewhere."""
+    project = tmp_path_factory.mktemp("project")
+    for name in ("uv.lock", "pyproject.toml"):
+        (project / name).touch()
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        before = mlflow.get_tracking_uri()
+        exported.save(model, folder)
+        assert mlflow.get_tracking_uri() == before
+        assert mlflow.active_run() is None
+        assert {path.name for path in project.iterdir()} == {"uv.lock", "pyproject.toml"}
+    return folder
+
+
+@pytest.fixture(scope="module")
+def answers(folder, tmp_path_factory):
+    """What the loaded model says in a process of its own; one, since TensorFlow starts slowly."""
+    code = textwrap.dedent(LOAD) + textwrap.dedent(
+        """
+        from mlflow.pyfunc import scoring_server
+
+        def served(body):
+            args = (json.dumps(body), "application/json", model, model.metadata.get_input_schema())
+            reply = scoring_server.invocations(*args).response
+            return [row["prediction"] for row in json.loads(reply)["predictions"]]
+
+        floats = pd.DataFrame({"miles": [1.5, np.nan], "company": ["Yellow", None]}, index=[7, 3])
+        json.dump({
+            "index": model.predict(floats).index.tolist(),
+            "columns": model.predict(floats).columns.tolist(),
+            "floats": fares(floats),
+            "ints": fares(pd.DataFrame({"miles": [1, 2], "company": ["a", "b"]})),
+            "nullable": fares(pd.DataFrame({"miles": pd.array([1, None], "Int64")})),
+            "all missing": fares(pd.DataFrame({"miles": [None], "company": [float("nan")]})),
+            "no miles": fares(pd.DataFrame({"company": ["abc"]})),
+            "no rows": fares(pd.DataFrame({"miles": []})),
+            "rows": fares([{"miles": 3}, {"company": "ab"}]),
+            "served records": served({"dataframe_records": [{"miles": 3}, {"company": "ab"}]}),
+            "served inputs": served({"inputs": [{"miles": 3, "company": None}]}),
+            "served example": served(json.load(open(sys.argv[1] + "/serving_input_example.json"))),
+            "unknown": refusal(pd.DataFrame({"mile": [1.0]})),
+            "text for numbers": refusal(pd.DataFrame({"miles": ["far"]})),
+            "date for numbers": refusal(pd.DataFrame({"miles": [pd.Timestamp(2024, 1, 1)]})),
+            "number for text": refusal(pd.DataFrame({"company": [8.0]})),
+        }, sys.stdout)
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, str(folder)],
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+        env={**os.environ, "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+class TestPredictions:
+    def test_are_those_of_the_saved_model(self, answers, model):
+        signature = tf.saved_model.load(str(model.folder)).signatures["columns"]
+        miles = tf.constant([1.5, float("nan")], tf.float64)
+        expected = signature(miles=miles, company=tf.constant(["Yellow", ""]))["prediction"]
+        assert answers["floats"] == expected.numpy().tolist() == [9.0, 100.0]
+
+    def test_keep_the_index_of_the_table(self, answers):
+        assert (answers["index"], answers["columns"]) == ([7, 3], ["prediction"])
+
+    def test_take_whole_numbers(self, answers):
+        assert answers["ints"] == [3.0, 5.0]
+        assert answers["nullable"] == [2.0, 100.0]
+
+    def test_take_a_column_that_is_missing_in_each_row(self, answers):
+        assert answers["no miles"] == [103.0]
+        assert answers["all missing"] == [100.0]
+
+    def test_take_rows_with_other_columns(self, answers):
+        assert answers["rows"] == [6.0, 102.0]
+
+    def test_of_no_rows_are_none(self, answers):
+        assert answers["no rows"] == []
+
+
+class TestServed:
+    def test_rows_with_whole_numbers_and_without_a_column(self, answers):
+        assert answers["served records"] == [6.0, 102.0]
+
+    def test_null_is_missing_and_no_text(self, answers):
+        assert answers["served inputs"] == [6.0]
+
+    def test_the_example(self, answers):
+        assert answers["served example"] == [9.0, 105.0, 4.0]
+
+
+class TestRefusals:
+    def test_of_a_table_without_any_known_column(self, answers):
+        assert "expected a table with columns such as" in answers["unknown"]
+
+    def test_of_text_for_numbers(self, answers):
+        assert "column miles: expected numbers" in answers["text for numbers"]
+
+    def test_of_a_date_for_numbers(self, answers):
+        assert "column miles: expected numbers" in answers["date for numbers"]
+
+    def test_of_a_number_for_text(self, answers):
+        assert "column company: expected text" in answers["number for text"]
+        assert "dtype={'company': str}" in answers["number for text"]
+
+
+class TestFolder:
+    def test_names_every_column_and_its_type(self, folder):
+        model = mlflow.models.Model.load(str(folder))
+        found = [(c.name, c.type, c.required) for c in model.signature.inputs]
+        assert found == [("miles", AnyType(), False), ("company", AnyType(), False)]
+        assert [(c.name, str(c.type)) for c in model.signature.outputs] == [
+            ("prediction", "DataType.double")
+        ]
+        assert model.metadata == {"columns": {"miles": "double", "company": "string"}}
+
+    def test_has_the_example(self, folder):
+        example = mlflow.models.Model.load(str(folder)).load_input_example(str(folder))
+        rows = json.loads(example.to_json(orient="records"))
+        assert rows == [
+            {"miles": 1.5, "company": "Yellow"},
+            {"miles": None, "company": "Flash"},
+            {"miles": 2, "company": None},
+        ]
+
+    def test_names_what_it_needs_with_versions(self, folder):
+        lines = (folder / "requirements.txt").read_text().splitlines()
+        assert f"tensorflow=={tf.__version__}" in lines
+        assert {line.split("==")[0] for line in lines} == {
+            "mlflow",
+            "tensorflow",
+            "numpy",
+            "pandas",
+        }
+
+    def test_has_the_saved_model_once(self, folder):
+        assert len(list(folder.rglob("saved_model.pb"))) == 1
+
+    def test_has_nothing_of_the_users_project(self, folder):
+        assert not (folder / "uv.lock").exists()
+
+    def test_has_no_pickle(self, folder):
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        assert [path for path in files if path.suffix in (".pkl", ".pickle")] == []
+        assert [path for path in files if is_pickle(path.read_bytes())] == []
+
+    def test_is_alone(self, folder):
+        assert list(folder.parent.iterdir()) == [folder]
+
+
+def is_pickle(content: bytes) -> bool:
+    try:
+        return bool(list(pickletools.genops(content)))
+    except Exception:  # what pickletools raises for other content is not documented
+        return False
+
+
+def test_a_model_without_an_example(model, tmp_path):
+    bare = port.ExportedModel("key", "taxi", model.folder, INPUTS, OUTPUTS, example=[])
+    exported.save(bare, tmp_path / "model")
+    assert not (tmp_path / "model" / "input_example.json").exists()
+
+
+def test_what_cannot_be_saved_leaves_nothing(model, tmp_path):
+    gone = port.ExportedModel("key", "taxi", tmp_path / "gone", INPUTS, OUTPUTS, EXAMPLE)
+    with pytest.raises(mlflow.MlflowException, match="gone"):
+        exported.save(gone, tmp_path / "saved" / "model")
+    assert list((tmp_path / "saved").iterdir()) == []
+
+
+def test_saving_needs_no_tensorflow(model, tmp_path):
+    code = f"""
+        import sys
+        from pathlib import Path
+        from huberflow.pipeline.tracking import exported, port
+        model = port.ExportedModel("key", "taxi", Path({str(model.folder)!r}),
+            [port.Column("miles", "double")], [port.Column("prediction", "double")],
+            [{{"miles": 1.0}}])
+        exported.save(model, Path({str(tmp_path / "model")!r}))
+        assert "tensorflow" not in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, capture_output=True)

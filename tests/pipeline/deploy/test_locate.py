@@ -1,0 +1,201 @@
+"""Which model is meant, and what is said where there is none."""
+
+import re
+
+import pytest
+from journals import Story
+from mlflow_servers import mlflow_server
+
+from huberflow.components.bundle import reload
+from huberflow.pipeline.config.reading import load
+from huberflow.pipeline.deploy.locate import LocateError, located
+from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.tracking.port import Column, ExportedModel, NewRun, TrackingError
+from huberflow.pipeline.tracking.store import connect
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return Workspace(tmp_path / "my workspace")
+
+
+def found(reference, workspace, *settings):
+    return located(reference, load(None, (f"workspace={workspace.root}", *settings)))
+
+
+def where(reference, workspace):
+    with found(reference, workspace) as folder:
+        return folder
+
+
+def refusal(reference, workspace, *settings):
+    with (
+        pytest.raises(LocateError) as refused,
+        found(reference, workspace, *settings),
+    ):
+        pytest.fail("there is no model")
+    return str(refused.value)
+
+
+def model(folder):
+    """As much of a bundle as tells that it is one."""
+    certificate = folder / reload.CERTIFICATE
+    certificate.parent.mkdir(parents=True)
+    certificate.write_text("{}")
+    return folder
+
+
+def exporting(workspace, run_id, **begin):
+    """A run, and the model that it exported."""
+    artifact = workspace.artifacts / "ServingExport" / "exported_model" / run_id
+    outputs = {"exported_model": (artifact, {})}
+    Story(workspace.journals, run_id, **begin).runs("ServingExport", outputs=outputs).ends()
+    return model(artifact / "Format-Serving")
+
+
+class TestFolders:
+    def test_none_named_is_the_version_that_was_pushed_last(self, workspace):
+        versions = [model(workspace.serving("taxi") / name) for name in ("2", "10", "9")]
+        (workspace.serving("taxi") / ".pushing-11").mkdir()
+        assert where(None, workspace) == versions[1]
+
+    def test_none_pushed(self, workspace):
+        assert refusal(None, workspace, "name=bikes") == (
+            f"expected a version of the model bikes in {workspace.serving('bikes')}, found none; "
+            f"write: huberflow run --workspace '{workspace.root}'"
+        )
+
+    def test_a_bundle_is_itself(self, workspace, tmp_path, monkeypatch):
+        folder = model(tmp_path / "elsewhere" / "bundle")
+        assert where(str(folder), workspace) == folder
+        monkeypatch.setenv("HOME", str(tmp_path / "elsewhere"))
+        assert where("~/bundle", workspace) == folder
+
+    def test_a_folder_of_versions_is_the_newest(self, workspace, tmp_path):
+        model(tmp_path / "taxi" / "1")
+        newest = model(tmp_path / "taxi" / "2")
+        assert where(str(tmp_path / "taxi"), workspace) == newest
+
+    def test_another_folder_or_file(self, workspace, tmp_path):
+        (tmp_path / "notes.txt").touch()
+        for path in (tmp_path, tmp_path / "notes.txt"):
+            assert refusal(str(path), workspace).startswith(
+                "expected an exported model, with assets.extra/certificate.json in it, or a folder "
+                f"of its versions, received {path}; "
+            )
+
+
+class TestRuns:
+    def test_are_named_as_everywhere(self, workspace):
+        first = exporting(workspace, "2026-11-22T06-07-05", name="night")
+        second = exporting(workspace, "2026-11-22T06-08-35", time=1_800_000_000.0)
+        assert where("latest", workspace) == second
+        assert where("latest~1", workspace) == first
+        assert where("night", workspace) == first
+        assert where("2026-11-22T06-08", workspace) == second
+
+    def test_of_an_unknown_name(self, workspace):
+        exporting(workspace, "2026-11-22T06-07-05", name="night")
+        (workspace.journals / "damaged.jsonl").write_text("{}\n")
+        first, second = refusal("2026-11-22T06-07-06", workspace).splitlines()
+        assert first.startswith("no folder 2026-11-22T06-07-06 is here, and of the runs: expected ")
+        assert first.endswith("; write: 2026-11-22T06-07-05")
+        assert second.startswith("the journal ")
+
+    def test_that_are_points_of_a_sweep_export_nothing(self, workspace):
+        changes = {"training.loss.name": "HuberLoss", "training.loss.config.threshold": 0.5}
+        Story(workspace.journals, "sweep-1", kind="sweep")
+        Story(workspace.journals, "point-1", sweep="sweep-1", facts={"changes": changes}).ends()
+        Story(workspace.journals, "point-2", sweep="sweep-1").ends()
+        assert refusal("point-1", workspace) == (
+            "point-1 is a point of a sweep, which exports nothing; write: huberflow run "
+            f"--workspace '{workspace.root}' --set 'training.loss.name=\"HuberLoss\"' "
+            "--set training.loss.config.threshold=0.5"
+        )
+        assert refusal("sweep-1", workspace) == (
+            "expected one run, received sweep-1, a sweep of 2; to choose one, write: "
+            "huberflow compare sweep-1"
+        )
+
+    def test_that_failed_have_none(self, workspace):
+        story = Story(workspace.journals, "run-1").starts("Trainer")
+        story.fails("Trainer", "no rows").ends("failed")
+        assert refusal("run-1", workspace).startswith("run-1 exported no model, it is failed; ")
+
+    def test_whose_model_is_gone(self, workspace):
+        exporting(workspace, "run-1").rename(workspace.root / "moved")
+        message = refusal("run-1", workspace)
+        assert message.startswith("the model that run-1 exported is no longer in ")
+        assert message.endswith("--no-cache")
+
+
+@pytest.fixture(scope="module")
+def in_mlflow(bundle):
+    """Registers the bundle as champion; the id of its run, and its version."""
+
+    def register(uri, workspace):
+        columns = [Column("miles", "double"), Column("company", "string")]
+        example = [{"miles": 1.5, "company": "Blue"}]
+        tracker = connect(uri, workspace)
+        run = tracker.open_run(NewRun("key", "taxi", "night", 1.0))
+        outputs = [Column("prediction", "double")]
+        exported = ExportedModel("key", "taxi", bundle, columns, outputs, example)
+        return run.id, tracker.register(run.id, exported, "champion")
+
+    return register
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory, in_mlflow):
+    workspace = Workspace(tmp_path_factory.mktemp("mlflow"))
+    uri = f"sqlite:///{workspace.tracking / 'mlflow.db'}"
+    return uri, *in_mlflow(uri, workspace)
+
+
+class TestInMlflow:
+    @pytest.mark.parametrize(
+        "reference", ["models:/taxi@champion", "models:/taxi/{version}", "runs:/{run}/model"]
+    )
+    def test_is_downloaded_whole_and_removed_afterwards(self, workspace, database, reference):
+        uri, run, version = database
+        named = reference.format(run=run, version=version)
+        with found(named, workspace, f"tracking.uri={uri}") as folder:
+            assert folder.is_relative_to(workspace.root)
+            assert reload.verify(folder)["lineage"] == {"commit": "abc123"}
+        assert not any(workspace.root.iterdir())
+
+    def test_comes_from_a_server_too(self, workspace, tmp_path, in_mlflow):
+        with mlflow_server(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path) as uri:
+            in_mlflow(uri, workspace)
+            with found("models:/taxi@champion", workspace, f"tracking.uri={uri}") as folder:
+                assert reload.verify(folder)["lineage"] == {"commit": "abc123"}
+
+    @pytest.mark.parametrize(
+        ("reference", "message"),
+        [
+            ("models:/taxi@rival", "received models:/taxi@rival: .*rival.*not found"),
+            ("models:/taxi/77", "received models:/taxi/77: .*not found"),
+            ("models:/bikes@champion", "received models:/bikes@champion: .*bikes.*not found"),
+            ("runs:/123/model", "received runs:/123/model: .*123.*not found"),
+            ("runs:/{run}/no", "received runs:/.*/no: the run has no artifact no"),
+            ("models:/taxi", "expected models:/NAME@ALIAS, .*, received models:/taxi"),
+        ],
+    )
+    def test_under_a_name_that_it_does_not_have(self, workspace, database, reference, message):
+        uri, run, _ = database
+        refused = refusal(reference.format(run=run), workspace, f"tracking.uri={uri}")
+        assert re.search(message, refused), refused
+
+    def test_without_a_database_makes_none(self, workspace):
+        assert refusal("models:/taxi@champion", workspace).endswith(
+            "found no database; write: huberflow run"
+        )
+        assert not workspace.tracking.exists()
+
+    def test_on_a_server_that_is_not_there(self, workspace):
+        with (
+            pytest.raises(TrackingError, match="cannot download models:/taxi@champion: "),
+            found("models:/taxi@champion", workspace, "tracking.uri=http://127.0.0.1:9"),
+        ):
+            pytest.fail("there is no server")

@@ -1,0 +1,271 @@
+"""Each check, on a machine that has the thing and on one that has not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import namedtuple
+from importlib import metadata
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from huberflow.installation import old_glibc
+from huberflow.pipeline import doctor
+from huberflow.pipeline.doctor import Finding, installation, machine
+from huberflow.pipeline.doctor.machine import GIB
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def programs(monkeypatch) -> dict[str, str]:
+    """What is on the PATH; empty until a test adds to it."""
+    found: dict[str, str] = {}
+    monkeypatch.setattr(machine.shutil, "which", found.get)
+    return found
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    """Spares a test the import of TensorFlow."""
+    monkeypatch.setattr(machine, "_visible_gpus", list)
+
+
+def assert_hinders(finding: Finding, status: str, prevents: str) -> None:
+    assert finding.status == status
+    assert prevents in finding.prevents
+
+
+def assert_fine(finding: Finding, value: str) -> None:
+    assert (finding.status, finding.prevents) == ("ok", "")
+    assert value in finding.value
+
+
+class TestExamine:
+    def test_this_machine(self, no_gpu, tmp_path):
+        findings = doctor.examine(tmp_path)
+        subjects = [finding.subject for finding in findings]
+        assert len(set(subjects)) == len(subjects)
+        assert {"Python", "glibc", "CPUs", "memory", "GPUs", "disk", "Java", "Git"} < set(subjects)
+        assert set(installation.PACKAGES) < set(subjects)
+        assert all(finding.value for finding in findings)
+
+    def test_only_what_is_fine_prevents_nothing(self, no_gpu, tmp_path):
+        for finding in doctor.examine(tmp_path):
+            assert (finding.status == "ok") == (not finding.prevents), finding
+
+    def test_packages_of_this_environment_are_those_required(self, no_gpu, tmp_path):
+        by_subject = {finding.subject: finding for finding in doctor.examine(tmp_path)}
+        for name in ("Python", *installation.PACKAGES):
+            assert by_subject[name].status == "ok", by_subject[name]
+
+    def test_every_package_has_a_required_version(self):
+        for name in set(installation.PACKAGES) - {"huberflow"}:
+            assert str(installation._required(name)).startswith("=="), name
+
+
+class TestPackages:
+    @pytest.mark.parametrize("name", installation.PACKAGES)
+    def test_missing(self, monkeypatch, name):
+        def missing(name):
+            raise metadata.PackageNotFoundError(name)
+
+        monkeypatch.setattr(metadata, "version", missing)
+        finding = installation.check_package(name)
+        assert_hinders(finding, "lack", installation.PACKAGES[name])
+        assert finding.prevents.endswith("install it with: make setup")
+
+    @pytest.mark.parametrize("version", ["1.20.0", "1.22.0rc1", "2.0"])
+    def test_another_version(self, monkeypatch, version):
+        monkeypatch.setattr(metadata, "version", lambda name: version)
+        finding = installation.check_package("tfx")
+        assert finding.value == f"{version}, expected ==1.21.0"
+        assert_hinders(finding, "note", "restore the tested version with:")
+
+    def test_any_patch_release_of_a_minor_version_is_fine(self, monkeypatch):
+        monkeypatch.setattr(metadata, "version", lambda name: "2.21.7")
+        assert_fine(installation.check_package("tensorflow"), "2.21.7")
+
+    def test_another_python(self, monkeypatch):
+        monkeypatch.setattr(installation.platform, "python_version", lambda: "3.10.4")
+        finding = installation.check_python()
+        assert_hinders(finding, "note", "relying on what was tested")
+        assert "3.10.4, expected" in finding.value
+
+    def test_source_tree_that_is_not_installed(self, monkeypatch):
+        def missing(name):
+            raise metadata.PackageNotFoundError(name)
+
+        monkeypatch.setattr(metadata, "metadata", missing)
+        assert installation.check_python().status == "ok"
+        assert installation.check_package("tfx").status == "ok"
+
+
+class TestGlibc:
+    @pytest.fixture
+    def glibc(self, monkeypatch):
+        def set_to(version, states=("repaired", "repaired")):
+            answers = iter(states)
+            monkeypatch.setattr(old_glibc, "glibc_version", lambda: version)
+            monkeypatch.setattr(old_glibc, "state", lambda path, known: next(answers))
+
+        return set_to
+
+    def test_other_system(self, glibc):
+        glibc(None)
+        assert_fine(installation.check_glibc(), "not what this system uses")
+
+    def test_too_old(self, glibc):
+        glibc((2, 31))
+        assert_hinders(installation.check_glibc(), "lack", "use a system with glibc 2.34 or later")
+
+    def test_new_enough(self, glibc):
+        glibc((2, 39))
+        assert_fine(installation.check_glibc(), "2.39, which needs no repair")
+
+    def test_repaired(self, glibc):
+        glibc((2, 36))
+        assert_fine(installation.check_glibc(), "2.36, for which two libraries were repaired")
+
+    @pytest.mark.parametrize("state", ["as published", "missing", "unknown"])
+    def test_one_of_the_two_is_not_repaired(self, glibc, state):
+        glibc((2, 36), ("repaired", state))
+        finding = installation.check_glibc()
+        assert_hinders(finding, "lack", "ml-metadata and tensorflow-data-validation")
+        assert "metadata_store_extension.so: repaired" in finding.value
+        assert f"tensorflow_data_validation_extension.so: {state}" in finding.value
+
+
+class TestResources:
+    @pytest.mark.parametrize(("free", "status"), [(3.9, "note"), (4, "ok"), (60, "ok")])
+    def test_memory(self, monkeypatch, free, status):
+        memory = SimpleNamespace(available=int(free * GIB), total=64 * GIB)
+        monkeypatch.setattr(machine.psutil, "virtual_memory", lambda: memory)
+        finding = machine.check_memory()
+        assert (finding.status, finding.value) == (status, f"{free:.1f} GiB free of 64.0 GiB")
+        assert ("close other programs" in finding.prevents) == (status == "note")
+
+    @pytest.mark.parametrize(("free", "status"), [(4.9, "lack"), (5, "ok")])
+    def test_disk(self, monkeypatch, tmp_path, free, status):
+        monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: Usage(0, 0, int(free * GIB)))
+        finding = machine.check_disk(tmp_path)
+        assert finding.status == status
+        assert ("expected 5.0 GiB for its artifacts" in finding.prevents) == (status == "lack")
+
+    def test_disk_of_a_workspace_yet_to_be_made(self, monkeypatch, tmp_path):
+        asked = []
+        monkeypatch.setattr(
+            machine.shutil, "disk_usage", lambda path: asked.append(path) or Usage(0, 0, 9 * GIB)
+        )
+        machine.check_disk(tmp_path / "not" / "yet")
+        assert asked == [tmp_path]
+
+    def test_cpus_without_an_affinity(self, monkeypatch):
+        monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+        monkeypatch.setattr(machine.psutil, "cpu_count", lambda: 12)
+        assert_fine(machine.check_cpus(), "12")
+
+
+class TestGpus:
+    def test_none(self, no_gpu):
+        assert_hinders(machine.check_gpus(), "note", "`verify --device gpu` would fail")
+
+    def test_some(self, monkeypatch):
+        monkeypatch.setattr(machine, "_visible_gpus", lambda: ["NVIDIA H200", "NVIDIA H200"])
+        assert_fine(machine.check_gpus(), "NVIDIA H200, NVIDIA H200")
+
+    def test_tensorflow_that_does_not_load(self, monkeypatch):
+        def broken():
+            raise ImportError("libcudart.so: cannot open")
+
+        monkeypatch.setattr(machine, "_visible_gpus", broken)
+        finding = machine.check_gpus()
+        assert_hinders(finding, "lack", "training and serving")
+        assert "libcudart.so: cannot open" in finding.value
+
+    def test_tensorflow_is_asked_in_silence(self, monkeypatch, capfd):
+        class Config:
+            experimental = SimpleNamespace(
+                get_device_details=lambda device: {"device_name": device} if device else {}
+            )
+
+            @staticmethod
+            def list_physical_devices(kind):
+                os.write(2, b"noise from C++")
+                return ["NVIDIA H200", ""]
+
+        monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(config=Config))
+        assert machine._visible_gpus() == ["NVIDIA H200", "unnamed GPU"]
+        os.write(2, b"heard again")
+        assert capfd.readouterr().err == "heard again"
+
+
+class TestPrograms:
+    @pytest.mark.parametrize(
+        ("check", "prevents"),
+        [
+            (machine.check_java, "Flink jobs"),
+            (machine.check_containers, "building images"),
+            (machine.check_compiler, "pyfarmhash has no wheel"),
+            (machine.check_git, "naming the commit"),
+        ],
+    )
+    def test_missing(self, programs, check, prevents):
+        finding = check()
+        assert_hinders(finding, "note", prevents)
+        assert finding.value == "not found"
+        assert "install" in finding.prevents
+
+    @pytest.mark.parametrize(
+        ("check", "program"),
+        [
+            (machine.check_containers, "podman"),
+            (machine.check_compiler, "clang++"),
+            (machine.check_git, "git"),
+        ],
+    )
+    def test_found(self, programs, check, program):
+        programs[program] = f"/somewhere/{program}"
+        assert_fine(check(), program)
+
+    def test_java_answers_on_stderr(self, programs, tmp_path):
+        programs["java"] = str(tmp_path / "java")
+        write_program(tmp_path / "java", "echo 'openjdk 17.0.1' >&2; echo more >&2")
+        assert machine.check_java() == Finding("Java", "ok", "openjdk 17.0.1")
+
+    def test_a_mere_stub_of_java_is_no_java(self, programs, tmp_path):
+        programs["java"] = str(tmp_path / "java")
+        write_program(tmp_path / "java", "echo 'please install Java' >&2; exit 1")
+        assert machine.check_java().status == "note"
+
+
+def write_program(path, body):
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+class TestRender:
+    def test_every_word_is_in_the_table(self):
+        findings = [
+            Finding("a", "ok", "1.0"),
+            Finding("b", "note", "[red]2.0[/red]", "some"),
+            Finding("c", "lack", "none", "every run"),
+        ]
+        console = Console(width=120, color_system=None)
+        with console.capture() as printed:
+            console.print(doctor.render(findings))
+        lines = [line.split() for line in printed.get().splitlines()]
+        assert ["a", "ok", "1.0"] in lines
+        assert ["b", "note", "[red]2.0[/red]", "some"] in lines
+        assert ["c", "lack", "none", "every", "run"] in lines
+
+
+def test_import_needs_neither_rich_nor_tensorflow():
+    check = (
+        "import sys, huberflow.pipeline.doctor; "
+        "sys.exit(bool({'rich', 'tensorflow'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)

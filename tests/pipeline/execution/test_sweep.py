@@ -1,0 +1,149 @@
+"""What a user sees of a sweep while it goes on, and how much of it goes on at once."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import psutil
+import pytest
+from journals import Story
+from rich.console import Console
+
+from huberflow.pipeline.config import Config
+from huberflow.pipeline.execution import sweep
+from huberflow.pipeline.execution.pool import Died
+from huberflow.pipeline.execution.run import Sweep
+from huberflow.pipeline.execution.session import Session
+from huberflow.pipeline.execution.sweep_display import SweepDisplay
+from huberflow.pipeline.execution.sweep_worker import Task
+from huberflow.pipeline.history import run_history
+from huberflow.pipeline.history.workspace import Workspace
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+SPINNER = re.compile("[\N{BRAILLE PATTERN BLANK}-\N{BRAILLE PATTERN DOTS-12345678}]")
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path)
+
+
+def task(number: int) -> Task:
+    about = Sweep("sweep-1", "a sweep", datetime(2026, 5, 17, tzinfo=UTC), 0, number)
+    name = f"threshold={number}"
+    return Task(name, f"run-{number}", Config(), about, cache=True, verbose=False)
+
+
+class Screen:
+    """A display of two points, on a terminal or in a file."""
+
+    def __init__(self, workspace: Workspace, *, terminal: bool) -> None:
+        self.first, self.second = task(1), task(2)
+        self._file = io.StringIO()
+        self._console = Console(file=self._file, force_terminal=terminal, width=100, _environ={})
+        self.display = SweepDisplay(self._console, workspace, [self.first, self.second])
+
+    @property
+    def lines(self) -> list[str]:
+        return [re.sub(r"\d+\.\d s", "# s", line) for line in self._file.getvalue().splitlines()]
+
+    def rows(self) -> list[str]:
+        """What the terminal shows now, seconds left out."""
+        with self._console.capture() as capture:
+            self._console.print(self.display._table())
+        plain = SPINNER.sub("", ESCAPES.sub("", capture.get()))
+        return [" ".join(re.sub(r"\d+\.\d ", "", line).split()) for line in plain.splitlines()][1:]
+
+
+def test_a_sweep_is_called_after_what_varies():
+    settings = ["data.path=rows.csv", "training.loss.config.threshold=1,2", "seed=7"]
+    noon = datetime(2026, 5, 17, 12, 30, tzinfo=UTC)
+    assert sweep._name(settings, noon) == "sweep of threshold 05-17 12:30:00"
+
+
+class TestInAFile:
+    def test_a_line_where_a_point_begins_and_where_it_ends(self, workspace):
+        screen = Screen(workspace, terminal=False)
+        with screen.display.shown():
+            screen.display.begun(screen.first)
+            screen.display.ended(screen.first, None)
+            screen.display.begun(screen.second)
+            screen.display.ended(screen.second, "Trainer failed: diverged\nlog: /w/2.log")
+        assert screen.lines == [
+            "point 1 of 2: threshold=1 begins",
+            "point 1 of 2: threshold=1 ended after # s",
+            "point 2 of 2: threshold=2 begins",
+            "point 2 of 2: threshold=2 failed after # s",
+        ]
+
+
+class TestOnATerminal:
+    @pytest.fixture
+    def screen(self, workspace):
+        return Screen(workspace, terminal=True)
+
+    def test_points_wait_for_the_first(self, screen):
+        screen.display.begun(screen.first)
+        assert screen.rows() == [
+            "threshold=1 running loading TensorFlow and TFX",
+            "threshold=2 waiting",
+        ]
+
+    def test_says_what_a_point_does(self, screen, workspace):
+        screen.display.begun(screen.first)
+        story = Story(workspace.journals).runs("Transform").starts("Trainer")
+        assert screen.rows()[0].endswith("running Trainer")
+        story.trains(1, loss=2.5).trains(2, loss=1.25)
+        assert screen.rows()[0].endswith("running Trainer, epoch 2/20 loss 1.25")
+        story.finishes("Trainer").starts("Evaluator")
+        assert screen.rows()[0].endswith("running Evaluator")
+
+    def test_ends_with_how_each_ended(self, screen):
+        for each, cause in ((screen.first, None), (screen.second, "Trainer failed: diverged\nlog")):
+            screen.display.begun(each)
+            screen.display.ended(each, cause)
+        assert screen.rows() == ["threshold=1 done", "threshold=2 failed Trainer failed: diverged"]
+
+
+class TestAPointWhoseProcessDied:
+    @pytest.fixture
+    def died(self, workspace):
+        """What is said of it."""
+        Story(workspace.journals, "run-1").runs("Transform").starts("Trainer")
+        held = Session("sweep-1", workspace, Console(file=io.StringIO()))
+        return lambda code: sweep._buried(held, task(1), Died(code))
+
+    def test_is_killed_in_the_books(self, died, workspace):
+        died(-9)
+        run = run_history.read(workspace.journal("run-1"))
+        assert (run.status, list(run.nodes)) == ("killed", ["Transform", "Trainer"])
+
+    def test_says_what_to_do_where_memory_may_have_run_out(self, died, workspace):
+        assert died(-9) == (
+            "its process ended with -9; memory may have run out, write: --jobs 1\n"
+            f"log: {workspace.log('run-1')}"
+        )
+        assert died(1).startswith("its process ended with 1\n")
+
+
+class TestRoom:
+    @pytest.fixture
+    def machine(self, monkeypatch):
+        def machine(cores: int, gigabytes: float) -> None:
+            monkeypatch.setattr(sweep.os, "sched_getaffinity", lambda _: set(range(cores)))
+            memory = SimpleNamespace(available=int(gigabytes * 2**30))
+            monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+
+        return machine
+
+    @pytest.mark.parametrize(
+        ("cores", "gigabytes", "points", "expected"),
+        [(8, 64, 3, 3), (2, 64, 5, 2), (8, 7.9, 5, 3), (8, 1, 5, 1)],
+        ids=["for all points", "for as many as cores", "for as many as fit in memory", "for one"],
+    )
+    def test_is(self, machine, cores, gigabytes, points, expected):
+        machine(cores, gigabytes)
+        assert sweep.room(points) == expected

@@ -1,0 +1,117 @@
+"""The state of real repositories."""
+
+import subprocess
+
+import pytest
+
+from huberflow.pipeline.history import git
+
+
+def run(folder, *arguments):
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+    done = subprocess.run(
+        ["git", "-C", str(folder), *identity, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def empty(tmp_path):
+    run(tmp_path, "init", "--initial-branch=trunk")
+    return tmp_path
+
+
+@pytest.fixture
+def repository(empty):
+    (empty / "model.py").write_text("threshold = 1.0\n")
+    run(empty, "add", ".")
+    run(empty, "commit", "--message=first")
+    return empty
+
+
+def test_a_clean_repository(repository):
+    commit = run(repository, "rev-parse", "HEAD")
+    assert git.state(repository) == {
+        "commit": commit,
+        "branch": "trunk",
+        "dirty": False,
+        "remote": None,
+    }
+
+
+def test_a_folder_inside_belongs_to_the_repository(repository):
+    (repository / "notes").mkdir()
+    assert git.state(repository / "notes") == git.state(repository)
+
+
+def test_a_changed_file_is_dirty(repository):
+    (repository / "model.py").write_text("threshold = 2.0\n")
+    assert git.state(repository)["dirty"]
+
+
+def test_a_staged_file_is_dirty(repository):
+    (repository / "loss.py").touch()
+    run(repository, "add", "loss.py")
+    assert git.state(repository)["dirty"]
+
+
+def test_an_untracked_file_is_not_dirty(repository):
+    (repository / "loss.py").touch()
+    assert not git.state(repository)["dirty"]
+
+
+def test_a_detached_head_has_no_branch(repository):
+    run(repository, "checkout", "--detach")
+    assert git.state(repository)["branch"] is None
+
+
+def test_the_remote_loses_its_password(repository):
+    run(repository, "remote", "add", "origin", "https://ada:hunter2@example.com/taxi.git")
+    assert git.state(repository)["remote"] == "https://***@example.com/taxi.git"
+
+
+def test_no_commit_yet(empty):
+    assert git.state(empty) is None
+
+
+def test_no_repository(tmp_path):
+    assert git.state(tmp_path) is None
+
+
+def test_no_folder(tmp_path):
+    assert git.state(tmp_path / "gone") is None
+
+
+def test_no_git(repository, monkeypatch):
+    monkeypatch.setenv("PATH", str(repository))
+    assert git.state(repository) is None
+
+
+def test_no_answer_in_time(repository, monkeypatch, tmp_path_factory):
+    slow = tmp_path_factory.mktemp("bin") / "git"
+    slow.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", str(slow.parent))
+    monkeypatch.setattr(git, "_TIMEOUT", 0.1)
+    assert git.state(repository) is None
+
+
+def test_inside_a_git_hook_it_is_still_the_folders_repository(repository, monkeypatch, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    run(other, "init")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    found = git.state(repository)
+    assert found is not None
+    assert found["branch"] == "trunk"
+
+
+def test_the_index_is_left_alone(repository):
+    index = repository / ".git" / "index"
+    before = index.stat().st_mtime_ns
+    (repository / "model.py").touch()  # makes a plain status refresh the index
+    git.state(repository)
+    assert index.stat().st_mtime_ns == before

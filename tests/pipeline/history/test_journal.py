@@ -1,0 +1,211 @@
+"""What a run writes down, and what can be told of it from that alone."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+
+import pytest
+from journals import START, Story
+
+from huberflow.pipeline.history import run_history
+from huberflow.pipeline.history.journal import Journal, close_killed
+from huberflow.pipeline.history.metadata_store import Artifact, Execution
+from huberflow.pipeline.history.run_history import Epoch
+from huberflow.pipeline.history.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path)
+
+
+@pytest.fixture
+def story(workspace):
+    return Story(workspace.journals)
+
+
+def execution(tmp_path) -> Execution:
+    return Execution(
+        id=7,
+        node="Trainer",
+        run="run-1",
+        state="ran",
+        properties={"custom_config": {"training": {"epochs": 2}}},
+        inputs={"examples": (Artifact(1, tmp_path / "examples", {"span": 0}),)},
+        outputs={"model": (Artifact(2, tmp_path / "model", {}),)},
+    )
+
+
+class TestJournal:
+    @pytest.fixture
+    def journal(self, workspace):
+        return Journal(workspace.journal("run-1"), "a name", {"seed": 42}, {"host": "here"})
+
+    def read(self, workspace):
+        return run_history.read(workspace.journal("run-1"))
+
+    def test_begins_with_what_the_run_is(self, journal, workspace):
+        run = self.read(workspace)
+        assert (run.id, run.name, run.kind, run.status) == ("run-1", "a name", "run", "running")
+        assert (run.config, run.facts, run.sweep) == ({"seed": 42}, {"host": "here"}, None)
+
+    def test_tells_a_node_again_as_the_metadata_has_it(self, journal, workspace, tmp_path):
+        journal.node_started("Trainer")
+        journal.node_finished(execution(tmp_path), 2.5)
+        node = self.read(workspace).nodes["Trainer"]
+        assert node.execution == execution(tmp_path)
+        assert (node.state, node.seconds) == ("ran", 2.5)
+
+    def test_knows_what_a_node_used(self, journal, workspace, tmp_path):
+        journal.node_started("Trainer")
+        journal.node_finished(execution(tmp_path), 2.5)
+        used = self.read(workspace).nodes["Trainer"].usage["peak_memory_mb"]
+        assert 20 < used < 100_000
+
+    def test_tells_epochs_as_they_ended(self, journal, workspace):
+        journal.epoch_finished(
+            {"epoch": 1, "epochs": 2, "time": START, "values": {"loss": 0.1 + 0.2}}
+        )
+        assert self.read(workspace).epochs == (Epoch(1, START, {"loss": 0.1 + 0.2}),)
+
+    def test_tells_why_a_node_failed(self, journal, workspace):
+        journal.node_started("Trainer")
+        journal.node_failed("Trainer", 1.0, ValueError("no rows\nat line 3"))
+        journal.run_finished("failed")
+        run = self.read(workspace)
+        assert run.status == "failed"
+        assert (run.nodes["Trainer"].state, run.nodes["Trainer"].cause) == ("failed", "no rows")
+
+    def test_can_be_read_at_any_time(self, story):
+        """Every line is whole or not there."""
+        story.runs("Transform").starts("Trainer").breaks_off()
+        run = run_history.read(story.path)
+        assert [(n.name, n.state) for n in run.nodes.values()] == [
+            ("Transform", "ran"),
+            ("Trainer", "running"),
+        ]
+
+    @pytest.mark.parametrize("text", ["", '{"event": "ended", "time": 1, "status": "done"}\n'])
+    def test_of_nothing_is_an_error(self, tmp_path, text):
+        (tmp_path / "x.jsonl").write_text(text)
+        with pytest.raises(ValueError, match="expected a journal that begins with a run"):
+            run_history.read(tmp_path / "x.jsonl")
+
+    def test_with_an_event_of_a_later_version_is_an_error(self, story):
+        story._tell("paused")
+        with pytest.raises(ValueError, match="received 'paused'"):
+            run_history.read(story.path)
+
+
+class TestJournalThatCannotBeRead:
+    """Of one, the others are told all the same."""
+
+    @pytest.fixture
+    def warning(self, workspace):
+        """What is said where one of two journals has this text."""
+
+        def warning(text: str) -> str:
+            Story(workspace.journals, "whole")
+            workspace.journal("damaged").write_text(text)
+            warnings = []
+            runs = run_history.runs(workspace, warnings.append)
+            assert [run.id for run in runs] == ["whole"]
+            (warning,) = warnings
+            return warning
+
+        return warning
+
+    @pytest.mark.parametrize(
+        ("text", "cause"),
+        [
+            ("half a li\n", "expected JSON in line 1, received 'half a li\\n'"),
+            ("{}\n", "KeyError: 'event'"),
+            ("7\n", "TypeError: 'int' object is not subscriptable"),
+            ('{"event": "started", "time": 1}\n', "TypeError: Run.__init__() missing"),
+            ('{"event": "ended", "time": 1}\n', "expected a journal that begins with a run"),
+        ],
+        ids=["cut off", "no event", "no object", "of another version", "without its beginning"],
+    )
+    def test_is_named_with_the_cause_and_what_to_do(self, warning, workspace, text, cause):
+        line, path = warning(text), workspace.journal("damaged")
+        assert line.startswith(f"the journal {path} cannot be read, its run is left out: {cause}")
+        assert line.endswith(f"; to leave it out for good: mv {path} {path}.damaged")
+        assert "\n" not in line
+
+    def test_what_it_says_to_write_ends_it(self, warning, workspace):
+        command = warning("{}\n").partition("for good: ")[2]
+        subprocess.run(shlex.split(command), check=True)
+        assert [run.id for run in run_history.runs(workspace, pytest.fail)] == ["whole"]
+
+    def test_is_not_one_that_is_about_to_begin(self, workspace):
+        workspace.journals.mkdir()
+        workspace.journal("new").touch()
+        assert run_history.runs(workspace, pytest.fail) == []
+
+
+class TestHistory:
+    def test_is_oldest_first(self, workspace):
+        Story(workspace.journals, "b", time=START)
+        Story(workspace.journals, "a", time=START + 10)
+        assert [run.id for run in run_history.runs(workspace, pytest.fail)] == ["b", "a"]
+
+    def test_of_an_empty_workspace_is_empty(self, workspace):
+        assert run_history.runs(workspace, pytest.fail) == []
+
+    def test_curves_are_the_runs_own_while_it_trains(self, story):
+        story.starts("Trainer").trains(1, loss=2.0).trains(2, loss=1.0)
+        assert [e.values for e in run_history.curves(run_history.read(story.path))] == [
+            {"loss": 2.0},
+            {"loss": 1.0},
+        ]
+
+    def test_curves_of_a_cached_model_are_those_of_its_training(self, story, tmp_path):
+        (tmp_path / "epochs.csv").write_text("epoch,loss,time\n0,2.5,1700.25\n1,1.25,1701.5\n")
+        story.runs("Trainer", state="cached", outputs={"model_run": (tmp_path, {})})
+        assert run_history.curves(run_history.read(story.path)) == (
+            Epoch(1, 1700.25, {"loss": 2.5}),
+            Epoch(2, 1701.5, {"loss": 1.25}),
+        )
+
+
+class TestKilledRuns:
+    def test_are_closed(self, story, workspace):
+        story.runs("Transform").starts("Trainer")
+        assert close_killed(workspace) == ["run-1"]
+        run = run_history.read(story.path)
+        assert run.status == "killed"
+        assert run.ended == pytest.approx(story.path.stat().st_mtime, abs=60)
+
+    def test_are_closed_where_a_line_was_half_written(self, story, workspace):
+        story.starts("Trainer").breaks_off()
+        assert close_killed(workspace) == ["run-1"]
+        assert run_history.read(story.path).status == "killed"
+
+    def test_are_closed_once(self, story, workspace):
+        close_killed(workspace)
+        before = story.path.read_bytes()
+        assert close_killed(workspace) == []
+        assert story.path.read_bytes() == before
+
+    @pytest.mark.parametrize("status", ["done", "failed", "interrupted"])
+    def test_are_not_those_that_ended(self, story, workspace, status):
+        story.ends(status)
+        assert close_killed(workspace) == []
+        assert run_history.read(story.path).status == status
+
+    def test_that_said_nothing_leave_nothing(self, workspace):
+        workspace.journals.mkdir()
+        workspace.journal("run-2").write_text('{"event": "sta')
+        assert close_killed(workspace) == []
+        assert not workspace.journal("run-2").exists()
+
+    def test_an_event_is_one_line_of_json(self, story):
+        story.runs("Trainer", properties={"text": "two\nlines"})
+        lines = story.path.read_text().splitlines()
+        assert [json.loads(line)["event"] for line in lines] == [
+            "started",
+            "node_started",
+            "node_finished",
+        ]

@@ -1,0 +1,289 @@
+"""What is read back from a real ML Metadata store, and how a killed run is cleared away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as pb
+from written_metadata import Metadata
+
+from huberflow.pipeline.history.metadata_store import Records
+from huberflow.pipeline.history.workspace import Workspace, WorkspaceError
+
+RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path)
+
+
+@pytest.fixture
+def metadata(workspace):
+    return Metadata(workspace)
+
+
+@pytest.fixture
+def records(workspace):
+    return Records(workspace)
+
+
+class TestRun:
+    def test_has_its_nodes_in_the_order_in_which_they_started(self, metadata, records):
+        for node in ("ExampleGen", "Transform", "Trainer"):
+            metadata.execution(node)
+        metadata.execution("Trainer", run="run-2")
+        found = records.run("run-1")
+        assert list(found) == ["ExampleGen", "Transform", "Trainer"]
+        assert {(e.node, e.run) for e in found.values()} == {(node, "run-1") for node in found}
+
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            (pb.Execution.COMPLETE, "ran"),
+            (pb.Execution.CACHED, "cached"),
+            (pb.Execution.RUNNING, "running"),
+            (pb.Execution.NEW, "running"),
+            (pb.Execution.FAILED, "failed"),
+            (pb.Execution.CANCELED, "failed"),
+        ],
+    )
+    def test_says_how_a_node_ended(self, metadata, records, written, read):
+        metadata.execution(state=written)
+        assert records.run("run-1")["Trainer"].state == read
+
+    def test_a_resolver_only_looks_up(self, metadata, records):
+        metadata.execution("Baseline", type_name=RESOLVER)
+        metadata.execution("Other", type_name=RESOLVER, state=pb.Execution.FAILED)
+        found = records.run("run-1")
+        assert (found["Baseline"].state, found["Other"].state) == ("cached", "failed")
+
+    def test_of_an_unknown_name_is_empty(self, metadata, records):
+        metadata.execution()
+        assert records.run("run-9") == {}
+
+    def test_of_an_empty_store_is_empty(self, metadata, records):
+        assert records.run("run-1") == {}
+
+    def test_has_inputs_and_outputs_by_key(self, metadata, records):
+        examples, graph, model = (metadata.artifact(f"/w/{name}") for name in ("e", "g", "m"))
+        metadata.execution(
+            inputs=[("examples", examples), ("transform_graph", graph)], outputs=[("model", model)]
+        )
+        trainer = records.run("run-1")["Trainer"]
+        assert {k: [a.uri for a in v] for k, v in trainer.inputs.items()} == {
+            "examples": [Path("/w/e")],
+            "transform_graph": [Path("/w/g")],
+        }
+        assert trainer.output("model").id == model
+
+    def test_several_artifacts_under_a_key(self, metadata, records):
+        outputs = [("model", metadata.artifact(f"/w/{number}")) for number in range(3)]
+        metadata.execution(outputs=outputs)
+        trainer = records.run("run-1")["Trainer"]
+        assert sorted(a.id for a in trainer.outputs["model"]) == [n for _, n in outputs]
+        with pytest.raises(ValueError, match="too many values"):
+            trainer.output("model")
+
+
+class TestProperties:
+    def test_json_objects_are_read(self, metadata, records):
+        properties = {"custom_config": '{"training": {"epochs": 5}}', "count": 3, "name": "{x"}
+        metadata.execution(properties=properties)
+        assert records.run("run-1")["Trainer"].properties == {
+            "custom_config": {"training": {"epochs": 5}},
+            "count": 3,
+            "name": "{x",
+        }
+
+    def test_those_of_tfx_itself_are_left_out(self, metadata, records):
+        metadata.execution(properties={"__external_execution_index__": 0, "epochs": 5})
+        assert records.run("run-1")["Trainer"].properties == {"epochs": 5}
+
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            ({"train": {"rows": 3}}, {"train": {"rows": 3}}),
+            ({"__value__": ["train", "eval"]}, ["train", "eval"]),
+        ],
+        ids=["an object", "as TFX wraps other JSON values"],
+    )
+    def test_that_are_structures_are_read(self, metadata, records, written, read):
+        metadata.execution(properties={"splits": written})
+        assert records.run("run-1")["Trainer"].properties == {"splits": read}
+
+    def test_of_artifacts_may_be_nested(self, metadata, records):
+        """ExampleValidator's verdict on each split."""
+        output = metadata.artifact(blessed={"train": 1, "eval": 0})
+        metadata.execution(outputs=[("anomalies", output)])
+        artifact = records.run("run-1")["Trainer"].output("anomalies")
+        assert dict(artifact.properties["blessed"].items()) == {"train": 1, "eval": 0}
+
+
+class TestResolver:
+    def test_has_what_it_found_as_outputs(self, metadata, records):
+        model = metadata.artifact("/w/model")
+        metadata.execution("Trainer", outputs=[("model", model)])
+        metadata.execution("Baseline", "run-2", type_name=RESOLVER, found=[("model", model)])
+        baseline = records.run("run-2")["Baseline"]
+        assert baseline.output("model").uri == Path("/w/model")
+        assert records.producer(baseline.output("model")).run == "run-1"
+
+
+class TestNewestArtifact:
+    def test_is_that_of_the_highest_id(self, metadata, records):
+        numbers = [metadata.artifact(f"/w/{number}") for number in range(3)]
+        assert records.newest_artifact() == max(numbers)
+
+    def test_of_a_new_workspace_is_zero(self, records):
+        assert records.newest_artifact() == 0
+
+
+class TestTracking:
+    def test_is_noted_on_the_run(self, metadata, records, workspace):
+        metadata.execution(run="run-1")
+        metadata.execution(run="run-2")
+        records.note_tracked("run-1", "c0ffee")
+        assert Records(workspace).tracking_id("run-1") == "c0ffee"
+        assert Records(workspace).tracking_id("run-2") is None
+
+    def test_may_be_noted_anew(self, metadata, records):
+        metadata.execution()
+        for tracking_id in ("c0ffee", "decaf"):
+            records.note_tracked("run-1", tracking_id)
+        assert records.tracking_id("run-1") == "decaf"
+
+    def test_changes_nothing_else(self, metadata, records):
+        metadata.execution(properties={"epochs": 5})
+        before = records.run("run-1")
+        records.note_tracked("run-1", "c0ffee")
+        assert records.run("run-1") == before
+
+    def test_of_a_run_without_metadata_is_left_out(self, metadata, records):
+        records.note_tracked("run-9", "c0ffee")
+        assert records.tracking_id("run-9") is None
+        assert records.run("run-9") == {}
+
+    def test_of_a_new_workspace_makes_no_store(self, records, workspace):
+        records.note_tracked("run-1", "c0ffee")
+        assert records.tracking_id("run-1") is None
+        assert not list(workspace.root.iterdir())
+
+
+class TestBefore:
+    def test_is_the_same_node_in_earlier_runs_the_latest_first(self, metadata, records):
+        first = metadata.execution(run="run-1")
+        metadata.execution("Transform", run="run-1")
+        second = metadata.execution(run="run-2", state=pb.Execution.FAILED)
+        metadata.execution(run="run-3")
+        metadata.execution(run="run-4")
+        now = records.run("run-3")["Trainer"]
+        earlier = records.before(now)
+        assert [(e.id, e.run, e.state) for e in earlier] == [
+            (second, "run-2", "failed"),
+            (first, "run-1", "ran"),
+        ]
+
+    def test_a_first_run_has_none(self, metadata, records):
+        metadata.execution()
+        assert records.before(records.run("run-1")["Trainer"]) == []
+
+
+class TestProducer:
+    def test_is_who_wrote_it_not_who_reused_or_read_it(self, metadata, records):
+        model = metadata.artifact()
+        metadata.execution(run="run-1", outputs=[("model", model)])
+        cached = {"state": pb.Execution.CACHED, "outputs": [("model", model)]}
+        metadata.execution(run="run-2", **cached)
+        metadata.execution("Evaluator", run="run-2", inputs=[("model", model)])
+        reused = records.run("run-2")["Trainer"]
+        assert reused.state == "cached"
+        assert records.producer(reused.output("model")).run == "run-1"
+
+
+def everything_below(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+class TestADamagedDatabase:
+    def test_is_named_with_what_to_do(self, records, workspace):
+        workspace.metadata.write_text("this is no database at all")
+        with pytest.raises(WorkspaceError) as refused:
+            records.close_unfinished()
+        message = str(refused.value)
+        assert message.startswith(f"{workspace.metadata}: expected the database of ML Metadata")
+        assert "(file is not a database)" in message
+        assert message.endswith(f"mv {workspace.metadata} {workspace.metadata}.damaged")
+        assert "\n" not in message
+
+
+class TestCloseUnfinished:
+    def test_marks_what_is_open_as_failed_and_nothing_else(self, metadata, records):
+        states = [
+            pb.Execution.NEW,
+            pb.Execution.RUNNING,
+            pb.Execution.COMPLETE,
+            pb.Execution.CACHED,
+            pb.Execution.FAILED,
+            pb.Execution.CANCELED,
+        ]
+        numbers = [metadata.execution(run=f"run-{state}", state=state) for state in states]
+        closed = records.close_unfinished()
+        assert [e.id for e in closed] == numbers[:2]
+        assert [metadata.state(number) for number in numbers] == [
+            pb.Execution.FAILED,
+            pb.Execution.FAILED,
+            *states[2:],
+        ]
+
+    def test_names_node_and_run(self, metadata, records):
+        metadata.execution("Transform", "run-7", state=pb.Execution.RUNNING)
+        assert [(e.node, e.run) for e in records.close_unfinished()] == [("Transform", "run-7")]
+
+    def test_keeps_what_is_known_of_it(self, metadata, records):
+        metadata.execution(state=pb.Execution.RUNNING, properties={"epochs": 5})
+        records.close_unfinished()
+        closed = records.run("run-1")["Trainer"]
+        assert (closed.state, closed.properties) == ("failed", {"epochs": 5})
+
+    def test_removes_what_it_half_wrote_and_nothing_else(self, metadata, records, workspace):
+        done = metadata.execution()
+        killed = metadata.execution(run="run-2", state=pb.Execution.RUNNING)
+        kept = [
+            f"artifacts/Trainer/model/{done}/saved_model.pb",
+            f"artifacts/Trainer/model/{killed}0/saved_model.pb",
+            f"artifacts/Trainer/.system/executor_execution/{killed}/log",
+            f"serving/taxi/{killed}/saved_model.pb",
+            f"logs/{killed}/log",
+        ]
+        half_written = [
+            f"artifacts/Trainer/model/{killed}/Format-Serving/saved_model.pb",
+            f"artifacts/Trainer/model_run/{killed}/epochs.csv",
+        ]
+        for path in kept:
+            (workspace.root / path).parent.mkdir(parents=True)
+            (workspace.root / path).touch()
+        for folder in ("model", "model_run"):
+            (workspace.artifacts / "Trainer" / folder).mkdir(exist_ok=True)
+        before = everything_below(workspace.root)
+        for path in half_written:
+            (workspace.root / path).parent.mkdir(parents=True)
+            (workspace.root / path).touch()
+        records.close_unfinished()
+        assert everything_below(workspace.root) == before
+
+    def test_of_one_run_leaves_others_that_go_on(self, metadata, records):
+        for run in ("run-1", "run-2"):
+            metadata.execution(run=run, state=pb.Execution.RUNNING)
+        assert [e.run for e in records.close_unfinished("run-2")] == ["run-2"]
+        assert records.run("run-1")["Trainer"].state == "running"
+
+    def test_a_second_time_finds_nothing(self, metadata, records):
+        metadata.execution(state=pb.Execution.RUNNING)
+        assert len(records.close_unfinished()) == 1
+        assert records.close_unfinished() == []
+
+    def test_a_new_workspace_has_nothing_open_and_stays_empty(self, records, workspace):
+        assert records.close_unfinished() == []
+        assert not list(workspace.root.iterdir())

@@ -1,0 +1,203 @@
+"""What is measured of a node while it runs."""
+
+import os
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from huberflow.pipeline.history import usage
+from huberflow.pipeline.history.usage import Usage
+
+HUNDRED_MB = "import sys; held = bytearray(100_000_000); print(flush=True); sys.stdin.read()"
+
+BUSY = """
+import sys, time
+while time.process_time() < 0.4: pass
+print(flush=True); sys.stdin.read()
+"""
+"""For 0.4 seconds of a processor, then waits."""
+
+TICK = 2 / os.sysconf("SC_CLK_TCK")
+"""The system tells times in ticks, those of the user and its own: each may lack almost one."""
+
+
+@pytest.fixture(autouse=True)
+def _gpus_are_looked_for_anew():
+    usage._gpu_reader.cache_clear()
+    yield
+    usage._gpu_reader.cache_clear()
+
+
+def child(*, own_session: bool, code: str = HUNDRED_MB) -> subprocess.Popen:
+    """A process that has done its work, and is there until its input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=own_session,
+    )
+    process.stdout.readline()
+    return process
+
+
+def peak_during(work) -> float:
+    measured = Usage()
+    measured.start()
+    work()
+    return measured.stop()["peak_memory_mb"]
+
+
+def hold_100_mb() -> None:
+    held = bytearray(100_000_000)
+    time.sleep(0.6)
+    del held
+
+
+class TestMemory:
+    def test_is_the_peak_not_the_end(self):
+        before = peak_during(lambda: None)
+        assert peak_during(hold_100_mb) > before + 80
+
+    def test_of_one_node_is_not_that_of_the_next(self):
+        measured = Usage()
+        measured.start()
+        hold_100_mb()
+        first = measured.stop()["peak_memory_mb"]
+        measured.start()
+        assert measured.stop()["peak_memory_mb"] < first - 50
+
+    def test_is_that_of_workers_too(self):
+        before = peak_during(lambda: None)
+        with child(own_session=False) as worker:
+            during = peak_during(lambda: None)
+            worker.stdin.close()
+        assert during > before + 80
+
+    def test_is_not_that_of_the_tracking_follower(self):
+        """It has a session of its own, as ``huberflow.pipeline.tracking.follower`` starts it."""
+        before = peak_during(lambda: None)
+        with child(own_session=True) as follower:
+            during = peak_during(lambda: None)
+            follower.stdin.close()
+        assert during < before + 50
+
+    def test_is_in_megabytes(self):
+        assert 10 < peak_during(lambda: None) < 100_000
+
+
+class TestProcessors:
+    def cpu_seconds_of(self, work) -> float:
+        measured = Usage()
+        measured.start()
+        work()
+        return measured.stop()["cpu_seconds"]
+
+    def test_are_told_by_time_of_work_not_of_waiting(self):
+        def work_and_wait() -> None:
+            until = time.process_time() + 0.3
+            while time.process_time() < until:
+                pass
+            time.sleep(1)
+
+        assert 0.3 - TICK <= self.cpu_seconds_of(work_and_wait) < 1
+
+    def test_of_workers_count_whether_they_have_ended_or_not(self):
+        def ended() -> None:
+            with child(own_session=False, code=BUSY) as worker:
+                worker.stdin.close()
+
+        workers = []
+        try:
+            running = self.cpu_seconds_of(
+                lambda: workers.append(child(own_session=False, code=BUSY))
+            )
+        finally:
+            for worker in workers:
+                worker.communicate()
+        assert running >= 0.4 - TICK
+        assert self.cpu_seconds_of(ended) >= 0.4 - TICK
+
+    def test_of_a_worker_before_the_node_do_not_count(self):
+        with child(own_session=False, code=BUSY) as worker:
+            before = self.cpu_seconds_of(lambda: None)
+            ends = self.cpu_seconds_of(worker.communicate)
+        assert max(before, ends) < 0.3
+
+
+class TestEnd:
+    def test_without_a_beginning_is_nothing(self):
+        assert Usage().stop() == {}
+
+    def test_ends_the_watching(self):
+        measured = Usage()
+        measured.start()
+        measured.stop()
+        assert measured.stop() == {}
+
+
+class Nvml:
+    """Stands in for NVIDIA's library, which needs a GPU: two of them, the second busier.
+
+    It cannot show that the real one answers so.
+    """
+
+    class NVMLError(Exception):
+        pass
+
+    def nvmlInit(self):  # noqa: N802
+        pass
+
+    def nvmlDeviceGetCount(self):  # noqa: N802
+        return 2
+
+    def nvmlDeviceGetHandleByIndex(self, number):  # noqa: N802
+        return number
+
+    def nvmlDeviceGetMemoryInfo(self, device):  # noqa: N802
+        return SimpleNamespace(used=(device + 1) * 500_000_000)
+
+    def nvmlDeviceGetUtilizationRates(self, device):  # noqa: N802
+        return SimpleNamespace(gpu=10 * (device + 1))
+
+
+class TestGpus:
+    def found(self) -> dict[str, float]:
+        measured = Usage()
+        measured.start()
+        return {name: value for name, value in measured.stop().items() if "gpu" in name}
+
+    def test_each_by_its_number(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pynvml", Nvml())
+        assert self.found() == {
+            "gpu0_peak_memory_mb": 500.0,
+            "gpu0_peak_utilization_percent": 10.0,
+            "gpu1_peak_memory_mb": 1000.0,
+            "gpu1_peak_utilization_percent": 20.0,
+        }
+
+    def test_are_none_without_nvidias_library(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pynvml", None)
+        assert self.found() == {}
+
+    def test_are_none_without_a_driver(self, monkeypatch):
+        nvml = Nvml()
+        monkeypatch.setattr(nvml, "nvmlInit", self.no_driver)
+        monkeypatch.setitem(sys.modules, "pynvml", nvml)
+        assert self.found() == {}
+
+    def test_that_do_not_tell_their_load_tell_their_memory(self, monkeypatch):
+        nvml = Nvml()
+        monkeypatch.setattr(nvml, "nvmlDeviceGetUtilizationRates", self.not_supported)
+        monkeypatch.setitem(sys.modules, "pynvml", nvml)
+        assert self.found() == {"gpu0_peak_memory_mb": 500.0, "gpu1_peak_memory_mb": 1000.0}
+
+    @staticmethod
+    def no_driver():
+        raise Nvml.NVMLError("NVML Shared Library Not Found")
+
+    @staticmethod
+    def not_supported(device):
+        raise Nvml.NVMLError("Not Supported")

@@ -1,0 +1,150 @@
+"""One run at a time in a workspace, and a clear word where that cannot be."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from huberflow.pipeline.history.workspace import Workspace, WorkspaceError
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from huberflow.pipeline.history.workspace import Workspace
+with Workspace(Path(sys.argv[1])).locked():
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the workspace ``tmp_path / "w"``."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path / "w"], stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def refusal(workspace: Workspace) -> str:
+    with pytest.raises(WorkspaceError) as caught, workspace.locked():
+        pass
+    return str(caught.value)
+
+
+def assert_free(workspace: Workspace) -> None:
+    with workspace.locked():
+        pass
+
+
+class TestLock:
+    def test_keeps_another_process_out(self, holder, tmp_path):
+        assert refusal(Workspace(tmp_path / "w")) == (
+            f"another run is using the workspace {tmp_path}/w; wait for it, or choose another: "
+            "--workspace other"
+        )
+
+    def test_leaves_other_workspaces_free(self, holder, tmp_path):
+        assert_free(Workspace(tmp_path / "other"))
+
+    @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+    def test_ends_with_its_process_however_that_ends(self, end, holder, tmp_path):
+        holder.send_signal(end)
+        holder.wait()
+        assert_free(Workspace(tmp_path / "w"))
+
+    def test_keeps_this_process_out_too(self, tmp_path):
+        with Workspace(tmp_path).locked():
+            assert "another run" in refusal(Workspace(tmp_path))
+
+    def test_is_free_again_after_a_run_that_failed(self, tmp_path):
+        with pytest.raises(ZeroDivisionError), Workspace(tmp_path).locked():
+            raise ZeroDivisionError
+        assert_free(Workspace(tmp_path))
+
+
+class TestUnusablePlace:
+    @pytest.mark.parametrize("below", ["file", "file/w", "file/a/b"])
+    def test_a_file_in_the_way(self, below, tmp_path):
+        (tmp_path / "file").touch()
+        message = refusal(Workspace(tmp_path / below))
+        assert message.startswith(
+            f"workspace: expected a folder that can be written, received {tmp_path}/{below} ("
+        )
+        assert message.endswith("); write: --workspace ~/huberflow")
+
+    @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+    def test_a_place_that_nobody_can_write(self):
+        assert "expected a folder that can be written, received /proc/w" in refusal(
+            Workspace(Path("/proc/w"))
+        )
+
+
+class TestPlaces:
+    def test_a_new_workspace_is_made_with_its_parents(self, tmp_path):
+        assert_free(Workspace(tmp_path / "a" / "b"))
+        assert (tmp_path / "a" / "b").is_dir()
+
+    def test_everything_lies_inside(self, tmp_path):
+        w = Workspace(tmp_path)
+        places = (w.metadata, w.artifacts, w.serving("taxi"), w.log("run-1"), w.journal("run-1"))
+        for place in (*places, w.delivering, w.tracking):
+            assert tmp_path in place.parents
+
+    def test_models_and_runs_lie_apart(self, tmp_path):
+        w = Workspace(tmp_path)
+        assert w.serving("taxi") != w.serving("bikes")
+        assert w.log("run-1") != w.log("run-2")
+        assert w.journal("run-1") != w.journal("run-2")
+
+
+class TestRunId:
+    NOW = datetime(2026, 5, 17, 9, 30, 5)
+
+    def test_is_the_time(self, tmp_path):
+        assert Workspace(tmp_path).new_id(self.NOW) == "2026-05-17T09-30-05"
+
+    def test_has_a_number_where_that_is_taken(self, tmp_path):
+        """By a journal, or by the log of a run that has none yet."""
+        w = Workspace(tmp_path)
+        for taken in (w.journal("2026-05-17T09-30-05"), w.log("2026-05-17T09-30-05-2")):
+            taken.parent.mkdir()
+            taken.touch()
+        assert w.new_id(self.NOW) == "2026-05-17T09-30-05-3"
+
+    def test_asking_takes_nothing(self, tmp_path):
+        w = Workspace(tmp_path)
+        assert w.new_id(self.NOW) == w.new_id(self.NOW)
+        assert not list(tmp_path.iterdir())
+
+
+class TestIdentity:
+    def test_is_made_once(self, tmp_path):
+        assert Workspace(tmp_path).identity == Workspace(tmp_path).identity
+
+    def test_is_no_other_workspaces(self, tmp_path):
+        assert Workspace(tmp_path / "a").identity != Workspace(tmp_path / "b").identity
+
+    def test_stays_when_the_folder_moves(self, tmp_path):
+        before = Workspace(tmp_path / "a").identity
+        (tmp_path / "a").rename(tmp_path / "b")
+        assert Workspace(tmp_path / "b").identity == before
+
+    def test_is_new_after_a_reset(self, tmp_path):
+        before = Workspace(tmp_path / "a").identity
+        shutil.rmtree(tmp_path / "a")
+        assert Workspace(tmp_path / "a").identity != before
+
+    def test_is_no_journal(self, tmp_path):
+        w = Workspace(tmp_path)
+        assert w.identity
+        assert [path.suffix for path in w.journals.iterdir()] == [""]

@@ -1,0 +1,250 @@
+"""The spec for Kubeflow: what its containers are told, get and show."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import yaml
+
+from huberflow.custom_objects import catalogue
+from huberflow.pipeline.config.reading import load
+from huberflow.pipeline.dag.graph import create_pipeline
+from huberflow.pipeline.kubeflow import spec
+from huberflow.pipeline.kubeflow.spec import SpecError
+from huberflow.pipeline.kubeflow.step import TAXI
+from huberflow.pipeline.objects.packing import unpacked
+
+pytest.importorskip("kfp", reason="kfp is missing; write: uv pip install 'kfp==2.16.*'")
+
+IMAGE = "registry.example/huberflow:1"
+NEEDED = ("kubeflow.volume=models", "tracking.uri=http://mlflow.mlflow:5000")
+NODES = [
+    *("ExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform", "Trainer"),
+    *("Baseline", "Evaluator", "ServingExport", "Pusher"),
+]
+
+
+CUBIC_LOSS = """import tensorflow as tf
+import tf_keras
+
+
+class CubicLoss(tf_keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        error = tf.abs(tf.cast(y_true, y_pred.dtype) - y_pred)
+        return tf.reduce_mean(error**3, axis=-1)
+"""
+
+
+class Spec:
+    """A compiled spec, read as Kubeflow reads it."""
+
+    def __init__(self, *settings: str) -> None:
+        self.text = spec.compiled(load(None, (*NEEDED, *settings)), IMAGE)
+        self.pipeline, platform = yaml.safe_load_all(self.text)
+        self.added = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+        self.tasks = self.pipeline["root"]["dag"]["tasks"]
+
+    def container(self, node: str) -> dict:
+        label = self.pipeline["components"][node]["executorLabel"]
+        return self.pipeline["deploymentSpec"]["executors"][label]["container"]
+
+    def told(self, node: str) -> dict:
+        """A node's parameters."""
+        parameters = self.tasks[node].get("inputs", {}).get("parameters", {})
+        return {key: value["runtimeValue"]["constant"] for key, value in parameters.items()}
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Spec:
+    return Spec(
+        "kubeflow.trainer={cpu: 4, memory_gb: 16, accelerators: 2}",
+        "kubeflow.tracking_from=mlflow-server",
+        "kubeflow.pipeline_root=gs://bucket/runs",
+        "training.loss.config.threshold=2.0",
+    )
+
+
+def refusal(*settings: str) -> str:
+    with pytest.raises(SpecError) as caught:
+        spec.refuse(load(None, settings))
+    return str(caught.value)
+
+
+class TestSpec:
+    def test_is_taken_by_kubeflows_own_loader(self, compiled, tmp_path):
+        from kfp import components
+
+        (tmp_path / "pipeline.yaml").write_text(compiled.text)
+        loaded = components.load_component_from_file(str(tmp_path / "pipeline.yaml"))
+        assert loaded.name == "taxi"
+        assert set(loaded.pipeline_spec.root.dag.tasks) == {*NODES, "Report"}
+
+    def test_has_the_version_that_kubeflows_servers_take(self, compiled):
+        assert compiled.pipeline["schemaVersion"] == "2.1.0"
+
+    def test_is_the_same_twice(self, compiled):
+        again = Spec(
+            "kubeflow.trainer={cpu: 4, memory_gb: 16, accelerators: 2}",
+            "kubeflow.tracking_from=mlflow-server",
+            "kubeflow.pipeline_root=gs://bucket/runs",
+            "training.loss.config.threshold=2.0",
+        )
+        assert again.text == compiled.text
+
+    def test_tells_the_nodes_what_a_run_on_this_machine_tells_them(self, compiled):
+        config = load(None, ["training.loss.config.threshold=2.0"])
+        here = {node.id: node.exec_properties for node in create_pipeline(config).components}
+        for node in set(NODES) - {"ExampleGen", "Baseline", "ServingExport", "Pusher"}:
+            known = {key: value for key, value in here[node].items() if value is not None}
+            assert compiled.told(node) == known, node
+
+    def test_reads_the_taxi_trips_where_the_image_has_them(self, compiled):
+        assert compiled.told("ExampleGen")["input_base"] == TAXI
+
+    def test_runs_every_node_in_every_run(self, compiled):
+        assert not any("cachingOptions" in task for task in compiled.tasks.values())
+
+    def test_names_the_bucket_for_artifacts(self, compiled):
+        assert compiled.pipeline["defaultPipelineRoot"] == "gs://bucket/runs"
+
+    def test_names_no_path_of_this_machine(self, compiled):
+        assert str(Path.home()) not in compiled.text
+        assert str(Path(spec.__file__).parents[2]) not in compiled.text
+
+    def test_gives_a_model_a_name_that_kubernetes_takes(self):
+        assert Spec("name=New_York").pipeline["pipelineInfo"]["name"] == "new-york"
+
+
+class TestContainers:
+    def test_all_run_the_image(self, compiled):
+        for node in compiled.tasks:
+            container = compiled.container(node)
+            assert container["image"] == IMAGE
+            assert container["command"] == ["python", "-m", "huberflow.pipeline.kubeflow.step"]
+
+    def test_the_trainer_alone_gets_what_the_config_asks_for(self, compiled):
+        got = {
+            n: compiled.container(n)["resources"]
+            for n in NODES
+            if "resources" in compiled.container(n)
+        }
+        accelerators = {"type": "nvidia.com/gpu", "count": "2"}
+        assert got == {
+            "Trainer": {"cpuLimit": 4.0, "memoryLimit": 16.0, "accelerator": accelerators}
+        }
+
+    def test_none_gets_a_gpu_unless_it_is_asked_for(self):
+        assert Spec().container("Trainer").get("resources", {}) == {}
+
+    def test_that_read_or_push_models_have_the_volume(self, compiled):
+        mounted = {
+            label: added["pvcMount"]
+            for label, added in compiled.added.items()
+            if "pvcMount" in added
+        }
+        assert set(mounted) == {
+            f"{n}_executor" for n in ("ExampleGen", "SchemaGen", "Baseline", "Pusher")
+        }
+        for (mount,) in mounted.values():
+            assert (mount["constant"], mount["mountPath"]) == ("models", "/huberflow")
+
+    def test_the_last_alone_gets_the_secret(self, compiled):
+        secrets = {
+            label: added["secretAsEnv"]
+            for label, added in compiled.added.items()
+            if "secretAsEnv" in added
+        }
+        ((label, (secret,)),) = secrets.items()
+        assert (label, secret["secretName"]) == ("Report_executor", "mlflow-server")
+        assert secret["keyToEnv"] == [
+            {"secretKey": "MLFLOW_TRACKING_URI", "envVar": "MLFLOW_TRACKING_URI"}
+        ]
+
+    def test_push_below_the_volume_and_look_there_for_the_model_to_beat(self, compiled):
+        destination = json.loads(compiled.told("Pusher")["push_destination"])
+        assert destination == {"filesystem": {"base_directory": "/huberflow/serving/taxi"}}
+        assert compiled.told("Baseline") == {"serving": "/huberflow/serving/taxi"}
+
+
+class TestReport:
+    def test_is_told_the_config_and_which_run_it_is(self, compiled):
+        told = compiled.told("Report")
+        assert json.loads(told["config"])["training"]["loss"]["config"] == {"threshold": 2.0}
+        assert json.loads(told["facts"])["title"] == "threshold=2.0"
+        assert (
+            told["run_id"] == "{{$.pipeline_job_uuid}}" == compiled.told("ServingExport")["run_id"]
+        )
+
+    def test_is_left_out_where_nothing_is_tracked(self):
+        assert set(Spec("tracking.enabled=false").tasks) == set(NODES)
+
+
+class TestOwnObjects:
+    def test_travel_in_the_spec(self, tmp_path):
+        source = tmp_path / "my_losses.py"
+        source.write_text(CUBIC_LOSS)
+        objects = json.loads(with_objects(source).told("Trainer")["custom_config"])["objects"]
+        assert unpacked(objects["sources"]) == {"my_losses.py": CUBIC_LOSS}
+        assert "folder" not in objects
+
+    def test_that_no_argument_of_a_container_can_hold_are_refused(self, tmp_path):
+        source = tmp_path / "my_losses.py"
+        noise = "".join(sha256(bytes(n)).hexdigest() for n in range(spec.LONGEST // 32))
+        source.write_text(f"{CUBIC_LOSS}\n\nTABLE = '{noise}'\n")
+        with pytest.raises(SpecError) as caught:
+            with_objects(source)
+        said = str(caught.value)
+        assert ": expected parameters of at most 98,304 bytes" in said
+        assert "install what these import as a package in the image" in said
+
+
+def with_objects(source: Path) -> Spec:
+    settings = [f"objects=[{source}]", "training.loss={name: CubicLoss}"]
+    with catalogue.added({}):
+        return Spec(f"workspace={source.parent}/workspace", *settings)
+
+
+class TestPinnedSchema:
+    def test_is_read_where_the_containers_find_it_and_what_does_not_fit_ends_the_run(
+        self, tmp_path
+    ):
+        features = [f'feature {{ name: "{name}" type: FLOAT }}' for name in load().columns()]
+        (tmp_path / "schema.pbtxt").write_text("\n".join(features))
+        settings = [*NEEDED, f"data.schema={tmp_path}/schema.pbtxt"]
+        assert refusal(*settings).startswith("kubeflow.schema_file: expected where containers")
+        made = Spec(*settings, "kubeflow.schema_file=/huberflow/schema.pbtxt")
+        assert made.told("SchemaGen")["schema_file"] == "/huberflow/schema.pbtxt"
+        assert "SchemaGate" in made.tasks["Transform"]["dependentTasks"]
+
+
+class TestRefusals:
+    def test_name_all_that_lacks_and_what_to_write(self):
+        assert refusal() == (
+            "kubeflow.volume: expected the PersistentVolumeClaim for the models that serve, "
+            "received none; write, for example: --set kubeflow.volume=models\n"
+            "tracking.uri: expected an MLflow server that the cluster reaches, received none; "
+            "write, for example: --set tracking.uri=http://mlflow.mlflow:5000, or "
+            "--set tracking.enabled=false"
+        )
+
+    def test_of_a_database_that_only_one_container_would_see(self):
+        said = refusal("kubeflow.volume=models", "tracking.uri=sqlite:////data/mlflow.db")
+        assert "received sqlite:////data/mlflow.db" in said
+
+    def test_of_a_password_do_not_show_it(self):
+        said = refusal("kubeflow.volume=models", "tracking.uri=http://me:pass-word@mlflow:5000")
+        assert said.startswith("tracking.uri: expected no password")
+        assert "pass-word" not in said
+        assert "--set kubeflow.tracking_from=" in said
+
+    def test_of_data_that_the_containers_cannot_find(self, tmp_path):
+        rows = tmp_path / "houses.csv"
+        rows.write_text("size,price\n" + "".join(f"{n % 7}.5,{n % 11}.25\n" for n in range(40)))
+        settings = [f"data.path={rows}", "data.label=price", *NEEDED]
+        assert refusal(*settings).startswith("kubeflow.data: expected the folder where")
+        made = Spec(*settings, "kubeflow.data=/huberflow/data")
+        assert made.told("ExampleGen")["input_base"] == "/huberflow/data"
+        assert str(tmp_path) not in made.told("ExampleGen")["input_config"]

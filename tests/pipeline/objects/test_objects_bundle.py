@@ -1,0 +1,107 @@
+"""A model with a user's own loss, metric and layer, where the user's module is not installed."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tf_keras
+from small_bundles import CONFIG, Transform, bundled, loader_of, parsed
+from users_objects import MY_LOSSES
+
+from huberflow.components.bundle import bundle_source, clean_process, reload
+from huberflow.components.training import fitting
+from huberflow.components.training.model import build_model
+from huberflow.custom_objects import own
+from huberflow.pipeline.objects.inspection import check_choices, inspect, snapshot
+
+WAVES = "from my_losses import mish\n\ndef wave(x):\n    return 0.5 * mish(x)\n"
+MODEL = {
+    **CONFIG,
+    "activation": {"name": "wave", "config": {}},
+    "activity_regularization": {"name": "Scaled", "config": {"factor": 0.5}},
+}
+TRAINING = {
+    "optimizer": {"name": "Adam", "config": {"learning_rate": 0.02}},
+    "loss": {"name": "QuantileLoss", "config": {"quantile": 0.9}},
+    "metrics": [{"name": "Coverage", "config": {"margin": 0.25}}],
+}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    """Made as the pipeline makes it; then this process forgets the user's modules."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "my_losses.py").write_text(MY_LOSSES)
+    (folder / "my_waves.py").write_text(WAVES)
+    objects = inspect([folder / "my_losses.py", folder / "my_waves.py"])
+    check_choices(objects, {}, "regression")
+    own.load(objects.plain(), snapshot(objects, folder / "objects"))
+    try:
+        tf_keras.utils.set_random_seed(11)
+        model = build_model(MODEL, numbers=2, categories=1, table_rows=5)
+        fitting.compile_model(model, TRAINING)
+        model.fit(*parsed(), batch_size=16, epochs=2, shuffle=False, verbose=0)
+        model.transform = Transform()
+        path = bundled(model, folder)
+        bundle_source.copy_source([{"module": "my_waves"}], folder / "copied")
+    finally:
+        own.unload()
+    for source in (folder / "objects").rglob("*.py"):
+        source.unlink()
+    return path
+
+
+def test_the_certificate_names_each_with_its_config_and_source(bundle):
+    certificate = json.loads((bundle / reload.CERTIFICATE).read_text())
+    own_objects = {
+        each["name"]: each["config"]
+        for each in certificate["objects"]
+        if each["file"] in ("my_losses.py", "my_waves.py")
+    }
+    assert own_objects.keys() == {
+        "my_losses>QuantileLoss", "my_losses>Coverage", "mine>Scaled", "my_waves>wave",
+    }  # fmt: skip
+    assert own_objects["my_losses>QuantileLoss"]["quantile"] == 0.9
+    assert own_objects["mine>Scaled"]["factor"] == 0.5
+
+
+def test_the_source_travels(bundle):
+    assert (bundle / reload.EXTRA / "my_losses.py").read_text() == MY_LOSSES
+    assert (bundle / reload.EXTRA / "my_waves.py").read_text() == WAVES
+
+
+def test_with_one_module_travel_those_that_it_may_import(bundle):
+    assert (bundle.parent / "copied" / "my_losses.py").read_text() == MY_LOSSES
+
+
+def test_a_clean_process_finds_no_difference(bundle):
+    report = clean_process.check(bundle)
+    assert report["ok"]
+    assert {"model/coverage", "model/loss"} <= report["values"].keys()
+    assert {each["absolute"] for each in report["values"].values()} == {0.0}
+
+
+def test_a_reload_has_each_as_it_was_told(bundle):
+    model = loader_of(bundle).load(bundle, trainable=False)
+    assert (type(model.loss).__name__, model.loss.quantile) == ("QuantileLoss", 0.9)
+    assert [layer.factor for layer in model.layers if type(layer).__name__ == "Scaled"] == [0.5]
+    assert "my_losses" not in sys.modules
+
+
+def test_training_goes_on_where_the_module_is_not_installed(bundle):
+    script = (
+        "import sys, json; sys.path.insert(0, sys.argv[1] + '/assets.extra')\n"
+        "import reload, numpy as np\n"
+        "with np.load(sys.argv[1] + '/' + reload.GOLDEN_VALUES) as file:\n"
+        "    golden = dict(file)\n"
+        "inputs = {n[7:]: v for n, v in golden.items() if n.startswith('inputs/')}\n"
+        "model = reload.load(sys.argv[1])\n"
+        "print(json.dumps(reload.steps(model, inputs, golden['label']).tolist()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script, str(bundle)], capture_output=True, text=True, cwd="/"
+    )
+    with np.load(bundle / reload.GOLDEN_VALUES) as golden:
+        assert json.loads(done.stdout.splitlines()[-1]) == pytest.approx(golden["steps"].tolist())

@@ -1,0 +1,286 @@
+"""The figures of a run: what they show, and what they say of what they do not show."""
+
+import math
+
+import numpy as np
+import pytest
+
+from huberflow.pipeline.history.run_history import Epoch
+from huberflow.pipeline.report.class_figures import confusion_matrix, reliability
+from huberflow.pipeline.report.prediction_figures import (
+    huber_threshold,
+    predicted_against_true,
+    residuals,
+)
+from huberflow.pipeline.report.predictions import Classes, Sample, read, read_classes
+from huberflow.pipeline.report.slice_figure import error_by_slice
+from huberflow.pipeline.report.style import limits, png
+from huberflow.pipeline.report.training_figure import training_curves
+
+HUBER = {"name": "HuberLoss", "config": {"threshold": 1.0}}
+
+
+def sample(label, prediction) -> Sample:
+    return Sample(np.array(label, float), np.array(prediction, float))
+
+
+def note(figure) -> str:
+    return figure.axes[0].get_title(loc="left")
+
+
+def legend(figure) -> list[str]:
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def report(*rows):
+    """A report whose overall huber is 2; each row is (value, size, baseline's value, slice)."""
+    return {
+        "metrics": ["example_count", "huber"],
+        "slices": [
+            {
+                "slice": key,
+                "candidate": {"example_count": float(size), "huber": value},
+                "baseline": None if before is None else {"huber": before},
+            }
+            for value, size, before, key in [(2.0, 1000, None, {}), *rows]
+        ],
+    }
+
+
+def names(figure) -> list[str]:
+    return [label.get_text() for label in figure.axes[0].get_yticklabels()]
+
+
+class TestLimits:
+    def test_hold_all_values_of_an_even_sample(self):
+        low, high = limits(np.linspace(2, 60, 100))
+        assert -1 < low < 2
+        assert 60 < high < 63
+
+    def test_leave_out_what_is_far_out(self):
+        assert limits(np.append(np.linspace(2, 60, 100), 1e9))[1] < 500
+
+    def test_hold_the_labels_where_all_predictions_are_one(self):
+        low, high = limits(np.linspace(2, 60, 100), np.full(100, 5.0))
+        assert low < 2
+        assert high > 60
+
+    @pytest.mark.parametrize("value", [0.0, 5.0, -5.0, 1e9])
+    def test_around_one_value_have_some_width(self, value):
+        low, high = limits(np.full(9, value))
+        assert low < value < high
+
+
+class TestPredictedAgainstTrue:
+    def test_has_a_point_for_each_row_and_units(self):
+        (axes,) = (figure := predicted_against_true(sample([1, 2, 3], [1, 2, 4]), "fare")).axes
+        assert len(axes.collections[0].get_offsets()) == 3
+        assert axes.get_xlabel() == "true, in units of fare"
+        assert note(figure) == "3 rows of the eval split"
+
+    def test_both_axes_have_one_range(self):
+        (axes,) = predicted_against_true(sample([1, 2, 3], [7, 8, 90]), "fare").axes
+        assert axes.get_xlim() == axes.get_ylim()
+
+    def test_says_how_many_points_are_not_seen(self):
+        rows = np.linspace(2, 60, 100)
+        figure = predicted_against_true(sample([*rows, 1e9], [*rows, 5]), "fare")
+        assert note(figure) == "101 rows of the eval split, 1 of them beyond this view"
+
+    def test_says_how_many_predictions_are_not_finite(self):
+        figure = predicted_against_true(sample([1, 2, 3], [1, math.nan, math.inf]), "fare")
+        assert note(figure) == "1 row of the eval split, 2 more without a finite value"
+
+
+class TestResiduals:
+    def test_tell_which_share_lies_inside_the_threshold(self):
+        figure = residuals(sample([0, 0, 0, 0], [0.5, -0.9, 3, -4]), "fare", HUBER)
+        assert legend(figure) == ["±1, where HuberLoss turns linear: 50.0% of rows inside"]
+
+    def test_mark_the_threshold_on_both_sides(self):
+        (axes,) = residuals(sample([0, 0, 0], [0.5, 3, -4]), "fare", HUBER).axes
+        assert {1.0, -1.0} <= {float(line.get_xdata()[0]) for line in axes.lines}
+
+    def test_of_another_loss_have_no_threshold(self):
+        figure = residuals(sample([0, 1], [1, 3]), "fare", {"name": "LogCosh", "config": {}})
+        assert legend(figure) == []
+
+    @pytest.mark.parametrize(
+        ("loss", "threshold"),
+        [
+            ({"name": "HuberLoss", "config": {"threshold": 2.5}}, 2.5),
+            ({"name": "HuberLoss", "config": {}}, 1.0),
+            ({"name": "Huber", "config": {"delta": 0.5}}, 0.5),
+            ({"name": "Huber"}, 1.0),
+            ({"name": "huber_fn", "config": {}}, 1.0),
+            ({"name": "MeanSquaredError", "config": {}}, None),
+        ],
+    )
+    def test_threshold_is_that_of_the_loss(self, loss, threshold):
+        assert huber_threshold(loss) == threshold
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("label", "prediction"),
+    [
+        ([], []),
+        ([3], [1e9]),
+        ([5, 5, 5], [5, 5, 5]),
+        ([1, 2, 3], [5, 5, 5]),
+        ([1, 2], [math.nan, math.nan]),
+    ],
+    ids=["no rows", "one, far off", "all the same", "constant predictions", "no finite one"],
+)
+def test_odd_samples_are_drawn_without_a_warning(label, prediction):
+    odd = sample(label, prediction)
+    for figure in (predicted_against_true(odd, "$fa$re"), residuals(odd, "<b>", HUBER)):
+        assert png(figure).startswith(b"\x89PNG")
+
+
+class TestErrorBySlice:
+    def test_the_highest_stands_first_with_its_rows(self):
+        figure = error_by_slice(
+            report((1.0, 400, None, {"hour": 3}), (4.0, 2978, None, {"hour": 7})), "huber", "lower"
+        )
+        assert names(figure) == ["hour=7  (2,978)", "hour=3  (400)"]
+        assert note(figure).startswith("2 of 2 slices")
+
+    def test_the_lowest_stands_first_where_more_is_better(self):
+        rows = [(1.0, 400, None, {"hour": 3}), (4.0, 2978, None, {"hour": 7})]
+        figure = error_by_slice(report(*rows), "huber", "higher")
+        assert names(figure) == ["hour=3  (400)", "hour=7  (2,978)"]
+
+    def test_shows_twenty_of_many(self):
+        many = report(*[(float(n), 100, None, {"hour": n}) for n in range(33)])
+        figure = error_by_slice(many, "huber", "lower")
+        assert len(names(figure)) == 20
+        assert names(figure)[0] == "hour=32  (100)"
+        assert note(figure).startswith("20 of 33 slices")
+
+    def test_marks_the_baseline_and_all_rows(self):
+        figure = error_by_slice(report((4.0, 50, 3.5, {"hour": 7})), "huber", "lower")
+        assert {"last blessed model", "all rows 2", "this model"} == set(legend(figure))
+        assert figure.axes[0].collections[0].get_offsets()[0].tolist() == [3.5, 0]
+
+    def test_a_slice_of_few_rows_says_so(self):
+        figure = error_by_slice(report((4.0, 29, None, {"hour": 7})), "huber", "lower")
+        assert "fewer than 30 rows: says little" in legend(figure)
+        assert "this model" not in legend(figure)
+
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize(
+        "rows",
+        [[], [(math.nan, 50, None, {"hour": 7})], [(1e9, 50, None, {"$a$ <script>": "ça\nva $"})]],
+    )
+    def test_odd_slices_are_drawn_without_a_warning(self, rows):
+        assert png(error_by_slice(report(*rows), "huber", "lower")).startswith(b"\x89PNG")
+
+
+CLASSES = ["ant", "$bee$", "<cat>"]
+
+
+def classified(*rows) -> Classes:
+    """Each row is its class, the predicted one, and the probability of an ant."""
+    label, prediction, ant = zip(*rows, strict=True) if rows else ([], [], [])
+    probabilities = [{"probability_ant": probability} for probability in ant]
+    return Classes(np.array(label, str), np.array(prediction, str), probabilities)
+
+
+class TestConfusionMatrix:
+    ROWS = (("ant", "ant", 0.9), ("ant", "ant", 0.8), ("ant", "$bee$", 0.3), ("<cat>", "ant", 0.6))
+
+    def test_counts_how_many_of_each_class_are_taken_for_which(self):
+        axes = confusion_matrix(classified(*self.ROWS), "kind", CLASSES).axes[0]
+        cells = {text.get_position()[::-1]: text.get_text() for text in axes.texts}
+        assert cells == {
+            **{(true, predicted): "0" for true in range(3) for predicted in range(3)},
+            (0, 0): "2",
+            (0, 1): "1",
+            (2, 0): "1",
+        }
+
+    def test_names_every_class(self):
+        figure = confusion_matrix(classified(*self.ROWS), "kind", CLASSES)
+        assert names(figure) == ["ant", r"\$bee\$", "<cat>"]
+        assert note(figure) == "4 rows of the eval split"
+
+    def test_of_many_classes_has_no_numbers(self):
+        many = [f"c{place}" for place in range(21)]
+        assert not confusion_matrix(classified(("c1", "c2", 0.5)), "kind", many).axes[0].texts
+
+
+class TestReliability:
+    def test_shows_how_often_a_row_is_of_the_class_by_its_probability(self):
+        rows = [
+            ("ant", "ant", 0.91),
+            ("bee", "ant", 0.99),
+            ("bee", "bee", 0.1),
+            ("ant", "ant", 1.0),
+        ]
+        points = reliability(classified(*rows), "kind", "ant").axes[0].collections[0]
+        assert points.get_offsets().tolist() == [
+            [pytest.approx(0.1), 0.0],
+            [pytest.approx((0.91 + 0.99 + 1.0) / 3), pytest.approx(2 / 3)],
+        ]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rows", [[], [("ant", "ant", 1.0)]])
+def test_odd_samples_of_classes_are_drawn_without_a_warning(rows):
+    odd = classified(*rows)
+    for figure in (confusion_matrix(odd, "$k$", CLASSES), reliability(odd, "<b>", "ant")):
+        assert png(figure).startswith(b"\x89PNG")
+
+
+class TestTrainingCurves:
+    EPOCHS = (
+        Epoch(1, 0.0, {"loss": 3.0, "val_loss": 2.0, "learning_rate": 0.1, "mae": 1.0}),
+        Epoch(2, 1.0, {"loss": 2.0, "val_loss": 1.5, "learning_rate": 0.1, "mae": 0.9}),
+        Epoch(3, 2.0, {"loss": 1.0, "val_loss": 1.7, "learning_rate": 0.1, "mae": 0.8}),
+    )
+
+    def test_names_the_best_epoch(self):
+        assert legend(training_curves(self.EPOCHS)) == [
+            "train",
+            "validation, lowest 1.5 in epoch 2",
+        ]
+
+    def test_has_a_panel_for_each_metric_the_learning_rate_last(self):
+        loss, *others = training_curves(self.EPOCHS).axes
+        assert loss.get_ylabel() == "loss"
+        assert [axes.get_title(loc="left") for axes in others] == ["mae", "learning rate"]
+
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("metrics", range(7))
+    def test_are_drawn_with_any_number_of_metrics(self, metrics):
+        values = {"loss": math.nan, "val_loss": math.nan}
+        values |= {f"metric{n}": 1.0 for n in range(metrics)}
+        figure = training_curves([Epoch(1, 0.0, values)])
+        assert len(figure.axes) == 1 + metrics
+        assert png(figure).startswith(b"\x89PNG")
+
+
+class TestSample:
+    def test_a_prediction_that_is_missing_is_not_finite(self, tmp_path):
+        path = tmp_path / "predictions.jsonl"
+        path.write_text(
+            '{"label": 5.25, "prediction": 5.0, "features": {"company": null}}\n'
+            '{"label": 5.25, "prediction": null, "features": {}}\n'
+            '{"label": 5.25, "prediction": NaN, "features": {}}\n'
+        )
+        assert len(read(path).label) == 3
+        assert read(path).finite().prediction.tolist() == [5.0]
+
+    def test_of_one_of_several_labels(self, tmp_path):
+        path = tmp_path / "predictions.jsonl"
+        path.write_text('{"label": {"a": 1, "b": 2}, "prediction_a": 3, "prediction_b": 4}\n')
+        found = read(path, "b")
+        assert (found.label.tolist(), found.prediction.tolist()) == ([2.0], [4.0])
+
+    def test_of_classes(self, tmp_path):
+        path = tmp_path / "predictions.jsonl"
+        path.write_text('{"label": "a", "prediction": "b", "probability_a": 0.25}\n')
+        found = read_classes(path)
+        assert (found.label.tolist(), found.prediction.tolist()) == (["a"], ["b"])
+        assert found.probability("a").tolist() == [0.25]

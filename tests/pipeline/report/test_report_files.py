@@ -1,0 +1,261 @@
+"""The files of a report: what a node contributes, and the page of the whole run."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
+
+from huberflow.pipeline.history.metadata_store import Artifact, Execution
+from huberflow.pipeline.history.run_history import Epoch, Node, Run
+from huberflow.pipeline.report.files import write_node, write_page
+
+CONFIG = {
+    "data": {"path": None, "label": "fare", "classes": []},
+    "training": {"loss": {"name": "HuberLoss", "config": {"threshold": 1.0}}},
+    "evaluation": {"gate": [{"metric": "huber"}], "metrics": []},
+}
+NASTY = "<script>alert('ñ')</script>"
+
+
+def report(blessed=True, reasons=(), company="Flash Cab"):
+    def row(huber, **key):
+        values = {"example_count": 1200.0, "huber": huber}
+        return {"slice": key, "candidate": values, "baseline": {**values, "huber": 2.0}}
+
+    return {
+        "metrics": ["example_count", "huber"],
+        "blessed": blessed,
+        "reasons": list(reasons),
+        "set_aside": None,
+        "slices": [row(2.2), row(3.3, company=company)],
+    }
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A finished run, whose artifacts lie in ``tmp_path``; ``report`` is the Evaluator's."""
+
+    def write(node, path, content):
+        file = tmp_path / node / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def node(number, name, key):
+        output = {key: (Artifact(100 + number, tmp_path / name, {}),)}
+        execution = Execution(number, name, "run-1", "ran", {}, {}, output)
+        return Node(name, "ran", 0.0, 8.2, execution, {"peak_memory_mb": 1234.5})
+
+    def run(evaluation=None, column="miles", **changes) -> Run:
+        feature = pb.FeatureNameStatistics(type=pb.FeatureNameStatistics.FLOAT, name=column)
+        feature.num_stats.common_stats.tot_num_values = 10
+        dataset = pb.DatasetFeatureStatistics(num_examples=10, features=[feature])
+        found = pb.DatasetFeatureStatisticsList(datasets=[dataset])
+        write("StatisticsGen", "Split-train/FeatureStats.pb", found.SerializeToString())
+        write("SchemaGen", "schema.pbtxt", 'feature { name: "miles" }')
+        clean = {"anomalies": [], "shifts": []}
+        write("ExampleValidator", "findings.json", json.dumps(clean))
+        write("Evaluator", "report.json", json.dumps(evaluation or report()))
+        rows = [{"label": n, "prediction": n + 0.5, "features": {}} for n in range(5)]
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        write("Trainer", "predictions.jsonl", lines)
+        keys = {
+            "StatisticsGen": "statistics",
+            "SchemaGen": "schema",
+            "ExampleValidator": "anomalies",
+            "Trainer": "model_run",
+            "Evaluator": "evaluation",
+        }
+        nodes = {name: node(n, name, key) for n, (name, key) in enumerate(keys.items(), 1)}
+        whole = {
+            "status": "done",
+            "ended": 200.0,
+            "config": CONFIG,
+            "nodes": nodes,
+            "epochs": (Epoch(1, 0.0, {"loss": 2.0, "val_loss": 1.5}),),
+        }
+        return Run("run-1", "a first run", 0.0, **{**whole, **changes})
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "the report"
+
+
+def failed(run: Run, name: str, cause: str) -> Run:
+    """The run if this node had failed, and none had come after it."""
+    names = list(run.nodes)[: list(run.nodes).index(name)]
+    node = replace(run.nodes[name], state="failed", execution=None, cause=cause)
+    nodes = {**{name: run.nodes[name] for name in names}, name: node}
+    return replace(run, status="failed", nodes=nodes, epochs=())
+
+
+class Tags(HTMLParser):
+    """Start tags of a page, with their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def page(run: Run, folder) -> Tags:
+    for node in run.nodes:
+        write_node(run, node, folder)
+    return Tags(write_page(run, folder).read_text(encoding="utf-8"))
+
+
+class TestNode:
+    @pytest.mark.parametrize(
+        ("node", "files"),
+        [
+            ("StatisticsGen", {"statistics.html"}),
+            ("SchemaGen", {"schema.pbtxt"}),
+            ("ExampleValidator", {"anomalies.txt"}),
+            (
+                "Trainer",
+                {
+                    "figures/training_curves.png",
+                    "figures/predicted_against_true.png",
+                    "figures/residuals.png",
+                },
+            ),
+            ("Evaluator", {"figures/error_by_slice.png", "slices.csv", "slices.json"}),
+        ],
+    )
+    def test_contributes_its_files_and_nothing_half_written(self, run, folder, node, files):
+        write_node(run(), node, folder)
+        written = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+        assert written == files
+
+    def test_that_has_nothing_to_tell_writes_nothing(self, run, folder):
+        write_node(run(), "Pusher", folder)
+        assert not folder.exists()
+
+    @pytest.mark.parametrize("node", ["StatisticsGen", "SchemaGen", "Trainer", "Evaluator"])
+    def test_that_failed_writes_nothing(self, run, folder, node):
+        write_node(failed(run(), node, "out of memory"), node, folder)
+        assert not folder.exists()
+
+    def test_trainer_without_a_sample_still_draws_its_curves(self, run, folder, tmp_path):
+        finished = run()
+        (tmp_path / "Trainer" / "predictions.jsonl").unlink()
+        write_node(finished, "Trainer", folder)
+        assert [p.name for p in (folder / "figures").iterdir()] == ["training_curves.png"]
+
+    def test_column_names_are_text_on_the_page_of_statistics(self, run, folder):
+        write_node(run(column=NASTY), "StatisticsGen", folder)
+        tags = Tags((folder / "statistics.html").read_text(encoding="utf-8"))
+        assert NASTY in tags.text
+        assert "script" not in dict(tags.found)
+
+
+class TestPage:
+    def test_of_a_blessed_run_compares_it_with_the_last_blessed_one(self, run, folder):
+        text = page(run(), folder).text
+        assert "not blessed" not in text
+        assert "blessed" in text
+        assert "On 1,200 rows of the eval split." in text
+        assert "huber2.22+10.0%" in "".join(text.split())
+
+    def test_says_what_rows_are_weighted_by(self, run, folder):
+        config = {**CONFIG, "data": {**CONFIG["data"], "weight": "tips"}}
+        text = page(run(config=config), folder).text
+        assert "On 1,200 rows of the eval split, weighted by tips." in text
+
+    def test_says_which_rows_it_is_of(self, run, folder):
+        assert "the Chicago Taxi trips" in page(run(), folder).text
+        files = {"train": "old.csv", "validation": None, "eval": "new.csv"}
+        config = {**CONFIG, "data": {**CONFIG["data"], "splits": {"files": files}}}
+        assert "old.csv, new.csv" in page(run(config=config), folder).text
+
+    def test_says_why_a_model_was_not_blessed(self, run, folder):
+        text = page(run(report(False, ["huber of all rows is 4, above 3"])), folder).text
+        assert "not blessed" in text
+        assert "huber of all rows is 4, above 3" in text
+
+    def test_holds_every_figure_and_asks_for_nothing_from_elsewhere(self, run, folder):
+        tags = page(run(), folder).found
+        images = [attrs["src"] for tag, attrs in tags if tag == "img"]
+        assert len(images) == 4
+        assert all(image.startswith("data:image/png;base64,") for image in images)
+        assert not [tag for tag, _ in tags if tag in ("script", "link", "iframe")]
+        assert all(attrs["href"].startswith("#") for tag, attrs in tags if tag == "a")
+        assert (folder / "report.html").stat().st_size < 2_000_000
+
+    def test_every_link_has_its_place(self, run, folder):
+        tags = page(run(), folder).found
+        places = {attrs["id"] for _, attrs in tags if "id" in attrs}
+        assert {attrs["href"][1:] for tag, attrs in tags if tag == "a"} <= places
+
+    def test_says_what_ran_on_what(self, run, folder):
+        facts = {"git": {"commit": "4f3a9c2", "dirty": True}, "changes": {"seed": 7}}
+        text = page(run(facts=facts), folder).text
+        assert "4f3a9c2, with changes that were not committed" in text
+        assert "seed: 7" in text
+        assert "the Chicago Taxi trips that come with TFX" in text
+        assert "1,234 MB" in text
+        assert "statistics 101" in text
+        assert "threshold: 1.0" in text
+        assert "no anomalies" in text
+
+    def test_of_a_failed_run_says_what_failed_and_what_there_is_not(self, run, folder):
+        text = page(failed(run(), "Trainer", "the loss is not finite"), folder).text
+        assert "There is no verdict: the Evaluator has not finished." in text
+        assert "Trainer failed: the loss is not finite" in text
+        assert "No metrics" in text
+        assert "No figures" in text
+        assert "no anomalies" in text
+
+    def test_of_a_run_that_has_only_begun(self, folder):
+        text = page(Run("run-1", "begun", 0.0), folder).text
+        assert "No node has started." in text
+        assert "There are no statistics of the data." in text
+
+    def test_names_from_the_data_are_text(self, run, folder):
+        nasty = run(report(company=NASTY), column=NASTY)
+        tags = page(replace(nasty, name=NASTY), folder)
+        assert tags.text.count(NASTY) >= 4
+        assert "script" not in dict(tags.found)
+
+    def test_of_very_many_slices_says_where_the_others_are(self, run, folder):
+        many = report()
+        many["slices"] = [{**many["slices"][1], "slice": {"company": n}} for n in range(250)]
+        text = page(run(many), folder).text
+        assert "And 50 slices more, in slices.csv." in text
+        assert "company=199" in text
+        assert "company=200" not in text
+
+    def test_of_very_many_columns_says_where_their_statistics_are(self, run, folder, tmp_path):
+        finished = run()
+        path = tmp_path / "StatisticsGen" / "Split-train" / "FeatureStats.pb"
+        found = pb.DatasetFeatureStatisticsList.FromString(path.read_bytes())
+        (column,) = found.datasets[0].features
+        for number in range(3000):
+            found.datasets[0].features.add().CopyFrom(column)
+            found.datasets[0].features[-1].name = f"column {number}"
+        path.write_bytes(found.SerializeToString())
+        text = page(finished, folder).text
+        assert "their statistics are in statistics.html" in text
+        assert "column 2999" not in text
+        assert "column 2999" in (folder / "statistics.html").read_text(encoding="utf-8")
+
+
+def test_naming_a_file_imports_neither_tensorflow_nor_what_draws():
+    heavy = ("tensorflow", "tfx", "matplotlib", "jinja2", "pandas")
+    loaded = f"print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, huberflow.pipeline.report.files; {loaded}"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"

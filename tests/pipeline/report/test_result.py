@@ -1,0 +1,268 @@
+"""What a user reads at the end of a run."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from huberflow.pipeline.config import Config
+from huberflow.pipeline.history.metadata_store import Artifact, Execution
+from huberflow.pipeline.report import result
+from huberflow.pipeline.report.result import SMALLEST_SLICE, Result
+
+
+def row(huber: float, rows: int = 1000, baseline: float | None = None, **slice_key):
+    """A slice of a report."""
+
+    def values(huber, rows):
+        return {"example_count": float(rows), "calibration": 1.0, "huber": huber}
+
+    return {
+        "slice": slice_key,
+        "candidate": values(huber, rows),
+        "baseline": None if baseline is None else values(baseline, rows),
+    }
+
+
+EVALUATION = Config().plain()["evaluation"]
+
+
+def finished(*rows, reasons=(), **changes) -> Result:
+    report = {
+        "metrics": ["example_count", "calibration", "huber"],
+        "blessed": not reasons,
+        "reasons": list(reasons),
+        "set_aside": None,
+        "slices": list(rows) or [row(2.0)],
+    }
+    return Result(**{"report": report, "pushed": None, "anomalies": [], **changes})
+
+
+def shown(found: Result, width: int = 200) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    result.show(console, found, EVALUATION)
+    return console.file.getvalue()
+
+
+def line(text: str, start: str) -> str:
+    (found,) = [line for line in text.splitlines() if line.startswith(start)]
+    return " ".join(found.split())
+
+
+class TestMetrics:
+    def test_of_a_first_model(self):
+        text = shown(finished(row(2.34567, rows=4512)))
+        assert line(text, "metric") == "metric this model last blessed change"
+        assert line(text, "huber") == "huber 2.346 -"
+        assert line(text, "example_count") == "example_count 4,512 -"
+
+    def test_against_the_last_blessed_model(self):
+        text = shown(finished(row(2.2, baseline=2.0)))
+        assert line(text, "huber") == "huber 2.2 2 +10.0%"
+        assert line(text, "calibration") == "calibration 1 1 +0.0%"
+
+    def test_no_change_is_given_against_zero(self):
+        assert line(shown(finished(row(2.2, baseline=0.0))), "huber") == "huber 2.2 0"
+
+    def test_that_are_not_defined_are_told_by_a_dash(self):
+        text = shown(finished(row(math.nan, baseline=2.0)))
+        assert line(text, "huber") == "huber - 2"
+
+    def test_are_those_of_all_rows(self):
+        text = shown(finished(row(9.0, payment_type="Cash"), row(2.0)))
+        assert line(text, "huber") == "huber 2 -"
+
+
+class TestWorstSlice:
+    def test_has_the_highest_value(self):
+        text = shown(
+            finished(row(2), row(3, 100, payment_type="Cash"), row(4, 50, payment_type="Card"))
+        )
+        assert line(text, "worst") == "worst slice payment_type=Card: huber 4 over 50 rows"
+
+    def test_is_told_in_a_line_even_where_a_category_has_more(self):
+        text = shown(finished(row(2), row(4, 50, company="Flash\nCab")))
+        assert line(text, "worst") == "worst slice company=Flash Cab: huber 4 over 50 rows"
+
+    def test_has_the_lowest_where_more_is_better(self):
+        found = finished(row(2), row(3, 100, size="large"), row(1, 100, size="small"))
+        assert found.worst_slice("huber", "higher")["slice"] == {"size": "small"}
+
+    def test_of_several_columns(self):
+        text = shown(finished(row(2), row(3, 100, payment_type="Cash", trip_start_hour=7)))
+        assert "payment_type=Cash, trip_start_hour=7: huber 3" in line(text, "worst")
+
+    @pytest.mark.parametrize(
+        ("rows", "named"), [(SMALLEST_SLICE - 1, "large"), (SMALLEST_SLICE, "small")]
+    )
+    def test_is_not_one_of_a_few_rows(self, rows, named):
+        found = finished(row(2), row(3, 1000, size="large"), row(99, rows, size="small"))
+        assert found.worst_slice("huber", "lower")["slice"] == {"size": named}
+
+    @pytest.mark.parametrize("places", [(0, 1, 2), (2, 1, 0)])
+    def test_is_not_one_where_the_metric_is_not_defined(self, places):
+        rows = [row(2), row(math.nan, size="none"), row(3, size="large")]
+        found = finished(*(rows[place] for place in places))
+        assert found.worst_slice("huber", "lower")["slice"] == {"size": "large"}
+
+    def test_is_not_the_whole(self):
+        found = finished(row(99), row(3, size="large"))
+        assert found.worst_slice("huber", "lower")["slice"] == {"size": "large"}
+
+    def test_is_not_named_where_all_are_tiny(self):
+        assert "worst" not in shown(finished(row(2), row(3, 5, payment_type="Cash")))
+
+    def test_brackets_in_a_value_are_text(self):
+        assert "company=[red]: huber" in shown(finished(row(2), row(3, company="[red]")))
+
+
+class TestVerdict:
+    def test_blessed(self):
+        text = shown(finished())
+        assert line(text, "blessed") == "blessed yes"
+        assert "not blessed" not in text
+
+    def test_not_blessed_says_every_reason(self):
+        reasons = ("huber of all rows is 4, above the upper bound 3", "no row of a=[b]")
+        text = shown(finished(reasons=reasons))
+        assert "blessed       yes" not in text
+        assert text.splitlines()[-3:] == [
+            f"not blessed   {reasons[0]}",
+            f"              {reasons[1]}",
+            "pushed        nothing; what serves now is unchanged",
+        ]
+
+
+class TestSetAside:
+    def test_is_told_with_its_reason(self):
+        found = finished()
+        report = {**found.report, "set_aside": "it reads wind as text, which holds numbers now"}
+        assert line(shown(Result(report, None, [])), "set aside") == (
+            "set aside the last blessed model, for it reads wind as text, which holds numbers now"
+        )
+
+
+class TestData:
+    def test_all_that_was_found_is_told(self):
+        text = shown(
+            finished(anomalies=["pay: new"], drift=["[b]: far", "fare: near"], skew=["fare: far"])
+        )
+        assert [line for line in text.splitlines() if ": " in line][-4:] == [
+            "anomalies     pay: new",
+            "drift         [b]: far",
+            "              fare: near",
+            "skew          fare: far",
+        ]
+
+    def test_of_many_columns_only_the_first_are_listed(self):
+        text = shown(finished(drift=[f"column_{number}: far" for number in range(9)]))
+        assert "column_4: far\n              and 4 more, in the report\n" in text
+        assert "column_5" not in text
+
+    def test_nothing_is_told_where_nothing_was_found(self):
+        text = shown(finished())
+        assert not [name for name in ("anomalies", "drift", "skew") if name in text]
+
+
+class TestPushed:
+    @pytest.fixture
+    def serving(self, tmp_path):
+        """A model's folder of versions."""
+
+        def serving(*versions: str) -> Path:
+            for version in versions:
+                (tmp_path / "taxi" / version).mkdir(parents=True)
+            return tmp_path / "taxi"
+
+        return serving
+
+    def pushed(self, path: Path) -> str:
+        text = line(shown(finished(pushed=path), width=40), "pushed")
+        return text.removeprefix("pushed ")
+
+    def test_says_where_even_on_a_narrow_terminal(self, serving):
+        assert self.pushed(serving("1", "2") / "2") == str(serving() / "2")
+
+    def test_tenth_version_is_newer_than_the_ninth(self, serving):
+        assert self.pushed(serving("9", "10") / "10") == str(serving() / "10")
+
+    def test_by_an_earlier_run_and_a_newer_one_serves(self, serving):
+        assert self.pushed(serving("9", "10") / "9") == (
+            f"{serving()}/9 by an earlier run; version 10 is newer and serves"
+        )
+
+    @pytest.mark.parametrize("left", [[], ["1"], ["1", "3"]])
+    def test_by_an_earlier_run_but_deleted(self, serving, left):
+        assert self.pushed(serving(*left) / "2") == (
+            f"{serving()}/2 by an earlier run, but deleted since; write: --no-cache"
+        )
+
+    def test_other_folders_are_no_versions(self, serving):
+        folder = serving("1", ".pushing-2", "2024-backup", "3.tmp", "old")
+        assert self.pushed(folder / "1") == f"{folder}/1"
+
+
+NEW = {"column": "pay", "text": "expected Cash, received Card", "splits": ["eval"]}
+FAR = {
+    "kind": "drift",
+    "column": "pay",
+    "measure": "infinity_norm",
+    "value": 0.25,
+    "threshold": 0.1,
+    "largest": "Card",
+}
+
+
+class TestRead:
+    @pytest.fixture
+    def run(self, tmp_path):
+        """Executions of a run whose results lie in ``tmp_path``."""
+        (tmp_path / "report.json").write_text(json.dumps(finished(row(2.5)).report))
+        (tmp_path / "findings.json").write_text(json.dumps({"anomalies": [NEW], "shifts": [FAR]}))
+
+        def run(*, pushed=None, validator="ran") -> dict[str, Execution]:
+            outputs = {
+                "Evaluator": ("evaluation", tmp_path, {}),
+                "Pusher": ("pushed_model", tmp_path, pushed or {"pushed": 0}),
+                "ExampleValidator": ("anomalies", tmp_path, {}),
+            }
+            states = {"ExampleValidator": validator}
+            return {
+                node: Execution(
+                    1,
+                    node,
+                    "run-1",
+                    states.get(node, "ran"),
+                    {},
+                    {},
+                    {key: (Artifact(1, uri, properties),)},
+                )
+                for node, (key, uri, properties) in outputs.items()
+            }
+
+        return run
+
+    def test_of_a_pushed_model(self, run):
+        found = result.read(run(pushed={"pushed": 1, "pushed_destination": "/w/serving/taxi/3"}))
+        assert found.blessed
+        assert found.pushed == Path("/w/serving/taxi/3")
+        assert found.overall["candidate"]["huber"] == 2.5
+
+    def test_of_a_model_that_was_not_pushed(self, run):
+        assert result.read(run()).pushed is None
+
+    def test_of_the_data(self, run):
+        found = result.read(run())
+        assert found.anomalies == ["pay: expected Cash, received Card, in eval"]
+        assert found.drift == ['pay: L-infinity 0.25 above 0.1 (largest change: "Card")']
+        assert found.skew == []
+
+    def test_of_data_that_were_looked_at_by_an_earlier_run_has_no_drift(self, run):
+        found = result.read(run(validator="cached"))
+        assert (found.drift, found.skew) == ([], [])
+        assert found.anomalies

@@ -1,0 +1,233 @@
+"""What `--data` and `--label` decide of a config, and what the user keeps in hand."""
+
+from __future__ import annotations
+
+import csv
+import random
+from datetime import date
+
+import pytest
+from click.testing import CliRunner
+
+from huberflow.pipeline.cli.main import cli
+from huberflow.pipeline.config.reading import ConfigError, load
+from huberflow.pipeline.config.writing import to_yaml
+from huberflow.pipeline.data.tally import tally
+from huberflow.pipeline.resolve import data_defaults
+
+
+@pytest.fixture
+def houses(tmp_path):
+    """Houses by number, date, district, rooms, area and price; a few have no price."""
+    chance = random.Random(7)  # noqa: S311 (rows, not secrets)
+    path = tmp_path / "old-houses.csv"
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["id", "sold", "district", "rooms", "area", "country", "price"])
+        for number in range(400):
+            area = round(chance.uniform(20, 200), 1)
+            table.writerow(
+                [
+                    number,
+                    f"20{number % 20:02}-03-{1 + number % 28:02}",
+                    chance.choice(["North", "South"]),
+                    1 + number % 5,
+                    area,
+                    "Utopia",
+                    "" if number % 50 == 7 else round(2000 * area + chance.gauss(0, 9000)),
+                ]
+            )
+    return path
+
+
+@pytest.fixture
+def config(houses):
+    return lambda *settings: load(None, [f"data.path={houses}", "data.label=price", *settings])
+
+
+class TestFound:
+    def test_uses_of_all_columns(self, config):
+        features = config().features
+        assert features.numeric == ("area",)
+        assert features.categorical == ("district", "rooms")
+        assert features.dates == {"sold": "YYYY-MM-DD"}
+        assert features.cyclic == {}
+
+    def test_what_is_left_out_and_why(self, config):
+        assert set(config().data.left_out) == {"id", "country"}
+        assert config().data.left_out["country"] == "always Utopia"
+
+    def test_how_many_rows_have_no_label(self, config):
+        assert config().data.rows_without_label == 8
+
+    def test_nothing_is_left_of_the_taxis(self, config):
+        found = config()
+        assert found.name == "old-houses"
+        assert found.evaluation.slices == (("district",), ("rooms",))
+        (bound,) = found.evaluation.gate
+        assert (bound.metric, bound.upper_bound, bound.max_increase) == ("huber", None, 0.1)
+
+    def test_label_is_learnt_in_deviations(self, config):
+        assert config().model.label_scale == "standard"
+
+    def test_without_data_of_ones_own_it_is_the_taxi_trips(self):
+        assert load().data.label == "fare"
+        assert load().features.dates == {}
+
+
+class TestTheUserHasTheLastWord:
+    def test_on_columns_that_are_left_out(self, config):
+        assert "country" in config("data.keep=[country]").features.categorical
+
+    def test_on_columns_that_are_no_features(self, config):
+        found = config("data.exclude=[district]")
+        assert found.features.categorical == ("rooms",)
+        assert found.data.left_out["district"] == "excluded"
+
+    def test_on_what_a_column_is(self, config):
+        features = config("features.numeric=[area, rooms]").features
+        assert (features.numeric, features.categorical) == (("area", "rooms"), ("district",))
+
+    def test_on_what_a_row_weighs(self, config):
+        found = config("data.weight=area")
+        assert found.features.numeric == ()
+        assert found.data.left_out["area"] == "weights of the rows"
+        assert "left out: area: weights of the rows" in data_defaults.remarks(found)
+
+    def test_on_all_else(self, config):
+        found = config("evaluation.slices=[]", "name=homes", "model.label_scale=none")
+        assert (found.evaluation.slices, found.name) == ((), "homes")
+        assert found.model.label_scale == "none"
+
+    def test_in_a_file(self, houses, tmp_path):
+        (tmp_path / "my.yaml").write_text(f"data: {{path: {houses}, label: area}}\n")
+        assert load(tmp_path / "my.yaml").data.label == "area"
+
+
+class TestSplits:
+    def test_by_a_date_are_found_as_days_in_the_shares_of_the_splits(self, config):
+        found = config("data.splits.column=sold")
+        days = found.data.splits.days
+        assert (days.written, days.validation < days.eval) == ("YYYY-MM-DD", True)
+        assert found.features.dates == {"sold": "YYYY-MM-DD"}, "a date stays a feature"
+
+    def test_a_day_that_is_given_wins(self, config):
+        days = config(
+            "data.splits.column=sold", "data.splits.days.eval=2018-01-01"
+        ).data.splits.days
+        assert days.eval == date(2018, 1, 1)
+        assert days.validation == config("data.splits.column=sold").data.splits.days.validation
+
+    def test_days_that_were_found_stay_in_the_file_that_keeps_them(self, config, houses, tmp_path):
+        found = config("data.splits.column=sold")
+        (tmp_path / "my.yaml").write_text(to_yaml(found))
+        houses.write_text(houses.read_text() + "400,2031-03-01,North,3,90.5,Utopia,180000\n" * 400)
+        data_defaults.look.cache_clear()
+        tally.cache_clear()
+        assert config("data.splits.column=sold").data.splits.days != found.data.splits.days
+        assert load(tmp_path / "my.yaml").data.splits.days == found.data.splits.days
+
+    def test_in_words_are_found_and_the_column_is_no_feature(self, config):
+        asked = "data.splits.values={North: train, South: eval}"
+        found = config("data.splits.column=district", asked)
+        assert found.data.splits.values == {"North": "train", "South": "eval"}
+        assert found.data.left_out["district"] == "says the split"
+        assert "district" not in found.features.columns()
+
+    def test_by_files_name_the_model_after_what_they_share(self, houses, tmp_path):
+        rows = houses.read_text()
+        for name in ("prices-train.csv", "test.csv"):
+            (tmp_path / name).write_text(rows)
+        found = load(
+            None,
+            [
+                "data.label=price",
+                f"data.splits.files.train={tmp_path}/prices-train.csv",
+                f"data.splits.files.eval={tmp_path}/test.csv",
+            ],
+        )
+        assert found.name == "prices"
+        assert found.data.rows_without_label == 16, "of both files"
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            (["data.label=prize"], "data.label: expected a column of the data, received 'prize'"),
+            (["data.label=sold"], "data.label: expected numbers in 'sold', received date such as "),
+            (
+                ["data.label=district", "model.task=regression"],
+                "data.label: expected numbers in 'district', received text such as 'North'",
+            ),
+            (["data.weight=ares"], "data.weight: expected a column of the data, received 'ares'"),
+            (["data.weight=area", "features.numeric=[area]"], "data.weight: expected a column"),
+            (["data.exclude=rooms"], "data.exclude: expected a list of columns"),
+            (["data.exclude=[room]"], "data.exclude: expected a column of the data"),
+            (["features.numeric=5"], "features.numeric: expected a valid"),
+            (["features=5"], "features: "),
+            (["data.path=/no/such.csv"], "data.path: expected a file or folder"),
+        ],
+    )
+    def test_in_words(self, config, settings, message):
+        with pytest.raises(ConfigError) as refused:
+            config(*settings)
+        assert str(refused.value).startswith(message)
+
+    def test_without_a_label(self, houses):
+        with pytest.raises(ConfigError, match=r"write: --label NAME, one of id, sold, .*price$"):
+            load(None, [f"data.path={houses}"])
+
+
+class TestRemarks:
+    def test_say_what_a_user_should_know(self, config):
+        said = data_defaults.remarks(config())
+        assert "left out: country: always Utopia" in said
+        assert "set aside: 8 rows without price" in said
+
+    def test_tell_of_rows_that_a_date_sends_nowhere(self, config, houses):
+        houses.write_text(houses.read_text() + "401,,North,3,90.5,Utopia,180000\n" * 3)
+        said = data_defaults.remarks(config("data.splits.column=sold"))
+        assert "set aside: 3 rows without sold" in said
+
+    def test_warn_of_a_feature_that_gives_the_label_away(self, houses):
+        lines = houses.read_text().splitlines()
+        doubled = [f"{lines[0]},cents", *(f"{line},{_hundredfold(line)}" for line in lines[1:])]
+        houses.write_text("\n".join(doubled) + "\n")
+        said = data_defaults.remarks(load(None, [f"data.path={houses}", "data.label=price"]))
+        assert any(line.startswith("cents alone predicts price: ") for line in said)
+
+    def test_of_the_taxi_trips_are_none(self):
+        assert data_defaults.remarks(load()) == []
+
+
+def _hundredfold(line: str) -> str:
+    price = line.rpartition(",")[2]
+    return f"{price}00" if price else ""
+
+
+class TestCommandLine:
+    def test_data_and_label_are_options(self, houses):
+        done = CliRunner().invoke(cli, ["config", "--data", str(houses), "--label", "price"])
+        assert done.exit_code == 0, done.stderr
+        assert "dates: {sold: YYYY-MM-DD}" in done.stdout
+
+    def test_a_setting_wins(self, houses):
+        done = CliRunner().invoke(
+            cli, ["config", "--data", str(houses), "--label", "price", "--set", "data.label=area"]
+        )
+        assert "label: area" in done.stdout
+
+    def test_eval_data_is_what_the_model_is_judged_by(self, houses, tmp_path):
+        (tmp_path / "new.csv").write_text(houses.read_text())
+        files = ["--data", str(houses), "--eval-data", str(tmp_path / "new.csv")]
+        done = CliRunner().invoke(cli, ["config", *files, "--label", "price"])
+        assert done.exit_code == 0, done.stderr
+        assert f"train: {houses}" in done.stdout
+        assert f"eval: {tmp_path}/new.csv" in done.stdout
+
+    def test_what_it_prints_is_a_config_of_the_same_run(self, houses, tmp_path):
+        asked = ["--data", str(houses), "--label", "price"]
+        printed = CliRunner().invoke(cli, ["config", *asked]).stdout
+        (tmp_path / "my.yaml").write_text(printed)
+        assert load(tmp_path / "my.yaml") == load(None, [f"data.path={houses}", "data.label=price"])

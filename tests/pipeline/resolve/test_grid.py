@@ -1,0 +1,130 @@
+"""Which runs a sweep makes of the values that a user lists."""
+
+import pytest
+
+from huberflow.pipeline.config.reading import ConfigError, load
+from huberflow.pipeline.resolve import grid
+
+THRESHOLD = "training.loss.config.threshold"
+
+
+def refusal(*settings: str, fixed=()) -> str:
+    with pytest.raises(ConfigError) as caught:
+        grid.resolve(None, fixed, settings)
+    return str(caught.value)
+
+
+def names(*settings: str) -> list[str]:
+    return [point.name for point in grid.resolve(None, [], settings).points]
+
+
+class TestCombinations:
+    def test_last_key_varies_fastest(self):
+        assert grid.points(["seed=1,2", "training.epochs=3,4"]) == [
+            ("seed=1", "training.epochs=3"),
+            ("seed=1", "training.epochs=4"),
+            ("seed=2", "training.epochs=3"),
+            ("seed=2", "training.epochs=4"),
+        ]
+
+    def test_one_value_is_one_point(self):
+        assert grid.points(["seed=1"]) == [("seed=1",)]
+
+    @pytest.mark.parametrize(
+        ("listed", "values"),
+        [
+            ("[64, 32],[128]", ["[64, 32]", "[128]"]),
+            ("{name: HuberLoss, config: {threshold: 2}},{name: LogCosh}",
+             ["{name: HuberLoss, config: {threshold: 2}}", "{name: LogCosh}"]),
+            ('"a, b",c', ['"a, b"', "c"]),
+            (" 1 ,  2", ["1", "2"]),
+            ("1e-3,null", ["1e-3", "null"]),
+        ],
+    )  # fmt: skip
+    def test_commas_inside_a_value_part_nothing(self, listed, values):
+        assert grid.points([f"a.b={listed}"]) == [(f"a.b={value}",) for value in values]
+
+    def test_a_value_is_read_as_in_set(self):
+        rate = "training.optimizer.config.learning_rate"
+        found = grid.resolve(None, [], [f"{rate}=1e-3,0.01", "model.hidden_units=[8, 4]"])
+        assert [point.config for point in found.points] == [
+            load(None, [f"{rate}=0.001", "model.hidden_units=[8, 4]"]),
+            load(None, [f"{rate}=0.01", "model.hidden_units=[8, 4]"]),
+        ]
+
+    def test_points_come_over_the_file_and_the_fixed_settings(self, tmp_path):
+        (tmp_path / "my.yaml").write_text("training: {epochs: 7, batch_size: 32}")
+        fixed = ["seed=1", "training.epochs=8"]
+        (point,) = grid.resolve(tmp_path / "my.yaml", fixed, ["seed=2"]).points
+        training = point.config.training
+        assert (point.config.seed, training.epochs, training.batch_size) == (2, 8, 32)
+
+
+class TestRepeatedPoints:
+    def test_are_dropped_and_told_with_the_one_they_repeat(self):
+        found = grid.resolve(
+            None, [], [f"{THRESHOLD}=0.5,1,2,4", "training.loss.name=HuberLoss,CustomMSE"]
+        )
+        assert len(found.points) == 5
+        assert [dropped.settings[0] for dropped, _ in found.dropped] == [
+            f"{THRESHOLD}=1", f"{THRESHOLD}=2", f"{THRESHOLD}=4",
+        ]  # fmt: skip
+        assert {kept.name for _, kept in found.dropped} == {"CustomMSE"}
+
+    def test_a_number_written_in_two_ways_is_one(self):
+        found = grid.resolve(None, [], [f"{THRESHOLD}=1,1.0,10e-1"])
+        assert [point.settings for point in found.points] == [(f"{THRESHOLD}=1",)]
+
+
+class TestNames:
+    def test_are_the_ends_of_keys_and_the_names_of_objects(self):
+        assert names(f"{THRESHOLD}=0.5", "training.loss.name=HuberLoss") == [
+            "threshold=0.5 HuberLoss"
+        ]
+
+    def test_tell_like_ends_apart(self):
+        assert names(f"{THRESHOLD}=2", "training.metrics.0.config.threshold=3") == [
+            "loss.config.threshold=2 metrics.0.config.threshold=3"
+        ]
+        assert names("training.loss.name=LogCosh", "model.activation.name=softplus") == [
+            "loss=LogCosh activation=softplus"
+        ]
+
+    def test_leave_out_what_another_object_dropped(self):
+        assert names(f"{THRESHOLD}=2", "training.loss.name=LogCosh") == ["LogCosh"]
+
+    def test_keep_what_is_null(self):
+        assert names("training.steps_per_epoch=null") == ["steps_per_epoch=null"]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("setting", ["seed", "seed=", "seed= ", "=3", ""])
+    def test_no_key_or_no_value(self, setting):
+        assert refusal(setting) == (
+            f"expected key=value,value, received {setting!r}; write: {THRESHOLD}=0.5,1,2"
+        )
+
+    @pytest.mark.parametrize("listed", ["1,,2", "[1", "1],[2]", "1]: [2", "1] #", "{a: 1"])
+    def test_values_that_are_no_yaml(self, listed):
+        assert f"seed: {listed!r} is not values in YAML" in refusal(f"seed={listed}")
+
+    def test_too_many_points_says_how_many(self):
+        numbers = ",".join(map(str, range(1, 51)))
+        text = refusal(f"seed={numbers}", f"training.epochs={numbers}")
+        assert text.startswith("expected at most 1,000 points, received 2,500 (50 x 50); write")
+
+    def test_all_wrong_points_at_once(self):
+        first, second = refusal(f"{THRESHOLD}=-1,2,0").splitlines()
+        assert first.startswith(f"{THRESHOLD}=-1: {THRESHOLD}: expected a finite number > 0")
+        assert second.startswith(f"{THRESHOLD}=0: {THRESHOLD}: expected a finite number > 0")
+
+    def test_a_mistake_of_many_points_is_told_once(self):
+        (line,) = refusal("seed=1,2,3", fixed=["training.epoch=5"]).splitlines()
+        assert line == "seed=1 (and 2 more): training.epoch: no such key; did you mean " + (
+            "training.epochs?"
+        )
+
+
+def test_a_sweep_is_in_one_workspace():
+    with pytest.raises(ConfigError, match="workspace: expected one for all points"):
+        grid.resolve(None, [], ["workspace=a,b"])

@@ -1,0 +1,170 @@
+"""What accepting the data of a run does to a schema, by TFDV itself."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tensorflow_data_validation as tfdv
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tiny_statistics import GOOD, SCHEMA, statistics, write
+
+from huberflow.pipeline.history.metadata_store import Artifact, Execution
+from huberflow.pipeline.history.run_history import Node, Run
+from huberflow.pipeline.schema import schema_update
+from huberflow.pipeline.schema.schema_file import SchemaError, read
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run on these data; columns that are not given are good."""
+
+    def run(train=None, eval=None, shifts=(), pinned=True) -> Run:
+        found = write(
+            tmp_path / "statistics",
+            train=statistics(**(train or GOOD)),
+            eval=statistics(**(eval or train or GOOD)),
+        )
+        (tmp_path / "anomalies").mkdir()
+        findings = {"anomalies": [], "shifts": list(shifts)}
+        (tmp_path / "anomalies" / "findings.json").write_text(json.dumps(findings))
+        (tmp_path / "mine.pbtxt").write_text(SCHEMA)
+        (tmp_path / "inferred").mkdir()
+        (tmp_path / "inferred" / "schema.pbtxt").write_text(SCHEMA)
+        schema_file = {"schema_file": str(tmp_path / "mine.pbtxt")} if pinned else {}
+        outputs = {
+            "StatisticsGen": ("statistics", found.uri, {}),
+            "SchemaGen": ("schema", tmp_path / "inferred", schema_file),
+            "ExampleValidator": ("anomalies", tmp_path / "anomalies", {}),
+        }
+        nodes = {
+            name: Node(name, "ran", 0.0, 1.0, execution(name, *output))
+            for name, output in outputs.items()
+        }
+        return Run("run-1", "a run", 0.0, nodes=nodes)
+
+    def execution(name, key, uri, properties) -> Execution:
+        artifacts = {key: (Artifact(1, tmp_path.joinpath(uri), {}),)}
+        return Execution(1, name, "run-1", "ran", properties, {}, artifacts)
+
+    return run
+
+
+@pytest.fixture
+def changes(run, tmp_path):
+    """What accepting these data changes, by column."""
+
+    def changes(*columns: str, **data) -> dict[str, list[str]]:
+        path, found = schema_update.accept(run(**data), columns)
+        assert path == tmp_path / "mine.pbtxt"
+        return {
+            column: [" ".join(line.split()) for line in lines] for column, lines in found.items()
+        }
+
+    return changes
+
+
+def bounded(threshold: float) -> str:
+    return SCHEMA.replace(
+        'name: "pay"',
+        f'name: "pay" drift_comparator {{ infinity_norm {{ threshold: {threshold} }} }}',
+        1,
+    )
+
+
+class TestAccept:
+    def test_adds_a_new_value(self, changes):
+        assert changes(eval={**GOOD, "pay": ["Bitcoin"] * 40}) == {"pay": ['+ value: "Bitcoin"']}
+
+    def test_describes_a_column_of_another_type_anew(self, changes):
+        text = {**GOOD, "fare": ["cheap", "dear"] * 20}
+        assert changes(train=text)["fare"][:3] == [
+            "- type: FLOAT",
+            "+ type: BYTES",
+            '+ domain: "fare"',
+        ]
+
+    def test_takes_out_a_column_that_is_gone_and_its_values(self, changes, tmp_path):
+        changes(train={"fare": GOOD["fare"]})
+        left = read(tmp_path / "mine.pbtxt")
+        assert [feature.name for feature in left.feature] == ["fare"]
+        assert not left.string_domain
+
+    def test_lets_a_column_be_missing_that_is_gone_from_one_split(self, changes):
+        found = changes(train=GOOD, eval={"fare": GOOD["fare"]})
+        assert set(found) == {"pay"}
+        assert "- min_count: 1" in found["pay"]
+
+    def test_describes_a_new_column(self, changes):
+        found = changes(train={**GOOD, "tips": [1] * 40})
+        assert set(found) == {"tips"}
+        assert "+ type: INT" in found["tips"]
+
+    def test_lets_values_be_missing(self, changes):
+        gap = {**GOOD, "fare": [None, *GOOD["fare"][1:]]}
+        assert changes(train=gap) == {"fare": ["- min: 1"]}
+
+    def test_leaves_a_file_that_fits_as_it_is(self, changes, tmp_path):
+        assert changes() == {}
+        assert (tmp_path / "mine.pbtxt").read_text() == SCHEMA
+
+    def test_of_some_columns_leaves_the_others(self, changes):
+        strange = {"pay": ["Bitcoin"] * 40, "fare": ["cheap"] * 40}
+        assert changes("pay", train=strange) == {"pay": ['+ value: "Bitcoin"']}
+
+    def test_of_a_column_that_fits_is_refused(self, changes):
+        with pytest.raises(SchemaError, match=r"that does not fit \(pay\), received 'fare'"):
+            changes("fare", train={**GOOD, "pay": ["Bitcoin"] * 40})
+
+    def test_of_a_column_where_all_fit_is_refused(self, changes):
+        with pytest.raises(SchemaError, match=r"that does not fit \(all fit\), received 'fare'"):
+            changes("fare")
+
+    def test_leaves_data_that_fit(self, run, tmp_path):
+        strange = {"pay": ["Bitcoin", None] * 20, "fare": ["cheap"] * 40, "tips": [1.0] * 40}
+        schema_update.accept(run(train=strange), ())
+        found = tfdv.validate_statistics(statistics(**strange), read(tmp_path / "mine.pbtxt"))
+        assert not found.anomaly_info
+
+    @pytest.mark.parametrize(("value", "threshold"), [(0.31, 0.31), (0.1, 0.2)])
+    def test_raises_a_threshold_of_the_schema_to_what_was_measured(self, run, value, threshold):
+        drift = {"kind": "drift", "column": "pay", "measure": "infinity_norm"}
+        shifts = [{**drift, "value": value, "threshold": 0.2}]
+        before = text_format.Parse(bounded(0.2), schema_pb2.Schema())
+        found = schema_update.widened(before, run(shifts=shifts))
+        assert found == text_format.Parse(bounded(threshold), schema_pb2.Schema())
+
+    def test_of_data_that_lack_rows_is_refused(self, run, tmp_path):
+        lacking = run()
+        none = {"column": None, "text": "expected rows, received none", "splits": ["eval"]}
+        told = json.dumps({"anomalies": [none], "shifts": []})
+        (tmp_path / "anomalies" / "findings.json").write_text(told)
+        with pytest.raises(SchemaError, match="received others in all columns; write into the"):
+            schema_update.accept(lacking, ())
+
+    def test_of_a_run_without_a_pinned_schema_is_refused(self, run):
+        with pytest.raises(
+            SchemaError, match="with a pinned schema, received run-1; write a first"
+        ):
+            schema_update.accept(run(pinned=False), ())
+
+    def test_of_a_run_that_has_not_looked_at_its_data_is_refused(self, run):
+        begun = run()
+        begun.nodes.pop("StatisticsGen")
+        with pytest.raises(SchemaError, match="that has looked at its data, received run-1"):
+            schema_update.accept(begun, ())
+
+
+class TestWriteFirst:
+    def test_fits_the_eval_rows_too(self, run, tmp_path):
+        schema_update.write_first(
+            run(eval={**GOOD, "pay": ["Bitcoin"] * 40}), tmp_path / "new.pbtxt"
+        )
+        (domain,) = read(tmp_path / "new.pbtxt").string_domain
+        assert list(domain.value) == ["Card", "Cash", "Bitcoin"]
+
+    def test_never_replaces_a_file(self, run, tmp_path):
+        with pytest.raises(SchemaError, match="expected a new file"):
+            schema_update.write_first(run(), tmp_path / "mine.pbtxt")
+        assert (tmp_path / "mine.pbtxt").read_text() == SCHEMA

@@ -1,0 +1,167 @@
+"""What goes to the log, what to the terminal, each tried in a process of its own.
+
+pytest puts its own files in the place of stdout, so that only a fresh process shows what a
+terminal would.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+
+import pytest
+
+NOISE = """
+import logging, os, subprocess, sys, warnings
+from pathlib import Path
+from huberflow.pipeline.system.logs import captured
+
+def noise(when):
+    print(f"print {when}")
+    print(f"complaint {when}", file=sys.stderr)
+    os.write(1, f"C++ stdout {when}\\n".encode())
+    os.write(2, f"C++ stderr {when}\\n".encode())
+    subprocess.run(["echo", f"child {when}"])
+    logging.getLogger("tfx").info(f"info {when}")
+    warnings.warn(f"warning {when}")
+
+log = Path("logs/run.log")
+"""
+SOURCES = ("print", "complaint", "C++ stdout", "C++ stderr", "child", "info", "warning")
+
+
+@dataclass(frozen=True)
+class Seen:
+    out: str
+    err: str
+    log: str
+
+
+@pytest.fixture
+def seen(tmp_path):
+    """Runs a script; what came on stdout, on stderr and into the log."""
+
+    def seen(script: str) -> Seen:
+        done = subprocess.run(
+            [sys.executable, "-c", NOISE + textwrap.dedent(script)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        return Seen(done.stdout, done.stderr, (tmp_path / "logs" / "run.log").read_text())
+
+    return seen
+
+
+class TestQuiet:
+    @pytest.fixture
+    def run(self, seen):
+        return seen("""
+            with captured(log, verbose=False) as terminal:
+                noise("during")
+                terminal.write("shown\\n")
+            noise("after")
+        """)
+
+    @pytest.mark.parametrize("source", SOURCES)
+    def test_all_that_is_said_goes_to_the_log(self, run, source):
+        assert run.log.count(f"{source} during") == 1
+        assert f"{source} during" not in run.out + run.err
+
+    def test_the_stream_is_the_terminal(self, run):
+        assert run.out.splitlines()[0] == "shown"
+        assert "shown" not in run.log
+
+    @pytest.mark.parametrize("source", ["print", "C++ stdout", "child"])
+    def test_stdout_is_as_before_afterwards(self, run, source):
+        assert f"{source} after" in run.out
+
+    @pytest.mark.parametrize("source", ["complaint", "C++ stderr", "warning"])
+    def test_stderr_is_as_before_afterwards(self, run, source):
+        assert f"{source} after" in run.err
+
+    def test_nothing_is_logged_afterwards(self, run):
+        assert "after" not in run.log
+
+    def test_log_lines_say_when_how_bad_and_who(self, run):
+        assert " INFO tfx: info during\n" in run.log
+        assert " WARNING py.warnings: " in run.log
+
+
+class TestAfterAnException:
+    def test_everything_is_as_before(self, seen):
+        run = seen("""
+            root = logging.getLogger()
+            before = list(root.handlers), root.level
+            try:
+                with captured(log, verbose=False):
+                    noise("during")
+                    raise KeyboardInterrupt
+            except KeyboardInterrupt:
+                assert (root.handlers, root.level) == before
+                noise("after")
+                open_files = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc") else 4
+                print("open", open_files)
+        """)
+        assert "during" not in run.out + run.err
+        assert "after" not in run.log
+        assert "Traceback" not in run.err
+        assert "open 4\n" in run.out, "a file descriptor was left open"
+
+    def test_the_traceback_reaches_the_terminal(self, seen):
+        run = seen("""
+            with captured(log, verbose=False):
+                raise ZeroDivisionError("boom")
+        """)
+        assert run.err.endswith("ZeroDivisionError: boom\n")
+
+
+class TestVerbose:
+    @pytest.fixture
+    def run(self, seen):
+        return seen("""
+            with captured(log, verbose=True) as terminal:
+                noise("during")
+                print("shown", file=terminal)
+            noise("after")
+        """)
+
+    @pytest.mark.parametrize("source", SOURCES)
+    def test_everything_is_on_the_terminal(self, run, source):
+        assert f"{source} during" in run.out + run.err
+
+    @pytest.mark.parametrize("source", ["info", "warning"])
+    def test_logging_is_in_the_file_too(self, run, source):
+        assert f"{source} during" in run.log
+
+    def test_the_stream_is_stdout(self, run):
+        assert "shown" in run.out
+
+
+class TestLog:
+    def test_is_appended_to(self, seen):
+        run = seen("""
+            for time in ("first", "second"):
+                with captured(log, verbose=False):
+                    noise(time)
+        """)
+        assert run.log.index("print first") < run.log.index("print second")
+
+    def test_holds_a_line_as_soon_as_it_is_logged(self, seen):
+        run = seen("""
+            with captured(log, verbose=False) as terminal:
+                logging.getLogger("tfx").info("now")
+                terminal.write(f"{'now' in log.read_text()}")
+        """)
+        assert run.out == "True"
+
+    def test_keeps_what_no_terminal_could_show(self, seen):
+        assert (
+            "größe"
+            in seen("""
+            with captured(log, verbose=False):
+                logging.getLogger("tfx").info("größe")
+        """).log
+        )

@@ -1,0 +1,271 @@
+"""No secret survives, and nothing else changes."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from huberflow.pipeline import config
+from huberflow.pipeline.system.masking import masked, masked_text
+
+DEFAULT_CONFIG = Path(config.__file__).with_name("default.yaml")
+
+NAMES = [
+    "password",
+    "db_password",
+    "dbPassword",
+    "PGPASSWORD",
+    "DB-Passwd",
+    "passphrase",
+    "client_secret",
+    "clientSecret",
+    "secrets",
+    "token",
+    "MLFLOW_TRACKING_TOKEN",
+    "access_tokens",
+    "apiKey",
+    "x-api-key",
+    "API key",
+    "AWS_SECRET_ACCESS_KEY",
+    "private_key",
+    "AccountKey",
+    "credential",
+    "credentials",
+    "Authorization",
+    "password2",
+]
+BENIGN_NAMES = [
+    "tokenizer",
+    "max_tokens",
+    "oov_token",
+    "mask_token",
+    "key",
+    "label_key",
+    "keyboard",
+    "vocabulary",
+    "secretary",
+    "password_file",
+    "signature",
+    "PWD",
+]
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", NAMES)
+    def test_of_a_secret(self, name):
+        assert masked({name: "hunter2"}) == {name: "***"}
+
+    @pytest.mark.parametrize("name", BENIGN_NAMES)
+    def test_of_no_secret(self, name):
+        assert masked({name: "hunter2"}) == {name: "hunter2"}
+
+    def test_of_a_number_that_is_secret(self):
+        assert masked({"password": 1234}) == {"password": "***"}
+
+    def test_of_a_group_of_secrets(self):
+        secrets = {"user": "ada", "codes": ["x", 7, None]}
+        assert masked({"credentials": secrets}) == {
+            "credentials": {"user": "***", "codes": ["***", "***", None]}
+        }
+
+    @pytest.mark.parametrize("nothing", [None, "", True, False])
+    def test_of_nothing(self, nothing):
+        assert masked({"password": nothing}) == {"password": nothing}
+
+
+class TestText:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("postgresql://user:pw@host:5432/db", "postgresql://***@host:5432/db"),
+            ("mysql+pymysql://user:p@ss@host/db", "mysql+pymysql://***@host/db"),
+            ("https://token@github.com/a/b", "https://***@github.com/a/b"),
+            ("https://h/a?token=x&n=1", "https://h/a?token=***&n=1"),
+            ("https://h/a?n=1&sig=x%3D#end", "https://h/a?n=1&sig=***"),
+            ("https://h/a?X-Amz-Signature=0a&n=1", "https://h/a?X-Amz-Signature=***&n=1"),
+            ("run --db_password=hunter2 --steps=5", "run --db_password=*** --steps=5"),
+            ("run --token hunter2 --steps 5", "run --token *** --steps 5"),
+            ("password: hunter2, user: ada", "password: ***, user: ada"),
+            ("PASSWORD=hun,ter2; done", "PASSWORD=***; done"),
+            ("AccountKey=ab==;Suffix=core", "AccountKey=***;Suffix=core"),
+            ("(password=hunter2)", "(password=***)"),
+            ("Authorization: Bearer abc.def", "Authorization: ***"),
+            ("Authorization: Basic dXNlcjpwdw==", "Authorization: ***"),
+            ("header Bearer abc.def sent", "header Bearer *** sent"),
+            ('{"password": "two words", "n": 1}', '{"password": "***", "n": 1}'),
+            ('{"password":"x","n":1}', '{"password":"***","n":1}'),
+            (r'{"password": "a\"b", "n": 1}', '{"password": "***", "n": 1}'),
+            (r'"{\"password\": \"x\", \"n\": 1}"', r'"{\"password\": \"***\", \"n\": 1}"'),
+            ("{'password': b'x', 'n': 1}", "{'password': '***', 'n': 1}"),
+            ("environ['DB_PASSWORD'] = 'x'", "environ['DB_PASSWORD'] = '***'"),
+            ('"passwords": ["a", "b"], "n": 1', '"passwords": ***, "n": 1'),
+            ('password="cut off', 'password="***'),
+            ("password=SecretStr('hunter2')", "password=***')"),
+            ('{"run":"--password=x","n":"y"}', '{"run":"--password=***","n":"y"}'),
+        ],
+    )
+    def test_loses_its_secret(self, text, expected):
+        assert masked_text(text) == expected
+
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            "AKIAIOSFODNN7EXAMPLE",
+            "ghp_" + "a1" * 18,
+            "github_pat_" + "a1" * 20,
+            "glpat-" + "a1" * 10,
+            "hf_" + "aB" * 17,
+            "sk-" + "a1" * 24,
+            "sk-proj-" + "a1" * 24,
+            "xoxb-" + "1" * 12,
+            "AIza" + "b" * 35,
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+            "-----BEGIN PRIVATE KEY-----\nMIIE+/=\n-----END PRIVATE KEY-----",
+            "-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: AES-1,0A\n\nMIIE\n"
+            "-----END RSA PRIVATE KEY-----",
+        ],
+    )
+    def test_loses_what_has_the_shape_of_a_key(self, secret):
+        assert masked_text(f"found {secret} here") == "found *** here"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "max_tokens: 5, tokenizer=bert, vocabulary: words, key=4",
+            "password: null, token: None, secret=true",
+            'password="" user="ada"',
+            '"credentials": {"user": "ada"}',
+            "if token == other:",
+            "git@github.com:a/b.git",
+            "http://host:8080/people/me@example.com?to=me@example.com",
+            "sqlite:////work/mlflow.db",
+            "scikit-learn, hf_hub_download, task-based-learning-in-many-words",
+        ],
+    )
+    def test_without_a_secret_stays(self, text):
+        assert masked_text(text) == text
+
+
+class TestLists:
+    def test_an_option_hides_the_next_item(self):
+        command = ["huberflow", "--token", "hunter2", "--workspace", "here"]
+        assert masked(command) == ["huberflow", "--token", "***", "--workspace", "here"]
+
+    def test_an_option_does_not_hide_the_next_option(self):
+        assert masked(["--ask-password", "--verbose"]) == ["--ask-password", "--verbose"]
+
+
+def test_the_default_config_stays():
+    config = yaml.safe_load(DEFAULT_CONFIG.read_text())
+    assert masked(config) == config
+    assert masked_text(DEFAULT_CONFIG.read_text()) == DEFAULT_CONFIG.read_text()
+
+
+def test_the_value_itself_is_not_changed():
+    value = {"password": "hunter2", "list": [{"token": "x"}]}
+    masked(value)
+    assert value == {"password": "hunter2", "list": [{"token": "x"}]}
+
+
+SECRETS = st.from_regex(r"[a-zA-Z0-9!$%^*_+.~-]{12,20}", fullmatch=True)
+WORDS = st.sampled_from(["steps", "loss", "name", "config", "taxi", "a: b", "x, y", '"q"', ""])
+PLANTED = st.sampled_from(
+    [
+        "postgresql://ada:{}@host/db",
+        "https://host/path?n=1&api_key={}&m=2",
+        "--db_password={}",
+        "run --token '{}' now",
+        "password: {}",
+        'PASSWORD="{}"',
+        '{{"apiKey": "{}", "n": 1}}',
+        "Bearer {}",
+        "Authorization: Basic {}\nnext line",
+        "Traceback:\n  connect(password='{}')\nError",
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=8), below),
+    max_leaves=8,
+)
+
+
+@st.composite
+def with_a_secret(draw):
+    """A value, and the secret somewhere in it."""
+    secret = draw(SECRETS)
+    assume(not secret.startswith("-"))
+    text = draw(WORDS) + " " + draw(PLANTED).format(secret) + "\n" + draw(WORDS)
+    value = draw(
+        st.sampled_from(
+            [
+                text,
+                {text: 1},
+                ["--api-key", secret],
+                {draw(st.sampled_from(NAMES)): secret},
+                {"secrets": [{"x": secret}]},
+                {"config": json.dumps({"password": secret, "n": [1]})},
+                {"config": json.dumps({"inner": json.dumps({"token": secret})})},
+            ]
+        )
+    )
+    for _ in range(draw(st.integers(0, 3))):
+        other = draw(JSON)
+        value = draw(st.sampled_from([[other, value], {"a": value, "b": other}]))
+    return value, secret
+
+
+def shape(value):
+    if isinstance(value, dict):
+        return {masked(key): shape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shape(item) for item in value]
+    return "leaf"
+
+
+@given(with_a_secret())
+def test_a_secret_survives_nowhere(planted):
+    value, secret = planted
+    assert secret not in json.dumps(masked(value))
+
+
+@given(JSON | with_a_secret().map(lambda planted: planted[0]))
+@example({"password": ["x", {"y": 'token="a'}]})
+def test_the_shape_is_kept(value):
+    assert shape(masked(value)) == shape(value)
+
+
+@given(JSON | with_a_secret().map(lambda planted: planted[0]))
+def test_masking_twice_is_masking_once(value):
+    assert masked(masked(value)) == masked(value)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "a",
+        "2024-01-01 INFO tfx: connect to http://host with password=x\n",
+        "password=",
+        "password=[",
+        'password="a ',
+        "password=,",
+        "password=a,b=",
+        '\\\\"',
+        "://a",
+        "-----BEGIN PRIVATE KEY-----",
+        "eyJaaaaa.",
+        "sk-",
+        "--token ",
+        "?a-",
+        " ",
+    ],
+)
+def test_takes_time_in_proportion_to_the_text(part):
+    text = part * (1_000_000 // len(part))
+    began = time.process_time()
+    masked_text(text)
+    assert time.process_time() - began < 2  # a quadratic pattern takes minutes

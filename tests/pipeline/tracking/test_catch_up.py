@@ -1,0 +1,210 @@
+"""What is delivered anew, on a real SQLite store: all that it lacks, and nothing twice."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from journals import Story, whole_run
+from mlflow import MlflowClient
+from mlflow_servers import free_port
+from written_metadata import Metadata
+
+from huberflow.pipeline.history.metadata_store import Records
+from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.tracking.catch_up import Outcome, catch_up, undelivered
+from huberflow.pipeline.tracking.delivery import receipt
+from huberflow.pipeline.tracking.port import UnreachableError
+
+MADE_UP = ("mlflow.parentRunId", "mlflow.log-model.history")
+"""Tags that hold ids and times of MLflow's own."""
+
+
+@dataclass
+class Place:
+    """A workspace, and the store that belongs to it."""
+
+    workspace: Workspace
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.workspace.tracking}/mlflow.db"
+
+    def catch_up(self) -> Outcome:
+        return catch_up(self.workspace, self.uri, lambda *_: None)
+
+    def database(self) -> list[str]:
+        """Every row of every table."""
+        with sqlite3.connect(self.workspace.tracking / "mlflow.db") as database:
+            return list(database.iterdump())
+
+    def runs(self) -> dict[str, tuple]:
+        """All that was logged, by our key; parents by their key too."""
+        client = MlflowClient(self.uri)
+        ids = [experiment.experiment_id for experiment in client.search_experiments()]
+        found = client.search_runs(ids)
+        keys = {run.info.run_id: run.data.tags["huberflow.key"] for run in found}
+        return {
+            keys[run.info.run_id]: (
+                run.info.run_name,
+                run.info.status,
+                (run.info.start_time, run.info.end_time),
+                run.data.params,
+                {key: value for key, value in run.data.tags.items() if key not in MADE_UP},
+                keys.get(run.data.tags.get("mlflow.parentRunId")),
+                self._curves(client, run),
+                sorted(file.path for file in client.list_artifacts(run.info.run_id)),
+            )
+            for run in found
+        }
+
+    def models(self) -> dict:
+        """Tags of each version, and the aliases."""
+        client = MlflowClient(self.uri)
+        return {
+            model.name: (
+                {v.version: v.tags for v in client.search_model_versions(f"name = '{model.name}'")},
+                model.aliases,
+            )
+            for model in client.search_registered_models()
+        }
+
+    @staticmethod
+    def _curves(client: MlflowClient, run) -> dict:
+        return {
+            key: [
+                (point.step, point.timestamp, point.value)
+                for point in client.get_metric_history(run.info.run_id, key)
+            ]
+            for key in run.data.metrics
+        }
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Two models, the second not blessed; a run of a sweep, one that failed, one that was killed.
+
+    All is delivered.
+    """
+    place = Place(Workspace(tmp_path_factory.mktemp("w")))
+    workspace, journals = place.workspace, place.workspace.journals
+    whole_run(workspace, "run-1").ends()
+    whole_run(workspace, "run-2", blessed=False, first_id=100).ends()
+    Story(journals, "run-3", kind="sweep").ends()
+    facts = {"log": "none", "sweep_name": "name of run-3", "sweep_started": 1_700_000_000.0}
+    point = Story(journals, "run-4", sweep="run-3", facts=facts)
+    point.starts("Trainer").fails("Trainer", "diverged").ends("failed")
+    Story(journals, "run-5").starts("Transform").breaks_off()
+    outcome = place.catch_up()
+    assert len(outcome.delivered) == 5
+    assert outcome.failed == []
+    return place
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path / "w")
+
+
+@pytest.fixture
+def new(workspace, empty_store):
+    """A workspace with a store, and nothing in either."""
+    workspace.tracking.mkdir(parents=True)
+    shutil.copy(empty_store, workspace.tracking)
+    return Place(workspace)
+
+
+class TestASecondTime:
+    def test_delivers_nothing_and_changes_nothing(self, place):
+        before = place.database()
+        assert place.catch_up() == Outcome([], already_there=5, failed=[])
+        assert place.database() == before
+
+
+class TestADatabaseThatWasDeleted:
+    def test_is_as_before(self, place, workspace):
+        runs, models = place.runs(), place.models()
+        assert len(runs) == 17
+        (versions, aliases) = models["taxi"]
+        assert (set(versions), aliases) == ({1, 2}, {"champion": 1, "challenger": 2})
+        shutil.rmtree(place.workspace.tracking)
+        # In another process: MLflow in this one would go on with the file that was deleted.
+        huberflow = Path(sys.executable).with_name("huberflow")
+        command = [huberflow, "track", "--workspace", place.workspace.root]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == ("delivered 5, already there 0\n", "")
+        workspace.tracking.mkdir(parents=True)
+        shutil.copy(place.workspace.tracking / "mlflow.db", workspace.tracking)
+        assert Place(workspace).runs() == runs
+        assert Place(workspace).models() == models
+
+
+class TestARun:
+    def test_that_was_killed_is_closed(self, place):
+        _, status, *_ = place.runs()[f"{place.workspace.identity}/run-5"]
+        assert status == "KILLED"
+
+    def test_is_named_in_its_metadata(self, workspace, new):
+        Metadata(workspace).execution("Transform", "run-1")
+        Story(workspace.journals).ends()
+        new.catch_up()
+        assert Records(workspace).tracking_id("run-1") == receipt(workspace, "run-1").run
+
+    def test_needs_no_metadata_and_makes_none(self, workspace, new):
+        Story(workspace.journals).ends()
+        assert len(new.catch_up().delivered) == 1
+        assert not workspace.metadata.exists()
+
+    def test_is_told_before_it_is_looked_at(self, workspace, new):
+        for run_id in ("run-1", "run-2"):
+            Story(workspace.journals, run_id).ends()
+        told = []
+        catch_up(workspace, new.uri, lambda run, *count: told.append((run.id, *count)))
+        assert told == [("run-1", 1, 2), ("run-2", 2, 2)]
+
+    def test_that_cannot_be_delivered_keeps_none_back(self, workspace, new):
+        damaged = Story(workspace.journals, "a-damaged").path
+        damaged.write_text("{}\n")
+        gone = {key: (workspace.root / "gone", {}) for key in ("model", "model_run")}
+        Story(workspace.journals, "b-gone").runs("Trainer", outputs=gone).ends()
+        Story(workspace.journals, "c-whole").ends()
+        outcome = new.catch_up()
+        assert [run.id for run in outcome.delivered] == ["c-whole"]
+        of_damaged, of_gone = outcome.failed
+        assert of_damaged.startswith(f"the journal {damaged} cannot be read")
+        assert of_gone.startswith("b-gone: cannot be delivered: FileNotFoundError")
+
+
+class TestServerThatIsDown:
+    def test_is_told_once(self, workspace):
+        """Not one for each run."""
+        for run_id in ("run-1", "run-2"):
+            Story(workspace.journals, run_id).ends()
+        with pytest.raises(UnreachableError, match="Connection refused"):
+            catch_up(workspace, f"http://127.0.0.1:{free_port()}", lambda *_: None)
+
+
+class TestDryRun:
+    def test_finds_what_no_server_has(self, workspace, new):
+        Story(workspace.journals, "run-1").ends()
+        new.catch_up()
+        whole_run(workspace, "run-2").ends()
+        outcome = undelivered(workspace)
+        assert [run.id for run in outcome.delivered] == ["run-2"]
+        assert outcome.failed == []
+
+    def test_says_what_could_not_be_delivered(self, workspace):
+        gone = {key: (workspace.root / "gone", {}) for key in ("model", "model_run")}
+        Story(workspace.journals).runs("Trainer", outputs=gone).ends()
+        outcome = undelivered(workspace)
+        assert outcome.delivered == []
+        assert "run-1: cannot be delivered: FileNotFoundError" in outcome.failed[0]
+
+    def test_writes_nothing(self, workspace):
+        whole_run(workspace).ends()
+        before = set(workspace.root.rglob("*"))
+        undelivered(workspace)
+        assert set(workspace.root.rglob("*")) == before

@@ -1,0 +1,266 @@
+"""Real followers of real journals, on a real SQLite store: what arrives, and what they leave."""
+
+import _thread
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psutil
+import pytest
+from journals import Story
+from mlflow import MlflowClient
+from mlflow_servers import free_port
+
+from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.tracking.delivery import receipt
+from huberflow.pipeline.tracking.follower import Follower
+
+PATIENCE = 60.0
+
+
+@dataclass
+class Watched:
+    """A follower, and what it says."""
+
+    follower: Follower
+    warnings: list[str] = field(default_factory=list)
+
+    def finish(self, patience: float = PATIENCE) -> bool:
+        return self.follower.finish(patience)
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path / "w")
+
+
+@pytest.fixture
+def uri(workspace, empty_store):
+    workspace.tracking.mkdir(parents=True)
+    shutil.copy(empty_store, workspace.tracking)
+    return f"sqlite:///{workspace.tracking}/mlflow.db"
+
+
+@pytest.fixture
+def follow(workspace):
+    """Starts followers of the workspace; none outlives the test."""
+    started = []
+
+    def follow(uri: str) -> Watched:
+        warnings = []
+        started.append(Follower(workspace, uri, warnings.append))
+        return Watched(started[-1], warnings)
+
+    yield follow
+    for follower in started:
+        follower.finish(0)
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.1)
+
+
+def delivered(workspace: Workspace, run_id: str = "run-1") -> bool:
+    found = receipt(workspace, run_id)
+    return found is not None and found.complete
+
+
+def losses(workspace: Workspace, uri: str) -> list[float]:
+    """The curve of run-1, as far as the store has it."""
+    found = receipt(workspace, "run-1")
+    history = MlflowClient(uri).get_metric_history(found.run, "training/loss") if found else []
+    return [point.value for point in history]
+
+
+@contextmanager
+def silent_server():
+    """Takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+class TestDelivery:
+    def test_happens_while_the_journal_grows_to_the_last_event(self, workspace, uri, follow):
+        story = Story(workspace.journals).starts("Trainer").trains(1, loss=2.5)
+        watched = follow(uri)
+        wait_until(lambda: losses(workspace, uri) == [2.5])
+        story.trains(2, loss=1.25)
+        wait_until(lambda: losses(workspace, uri) == [2.5, 1.25])
+        assert not delivered(workspace)
+        story.trains(3, loss=0.5).fails("Trainer", "diverged").ends("failed")
+        assert watched.finish()
+        assert losses(workspace, uri) == [2.5, 1.25, 0.5]
+        run = MlflowClient(uri).get_run(receipt(workspace, "run-1").run)
+        assert (run.info.status, run.data.tags["huberflow.cause"]) == ("FAILED", "diverged")
+        assert watched.warnings == []
+
+    def test_by_two_followers_is_once(self, workspace, uri, follow):
+        Story(workspace.journals).starts("Trainer").trains(1, loss=2.5).ends("interrupted")
+        both = [follow(uri), follow(uri)]
+        with ThreadPoolExecutor() as pool:  # either may have come first, and the other wait for it
+            assert list(pool.map(Watched.finish, both)) == [True, True]
+        assert losses(workspace, uri) == [2.5]
+        (experiment,) = MlflowClient(uri).search_experiments(filter_string="name = 'taxi'")
+        runs = MlflowClient(uri).search_runs([experiment.experiment_id])
+        assert sorted(run.info.run_name for run in runs) == ["Trainer", "name of run-1"]
+
+    def test_of_nothing_asks_no_server(self, follow):
+        assert follow(f"http://127.0.0.1:{free_port()}").finish()
+
+
+class TestOldRuns:
+    def test_that_are_damaged_or_gone_are_named_once_and_keep_none_back(
+        self, workspace, uri, follow, capfd
+    ):
+        damaged = Story(workspace.journals, "a-damaged").starts("Trainer").path
+        damaged.write_text(damaged.read_text()[:-30] + "\n")
+        gone = {
+            "schema": (workspace.artifacts / "gone", {}),
+            "exported_model": (workspace.root, {}),
+        }
+        old = Story(workspace.journals, "b-gone").runs("SchemaGen", outputs=gone)
+        old.runs("ServingExport", outputs=gone).ends()
+        new = Story(workspace.journals, "c-new", time=time.time()).starts("Trainer")
+        watched = follow(uri)
+        wait_until(lambda: receipt(workspace, "c-new"))
+        new.ends()
+        assert watched.finish()
+        assert delivered(workspace, "c-new")
+        assert not delivered(workspace, "b-gone")
+        of_damaged, of_gone = watched.warnings
+        assert of_damaged.startswith(f"the journal {damaged} cannot be read, its run is left out: ")
+        assert of_damaged.endswith(f"to leave it out for good: mv {damaged} {damaged}.damaged")
+        assert of_gone.startswith("b-gone: cannot be delivered: FileNotFoundError: ")
+        assert str(workspace.artifacts / "gone") in of_gone
+        assert "Traceback" in capfd.readouterr().err, "the log has the whole story"
+
+
+@dataclass
+class Told:
+    workspace: Workspace
+    journal: bytes
+    address: str
+    command: str
+    warnings: list[str]
+    delivered: bool
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """A run from begin to end on a server that is not there."""
+    workspace = Workspace(tmp_path_factory.mktemp("down"))
+    story = Story(workspace.journals).starts("Trainer").ends()
+    address, warnings = f"127.0.0.1:{free_port()}", []
+    follower = Follower(workspace, f"http://ann:hunter2@{address}", warnings.append)
+    command = " ".join(psutil.Process(follower.pid).cmdline())
+    wait_until(lambda: warnings)
+    done = follower.finish(PATIENCE)
+    journal = story.path.read_bytes()
+    return Told(workspace, journal, address, command, warnings, done)
+
+
+class TestServerThatIsDown:
+    def test_is_told_once_in_one_line(self, told):
+        assert told.warnings == [
+            f"http://***@{told.address}: cannot open the run name of run-1: it cannot be reached "
+            f"(Connection refused); write: curl http://***@{told.address}/health"
+        ]
+
+    def test_is_no_delivery(self, told):
+        assert not told.delivered
+        assert not delivered(told.workspace)
+
+    def test_leaves_the_journal_as_it_was(self, told):
+        events = [json.loads(line)["event"] for line in told.journal.splitlines()]
+        assert events == ["started", "node_started", "ended"]
+
+    def test_has_a_password_that_no_other_user_sees(self, told):
+        assert "huberflow.pipeline.tracking.follower" in told.command
+        assert "hunter2" not in told.command
+
+    def test_gets_all_once_it_is_back(self, workspace, empty_store, follow):
+        workspace.root.mkdir()
+        workspace.tracking.touch()  # where the store's folder should be
+        Story(workspace.journals).starts("Trainer").ends()
+        watched = follow(f"sqlite:///{workspace.tracking}/mlflow.db")
+        wait_until(lambda: watched.warnings)
+        workspace.tracking.unlink()
+        workspace.tracking.mkdir()
+        shutil.copy(empty_store, workspace.tracking)
+        assert watched.finish()
+        assert delivered(workspace)
+        assert len(watched.warnings) == 1
+
+
+class TestServerThatNeverAnswers:
+    @pytest.fixture
+    def hanging(self, workspace, follow, tmp_path, monkeypatch):
+        """A follower that waits for an answer."""
+        (tmp_path / "tmp").mkdir()
+        monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+        Story(workspace.journals).starts("Trainer").ends()
+        with silent_server() as address:
+            watched = follow(address)
+            wait_until(lambda: any((tmp_path / "tmp").iterdir()))
+            yield watched
+
+    def test_is_not_waited_for(self, hanging, tmp_path):
+        began = time.monotonic()
+        assert not hanging.finish(1)
+        assert time.monotonic() - began < 4
+        assert not psutil.pid_exists(hanging.follower.pid)
+        assert not list((tmp_path / "tmp").iterdir()), "temporary files are left behind"
+
+    def test_is_not_waited_for_after_ctrl_c(self, hanging):
+        began = time.monotonic()
+        threading.Timer(0.5, _thread.interrupt_main).start()
+        with pytest.raises(KeyboardInterrupt):
+            hanging.finish(PATIENCE)
+        assert time.monotonic() - began < 4
+        assert not psutil.pid_exists(hanging.follower.pid)
+
+    def test_is_told_as_soon_as_a_request_may_last(self, workspace, follow, monkeypatch):
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+        Story(workspace.journals).starts("Trainer").ends()
+        with silent_server() as address:
+            watched = follow(address)
+            assert not watched.finish()
+        (warning,) = watched.warnings
+        assert "no answer within 1 s" in warning
+
+
+RUN = """
+import sys, time
+from pathlib import Path
+from huberflow.pipeline.tracking.follower import Follower
+from huberflow.pipeline.history.workspace import Workspace
+follower = Follower(Workspace(Path(sys.argv[1])), sys.argv[2], print)
+print(follower.pid, flush=True)
+time.sleep(600)
+"""
+
+
+class TestRunThatIsKilled:
+    def test_leaves_no_follower_and_is_delivered_as_far_as_it_went(self, workspace, uri):
+        Story(workspace.journals).starts("Trainer").trains(1, loss=2.5)
+        command = [sys.executable, "-c", RUN, workspace.root, uri]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+            follower = psutil.Process(int(run.stdout.readline()))
+            os.kill(run.pid, signal.SIGKILL)
+        psutil.wait_procs([follower], PATIENCE)
+        assert not follower.is_running()
+        assert losses(workspace, uri) == [2.5]
+        assert not delivered(workspace)

@@ -1,0 +1,103 @@
+"""Where a user is sent to see runs."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from journals import Story
+from remembering_tracker import RememberingTracker
+
+from huberflow.pipeline.history import run_history
+from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.tracking import links
+from huberflow.pipeline.tracking.delivery import Delivery
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace(tmp_path)
+
+
+@pytest.fixture
+def deliver(workspace):
+    """Delivers a run to a server; its id there."""
+
+    def deliver(run_id: str, server: str) -> str:
+        run = run_history.read(Story(workspace.journals, run_id).ends().path)
+        Delivery(workspace, RememberingTracker(), server).deliver(run)
+        return f"{workspace.identity}/{run_id}"
+
+    return deliver
+
+
+@pytest.fixture
+def ui(workspace):
+    """A UI that runs on the workspace, as far as one can see from outside; its address."""
+
+    class Healthy(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Healthy) as server:
+        threading.Thread(target=server.serve_forever).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        (workspace.root / "ui.url").write_text(address)
+        yield address
+        server.shutdown()
+
+
+def shown(url: str) -> tuple[str, list[str], list[str]]:
+    """The server, and the runs and experiments that a compare page shows."""
+    server, _, page = url.partition("/#")
+    query = parse_qs(urlsplit(page).query)
+    assert urlsplit(page).path == "/compare-runs"
+    return server, json.loads(query["runs"][0]), json.loads(query["experiments"][0])
+
+
+DATABASE = "sqlite:////data/mlflow.db"
+
+
+class TestRunPage:
+    def test_is_on_the_runs_server(self, workspace, deliver):
+        run = deliver("run-1", "https://mlflow.example/tracking/")
+        assert links.run_page(workspace, "run-1") == (
+            f"https://mlflow.example/tracking/#/experiments/taxi/runs/{run}"
+        )
+
+    def test_shows_no_mask_of_a_password(self, workspace, deliver):
+        deliver("run-1", "http://***@mlflow.example")
+        assert links.run_page(workspace, "run-1").startswith("http://mlflow.example/#/")
+
+    def test_is_none_of_a_database_or_before_delivery(self, workspace, deliver):
+        deliver("run-1", DATABASE)
+        assert links.run_page(workspace, "run-1") is None
+        assert links.run_page(workspace, "run-2") is None
+
+
+class TestComparePage:
+    def test_shows_the_runs_on_their_server(self, workspace, deliver):
+        runs = [deliver(run_id, "http://mlflow.example") for run_id in ("run-1", "run-2")]
+        page = links.compare_page(workspace, ["run-1", "run-2"])
+        assert shown(page) == ("http://mlflow.example", runs, ["taxi"])
+
+    def test_is_on_the_ui_that_runs(self, workspace, deliver, ui):
+        run = deliver("run-1", DATABASE)
+        assert shown(links.compare_page(workspace, ["run-1"])) == (ui, [run], ["taxi"])
+
+    def test_is_where_the_ui_would_be_and_says_how_to_start_it(self, workspace, deliver):
+        run = deliver("run-1", DATABASE)
+        page, _, hint = links.compare_page(workspace, ["run-1"]).partition("  ")
+        assert shown(page) == ("http://127.0.0.1:5000", [run], ["taxi"])
+        assert hint == f"(start it: huberflow ui --workspace {workspace.root})"
+
+    def test_leaves_out_what_is_not_there(self, workspace, deliver):
+        run = deliver("run-1", "http://mlflow.example")
+        deliver("run-2", "http://another.example")
+        page = links.compare_page(workspace, ["run-1", "run-2", "never delivered"])
+        assert shown(page) == ("http://mlflow.example", [run], ["taxi"])
+
+    def test_is_none_where_nothing_was_delivered(self, workspace):
+        assert links.compare_page(workspace, ["run-1"]) is None

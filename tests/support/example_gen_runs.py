@@ -1,0 +1,62 @@
+"""Runs ExampleGen by itself; as a script, says how much memory ever more rows take."""
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+import tensorflow as tf
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.dsl.components.base import base_beam_executor
+from tfx.proto import example_gen_pb2 as proto
+from tfx.types import standard_artifacts
+
+from huberflow.components.data import examples, mixing
+from huberflow.pipeline.beam import engine
+
+
+def run(executor: type, folder: Path, pattern: str, buckets: tuple[int, ...] = (1,)) -> Path:
+    """The folder of what was written, with a folder for each split: train, and eval."""
+    names = ["train", "eval"][: len(buckets)]
+    splits = [
+        proto.SplitConfig.Split(name=name, hash_buckets=count)
+        for name, count in zip(names, buckets, strict=True)
+    ]
+    node = FileBasedExampleGen(
+        input_base=str(folder),
+        input_config=proto.Input(splits=[proto.Input.Split(name="all", pattern=pattern)]),
+        output_config=proto.Output(split_config=proto.SplitConfig(splits=splits)),
+    )
+    found = standard_artifacts.Examples()
+    found.uri = str(folder / "examples")
+    context = base_beam_executor.BaseBeamExecutor.Context(
+        list(engine.alone()),
+        tmp_dir=str(folder / "aside"),
+        unique_id="1",
+    )
+    executor(context).Do({}, {"examples": [found]}, dict(node.exec_properties))
+    assert json.loads(found.split_names) == names
+    return folder / "examples"
+
+
+def rows(split: Path) -> list[bytes]:
+    """Of a split, file by file."""
+    files = sorted(map(str, split.iterdir()))
+    return list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
+
+
+def peaks(folder: Path, sizes: list[int]) -> list[int]:
+    """Megabytes that this process has had at most, after so many rows of 5,000 bytes each."""
+    mixing.INPUT_BYTES = 2**21
+    found = []
+    for size in sizes:
+        with (folder / f"{size}.csv").open("w") as file:
+            file.write("number,text\n")
+            file.writelines(f"{row},{row:05000}x\n" for row in range(size))
+        run(examples.CsvExecutor, folder, f"{size}.csv")
+        found.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(peaks(Path(sys.argv[1]), [int(size) for size in sys.argv[2:]])))

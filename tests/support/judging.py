@@ -1,0 +1,129 @@
+"""Runs the Evaluator's executor as TFX would, on a handful of rows."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow_transform.tf_metadata import schema_utils
+from tfx.types import standard_artifacts
+
+from huberflow.components.evaluation import evaluator
+from huberflow.components.evaluation.evaluation_report import REPORT
+from huberflow.pipeline.beam import engine
+
+BASELINE_ID, CANDIDATE_ID = 3, 7
+
+
+def bound(metric: str, **given) -> dict:
+    """One bound of a gate."""
+    names = ("slice", "lower_bound", "upper_bound", "max_increase", "max_decrease")
+    return {"metric": metric, **dict.fromkeys(names), **given}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one Evaluator run left."""
+
+    report: dict
+    blessing: standard_artifacts.ModelBlessing
+    uri: str
+    evaluation: dict
+
+    @property
+    def is_blessed_on_disk(self) -> bool:
+        return (Path(self.blessing.uri) / "BLESSED").exists()
+
+    def values(self, slice_key: dict, model: str = "candidate") -> dict:
+        (row,) = [row for row in self.report["slices"] if row["slice"] == slice_key]
+        return row[model]
+
+
+def write_model(path: Path, answer: Callable[[tf.Tensor], dict[str, tf.Tensor]]) -> Path:
+    """A SavedModel that gives these outputs for serialized examples."""
+    module = tf.Module()
+    spec = tf.TensorSpec([None], tf.string, name="examples")
+    module.serve = tf.function(answer, input_signature=[spec])
+    target = str(path / "Format-Serving")
+    tf.saved_model.save(module, target, signatures={"serving_default": module.serve})
+    return path
+
+
+class Bench:
+    """Rows to judge models on.
+
+    Args:
+      root: where to write them.
+      types: of the columns.
+      rows: by column; None where there is no value.
+    """
+
+    def __init__(
+        self, root: Path, types: Mapping[str, tf.DType], rows: Iterable[Mapping[str, Any]]
+    ) -> None:
+        self._rows = _artifact(standard_artifacts.Examples, root / "rows", split_names='["eval"]')
+        (root / "rows" / "Split-eval").mkdir()
+        file = str(root / "rows" / "Split-eval" / "data_tfrecord-00000-of-00001.gz")
+        with tf.io.TFRecordWriter(file, "GZIP") as writer:
+            for row in rows:
+                writer.write(example(types, row))
+        self._schema = _artifact(standard_artifacts.Schema, root / "schema")
+        spec = {name: tf.io.VarLenFeature(kind) for name, kind in types.items()}
+        text = text_format.MessageToString(schema_utils.schema_from_feature_spec(spec))
+        (root / "schema" / "schema.pbtxt").write_text(text)
+
+    def judged(
+        self, out: Path, evaluation: dict, candidate: Path, baseline: Path | None, **config: Any
+    ) -> Judged:
+        """What the Evaluator says of a model; ``config`` is what differs from one plain label."""
+        model = standard_artifacts.Model
+        inputs = {
+            "examples": [self._rows],
+            "model": [_artifact(model, candidate, CANDIDATE_ID)],
+            "baseline_model": [_artifact(model, baseline, BASELINE_ID)] if baseline else [],
+            "schema": [self._schema],
+        }
+        told = {"evaluation": evaluation, "classes": [], "weight": None, "objects": None, **config}
+        found = _artifact(standard_artifacts.ModelEvaluation, out / "evaluation")
+        blessing = _artifact(standard_artifacts.ModelBlessing, out / "blessing")
+        evaluator.Executor(
+            evaluator.Executor.Context(
+                beam_pipeline_args=list(engine.alone()),
+                tmp_dir=str(out / "tmp"),
+                unique_id="1",
+            )
+        ).Do(
+            inputs,
+            {"evaluation": [found], "blessing": [blessing]},
+            {"custom_config": json.dumps(told)},
+        )
+        written = json.loads((out / "evaluation" / REPORT).read_text())
+        return Judged(written, blessing, found.uri, evaluation)
+
+
+def _artifact(kind, path: Path, number: int = 0, **properties):
+    path.mkdir(parents=True, exist_ok=True)
+    made = kind()
+    made.uri, made.id = str(path), number
+    for name, value in properties.items():
+        setattr(made, name, value)
+    return made
+
+
+def example(types: Mapping[str, tf.DType], row: Mapping[str, Any]) -> bytes:
+    """A row as ExampleGen writes it; None where a column has no value."""
+    found = tf.train.Example()
+    for name, value in row.items():
+        if value is None:
+            continue
+        feature = found.features.feature[name]
+        if types[name] == tf.string:
+            feature.bytes_list.value.append(value.encode())
+        elif types[name] == tf.int64:
+            feature.int64_list.value.append(value)
+        else:
+            feature.float_list.value.append(value)
+    return found.SerializeToString()

@@ -1,0 +1,101 @@
+"""Modules as a user writes them: our sample's loss and metric, a layer, functions; a network."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from huberflow.custom_objects import catalogue
+from huberflow.pipeline.config import Config
+from huberflow.pipeline.config.reading import load
+from huberflow.pipeline.resolve import sample
+
+SAMPLE = Path(sample.__file__).with_name("my_objects.py").read_text()
+
+MY_LOSSES = f'''{SAMPLE}
+
+@tf_keras.utils.register_keras_serializable("mine")
+class Scaled(tf_keras.layers.Layer):
+    """Numbers, scaled."""
+
+    def __init__(self, factor=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs):
+        return self.factor * inputs
+
+    def get_config(self):
+        return {{**super().get_config(), "factor": self.factor}}
+
+
+def squares(y_true, y_pred):
+    return tf.reduce_mean(tf.square(y_true - y_pred), axis=-1)
+
+
+def mish(x):
+    return x * tf.tanh(tf.nn.softplus(x))
+
+
+def helper(values):
+    return values
+
+
+class _Base(tf_keras.losses.Loss):
+    pass
+'''
+
+MY_NETWORK = """
+import tensorflow as tf
+import tf_keras
+
+
+class CrossLayer(tf_keras.layers.Layer):
+    def __init__(self, rate, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+
+    def build(self, shapes):
+        width = shapes[0][-1]
+        self.kernel = self.add_weight("kernel", (width, width))
+
+    def call(self, inputs):
+        first, x = inputs
+        return self.rate * first * (x @ self.kernel) + x
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate}
+
+
+def sharpened(x):
+    return x * tf.sigmoid(2.0 * x)
+
+
+def build_model(ends, settings):
+    inputs = ends.inputs()
+    parts = [inputs["numbers"]]
+    if "indices" in inputs:
+        embedding = tf_keras.layers.Embedding(ends.table_rows, settings["embedding_dimension"])
+        parts.append(tf_keras.layers.Flatten()(embedding(inputs["indices"])))
+    first = hidden = tf_keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    for units in settings["hidden_units"]:
+        crossed = CrossLayer(0.5)([first, hidden])
+        dense = tf_keras.layers.Dense(first.shape[-1], activation=sharpened)
+        hidden = dense(crossed)
+    return tf_keras.Model(inputs, ends.prediction(hidden))
+"""
+
+
+@contextmanager
+def configs(folder: Path, *asked: str) -> Iterator[Callable[..., Config]]:
+    """Makes configs with these settings and more; what was tried is remembered in one workspace."""
+    with catalogue.added({}):
+        yield lambda *more: load(None, [*asked, f"workspace={folder / 'workspace'}", *more])
+
+
+def told(config: Config, node: str) -> dict:
+    """What a node is told under a config."""
+    from huberflow.pipeline.dag.graph import create_pipeline
+
+    nodes = {each.id: each for each in create_pipeline(config).components}
+    return json.loads(nodes[node].exec_properties["custom_config"])
