@@ -1,0 +1,63 @@
+"""The one error for what a user asked and cannot have."""
+
+from functools import partial
+from typing import Any
+
+
+class InputError(ValueError):
+    """A value that cannot be used: what it is, what was expected, received, and what to write.
+
+    Args:
+      key: the value as the user names it: a key of the config, an option, an argument, a file.
+      expected: what would do.
+      received: what came.
+      write: the line or option to write instead.
+      hint: a remedy that is no line to write, such as ``free some space``.
+
+    Example::
+
+        >>> str(InputError("threshold", expected="a number > 0", received="-1", write="threshold=1"))
+        'threshold: expected a number > 0, received -1; write: threshold=1'
+    """
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        expected: str,
+        received: str,
+        write: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(key, expected, received)
+        self.key = key
+        self.expected = expected
+        self.received = received
+        self.write = write
+        self.hint = hint
+
+    def __str__(self) -> str:
+        parts = [f"{self.key}: expected {self.expected}, received {self.received}"]
+        if self.hint:
+            parts.append(self.hint)
+        if self.write:
+            parts.append(f"write: {self.write}")
+        return "; ".join(parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), **vars(self)), ()  # an error crosses processes as a pickle
+
+    def below(self, prefix: str) -> "InputError":
+        """The same error, its key below another: ``threshold`` in ``training.loss.config``."""
+        return type(self)(**{**vars(self), "key": f"{prefix}.{self.key}"})
+
+
+class InputErrors(ValueError):
+    """Several values that cannot be used; the message has a line for each."""
+
+    def __init__(self, errors: "list[InputError] | tuple[InputError, ...]") -> None:
+        super().__init__(*errors)
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.errors))
