@@ -16,8 +16,8 @@ class InputError(ValueError):
 
     Example::
 
-        >>> str(InputError("threshold", expected="a number > 0", received="-1", write="threshold=1"))
-        'threshold: expected a number > 0, received -1; write: threshold=1'
+        >>> str(InputError("rate", expected="a number > 0", received="-1", write="rate=1"))
+        'rate: expected a number > 0, received -1; write: rate=1'
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class InputError(ValueError):
         return type(self)(**{**vars(self), "key": f"{prefix}.{self.key}"})
 
 
-class InputErrors(ValueError):
+class InputErrors(ValueError):  # noqa: N818 (several of them)
     """Several values that cannot be used; the message has a line for each."""
 
     def __init__(self, errors: "list[InputError] | tuple[InputError, ...]") -> None:

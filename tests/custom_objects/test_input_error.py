@@ -33,6 +33,6 @@ def test_several_have_a_line_each():
 
 
 def test_crosses_processes():
-    """Beam and the processes of a sweep pickle what they raise, which takes the same way as a copy."""
+    """Beam and the processes of a sweep pickle what they raise; a copy is made the same way."""
     back = copy.copy(WRONG)
     assert (back.key, str(back)) == (WRONG.key, str(WRONG))
