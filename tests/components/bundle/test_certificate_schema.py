@@ -15,9 +15,7 @@ from huberflow.components.bundle import bundle, reload
 from huberflow.components.training.model import build_model
 from huberflow.custom_objects import CustomMSE, HuberLoss, HuberMetric, huber_fn, registry
 
-SCHEMA = json.loads(
-    (Path(__file__).parents[3] / "docs" / "certificate.schema.json").read_text(encoding="utf-8")
-)
+SCHEMA = json.loads(Path(reload.__file__).with_name("certificate.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
 
 
