@@ -17,7 +17,13 @@ from huberflow.pipeline.history.reasons import reason
 from huberflow.pipeline.history.run_history import Status
 from huberflow.pipeline.system.interruption import first_line
 
-_STYLES = {"ran": "green", "cached": "cyan", "failed": "bold red", "running": "yellow"}
+_STYLES = {
+    "ran": "green",
+    "cached": "cyan",
+    "resolved": "cyan",
+    "failed": "bold red",
+    "running": "yellow",
+}
 
 
 @dataclass
@@ -90,7 +96,7 @@ class Display:
         row = self._rows[node]
         row.state, row.seconds, row.note = state, seconds, note
         if not self._console.is_terminal:
-            self._print(f"  {node:{self._width}}  {state:7} {seconds:6.1f} s  {note}")
+            self._print(f"  {node:{self._width}}  {state:8}{seconds:6.1f} s  {note}")
 
     def _print(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -20,7 +20,7 @@ from tfx.orchestration.portable import (
 )
 from tfx.proto.orchestration import executable_spec_pb2
 
-from huberflow.pipeline.history.metadata_store import Execution, Records
+from huberflow.pipeline.history.metadata_store import FINISHED, Execution, Records
 from huberflow.pipeline.history.run_history import Status
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.interruption import first_line
@@ -118,7 +118,7 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         try:
             _launcher(pipeline, node, self._beam).launch()
             execution = self._records.run(self._run_id).get(name)
-            if execution is None or execution.state not in ("ran", "cached"):
+            if execution is None or execution.state not in FINISHED:
                 raise RuntimeError("its inputs could not be resolved; see the log")  # TFX only logs
         except BaseException as error:
             self._records.close_unfinished(self._run_id)

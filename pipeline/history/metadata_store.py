@@ -15,7 +15,10 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from huberflow.pipeline.history.workspace import Workspace, WorkspaceError
 
-State = Literal["ran", "cached", "failed", "running"]
+State = Literal["ran", "cached", "resolved", "failed", "running"]
+"""How a node went: ``cached`` reused its earlier result, ``resolved`` only looks something up."""
+
+FINISHED: frozenset[State] = frozenset({"ran", "cached", "resolved"})
 
 TRACKING_ID = "mlflow_run_id"
 """Custom property of a run in ML Metadata."""
@@ -161,7 +164,7 @@ class Records:
             id=execution.id,
             node=node.name.rpartition(".")[2],
             run=run.name,
-            state="cached" if _only_looks_up(execution) else _state(execution),
+            state=_state(execution),
             properties=values(execution),
             inputs=self._artifacts(events, pb.Event.INPUT),
             # What a resolver found is an internal output.
@@ -177,13 +180,9 @@ class Records:
         return found
 
 
-def _only_looks_up(execution: Any) -> bool:
-    """A resolver runs nothing: it finds results of earlier runs."""
-    return execution.type.endswith(".Resolver") and _state(execution) == "ran"
-
-
 def _state(execution: Any) -> State:
-    return _STATES.get(execution.last_known_state, "failed")
+    state = _STATES.get(execution.last_known_state, "failed")
+    return "resolved" if state == "ran" and execution.type.endswith(".Resolver") else state
 
 
 def values(message: Any) -> dict[str, Any]:

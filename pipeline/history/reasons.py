@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from huberflow.pipeline.history.metadata_store import Execution, Records
+from huberflow.pipeline.history.metadata_store import FINISHED, Execution, Records
 
 
 def reason(records: Records, execution: Execution, *, cache: bool) -> str:
@@ -14,10 +14,10 @@ def reason(records: Records, execution: Execution, *, cache: bool) -> str:
       execution: the node in this run.
       cache: whether the run could reuse earlier results.
     """
-    if execution.state == "cached":
+    if execution.state in ("cached", "resolved"):
         return _origin(records, execution)
     earlier = records.before(execution)
-    finished = [e for e in earlier if e.state in ("ran", "cached")]
+    finished = [e for e in earlier if e.state in FINISHED]
     if not finished:
         return "its first run did not finish" if earlier else "first run"
     if not cache:

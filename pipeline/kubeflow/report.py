@@ -19,7 +19,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from huberflow.pipeline.history import run_metadata
-from huberflow.pipeline.history.metadata_store import Artifact, Execution, parsed, values
+from huberflow.pipeline.history.metadata_store import Artifact, Execution, State, parsed, values
 from huberflow.pipeline.history.run_history import Node, Run
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.kubeflow.step import CLUSTER, NOTE
@@ -89,6 +89,7 @@ def finished_run(inputs: Mapping[str, list[types.Artifact]], told: Mapping[str, 
 def _node(run_id: str, key: str, artifacts: list[types.Artifact]) -> Node:
     artifact = artifact_utils.get_single_instance(artifacts)
     name, _ = SOURCES[key]
+    state: State = "resolved" if name == "Baseline" else "ran"
     properties = values(artifact.mlmd_artifact)
     note = parsed(properties.pop(NOTE))  # Kubeflow hands it on wrapped, as text.
     output = Artifact(_number(artifact.uri), Path(artifact.uri), properties)
@@ -96,12 +97,12 @@ def _node(run_id: str, key: str, artifacts: list[types.Artifact]) -> Node:
         id=_number(f"{run_id}/{name}"),
         node=name,
         run=run_id,
-        state="ran",
+        state=state,
         properties={told: parsed(value) for told, value in note["properties"].items()},
         inputs={},
         outputs={key: (output,)},
     )
-    return Node(name, "ran", note["started"], note["seconds"], execution, note["usage"])
+    return Node(name, state, note["started"], note["seconds"], execution, note["usage"])
 
 
 def _number(name: str) -> int:

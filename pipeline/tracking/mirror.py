@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from huberflow.pipeline.history.metadata_store import FINISHED
 from huberflow.pipeline.history.run_history import Node, Run
 from huberflow.pipeline.report import files
 from huberflow.pipeline.system.interruption import first_line
@@ -23,7 +24,6 @@ _OUTCOMES: Mapping[str, Outcome] = {
     "interrupted": "killed",
     "killed": "killed",
 }
-_NODE_OUTCOMES: Mapping[str, Outcome] = {"ran": "finished", "cached": "finished"}
 
 
 class UndeliverableError(Exception):
@@ -147,7 +147,7 @@ class Mirror:
         if node.execution is not None:
             self._attach(child, {"node.json": lineage.as_json(node)})
         ended = node.started + (node.seconds or 0.0)
-        self._tracker.close_run(child, _NODE_OUTCOMES.get(node.state, "failed"), ended)
+        self._tracker.close_run(child, "finished" if node.state in FINISHED else "failed", ended)
 
     def _on_parent(self, run: Run, node: Node, parent: str) -> None:
         rolled_up = {

@@ -10,7 +10,7 @@ preflight     ok, 23 s
 run 2026-11-22T19-02-10
   ExampleGen        ran       41.8 s  first run
   StatisticsGen     ran       37.2 s  first run
-  EarlierData       cached     0.0 s  no other data
+  EarlierData       resolved   0.0 s  no other data
   Transform         ran       76.0 s  first run
                     epoch 1/1  loss 4.636  val_loss 2.515
   Trainer           ran        5.4 s  first run

@@ -17,7 +17,7 @@ def on_flink(flink: None) -> Iterator[Compose]:
 
 def states(compose: Compose, service: str) -> dict[str, str]:
     """Each node's, as the run in a service told them."""
-    return dict(re.findall(r"^  (\w+) +(ran|cached|failed) ", compose.said(service), re.MULTILINE))
+    return dict(re.findall(r"^  (\w+) +(ran|cached|resolved|failed) ", compose.said(service), re.MULTILINE))
 
 
 def test_the_run_goes_to_flink_and_pushes_a_blessed_model(on_flink):
@@ -36,4 +36,4 @@ def test_each_worker_gets_the_code_of_the_objects(on_flink, worker):
 
 
 def test_the_run_here_finds_it_in_the_cache(on_flink):
-    assert set(states(on_flink, "pipeline").values()) == {"cached"}
+    assert set(states(on_flink, "pipeline").values()) == {"cached", "resolved"}

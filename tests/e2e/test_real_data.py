@@ -142,7 +142,7 @@ class TestOwnObjects:
         done = huberflow("run", *asked, *OWN, cwd=own.folder)
         assert done.returncode in (0, 3), done.stdout + done.stderr
         lines = [line.split() for line in done.stdout.splitlines() if line.startswith("  ")]
-        return {line[0]: line[1] for line in lines if line[1] in ("ran", "cached")}
+        return {line[0]: line[1] for line in lines if line[1] in ("ran", "cached", "resolved")}
 
     def test_are_trained_with_and_evaluated_by_slice(self, own: Trained) -> None:
         assert own.done.returncode == 0, own.done.stdout + own.done.stderr
@@ -166,7 +166,7 @@ class TestOwnObjects:
         assert {"my_losses>QuantileLoss", "my_model>CrossLayer", "my_model>sharpened"} <= names
 
     def test_unchanged_run_nothing_again(self, own: Trained) -> None:
-        assert set(self.run_again(own).values()) == {"cached"}
+        assert set(self.run_again(own).values()) == {"cached", "resolved"}
 
     def test_changed_by_a_line_run_the_trainer_onward(self, own: Trained) -> None:
         text = MY_LOSSES.replace("self.quantile = quantile\n", "self.quantile = float(quantile)\n")

@@ -86,7 +86,7 @@ def test_data_that_do_not_fit_end_the_run_in_words(
     refused: subprocess.CompletedProcess[str],
 ) -> None:
     assert refused.returncode == 1
-    *_, last = re.findall(r"^  (\w+) +(ran|cached|failed)", refused.stdout, re.M)
+    *_, last = re.findall(r"^  (\w+) +(ran|cached|resolved|failed)", refused.stdout, re.M)
     assert last == ("SchemaGate", "failed")
     *lines, _ = [line for line in refused.stderr.splitlines() if "left out" not in line]
     assert re.sub(r"~\d+%", "~n%", "\n".join(lines)) == (

@@ -73,7 +73,7 @@ def answers(workspace: Workspace, first: Run, tmp_path_factory: pytest.TempPathF
 def test_first_run_trains_evaluates_and_pushes(first: Run, workspace: Workspace) -> None:
     assert first.code == 0, first.output + first.errors
     assert list(first.states) == NODES
-    assert set(first.states.values()) - {"cached"} == {"ran"}
+    assert set(first.states.values()) - {"resolved"} == {"ran"}
     assert "blessed       yes" in first.output
     assert (workspace.serving / "1" / "saved_model.pb").is_file()
     assert workspace.root.parent / first.pushed == workspace.serving / "1"
@@ -109,7 +109,7 @@ def test_both_signatures_give_the_same_number(answers: dict) -> None:
 
 def test_second_run_reuses_every_node_and_says_so(again: Run, workspace: Workspace) -> None:
     assert again.code == 0, again.errors
-    assert again.states == dict.fromkeys(NODES, "cached")
+    assert again.states == dict.fromkeys(NODES, "cached") | dict.fromkeys(LOOKED_UP, "resolved")
     assert all("as in run" in again.why(node) for node in NODES if node not in LOOKED_UP)
     assert workspace.versions()[0] == "1"
 
@@ -151,7 +151,7 @@ def test_killed_run_is_taken_up_again(after_killed: Run, workspace: Workspace) -
     run = after_killed
     assert run.code in (0, 3), run.output + run.errors
     assert "closed Trainer of run" in run.output
-    assert run.states | dict.fromkeys(DATA, "cached") == run.states
+    assert run.states | dict.fromkeys(DATA, "cached") | {"EarlierData": "resolved"} == run.states
     assert run.states["Trainer"] == "ran"
     assert run.why("Trainer").startswith("config: ")
     assert all(name.isdigit() for name in workspace.versions())

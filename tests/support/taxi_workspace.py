@@ -49,7 +49,7 @@ class Run:
     @property
     def states(self) -> dict[str, str]:
         """Each node's state, in order."""
-        return dict(re.findall(r"^  (\w+) +(ran|cached|failed) ", self.output, re.M))
+        return dict(re.findall(r"^  (\w+) +(ran|cached|resolved|failed) ", self.output, re.M))
 
     def why(self, node: str) -> str:
         """What the run says of why a node ran."""

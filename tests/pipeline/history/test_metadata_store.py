@@ -57,7 +57,7 @@ class TestRun:
         metadata.execution("Baseline", type_name=RESOLVER)
         metadata.execution("Other", type_name=RESOLVER, state=pb.Execution.FAILED)
         found = records.run("run-1")
-        assert (found["Baseline"].state, found["Other"].state) == ("cached", "failed")
+        assert (found["Baseline"].state, found["Other"].state) == ("resolved", "failed")
 
     def test_of_an_unknown_name_is_empty(self, metadata, records):
         metadata.execution()

@@ -160,23 +160,23 @@ class TestCached:
 
     def test_baseline_names_the_run_of_its_model(self):
         outputs = {"model": (artifact(107),), "blessing": (artifact(108),)}
-        now = execution(node="Baseline", state="cached", outputs=outputs)
+        now = execution(node="Baseline", state="resolved", outputs=outputs)
         assert self.origin(now) == "model of run run-7"
 
     def test_earlier_data_name_the_run_of_their_statistics(self):
         outputs = {"statistics": (artifact(107),), "anomalies": (artifact(108),)}
-        now = execution(node="EarlierData", state="cached", outputs=outputs)
+        now = execution(node="EarlierData", state="resolved", outputs=outputs)
         assert self.origin(now) == "statistics of run run-7"
 
     def test_there_are_no_earlier_data_yet(self):
-        assert self.origin(execution(node="EarlierData", state="cached")) == "no other data"
+        assert self.origin(execution(node="EarlierData", state="resolved")) == "no other data"
 
     def test_a_gate_that_was_passed_before_has_no_result_to_name(self):
         assert self.origin(execution(node="SchemaGate", state="cached", outputs={})) == "as before"
 
     @pytest.mark.parametrize("outputs", [{}, {"model": ()}])
     def test_no_baseline_yet(self, outputs):
-        now = execution(node="Baseline", state="cached", outputs=outputs)
+        now = execution(node="Baseline", state="resolved", outputs=outputs)
         assert self.origin(now) == "no other blessed model"
 
 
