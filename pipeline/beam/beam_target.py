@@ -55,7 +55,7 @@ class PreflightError(Exception):
 
 
 @dataclass(frozen=True)
-class Engine:
+class BeamTarget:
     """Where the Beam jobs of a run go.
 
     Attributes:
@@ -71,7 +71,7 @@ class Engine:
     path: str | None = None
 
     @contextmanager
-    def reachable(self) -> Iterator[None]:
+    def import_path(self) -> Iterator[None]:
         """Inside the block, worker processes that are started on this machine find ``path``."""
         before = os.environ.get("PYTHONPATH")
         if self.path is not None:
@@ -85,7 +85,7 @@ class Engine:
                 os.environ["PYTHONPATH"] = before
 
 
-def engine(config: Config, objects: Mapping[str, Any] | None) -> Engine:
+def resolve_target(config: Config, objects: Mapping[str, Any] | None) -> BeamTarget:
     """Where a config wants its rows to be processed, and how their code gets there.
 
     Args:
@@ -104,15 +104,15 @@ def engine(config: Config, objects: Mapping[str, Any] | None) -> Engine:
         **beam.options,
         "extra_package": str(wheel),
     }
-    return Engine(_arguments(told), True, f"{beam.runner}, with {wheel.name}")
+    return BeamTarget(_arguments(told), True, f"{beam.runner}, with {wheel.name}")
 
 
-def alone() -> tuple[str, ...]:
+def in_process_arguments() -> tuple[str, ...]:
     """Beam's arguments for the process that it is called from, and no other."""
     return _arguments(_ALONE)
 
 
-def check(beam: Beam) -> None:
+def check_options(beam: Beam) -> None:
     """Refuses options that Beam does not know or cannot read.
 
     Where any are set it takes seconds, for it asks Beam.
@@ -156,17 +156,17 @@ def _parsed(options: Any) -> dict[str, Any]:
         raise EngineError(f"beam.options.{mistake}") from error
 
 
-def _local(config: Config, objects: Mapping[str, Any] | None) -> Engine:
+def _local(config: Config, objects: Mapping[str, Any] | None) -> BeamTarget:
     asked, size = config.beam.options, _bytes(config.data)
     several = {"direct_running_mode": _PROCESSES, "direct_num_workers": os.cpu_count()}
     mode = asked.get("direct_running_mode", _PROCESSES if size > MANY else None)
     told = {**_ALONE, **(several if mode == _PROCESSES else {}), **asked}
     rows = f"local, {size / 2**20:,.1f} MB of rows in"
     if mode != _PROCESSES:
-        return Engine(_arguments(told), False, f"{rows} this process")
+        return BeamTarget(_arguments(told), False, f"{rows} this process")
     path = unpacked(build_wheel(Workspace.at(config.workspace).objects, objects))
     words = f"{rows} {told['direct_num_workers']} worker processes"
-    return Engine(_arguments(told), True, words, str(path))
+    return BeamTarget(_arguments(told), True, words, str(path))
 
 
 def _bytes(data: Data) -> int:

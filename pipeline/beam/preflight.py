@@ -11,7 +11,7 @@ import apache_beam as beam
 
 from huberflow.components.beam import worker_probe
 from huberflow.custom_objects.catalogue import OURS
-from huberflow.pipeline.beam.engine import Engine, PreflightError
+from huberflow.pipeline.beam.beam_target import BeamTarget, PreflightError
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.objects import chosen_objects
 from huberflow.pipeline.system.interruption import first_line
@@ -21,7 +21,7 @@ ELEMENTS = 16
 """Enough that each of a few workers gets some; which worker gets which is the runner's affair."""
 
 
-def check(engine: Engine, config: Config) -> float:
+def check(target: BeamTarget, config: Config) -> float:
     """Imports and round-trips on the workers every custom object that a config names.
 
     Returns:
@@ -32,7 +32,7 @@ def check(engine: Engine, config: Config) -> float:
     """
     start = time.perf_counter()
     try:
-        with engine.reachable(), beam.Pipeline(argv=list(engine.arguments)) as pipeline:
+        with target.import_path(), beam.Pipeline(argv=list(target.arguments)) as pipeline:
             add_job(pipeline, config)
     except Exception as error:  # the runners raise what they like
         logging.getLogger(__name__).exception("the preflight failed")

@@ -88,7 +88,7 @@ def own_options(command: Any) -> Any:
 def errors_in_words() -> Iterator[None]:
     """What can go wrong with a workspace, a run or a server, as a line and an exit code."""
     from huberflow.components.data.files import DataError
-    from huberflow.pipeline.beam.engine import EngineError, PreflightError
+    from huberflow.pipeline.beam.beam_target import EngineError, PreflightError
     from huberflow.pipeline.execution.run import PipelineError
     from huberflow.pipeline.history.workspace import WorkspaceError, disk_is_full
     from huberflow.pipeline.objects.sources import ObjectsError

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from huberflow.pipeline.beam import engine
+from huberflow.pipeline.beam import beam_target
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.execution.session import Session, session
 from huberflow.pipeline.history import run_metadata
@@ -26,7 +26,7 @@ class PipelineError(Exception):
 
 @dataclass(frozen=True)
 class Sweep:
-    """The sweep that a run is a point of: exports nothing, and has one baseline for all."""
+    """The sweep that a run is a trial of: exports nothing, and has one baseline for all."""
 
     id: str
     name: str
@@ -34,7 +34,7 @@ class Sweep:
     newest_artifact: int
     """Of the workspace, when it began."""
     place: int = 0
-    """Of the point in it, from 1."""
+    """Of the trial in it, from 1."""
 
 
 def execute(config: Config, *, cache: bool = True, verbose: bool = False) -> result.Result:
@@ -54,7 +54,7 @@ def execute(config: Config, *, cache: bool = True, verbose: bool = False) -> res
       KeyboardInterrupt: Ctrl-C or SIGTERM; nothing is half published.
     """
     schema_file.check(config)
-    engine.check(config.beam)
+    beam_target.check_options(config.beam)
     with session(config, verbose=verbose) as held:
         with held.console.status("loading TensorFlow and TFX"):
             load_libraries()
@@ -106,7 +106,7 @@ def run_once(
       log: where the libraries' words go, for whoever asks why it failed.
       hooks: told of every step, after the journal.
       name: of the run, for people; made from the config where there is none.
-      sweep: that the run is a point of; others of its points may run at the same time.
+      sweep: that the run is a trial of; others of its trials may run at the same time.
 
     Raises:
       PipelineError: a node failed; the log has the traceback.
@@ -115,7 +115,7 @@ def run_once(
     from huberflow.pipeline.execution.runner import LocalRunner, NodeFailedError
     from huberflow.pipeline.objects import chosen_objects
 
-    where = engine.engine(config, chosen_objects.installed(config))
+    where = beam_target.resolve_target(config, chosen_objects.installed(config))
     built = _pipeline(config, cache, sweep)
     known = run_metadata.gather(config, log) | (_of_sweep(sweep) if sweep else {})
     serving_export.RUN.set(run_metadata.lineage(workspace.identity, run_id, known))
@@ -128,7 +128,7 @@ def run_once(
     )
     turns = workspace.turns(sweep.id) if sweep else None
     try:
-        with where.reachable():
+        with where.import_path():
             LocalRunner(run_id, workspace, [journal, *hooks], turns, where.arguments).run(built)
     except NodeFailedError as error:
         told = [str(error), *_misfits(error, workspace), f"log: {result.from_here(log)}"]
@@ -158,7 +158,7 @@ def _of_sweep(sweep: Sweep) -> dict[str, Any]:
     return {
         "sweep_name": sweep.name,
         "sweep_started": sweep.started.timestamp(),
-        "sweep_place": sweep.place,
+        "sweep_trial": sweep.place,
     }
 
 
@@ -183,7 +183,7 @@ def prepare_workers(held: Session, config: Config) -> None:
 
     # It says goodbye to each job server when Python ends, after the log has been closed.
     logging.getLogger("apache_beam.utils.subprocess_server").setLevel(logging.ERROR)
-    where = engine.engine(config, chosen_objects.installed(config))
+    where = beam_target.resolve_target(config, chosen_objects.installed(config))
     held.say("beam", where.words)
     if where.processes:
         with held.console.status("trying a worker"):

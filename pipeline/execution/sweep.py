@@ -1,4 +1,4 @@
-"""Runs the pipeline over a grid, several points at a time; what points share is run once."""
+"""Runs the pipeline over a grid, several trials at a time; what trials share is run once."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from functools import partial
 
 import psutil
 
-from huberflow.pipeline.beam import engine
+from huberflow.pipeline.beam import beam_target
 from huberflow.pipeline.config import Beam
 from huberflow.pipeline.execution import sweep_worker
 from huberflow.pipeline.execution.pool import Died, Pool
@@ -24,11 +24,11 @@ from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.run_history import Status
 from huberflow.pipeline.report import result
 from huberflow.pipeline.resolve import grid as grids
-from huberflow.pipeline.resolve.grid import Grid, Point
+from huberflow.pipeline.resolve.grid import Grid, Trial
 from huberflow.pipeline.schema import schema_file
 
 WORKER_MEMORY = 2 * 2**30
-"""Bytes that a worker may take: TensorFlow, TFX, and the model of a point."""
+"""Bytes that a worker may take: TensorFlow, TFX, and the model of a trial."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Outcome:
     """How a sweep went."""
 
     id: str
-    failed: Sequence[tuple[Point, str]]
-    """Points that failed, with the cause; the others went on."""
+    failed: Sequence[tuple[Trial, str]]
+    """Trials that failed, with the cause; the others went on."""
 
 
 def execute(
@@ -48,16 +48,16 @@ def execute(
     jobs: int | None = None,
     verbose: bool = False,
 ) -> Outcome:
-    """Runs every point, the first one alone, for the others to find in the cache what they share.
+    """Runs every trial, the first one alone, for the others to find in the cache what they share.
 
-    Nothing is exported or pushed. All points are held against one baseline: the model that was
+    Nothing is exported or pushed. All trials are compared with one baseline: the model that was
     blessed last when the sweep began.
 
     Args:
-      grid: its points share a workspace.
+      grid: its trials share a workspace.
       settings: what was asked for, to be remembered.
       cache: reuse what did not change.
-      jobs: how many points may run at the same time; None for what the machine has room for.
+      jobs: how many trials may run at the same time; None for what the machine has room for.
       verbose: show the libraries' logs too.
 
     Raises:
@@ -65,12 +65,12 @@ def execute(
       WorkspaceError: the workspace is taken or cannot be written.
       EngineError: Beam's options cannot be right.
       PreflightError: see ``prepare_workers``.
-      KeyboardInterrupt: Ctrl-C or SIGTERM; points that have finished are kept.
+      KeyboardInterrupt: Ctrl-C or SIGTERM; trials that have finished are kept.
     """
-    for each in grid.points:
+    for each in grid.trials:
         schema_file.check(each.config)
-        engine.check(each.config.beam)
-    config = grid.points[0].config
+        beam_target.check_options(each.config.beam)
+    config = grid.trials[0].config
     with session(config, verbose=verbose) as held:
         if config.beam != Beam():
             prepare_workers(held, config)
@@ -92,21 +92,21 @@ def execute(
             status = "done"
         finally:
             journal.run_finished(status)
-    return Outcome(held.id, [(grid.points[task.sweep.place - 1], cause) for task, cause in failed])
+    return Outcome(held.id, [(grid.trials[task.sweep.place - 1], cause) for task, cause in failed])
 
 
 def _name(settings: Sequence[str], started: datetime) -> str:
     """After the keys that have several values."""
-    varied = [setting for setting in settings if len(grids.points([setting])) > 1]
+    varied = [setting for setting in settings if len(grids.trials([setting])) > 1]
     keys = [setting.partition("=")[0].rpartition(".")[2] for setting in varied or settings]
     return f"sweep of {', '.join(keys)} {started:%m-%d %H:%M:%S}"
 
 
-def room(points: int) -> int:
-    """How many points this machine can run at the same time: by its processors and memory."""
+def room(trials: int) -> int:
+    """How many trials this machine can run at the same time: by its processors and memory."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = psutil.virtual_memory().available // WORKER_MEMORY
-    return max(1, min(points, cores or 1, memory))
+    return max(1, min(trials, cores or 1, memory))
 
 
 def _tasks(held: Session, grid: Grid, sweep: Sweep, cache: bool, verbose: bool) -> list[Task]:
@@ -114,7 +114,7 @@ def _tasks(held: Session, grid: Grid, sweep: Sweep, cache: bool, verbose: bool) 
         Task(
             each.name, _reserved_id(held), each.config, replace(sweep, place=place), cache, verbose
         )
-        for place, each in enumerate(grid.points, start=1)
+        for place, each in enumerate(grid.trials, start=1)
     ]
 
 

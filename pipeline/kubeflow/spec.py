@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from huberflow.pipeline.beam import engine
+from huberflow.components.contracts import node_ids
+from huberflow.pipeline.beam import beam_target
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.history import git, run_metadata
 from huberflow.pipeline.history.reasons import flatten
@@ -29,7 +30,7 @@ LONGEST = 96 * 2**10
 """Bytes of a container's parameters: they are one argument, of which Linux takes 128 KiB; Kubeflow
 adds the addresses of artifacts to it, and what their steps noted."""
 
-_ON_VOLUME = ("ExampleGen", "SchemaGen", "Baseline", "Pusher")
+_ON_VOLUME = (node_ids.EXAMPLE_GEN, node_ids.SCHEMA_GEN, node_ids.BASELINE, node_ids.PUSHER)
 
 
 class SpecError(Exception):
@@ -170,7 +171,7 @@ def _pipeline(config: Config) -> Any:
     of_run = {"run_id": _RUN_ID, "facts": json.dumps(_facts(config))}
     around = graph.Surroundings(
         objects=chosen_objects.embedded(config),
-        find_baseline=lambda candidate: LastPushed(str(serving)).with_id("Baseline"),
+        find_baseline=lambda candidate: LastPushed(str(serving)).with_id(node_ids.BASELINE),
         find_earlier=None,
         serving=serving,
         data=cluster.data if config.data.paths() else TAXI,
@@ -179,7 +180,7 @@ def _pipeline(config: Config) -> Any:
     )
     nodes = graph.create_nodes(config, around)
     by_id = {node.id: node for node in nodes}
-    by_id["Trainer"].with_platform_config(_resources(config))
+    by_id[node_ids.TRAINER].with_platform_config(_resources(config))
     if config.tracking.enabled:
         nodes.append(Report(by_id, config=json.dumps(config.plain()), **of_run))
     return tfx_pipeline.Pipeline(
@@ -187,7 +188,7 @@ def _pipeline(config: Config) -> Any:
         pipeline_name=config.name.lower().replace("_", "-"),
         pipeline_root=cluster.pipeline_root or "",
         components=nodes,
-        beam_pipeline_args=list(engine.alone()),
+        beam_pipeline_args=list(beam_target.in_process_arguments()),
         # Kubeflow's cache would see neither new rows below the same path nor what serves by now.
         enable_cache=False,
     )

@@ -12,7 +12,7 @@ from tfx.proto import example_gen_pb2 as proto
 from tfx.types import standard_artifacts
 
 from huberflow.components.data import examples, mixing
-from huberflow.pipeline.beam import engine
+from huberflow.pipeline.beam import beam_target
 
 
 def run(executor: type, folder: Path, pattern: str, buckets: tuple[int, ...] = (1,)) -> Path:
@@ -30,7 +30,7 @@ def run(executor: type, folder: Path, pattern: str, buckets: tuple[int, ...] = (
     found = standard_artifacts.Examples()
     found.uri = str(folder / "examples")
     context = base_beam_executor.BaseBeamExecutor.Context(
-        list(engine.alone()),
+        list(beam_target.in_process_arguments()),
         tmp_dir=str(folder / "aside"),
         unique_id="1",
     )

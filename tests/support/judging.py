@@ -13,7 +13,7 @@ from tfx.types import standard_artifacts
 
 from huberflow.components.evaluation import evaluator
 from huberflow.components.evaluation.evaluation_report import REPORT
-from huberflow.pipeline.beam import engine
+from huberflow.pipeline.beam import beam_target
 
 BASELINE_ID, CANDIDATE_ID = 3, 7
 
@@ -91,7 +91,7 @@ class Bench:
         blessing = _artifact(standard_artifacts.ModelBlessing, out / "blessing")
         evaluator.Executor(
             evaluator.Executor.Context(
-                beam_pipeline_args=list(engine.alone()),
+                beam_pipeline_args=list(beam_target.in_process_arguments()),
                 tmp_dir=str(out / "tmp"),
                 unique_id="1",
             )

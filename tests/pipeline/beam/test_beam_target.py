@@ -10,19 +10,19 @@ import pytest
 from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 
-from huberflow.pipeline.beam import engine, preflight
-from huberflow.pipeline.beam.engine import EngineError
+from huberflow.pipeline.beam import beam_target, preflight
+from huberflow.pipeline.beam.beam_target import EngineError
 from huberflow.pipeline.config import Beam, Config
 from huberflow.pipeline.config.reading import ConfigError, load
 
 
-def chosen(*settings: str, **config) -> engine.Engine:
-    return engine.engine(load(None, list(settings)).model_copy(update=config), None)
+def chosen(*settings: str, **config) -> beam_target.BeamTarget:
+    return beam_target.resolve_target(load(None, list(settings)).model_copy(update=config), None)
 
 
 def refusal(*settings: str) -> str:
     with pytest.raises(EngineError) as caught:
-        engine.check(load(None, list(settings)).beam)
+        beam_target.check_options(load(None, list(settings)).beam)
     return str(caught.value)
 
 
@@ -34,7 +34,7 @@ class TestLocal:
         assert found.words == "local, 1.8 MB of rows in this process"
 
     def test_many_rows_go_to_several_processes(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(engine, "MANY", 1_000_000)
+        monkeypatch.setattr(beam_target, "MANY", 1_000_000)
         found = chosen(f"workspace={tmp_path}")
         assert "--direct_running_mode=multi_processing" in found.arguments
         assert f"--direct_num_workers={os.cpu_count()}" in found.arguments
@@ -51,7 +51,7 @@ class TestLocal:
         monkeypatch.setenv("PYTHONPATH", "/before")
         several = "beam.options.direct_running_mode=multi_processing"
         found = chosen(several, f"workspace={tmp_path}")
-        with found.reachable():
+        with found.import_path():
             ours, before = os.environ["PYTHONPATH"].split(os.pathsep)
         assert (Path(ours) / "huberflow" / "components" / "beam" / "worker_probe.py").exists()
         assert before == os.environ["PYTHONPATH"] == "/before"
@@ -116,9 +116,9 @@ class TestJobGraph:
     )
 
     def pipeline(self, tmp_path, beam_config: Beam) -> beam.Pipeline:
-        engine.check(beam_config)
+        beam_target.check_options(beam_config)
         config = Config(workspace=tmp_path, beam=beam_config)
-        pipeline = beam.Pipeline(argv=list(engine.engine(config, None).arguments))
+        pipeline = beam.Pipeline(argv=list(beam_target.resolve_target(config, None).arguments))
         preflight.add_job(pipeline, config)
         return pipeline
 
@@ -137,7 +137,7 @@ class TestJobGraph:
     def test_deals_out_what_it_reads_before_it_reads_it(self, tmp_path, name):
         """In place of a splittable DoFn, which Flink and Spark run on one worker."""
         config = Config(workspace=tmp_path, beam=Beam(runner=name, options={"parallelism": 2}))
-        pipeline = beam.Pipeline(argv=list(engine.engine(config, None).arguments))
+        pipeline = beam.Pipeline(argv=list(beam_target.resolve_target(config, None).arguments))
         pipeline | beam.io.ReadFromTFRecord(f"{tmp_path}/*.gz", validate=False)
         assert "beam:transform:reshuffle:v1" in urns(pipeline)
         assert splittable(pipeline) == []
@@ -198,14 +198,14 @@ class TestRefused:
 
     def test_not_what_only_the_job_server_knows(self):
         beam = Beam(runner="flink", options={"number_of_execution_retries": 3})
-        engine.check(beam)
+        beam_target.check_options(beam)
 
     def test_false_which_beam_has_no_way_to_say(self):
         with pytest.raises(ConfigError, match="write its opposite, such as no_use_public_ips"):
             load(None, ["beam.options.use_public_ips=false"])
 
     def test_defaults_are_right(self):
-        engine.check(Config().beam)
+        beam_target.check_options(Config().beam)
 
 
 class TestGuide:
@@ -215,4 +215,4 @@ class TestGuide:
         (tmp_path / "my.yaml").write_text(guide.split(f"# {runner}.yaml\n")[1].split("```")[0])
         found = load(tmp_path / "my.yaml").beam
         assert found.runner == runner
-        engine.check(found)
+        beam_target.check_options(found)

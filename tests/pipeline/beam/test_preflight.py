@@ -11,7 +11,7 @@ import pytest
 from huberflow.components.beam import worker_probe
 from huberflow.custom_objects import catalogue, registry
 from huberflow.pipeline.beam import preflight
-from huberflow.pipeline.beam.engine import PreflightError, engine
+from huberflow.pipeline.beam.beam_target import PreflightError, resolve_target
 from huberflow.pipeline.config.reading import load
 from huberflow.pipeline.objects import chosen_objects
 
@@ -51,11 +51,11 @@ def config(tmp_path):
 
 
 def test_workers_import_and_round_trip_every_object(config):
-    assert preflight.check(engine(config, chosen_objects.installed(config)), config) > 0
+    assert preflight.check(resolve_target(config, chosen_objects.installed(config)), config) > 0
 
 
 def test_a_module_that_is_not_on_the_workers_is_named(config):
-    without = engine(config, None)
+    without = resolve_target(config, None)
     with pytest.raises(PreflightError) as caught:
         preflight.check(without, config)
     said = str(caught.value)
