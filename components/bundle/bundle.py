@@ -61,9 +61,6 @@ _LOG = logging.getLogger(__name__)
 ROWS = 256
 """Golden rows: enough to show a difference, few enough to travel."""
 
-CAPTURED = "captured"
-"""In the Trainer's model-run artifact: what ``capture`` wrote there."""
-
 
 def capture(
     model: tf_keras.Model,

@@ -14,6 +14,7 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import path_utils
 
 from huberflow.components.bundle import bundle, clean_process
+from huberflow.components.contracts import artifact_files
 
 RUN: ContextVar[Mapping[str, Any]] = ContextVar("RUN", default={})  # noqa: B039 (never changed)
 """What is to be remembered of the run that exports, such as its git commit, plain JSON.
@@ -42,7 +43,7 @@ class Executor(base_executor.BaseExecutor):
         out = Path(path_utils.serving_model_path(_only(output_dict["exported_model"]).uri))
         certificate = bundle.assemble(
             Path(path_utils.serving_model_path(model.uri)),
-            Path(written.uri) / bundle.CAPTURED,
+            Path(written.uri) / artifact_files.CAPTURED,
             out,
             _lineage(input_dict),
         )

@@ -11,13 +11,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from huberflow.components.contracts import artifact_files
 from huberflow.custom_objects import registry
 
 PROGRESS = logging.getLogger("huberflow.training")
 """One record per epoch; its ``progress`` attribute holds epoch, epochs, time and values."""
-
-EPOCHS = "epochs.csv"
-"""In the model-run artifact: a row per epoch, ``epoch`` from 0, ``time`` in seconds since 1970."""
 
 
 def strategy(gpus: list[Any]) -> tf.distribute.Strategy:
@@ -71,7 +69,7 @@ def fit(
             ),
             tf_keras.callbacks.TerminateOnNaN(),
             _Progress(training["epochs"]),
-            tf_keras.callbacks.CSVLogger(str(log_dir / EPOCHS)),
+            tf_keras.callbacks.CSVLogger(str(log_dir / artifact_files.EPOCHS)),
         ],
     )
     # The last step's damage shows in the validation loss alone.

@@ -12,9 +12,6 @@ from huberflow.components.contracts.target import Target
 from huberflow.components.features.preprocessing import truth
 from huberflow.components.serving import signatures
 
-PREDICTIONS = "predictions.jsonl"
-"""In the model-run artifact; see ``write``."""
-
 ROWS = 2000
 """How many; ExampleGen has mixed all rows, so that the first are a fair sample."""
 

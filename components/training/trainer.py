@@ -12,6 +12,7 @@ import tensorflow_transform as tft
 import tf_keras
 
 from huberflow.components.bundle import bundle
+from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.features import VOCABULARY, columns, count_numbers
 from huberflow.components.contracts.target import Target
 from huberflow.components.serving import signatures
@@ -54,8 +55,8 @@ def run_fn(fn_args: Any) -> None:
     rows = records(split_files(fn_args.eval_files, "eval")).take(predictions.ROWS)
     unseen = labelled(list(rows.as_numpy_iterator()), spec, target)
     _check_some(len(unseen), "eval", target)
-    predictions.write(model, unseen, spec, target, log_dir / predictions.PREDICTIONS)
-    captured = log_dir / bundle.CAPTURED
+    predictions.write(model, unseen, spec, target, log_dir / artifact_files.PREDICTIONS)
+    captured = log_dir / artifact_files.CAPTURED
     bundle.capture(model, unseen[: bundle.ROWS], spec, target, captured, training=config)
     export(model, raw_spec(transform, names), target, fn_args.serving_model_dir)
 

@@ -14,6 +14,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import io_utils, writer_utils
 
+from huberflow.components.contracts import artifact_files
 from huberflow.components.validation import anomalies, validation_findings
 from huberflow.components.validation.drift import measured
 
@@ -53,9 +54,8 @@ class Executor(base_executor.BaseExecutor):
         }
         out = artifact_utils.get_single_instance(output_dict["anomalies"])
         for split, each in found.items():
-            writer_utils.write_anomalies(
-                str(Path(out.uri) / f"Split-{split}" / stock.DEFAULT_FILE_NAME), each
-            )
+            folder_of_split = Path(out.uri) / artifact_files.split_folder(split)
+            writer_utils.write_anomalies(str(folder_of_split / stock.DEFAULT_FILE_NAME), each)
         (Path(out.uri) / validation_findings.FILE).write_text(
             json.dumps(words, indent=1), encoding="utf-8"
         )

@@ -12,6 +12,7 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArti
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import ExampleAnomalies, Schema
 
+from huberflow.components.contracts import artifact_files
 from huberflow.components.validation import validation_findings
 
 
@@ -40,7 +41,7 @@ def PinnedSchema(  # noqa: N802 (a component)
     content = Path(schema_file).read_bytes()
     if not hashlib.sha256(content).hexdigest().startswith(sha256):
         raise RuntimeError(f"{schema_file} was changed while the run was starting; run it again")
-    (Path(schema.uri) / "schema.pbtxt").write_bytes(content)
+    (Path(schema.uri) / artifact_files.SCHEMA).write_bytes(content)
 
 
 @component

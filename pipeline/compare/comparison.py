@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from huberflow.components.contracts import node_ids
 from huberflow.pipeline.history.metadata_store import State
 from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.report.metric_direction import Goal, cost, definition, goal
@@ -53,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs side by side; the first is what the others are held against."""
+    """Runs side by side; the first is what the others are compared with."""
 
     rows: tuple[Row, ...]
     params: tuple[str, ...]
@@ -69,7 +70,7 @@ def compare(runs: Sequence[Run], *, slices: bool) -> Comparison:
     """Runs side by side.
 
     Args:
-      runs: at least one; the first is what the others are held against.
+      runs: at least one; the first is what the others are compared with.
       slices: whether to add the gate's metric by slice.
     """
     settings = [params.of_run(run) for run in runs]
@@ -89,7 +90,7 @@ def compare(runs: Sequence[Run], *, slices: bool) -> Comparison:
             name=run.config["tracking"]["run_name"],
             status=_status(run, report),
             seconds=None if run.ended is None else run.ended - run.started,
-            training=run.nodes["Trainer"].state if "Trainer" in run.nodes else None,
+            training=run.nodes[node_ids.TRAINER].state if node_ids.TRAINER in run.nodes else None,
             code=_changed(settings[0], settings[place]),
             params=differing[place],
             metrics=metrics[place],
@@ -124,7 +125,7 @@ def _reports(runs: Iterable[Run]) -> list[Report | None]:
     read: dict[Path | None, Report | None] = {}
     found = []
     for run in runs:
-        evaluation = run.artifact("Evaluator", "evaluation")
+        evaluation = run.artifact(node_ids.EVALUATOR, "evaluation")
         uri = evaluation.uri if evaluation else None
         if uri not in read:
             read[uri] = run.report()

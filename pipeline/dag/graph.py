@@ -15,6 +15,7 @@ from tfx.proto import pusher_pb2, trainer_pb2
 from tfx.types import Channel
 from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Model, ModelBlessing
 
+from huberflow.components.contracts import node_ids
 from huberflow.components.evaluation.baseline import LastBlessedOther
 from huberflow.components.evaluation.evaluator import Evaluator
 from huberflow.components.export.pusher import Pusher
@@ -149,7 +150,7 @@ def _baseline(candidate: Any, newest: int | None) -> Resolver:
         candidate=candidate,
         model=Channel(type=Model),
         blessing=Channel(type=ModelBlessing),
-    ).with_id("Baseline")
+    ).with_id(node_ids.BASELINE)
 
 
 def _earlier_data(current: Any, newest: int | None) -> Resolver:
@@ -159,7 +160,7 @@ def _earlier_data(current: Any, newest: int | None) -> Resolver:
         current=current,
         statistics=Channel(type=ExampleStatistics),
         anomalies=Channel(type=ExampleAnomalies),
-    ).with_id("EarlierData")
+    ).with_id(node_ids.EARLIER_DATA)
 
 
 def _last(strategy: type[ResolverStrategy], newest: int | None, **among: Any) -> Resolver:
@@ -211,4 +212,4 @@ def _schema(config: Config, statistics: Any, elsewhere: Path | None) -> Any:
         return SchemaGen(statistics=statistics, infer_feature_shape=False)
     file = pinned.expanduser().absolute()
     node = PinnedSchema(schema_file=str(elsewhere or file), sha256=schema_file.digest(file))
-    return node.with_id("SchemaGen")
+    return node.with_id(node_ids.SCHEMA_GEN)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from huberflow.components.bundle import reload
+from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.history import run_history, select
 from huberflow.pipeline.history.run_history import Run
@@ -90,17 +91,17 @@ def _run(reference: str, workspace: Workspace) -> Run:
 
 
 def _exported_by(run: Run, config: Config) -> Path:
-    artifact = run.artifact("ServingExport", "exported_model")
+    artifact = run.artifact(node_ids.SERVING_EXPORT, "exported_model")
     if artifact is None and run.sweep is not None:
         raise LocateError(
-            f"{run.id} is a point of a sweep, which exports nothing; "
+            f"{run.id} is a trial of a sweep, which exports nothing; "
             f"write: {_run_command(config, run)}"
         )
     if artifact is None:
         raise LocateError(
             f"{run.id} exported no model, it is {run.status}; write: {_run_command(config, run)}"
         )
-    folder = artifact.uri / "Format-Serving"  # TFX's name for it
+    folder = artifact.uri / artifact_files.SERVING_MODEL  # TFX's name for it
     if not folder.is_dir():
         raise LocateError(
             f"the model that {run.id} exported is no longer in {folder}; "

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from huberflow.components.bundle import clean_process
+from huberflow.components.contracts import node_ids
 from huberflow.pipeline.history.metadata_store import Execution
 from huberflow.pipeline.history.run_history import Status
 
@@ -13,11 +14,11 @@ class Ahead:
 
     def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
         """Notes whether the run exports."""
-        self._exports = "ServingExport" in nodes
+        self._exports = node_ids.SERVING_EXPORT in nodes
 
     def node_finished(self, execution: Execution, seconds: float) -> None:
         """After a new model is trained; one from the cache has mostly been exported, too."""
-        if self._exports and execution.node == "Trainer" and execution.state == "ran":
+        if self._exports and execution.node == node_ids.TRAINER and execution.state == "ran":
             clean_process.prepare()
 
     def node_started(self, node: str) -> None:

@@ -1,4 +1,4 @@
-"""Shows a sweep while it happens: a row for each point on a terminal, lines elsewhere."""
+"""Shows a sweep while it happens: a row for each trial on a terminal, lines elsewhere."""
 
 import time
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from huberflow.components.contracts import node_ids
 from huberflow.pipeline.execution.live_table import live
 from huberflow.pipeline.execution.sweep_worker import Task
 from huberflow.pipeline.history import run_history
@@ -16,12 +17,12 @@ from huberflow.pipeline.history.workspace import Workspace
 
 
 class SweepDisplay:
-    """How far the points are, as their journals tell.
+    """How far the trials are, as their journals tell.
 
     Args:
       console: where to; live only if it is a terminal.
       workspace: that holds the journals.
-      tasks: the points.
+      tasks: the trials.
     """
 
     def __init__(self, console: Console, workspace: Workspace, tasks: Sequence[Task]) -> None:
@@ -37,12 +38,12 @@ class SweepDisplay:
         return live(self._console, self._table, per_second=2)
 
     def begun(self, task: Task) -> None:
-        """A point begins, once its worker has loaded TensorFlow."""
+        """A trial begins, once its worker has loaded TensorFlow."""
         self._began[task.run_id] = time.perf_counter()
-        self._print(f"{self._place(task)} begins")
+        self._print(f"{self._place(task)} starts")
 
     def ended(self, task: Task, cause: str | None) -> None:
-        """A point has ended; ``cause`` says why it failed."""
+        """A trial has ended; ``cause`` says why it failed."""
         seconds = time.perf_counter() - self._began[task.run_id]
         self._seconds[task.run_id] = seconds
         if cause is not None:
@@ -51,7 +52,7 @@ class SweepDisplay:
         self._print(f"{self._place(task)} {how} after {seconds:.1f} s")
 
     def _place(self, task: Task) -> str:
-        return f"point {task.sweep.place} of {len(self._tasks)}: {task.name}"
+        return f"trial {task.sweep.place} of {len(self._tasks)}: {task.name}"
 
     def _print(self, line: str) -> None:
         if not self._console.is_terminal:
@@ -59,7 +60,7 @@ class SweepDisplay:
 
     def _table(self) -> RenderableType:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for name in ("point", "state", "seconds", "now"):
+        for name in ("trial", "state", "seconds", "now"):
             table.add_column(name, justify="right" if name == "seconds" else "left")
         for task in self._tasks:
             table.add_row(*self._row(task))
@@ -78,7 +79,7 @@ class SweepDisplay:
         return name, spinner, f"{seconds:.1f}", Text(self._now(task), overflow="ellipsis")
 
     def _now(self, task: Task) -> str:
-        """What a running point does: its node, and while it trains the last epoch."""
+        """What a running trial does: its node, and while it trains the last epoch."""
         journal = self._workspace.journal(task.run_id)
         if not journal.exists() or not journal.stat().st_size:
             return "loading TensorFlow and TFX"
@@ -86,7 +87,7 @@ class SweepDisplay:
         node = next((node for node in run.nodes.values() if node.state == "running"), None)
         if node is None:
             return ""
-        if node.name == "Trainer" and run.epochs:
+        if node.name == node_ids.TRAINER and run.epochs:
             last = run.epochs[-1]
             epochs = run.config["training"]["epochs"]
             return f"Trainer, epoch {last.number}/{epochs}  loss {last.values['loss']:.4g}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from huberflow.components.contracts import node_ids
 from huberflow.pipeline.history.metadata_store import FINISHED, Execution, Records
 
 
@@ -31,8 +32,8 @@ def reason(records: Records, execution: Execution, *, cache: bool) -> str:
 
 
 _LOOKED_UP = {
-    "Baseline": ("model", "no other blessed model"),
-    "EarlierData": ("statistics", "no other data"),
+    node_ids.BASELINE: ("model", "no other blessed model"),
+    node_ids.EARLIER_DATA: ("statistics", "no other data"),
 }
 """What a resolver looks for, and what to say where there is none."""
 

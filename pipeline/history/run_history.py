@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.components.validation import validation_findings
 from huberflow.pipeline.history.metadata_store import Artifact, Execution, State
 from huberflow.pipeline.history.workspace import Workspace
@@ -58,7 +59,7 @@ class Run:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the config does not say: git commit, versions, the command, a sweep's grid."""
     sweep: str | None = None
-    """Id of the sweep that it is a point of."""
+    """Id of the sweep that it is a trial of."""
     nodes: Mapping[str, Node] = field(default_factory=dict)
     """Those that have started, in order."""
     epochs: tuple[Epoch, ...] = ()
@@ -72,13 +73,13 @@ class Run:
 
     def predictions(self) -> Path | None:
         """What the trained model said of some eval rows, see ``training.predictions``."""
-        trained = self.artifact("Trainer", "model_run")
-        path = trained.uri / "predictions.jsonl" if trained else None
+        trained = self.artifact(node_ids.TRAINER, "model_run")
+        path = trained.uri / artifact_files.PREDICTIONS if trained else None
         return path if path and path.is_file() else None
 
     def findings(self) -> Mapping[str, Any] | None:
         """Anomalies, drift and skew, see ``validation_findings``; none without them."""
-        found = self.artifact("ExampleValidator", "anomalies")
+        found = self.artifact(node_ids.EXAMPLE_VALIDATOR, "anomalies")
         return (
             validation_findings.read(found.uri)
             if found and (found.uri / validation_findings.FILE).is_file()
@@ -87,8 +88,8 @@ class Run:
 
     def report(self) -> Mapping[str, Any] | None:
         """The Evaluator's report, see ``evaluation_report.report``; none without one."""
-        evaluation = self.artifact("Evaluator", "evaluation")
-        path = evaluation.uri / "report.json" if evaluation else None
+        evaluation = self.artifact(node_ids.EVALUATOR, "evaluation")
+        path = evaluation.uri / artifact_files.REPORT if evaluation else None
         return json.loads(path.read_text()) if path and path.is_file() else None
 
 
@@ -120,10 +121,10 @@ def read_all(journals: Iterable[Path], warn: Callable[[str], None]) -> list[Run]
 
 def curves(run: Run) -> tuple[Epoch, ...]:
     """The epochs of the run's model, also where its Trainer is cached from an earlier run."""
-    trained = run.artifact("Trainer", "model_run")
+    trained = run.artifact(node_ids.TRAINER, "model_run")
     if run.epochs or trained is None:
         return run.epochs
-    path = trained.uri / "epochs.csv"
+    path = trained.uri / artifact_files.EPOCHS
     with path.open(encoding="utf-8", newline="") as lines:
         return tuple(_epoch(row) for row in csv.DictReader(lines))
 

@@ -18,6 +18,7 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
+from huberflow.components.contracts import node_ids
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.metadata_store import Artifact, Execution, State, parsed, values
 from huberflow.pipeline.history.run_history import Node, Run
@@ -27,16 +28,16 @@ from huberflow.pipeline.tracking.mirror import Mirror
 from huberflow.pipeline.tracking.store import connect
 
 SOURCES: Mapping[str, tuple[str, Any]] = {
-    "examples": ("ExampleGen", standard_artifacts.Examples),
-    "statistics": ("StatisticsGen", standard_artifacts.ExampleStatistics),
-    "schema": ("SchemaGen", standard_artifacts.Schema),
-    "anomalies": ("ExampleValidator", standard_artifacts.ExampleAnomalies),
-    "transform_graph": ("Transform", standard_artifacts.TransformGraph),
-    "model_run": ("Trainer", standard_artifacts.ModelRun),
-    "model": ("Baseline", standard_artifacts.Model),
-    "evaluation": ("Evaluator", standard_artifacts.ModelEvaluation),
-    "exported_model": ("ServingExport", standard_artifacts.Model),
-    "pushed_model": ("Pusher", standard_artifacts.PushedModel),
+    "examples": (node_ids.EXAMPLE_GEN, standard_artifacts.Examples),
+    "statistics": (node_ids.STATISTICS_GEN, standard_artifacts.ExampleStatistics),
+    "schema": (node_ids.SCHEMA_GEN, standard_artifacts.Schema),
+    "anomalies": (node_ids.EXAMPLE_VALIDATOR, standard_artifacts.ExampleAnomalies),
+    "transform_graph": (node_ids.TRANSFORM, standard_artifacts.TransformGraph),
+    "model_run": (node_ids.TRAINER, standard_artifacts.ModelRun),
+    "model": (node_ids.BASELINE, standard_artifacts.Model),
+    "evaluation": (node_ids.EVALUATOR, standard_artifacts.ModelEvaluation),
+    "exported_model": (node_ids.SERVING_EXPORT, standard_artifacts.Model),
+    "pushed_model": (node_ids.PUSHER, standard_artifacts.PushedModel),
 }
 """One output of each node, by its key: which node, and its type."""
 
@@ -89,7 +90,7 @@ def finished_run(inputs: Mapping[str, list[types.Artifact]], told: Mapping[str, 
 def _node(run_id: str, key: str, artifacts: list[types.Artifact]) -> Node:
     artifact = artifact_utils.get_single_instance(artifacts)
     name, _ = SOURCES[key]
-    state: State = "resolved" if name == "Baseline" else "ran"
+    state: State = "resolved" if name == node_ids.BASELINE else "ran"
     properties = values(artifact.mlmd_artifact)
     note = parsed(properties.pop(NOTE))  # Kubeflow hands it on wrapped, as text.
     output = Artifact(_number(artifact.uri), Path(artifact.uri), properties)

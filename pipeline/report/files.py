@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.components.contracts.target import Target
 from huberflow.pipeline.history.run_history import Run, curves
 from huberflow.pipeline.report.metric_direction import goal
@@ -12,7 +13,7 @@ from huberflow.pipeline.system.atomic_write import written_aside
 
 PAGE = "report.html"
 STATISTICS = "statistics.html"
-SCHEMA = "schema.pbtxt"
+SCHEMA = artifact_files.SCHEMA
 ANOMALIES = "anomalies.txt"
 CURVES = "figures/training_curves.png"
 PREDICTED = "figures/predicted_against_true{}.png"  # of several labels, with their places
@@ -63,14 +64,14 @@ def _nothing(run: Run) -> Files:
 def _statistics(run: Run) -> Files:
     from huberflow.pipeline.report import statistics, templates
 
-    artifact = run.artifact("StatisticsGen", "statistics")
+    artifact = run.artifact(node_ids.STATISTICS_GEN, "statistics")
     found = statistics.read(artifact.uri) if artifact else None
     if found:
         yield STATISTICS, templates.render("statistics.html.j2", statistics=found, run=run)
 
 
 def _schema(run: Run) -> Files:
-    artifact = run.artifact("SchemaGen", "schema")
+    artifact = run.artifact(node_ids.SCHEMA_GEN, "schema")
     path = artifact.uri / SCHEMA if artifact else None
     if path and path.is_file():
         yield SCHEMA, path.read_bytes()
@@ -133,11 +134,11 @@ def _evaluation(run: Run) -> Files:
 
 
 _CONTRIBUTIONS: Mapping[str, Callable[[Run], Files]] = {
-    "StatisticsGen": _statistics,
-    "SchemaGen": _schema,
-    "ExampleValidator": _anomalies,
-    "Trainer": _training,
-    "Evaluator": _evaluation,
+    node_ids.STATISTICS_GEN: _statistics,
+    node_ids.SCHEMA_GEN: _schema,
+    node_ids.EXAMPLE_VALIDATOR: _anomalies,
+    node_ids.TRAINER: _training,
+    node_ids.EVALUATOR: _evaluation,
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from huberflow.components.contracts import node_ids
 from huberflow.pipeline.config import paths_of
 from huberflow.pipeline.history.run_history import Node, Run
 from huberflow.pipeline.report import files, slices, statistics, templates
@@ -118,7 +119,7 @@ def _memory(node: Node) -> str:
 
 def _statistics(run: Run) -> str | None:
     """HTML; empty where it is too long for the page, none where there is none."""
-    artifact = run.artifact("StatisticsGen", "statistics")
+    artifact = run.artifact(node_ids.STATISTICS_GEN, "statistics")
     found = statistics.read(artifact.uri) if artifact else None
     if found is None:
         return None

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.components.validation import validation_findings
 from huberflow.pipeline.history.metadata_store import Execution
 from huberflow.pipeline.report import words
@@ -63,13 +64,13 @@ class Result:
 
 def read(run: Mapping[str, Execution]) -> Result:
     """The result of a run whose nodes have all finished."""
-    evaluation = run["Evaluator"].output("evaluation").uri
-    validator = run["ExampleValidator"]
+    evaluation = run[node_ids.EVALUATOR].output("evaluation").uri
+    validator = run[node_ids.EXAMPLE_VALIDATOR]
     found = validation_findings.read(validator.output("anomalies").uri)
     news = found["shifts"] if validator.state == "ran" else []
     return Result(
-        report=json.loads((evaluation / "report.json").read_text()),
-        pushed=_pushed_to(run["Pusher"]) if "Pusher" in run else None,
+        report=json.loads((evaluation / artifact_files.REPORT).read_text()),
+        pushed=_pushed_to(run[node_ids.PUSHER]) if node_ids.PUSHER in run else None,
         anomalies=[validation_findings.anomaly_line(anomaly) for anomaly in found["anomalies"]],
         drift=validation_findings.high("drift", news),
         skew=validation_findings.high("skew", news),

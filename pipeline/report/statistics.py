@@ -8,6 +8,7 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
+from huberflow.components.contracts import artifact_files
 from huberflow.pipeline.report.words import NOTHING, number, share
 
 MOST_TOP_VALUES = 5
@@ -69,7 +70,7 @@ def read(folder: Path) -> Statistics | None:
     """
     datasets = {
         split_name(path): pb.DatasetFeatureStatisticsList.FromString(path.read_bytes()).datasets[0]
-        for path in splits(folder, "FeatureStats.pb")
+        for path in splits(folder, artifact_files.STATISTICS)
     }
     if not datasets:
         return None

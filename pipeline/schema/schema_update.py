@@ -9,6 +9,7 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
+from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.components.validation import validation_findings
 from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.schema import schema_file
@@ -23,7 +24,7 @@ def write_first(run: Run, path: Path) -> None:
     Raises:
       SchemaError: the file is there, or the run has no schema.
     """
-    inferred = run.artifact("SchemaGen", "schema")
+    inferred = run.artifact(node_ids.SCHEMA_GEN, "schema")
     if path.exists():
         raise SchemaError(
             f"expected a new file, received {path}, which is there; write another name, or, to "
@@ -31,7 +32,7 @@ def write_first(run: Run, path: Path) -> None:
         )
     if inferred is None:
         raise _without_statistics(run)
-    schema_file.write(widened(schema_file.read(inferred.uri / "schema.pbtxt"), run), path)
+    schema_file.write(widened(schema_file.read(inferred.uri / artifact_files.SCHEMA), run), path)
 
 
 def accept(run: Run, columns: Sequence[str]) -> tuple[Path, dict[str, list[str]]]:
@@ -47,7 +48,7 @@ def accept(run: Run, columns: Sequence[str]) -> tuple[Path, dict[str, list[str]]
     Raises:
       SchemaError: the run has pinned none, or a column fits already; see ``widened``.
     """
-    node = run.nodes.get("SchemaGen")
+    node = run.nodes.get(node_ids.SCHEMA_GEN)
     pinned = node.execution.properties.get("schema_file") if node and node.execution else None
     if pinned is None:
         raise SchemaError(
@@ -129,13 +130,11 @@ def changes(before: Any, after: Any) -> dict[str, list[str]]:
 
 def _statistics(run: Run) -> list[Any]:
     """Of train and eval rows."""
-    artifact = run.artifact("StatisticsGen", "statistics")
+    artifact = run.artifact(node_ids.STATISTICS_GEN, "statistics")
     if artifact is None or not artifact.uri.is_dir():
         raise _without_statistics(run)
-    return [
-        tfdv.load_stats_binary(str(artifact.uri / f"Split-{name}" / "FeatureStats.pb"))
-        for name in ("train", "eval")
-    ]
+    folders = [artifact.uri / artifact_files.split_folder(name) for name in ("train", "eval")]
+    return [tfdv.load_stats_binary(str(folder / artifact_files.STATISTICS)) for folder in folders]
 
 
 def _without_statistics(run: Run) -> SchemaError:

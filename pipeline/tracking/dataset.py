@@ -12,6 +12,7 @@ from typing import Any
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.tracking import port
 
@@ -30,14 +31,15 @@ def dataset(run: run_history.Run) -> port.Dataset | None:
       FileNotFoundError: the examples are gone.
       ValueError: a file of examples ends within a record.
     """
-    examples = run.artifact("ExampleGen", "examples")
-    execution = run.nodes["ExampleGen"].execution if examples else None
+    examples = run.artifact(node_ids.EXAMPLE_GEN, "examples")
+    execution = run.nodes[node_ids.EXAMPLE_GEN].execution if examples else None
     if examples is None or execution is None:
         return None
     source = str(execution.properties["input_base"])
     total, rows = 0, {}
     for split in json.loads(examples.properties["split_names"]):
-        hashes = [_sum_of_hashes(file) for file in _files(examples.uri / f"Split-{split}")]
+        files = _files(examples.uri / artifact_files.split_folder(split))
+        hashes = [_sum_of_hashes(file) for file in files]
         total += sum(digest for digest, _ in hashes)
         rows[split] = sum(count for _, count in hashes)
     return port.Dataset(
@@ -60,10 +62,10 @@ def example_rows(run: run_history.Run, count: int = 5) -> list[dict[str, Any]]:
 
 def _columns(run: run_history.Run) -> dict[str, str]:
     """Type by name; empty before SchemaGen has finished."""
-    artifact = run.artifact("SchemaGen", "schema")
+    artifact = run.artifact(node_ids.SCHEMA_GEN, "schema")
     if artifact is None:
         return {}
-    text = (artifact.uri / "schema.pbtxt").read_text(encoding="utf-8")
+    text = (artifact.uri / artifact_files.SCHEMA).read_text(encoding="utf-8")
     schema = text_format.Parse(text, schema_pb2.Schema())
     return {
         feature.name: _TYPES[feature.type] for feature in schema.feature if feature.type in _TYPES

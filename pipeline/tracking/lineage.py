@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.components.contracts.features import columns
 from huberflow.components.contracts.target import PREDICTION, Target
 from huberflow.pipeline.history.run_history import Node, Run
@@ -129,7 +130,7 @@ def final_tags(run: Run, model: str | None) -> dict[str, str]:
         # Makes MLflow's artifact view compare the table over runs.
         table = [{"path": "slices.json", "type": "table"}]
         found["mlflow.loggedArtifacts"] = json.dumps(table)
-    pushed = run.artifact("Pusher", "pushed_model")
+    pushed = run.artifact(node_ids.PUSHER, "pushed_model")
     if pushed is not None and pushed.properties.get("pushed"):
         found["huberflow.pushed"] = str(pushed.properties["pushed_destination"])
         found["huberflow.pushed_version"] = str(pushed.properties["pushed_version"])
@@ -168,13 +169,14 @@ def as_json(node: Node) -> str:
 def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
     """The run's bundle, ready to register; none where there is none.
 
-    The point of a sweep exports nothing: of it, what the Trainer has saved.
+    A trial of a sweep exports nothing; its model is what the Trainer has saved.
     """
-    node, key = ("ServingExport", "exported_model") if run.sweep is None else ("Trainer", "model")
-    model, schema = run.artifact(node, key), run.artifact("SchemaGen", "schema")
+    exported = run.artifact(node_ids.SERVING_EXPORT, "exported_model")
+    model = exported if run.sweep is None else run.artifact(node_ids.TRAINER, "model")
+    schema = run.artifact(node_ids.SCHEMA_GEN, "schema")
     if model is None or schema is None:
         return None
-    types = _types((schema.uri / "schema.pbtxt").read_text())
+    types = _types((schema.uri / artifact_files.SCHEMA).read_text())
     names = [name for name in columns(run.config["features"]) if name in types]
     rows: list[Mapping[str, Any]] = [
         {name: row.get(name) for name in names} for row in example_rows(run)
@@ -182,7 +184,7 @@ def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
     return ExportedModel(
         key=f"{workspace_id}/{model.id}",
         name=str(run.config["name"]),
-        folder=model.uri / "Format-Serving",
+        folder=model.uri / artifact_files.SERVING_MODEL,
         inputs=[Column(name, types[name]) for name in names],
         outputs=_outputs(Target.of(run.config["data"])),
         example=rows,

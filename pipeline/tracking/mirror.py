@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from huberflow.components.contracts import node_ids
 from huberflow.pipeline.history.metadata_store import FINISHED
 from huberflow.pipeline.history.run_history import Node, Run
 from huberflow.pipeline.report import files
@@ -159,13 +160,13 @@ class Mirror:
             params=rolled_up,
             points=list(points.results(run, node)),
         )
-        if node.name == "SchemaGen" and node.execution is not None:
+        if node.name == node_ids.SCHEMA_GEN and node.execution is not None:
             self._tracker.log(parent, dataset=dataset(run))
         with tempfile.TemporaryDirectory() as aside:
             files.write_node(run, node.name, Path(aside))
             self._tracker.attach(parent, Path(aside))
             shutil.copytree(aside, self._files.name, dirs_exist_ok=True)  # for the report
-        if node.name in ("Trainer", "ServingExport"):
+        if node.name in (node_ids.TRAINER, node_ids.SERVING_EXPORT):
             self._register(run, parent, None)  # the upload need not wait for the run's end
 
     def _register(self, run: Run, parent: str, alias: Alias | None) -> str | None:
@@ -227,7 +228,7 @@ def _alias(run: Run) -> Alias | None:
 
     A push that is reused from an earlier run changes nothing: a later one may serve by now.
     """
-    report, pusher = run.report(), run.nodes.get("Pusher")
+    report, pusher = run.report(), run.nodes.get(node_ids.PUSHER)
     if report is None:
         return None
     if pusher is None or not report["blessed"]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from huberflow.components.contracts import node_ids
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.run_history import Epoch, Node, Run
 from huberflow.pipeline.tracking.params import shortened
@@ -19,10 +20,10 @@ def costs(node: Node, prefix: str) -> Iterator[Point]:
 
 def results(run: Run, node: Node) -> Iterator[Point]:
     """What a node found out of the model: curves, metrics over all rows."""
-    if node.name == "Trainer":
+    if node.name == node_ids.TRAINER:
         yield from curves(run_history.curves(run))
     ended = node.started + (node.seconds or 0.0)
-    report = run.report() if node.name == "Evaluator" else None
+    report = run.report() if node.name == node_ids.EVALUATOR else None
     if report is not None:
         overall = next(row for row in report["slices"] if not row["slice"])
         for group, model in (("evaluation", "candidate"), ("baseline", "baseline")):
@@ -33,7 +34,7 @@ def results(run: Run, node: Node) -> Iterator[Point]:
 def shifts(run: Run, node: Node) -> Iterator[Point]:
     """What a node found out of the data: drift and skew of each column."""
     ended = node.started + (node.seconds or 0.0)
-    found = run.findings() if node.name == "ExampleValidator" else None
+    found = run.findings() if node.name == node_ids.EXAMPLE_VALIDATOR else None
     for shift in found["shifts"] if found else []:
         yield Point(shortened(f"{shift['kind']}/{shift['column']}"), shift["value"], ended)
 

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.target import Target
 from huberflow.components.training import fitting, trainer
 from huberflow.components.training.model import LabelScale, build_model
@@ -287,7 +288,7 @@ class TestProgress:
         with caplog.at_level(logging.INFO, logger="huberflow.training"):
             fitted(tmp_path)
         told = [record.progress for record in caplog.records if hasattr(record, "progress")]
-        with (tmp_path / fitting.EPOCHS).open() as file:
+        with (tmp_path / artifact_files.EPOCHS).open() as file:
             table = [
                 {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
             ]

@@ -1,0 +1,13 @@
+"""The ids of the pipeline's nodes, as ML Metadata, the journal and the tracker have them."""
+
+EXAMPLE_GEN = "ExampleGen"
+STATISTICS_GEN = "StatisticsGen"
+SCHEMA_GEN = "SchemaGen"
+EARLIER_DATA = "EarlierData"
+EXAMPLE_VALIDATOR = "ExampleValidator"
+TRANSFORM = "Transform"
+TRAINER = "Trainer"
+BASELINE = "Baseline"
+EVALUATOR = "Evaluator"
+SERVING_EXPORT = "ServingExport"
+PUSHER = "Pusher"
