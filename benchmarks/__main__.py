@@ -35,7 +35,7 @@ def main(only: str | None, pairs: int | None) -> None:
     losses    loss and gradient of HuberLoss against tf_keras's Huber; a minute
     run       `huberflow run` against a stock TFX pipeline; minutes per pair
     tracking  `huberflow run` with MLflow against one without; a minute per pair
-    sweep     five points in one sweep against five runs; minutes per pair
+    sweep     five trials in one sweep against five runs; minutes per pair
     compare   `huberflow compare` of 1,000 runs, in seconds
     export    a faithful export's share of its run, and a faithful reload against a plain one; a
               minute per run

@@ -1,4 +1,4 @@
-"""What a sweep saves: wall time of five points as one sweep, and as five separate runs.
+"""What a sweep saves: wall time of five trials as one sweep, and as five separate runs.
 
 The sweep and each of the runs start from an empty workspace.
 """
@@ -24,7 +24,7 @@ def measure(pairs: int, console: Console) -> Pairs:
     warm_up()
     separate = ("separate", lambda: sum(fresh(_points("run", value)) for value in VALUES))
     together = ("sweep", lambda: fresh(_points("sweep", *VALUES)))
-    return in_turn(f"{len(VALUES)} points", GOAL, separate, together, pairs, console)
+    return in_turn(f"{len(VALUES)} trials", GOAL, separate, together, pairs, console)
 
 
 def _points(verb: str, *values: str) -> Callable[[Path], list[str]]:

@@ -22,7 +22,7 @@ from taxi_workspace import HUBERFLOW
 FOLDER = Path(__file__).parents[1] / "docs" / "screenshots"
 WIDTH = 1400
 SWEEP = "training.loss.config.threshold=0.5,1.0,2.0,4.0"
-POINTS = ["threshold=0.5", "threshold=1.0", "threshold=2.0", "threshold=4.0"]
+TRIALS = ["threshold=0.5", "threshold=1.0", "threshold=2.0", "threshold=4.0"]
 
 # As for a person who has been here before: the panel of MLflow's assistant is closed, and what is
 # shown is for those who train models.
@@ -40,7 +40,7 @@ def main() -> None:
     expect.set_options(timeout=60_000)
     try:
         with browser() as chromium, workspace(given) as place, ui(place) as url:
-            take_all(chromium, url, compare_link(place, *POINTS))
+            take_all(chromium, url, compare_link(place, *TRIALS))
     except MissingBrowserError as error:
         sys.exit(f"screenshots: {error}")
 
@@ -80,13 +80,13 @@ def run_list(page: Page, url: str) -> None:
     page.get_by_role("button", name="Views").click()
     page.get_by_text("Results, best first", exact=True).click()
     page.get_by_role("button", name="Exit shared view").locator("~ button").click()
-    expect(page.get_by_text(POINTS[2], exact=True)).to_be_visible()
+    expect(page.get_by_text(TRIALS[2], exact=True)).to_be_visible()
     save(page, "run-list", height=450)
 
 
 def run(page: Page) -> None:
     """The page of one run, with all that leads back to its data and code."""
-    page.get_by_text(POINTS[2], exact=True).click()
+    page.get_by_text(TRIALS[2], exact=True).click()
     expect(page.get_by_text("Registered models", exact=True)).to_be_visible()
     save(page, "run", height=900)
 

@@ -78,12 +78,12 @@ def run(
 @cli.command()
 @own_options
 @config_options
-@click.option("--dry-run", is_flag=True, help="List the points, and run none.")
+@click.option("--dry-run", is_flag=True, help="List the trials, and run none.")
 @click.option(
     "--jobs",
     "-j",
     type=click.IntRange(min=1),
-    help="Points that run at the same time; left out, as many as processors and memory allow.",
+    help="Trials that run at the same time; left out, as many as processors and memory allow.",
 )
 @click.option("--no-cache", is_flag=True, help="Run every node, also where nothing changed.")
 @click.option("--verbose", "-v", is_flag=True, help="Show the libraries' logs, and tracebacks.")
@@ -98,9 +98,9 @@ def sweep(
 ) -> None:
     """Run the pipeline for every combination of values, then compare.
 
-    A --set may list values, parted by commas. The first point runs alone, then the others side by
-    side; what they share runs once. Nothing is exported or pushed: run the point that you choose.
-    Exits with 0 when every point has finished, blessed or not.
+    A --set may list values, parted by commas. The first trial runs alone, then the others side by
+    side; what they share runs once. Nothing is exported or pushed: run the trial that you choose.
+    Exits with 0 when every trial has finished, blessed or not.
 
     \b
     Four losses that know a threshold, and one that does not:
@@ -115,23 +115,23 @@ def sweep(
         grid = grids.resolve(config_file, fixed, settings)
     except ConfigError as error:
         stop(str(error), WRONG_INPUT)
-    for point, same in grid.dropped:
+    for trial, same in grid.dropped:
         click.echo(
-            f"left out, for it is the same config as {same.name}: {' '.join(point.settings)}"
+            f"left out, for it is the same config as {same.name}: {' '.join(trial.settings)}"
         )
     if dry_run:
-        for number, point in enumerate(grid.points, start=1):
-            click.echo(f"{number:3}  {point.name}")
+        for number, trial in enumerate(grid.trials, start=1):
+            click.echo(f"{number:3}  {trial.name}")
         return
-    tell_of_own(grid.points[0].config)
+    tell_of_own(grid.trials[0].config)
     from huberflow.pipeline.execution import sweep as sweeps
 
     with errors_in_words():
         outcome = sweeps.execute(grid, settings, cache=not no_cache, jobs=jobs, verbose=verbose)
     click.echo()
-    runs.show_comparison(grid.points[0].config, (outcome.id,), slices=False, form="table")
-    for point, cause in outcome.failed:
-        say(f"{point.name}: {cause}")
+    runs.show_comparison(grid.trials[0].config, (outcome.id,), slices=False, form="table")
+    for trial, cause in outcome.failed:
+        say(f"{trial.name}: {cause}")
     sys.exit(FAILED if outcome.failed else 0)
 
 

@@ -35,7 +35,7 @@ def compare(
     """Show what differs between runs: in config, and in results.
 
     RUNS are ids, the start of an id, names, the id of a sweep, `latest`, `latest~1`, ...; none: the
-    latest ten that have a result. The first is what the others are held against.
+    latest ten that have a result. The first is what the others are compared with.
 
     \b
       huberflow compare

@@ -1,4 +1,4 @@
-"""One point of a sweep, run in a process that runs many."""
+"""One trial of a sweep, run in a process that runs many."""
 
 import atexit
 import gc
@@ -18,7 +18,7 @@ from huberflow.pipeline.system.interruption import termination_as_interrupt
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker has to know of a point."""
+    """What a worker has to know of a trial."""
 
     name: str
     run_id: str
@@ -38,7 +38,7 @@ def libraries(log: Path, verbose: bool) -> Iterator[None]:
 
 
 def run(task: Task) -> str | None:
-    """Runs a point; None, or why it failed."""
+    """Runs a trial; None, or why it failed."""
     workspace = Workspace.at(task.config.workspace)
     with (
         termination_as_interrupt(),

@@ -28,7 +28,7 @@ class Journal:
       name: of the run, for people.
       config: the whole resolved config, JSON-safe.
       facts: see ``history.Run``.
-      sweep: id of the sweep that the run is a point of.
+      sweep: id of the sweep that the run is a trial of.
       kind: run or sweep.
     """
 

@@ -55,13 +55,13 @@ def _named(runs: Sequence[Run], name: str) -> list[Run]:
             f"write the whole id, such as: {listed}"
         )
     (only,) = found
-    points = [run for run in runs if run.sweep == only.id]
+    trials = [run for run in runs if run.sweep == only.id]
     # Side by side, the second may start before the first.
-    return [only] if only.kind == "run" else sorted(points, key=_place)
+    return [only] if only.kind == "run" else sorted(trials, key=_place)
 
 
-def _place(point: Run) -> int:
-    return int(point.facts.get("sweep_place", 0))
+def _place(trial: Run) -> int:
+    return int(trial.facts.get("sweep_trial", 0))
 
 
 def _latest(runs: Sequence[Run], back: int) -> Run:

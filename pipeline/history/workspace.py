@@ -95,7 +95,7 @@ class Workspace:
         return self.root / "objects"
 
     def turns(self, sweep_id: str) -> Path:
-        """Locks of the points of one sweep; a folder that is there while it runs."""
+        """Locks of the trials of one sweep; a folder that is there while it runs."""
         return self.root / f".turns-{sweep_id}"
 
     @property

@@ -1,4 +1,4 @@
-"""The points of a sweep: every combination of the values that some keys are given."""
+"""The trials of a sweep: every combination of the values that some keys are given."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,16 +12,16 @@ import yaml
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.config.reading import ConfigError, load
 
-MOST_POINTS = 1000
+MOST_TRIALS = 1000
 """More in one sweep is a typing mistake."""
 
 
 @dataclass(frozen=True)
-class Point:
+class Trial:
     """One run of a sweep."""
 
     settings: tuple[str, ...]
-    """``KEY=VALUE`` each, over what all points share."""
+    """``KEY=VALUE`` each, over what all trials share."""
     name: str
     """For people, such as ``threshold=0.5 HuberLoss``."""
     config: Config
@@ -29,35 +29,35 @@ class Point:
 
 @dataclass(frozen=True)
 class Grid:
-    """A sweep's points, each with a config of its own."""
+    """A sweep's trials, each with a config of its own."""
 
-    points: tuple[Point, ...]
-    dropped: tuple[tuple[Point, Point], ...]
-    """Points that would repeat another, each with that other."""
+    trials: tuple[Trial, ...]
+    dropped: tuple[tuple[Trial, Trial], ...]
+    """Trials that would repeat another, each with that other."""
 
 
 def resolve(path: Path | None, fixed: Sequence[str], settings: Sequence[str]) -> Grid:
-    """The config of every point.
+    """The config of every trial.
 
     Args:
       path: see ``config.reading.load``, as for ``fixed``.
-      fixed: settings that all points share; those of the point come after them.
-      settings: see ``points``.
+      fixed: settings that all trials share; those of the trial come after them.
+      settings: see ``trials``.
 
     Raises:
-      ConfigError: some points are wrong; says which and why, each mistake once.
+      ConfigError: some trials are wrong; says which and why, each mistake once.
     """
     found, mistakes = [], dict[str, list[str]]()
-    for point in points(settings):
+    for trial in trials(settings):
         try:
-            config = load(path, (*fixed, *point))
+            config = load(path, (*fixed, *trial))
         except ConfigError as error:
             for line in str(error).splitlines():
-                mistakes.setdefault(line, []).append(" ".join(point))
+                mistakes.setdefault(line, []).append(" ".join(trial))
         else:
-            found.append(Point(point, _name(point, config), config))
-    if len({point.config.workspace for point in found}) > 1:
-        mistakes["workspace: expected one for all points, for what they share is run once"] = [
+            found.append(Trial(trial, _name(trial, config), config))
+    if len({trial.config.workspace for trial in found}) > 1:
+        mistakes["workspace: expected one for all trials, for what they share is run once"] = [
             "sweep"
         ]
     if mistakes:
@@ -65,7 +65,7 @@ def resolve(path: Path | None, fixed: Sequence[str], settings: Sequence[str]) ->
     return _distinct(found)
 
 
-def points(settings: Sequence[str]) -> list[tuple[str, ...]]:
+def trials(settings: Sequence[str]) -> list[tuple[str, ...]]:
     """Every combination of values, as settings of one value; the last key varies fastest.
 
     Args:
@@ -73,14 +73,14 @@ def points(settings: Sequence[str]) -> list[tuple[str, ...]]:
         and in ``"a, b"`` part nothing.
 
     Raises:
-      ConfigError: a setting is wrong, or there are more than ``MOST_POINTS``.
+      ConfigError: a setting is wrong, or there are more than ``MOST_TRIALS``.
     """
     axes = [_axis(setting) for setting in settings]
     count = math.prod(map(len, axes))
-    if count > MOST_POINTS:
+    if count > MOST_TRIALS:
         sizes = " x ".join(str(len(axis)) for axis in axes)
         raise ConfigError(
-            f"expected at most {MOST_POINTS:,} points, received {count:,} ({sizes}); "
+            f"expected at most {MOST_TRIALS:,} trials, received {count:,} ({sizes}); "
             "write fewer values, or several sweeps"
         )
     return list(product(*axes))
@@ -116,13 +116,13 @@ def _explained(mistakes: Mapping[str, Sequence[str]]) -> Iterable[str]:
         yield f"{first}{also}: {mistake}"
 
 
-def _distinct(found: Iterable[Point]) -> Grid:
-    first: dict[Any, Point] = {}
+def _distinct(found: Iterable[Trial]) -> Grid:
+    first: dict[Any, Trial] = {}
     dropped = []
-    for point in found:
-        same = first.setdefault(_hashable(point.config.plain()), point)
-        if same is not point:
-            dropped.append((point, same))
+    for trial in found:
+        same = first.setdefault(_hashable(trial.config.plain()), trial)
+        if same is not trial:
+            dropped.append((trial, same))
     return Grid(tuple(first.values()), tuple(dropped))
 
 
@@ -133,8 +133,8 @@ def _hashable(value: Any) -> Any:
     return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
-def _name(point: Sequence[str], config: Config) -> str:
-    settings = dict(setting.split("=", 1) for setting in point)
+def _name(trial: Sequence[str], config: Config) -> str:
+    settings = dict(setting.split("=", 1) for setting in trial)
     values = config.plain()
     labels = {key: short.removesuffix(".name") for key, short in short_names(settings).items()}
     return " ".join(

@@ -42,10 +42,10 @@ def url(chromium: Browser, sweep: Run, workspace: Workspace) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def comparison(url: str, sweep: Run, workspace: Workspace) -> str:
-    """The link that `huberflow compare` prints for the points of the sweep."""
-    points = list(dict.fromkeys(re.findall(r"^(\d{4}-\S+T\S+) ", sweep.output, re.M)))
-    assert len(points) == len(THRESHOLDS)
-    return compare_link(workspace.root, *points)
+    """The link that `huberflow compare` prints for the trials of the sweep."""
+    trials = list(dict.fromkeys(re.findall(r"^(\d{4}-\S+T\S+) ", sweep.output, re.M)))
+    assert len(trials) == len(THRESHOLDS)
+    return compare_link(workspace.root, *trials)
 
 
 def cells(page: Page, row: str) -> list[str]:

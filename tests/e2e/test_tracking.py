@@ -178,8 +178,10 @@ class TestRuns:
 
     def test_of_a_sweep_are_below_it(self, tracked: Tracked, sweep: Run) -> None:
         (above,) = [r for r in tracked.runs() if r.data.tags.get("huberflow.kind") == "sweep"]
-        points = tracked.nodes(above).values()
-        thresholds = [p.data.params["Trainer.training.loss.config.threshold"] for p in points]
+        trials = tracked.nodes(above).values()
+        thresholds = [
+            trial.data.params["Trainer.training.loss.config.threshold"] for trial in trials
+        ]
         assert sorted(thresholds) == ["0.5", "1.0", "2.0", "4.0"]
         assert above.info.status == "FINISHED"
 

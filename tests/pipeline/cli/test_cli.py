@@ -104,7 +104,7 @@ class TestHelp:
             _, name, *words = shlex.split(example.partition(" > ")[0])
             context = cli.cli.commands[name].make_context(name, words)
             if not context.params.get("objects"):  # they are files of the user's
-                assert grids.resolve(None, (), context.params["settings"]).points
+                assert grids.resolve(None, (), context.params["settings"]).trials
 
     def test_version(self):
         assert re.fullmatch(r".*, version \d+\.\d+\.\d+\n", huberflow("--version").output)
@@ -248,8 +248,8 @@ class TestSweep:
         journals = Workspace(tmp_path).journals
         Story(journals, "sweep-1", kind="sweep").ends()
         Story(journals, "run-1", sweep="sweep-1").ends("failed")
-        (point, *_) = grids.resolve(None, (), ["seed=1,2"]).points
-        sweep.return_value = sweeps.Outcome("sweep-1", [(point, "Trainer failed")])
+        (trial, *_) = grids.resolve(None, (), ["seed=1,2"]).trials
+        sweep.return_value = sweeps.Outcome("sweep-1", [(trial, "Trainer failed")])
         done = huberflow("sweep", "--set", "seed=1,2", "--workspace", str(tmp_path))
         assert done.exit_code == 1
         assert done.stderr == "huberflow: seed=1: Trainer failed\n"

@@ -95,7 +95,7 @@ FILES = {
 @pytest.mark.parametrize(("setting", "message"), SETTINGS.values(), ids=SETTINGS)
 def test_a_setting_is_refused(setting, message, verb, tmp_path):
     said = refusal(verb, "--set", setting, "--workspace", f"{tmp_path}/w")
-    assert said.endswith(message)  # a sweep names the point first
+    assert said.endswith(message)  # a sweep names the trial first
     assert not list(tmp_path.iterdir())
 
 

@@ -131,7 +131,7 @@ class TestChoosing:
         journals.add("sweep", kind="sweep", reached=())
         for place in (1, 3, 2):
             metrics = {"huber": float(place)}
-            journals.add(f"p{place}", metrics=metrics, sweep="sweep", facts={"sweep_place": place})
+            journals.add(f"p{place}", metrics=metrics, sweep="sweep", facts={"sweep_trial": place})
         found = select.choose(journals.runs(), ["sweep"])
         assert [run.id for run in found] == ["p1", "p2", "p3"]
 

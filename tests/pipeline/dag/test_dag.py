@@ -115,9 +115,9 @@ class TestPointOfASweep:
 
     def test_is_no_different_in_what_the_other_nodes_are_told(self):
         """Else a sweep would find nothing in the cache that a run has left, nor a run after it."""
-        alone, point = self.nodes(), self.nodes(newest=17, export=False)
-        for node in point.keys() - {"Baseline", "EarlierData"}:
-            assert dict(point[node].exec_properties) == dict(alone[node].exec_properties)
+        alone, trial = self.nodes(), self.nodes(newest=17, export=False)
+        for node in trial.keys() - {"Baseline", "EarlierData"}:
+            assert dict(trial[node].exec_properties) == dict(alone[node].exec_properties)
 
 
 class TestPinnedSchema:

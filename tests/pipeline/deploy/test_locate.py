@@ -106,10 +106,10 @@ class TestRuns:
     def test_that_are_points_of_a_sweep_export_nothing(self, workspace):
         changes = {"training.loss.name": "HuberLoss", "training.loss.config.threshold": 0.5}
         Story(workspace.journals, "sweep-1", kind="sweep")
-        Story(workspace.journals, "point-1", sweep="sweep-1", facts={"changes": changes}).ends()
-        Story(workspace.journals, "point-2", sweep="sweep-1").ends()
-        assert refusal("point-1", workspace) == (
-            "point-1 is a point of a sweep, which exports nothing; write: huberflow run "
+        Story(workspace.journals, "trial-1", sweep="sweep-1", facts={"changes": changes}).ends()
+        Story(workspace.journals, "trial-2", sweep="sweep-1").ends()
+        assert refusal("trial-1", workspace) == (
+            "trial-1 is a trial of a sweep, which exports nothing; write: huberflow run "
             f"--workspace '{workspace.root}' --set 'training.loss.name=\"HuberLoss\"' "
             "--set training.loss.config.threshold=0.5"
         )

@@ -1,4 +1,4 @@
-"""What a sweep relies on where its points run side by side."""
+"""What a sweep relies on where its trials run side by side."""
 
 from __future__ import annotations
 

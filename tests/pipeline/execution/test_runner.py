@@ -170,7 +170,7 @@ class TestRun:
 class TestAtTheSameTime:
     @pytest.fixture
     def together(self, runs):
-        """Runs several pipelines at once, as the points of a sweep; each run's states."""
+        """Runs several pipelines at once, as the trials of a sweep; each run's states."""
         turns = runs.workspace.root / "turns"
         turns.mkdir()
 

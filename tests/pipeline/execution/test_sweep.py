@@ -38,7 +38,7 @@ def task(number: int) -> Task:
 
 
 class Screen:
-    """A display of two points, on a terminal or in a file."""
+    """A display of two trials, on a terminal or in a file."""
 
     def __init__(self, workspace: Workspace, *, terminal: bool) -> None:
         self.first, self.second = task(1), task(2)
@@ -73,10 +73,10 @@ class TestInAFile:
             screen.display.begun(screen.second)
             screen.display.ended(screen.second, "Trainer failed: diverged\nlog: /w/2.log")
         assert screen.lines == [
-            "point 1 of 2: threshold=1 begins",
-            "point 1 of 2: threshold=1 ended after # s",
-            "point 2 of 2: threshold=2 begins",
-            "point 2 of 2: threshold=2 failed after # s",
+            "trial 1 of 2: threshold=1 starts",
+            "trial 1 of 2: threshold=1 ended after # s",
+            "trial 2 of 2: threshold=2 starts",
+            "trial 2 of 2: threshold=2 failed after # s",
         ]
 
 
@@ -140,10 +140,10 @@ class TestRoom:
         return machine
 
     @pytest.mark.parametrize(
-        ("cores", "gigabytes", "points", "expected"),
+        ("cores", "gigabytes", "trials", "expected"),
         [(8, 64, 3, 3), (2, 64, 5, 2), (8, 7.9, 5, 3), (8, 1, 5, 1)],
-        ids=["for all points", "for as many as cores", "for as many as fit in memory", "for one"],
+        ids=["for all trials", "for as many as cores", "for as many as fit in memory", "for one"],
     )
-    def test_is(self, machine, cores, gigabytes, points, expected):
+    def test_is(self, machine, cores, gigabytes, trials, expected):
         machine(cores, gigabytes)
-        assert sweep.room(points) == expected
+        assert sweep.room(trials) == expected

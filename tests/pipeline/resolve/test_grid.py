@@ -15,12 +15,12 @@ def refusal(*settings: str, fixed=()) -> str:
 
 
 def names(*settings: str) -> list[str]:
-    return [point.name for point in grid.resolve(None, [], settings).points]
+    return [trial.name for trial in grid.resolve(None, [], settings).trials]
 
 
 class TestCombinations:
     def test_last_key_varies_fastest(self):
-        assert grid.points(["seed=1,2", "training.epochs=3,4"]) == [
+        assert grid.trials(["seed=1,2", "training.epochs=3,4"]) == [
             ("seed=1", "training.epochs=3"),
             ("seed=1", "training.epochs=4"),
             ("seed=2", "training.epochs=3"),
@@ -28,7 +28,7 @@ class TestCombinations:
         ]
 
     def test_one_value_is_one_point(self):
-        assert grid.points(["seed=1"]) == [("seed=1",)]
+        assert grid.trials(["seed=1"]) == [("seed=1",)]
 
     @pytest.mark.parametrize(
         ("listed", "values"),
@@ -42,12 +42,12 @@ class TestCombinations:
         ],
     )  # fmt: skip
     def test_commas_inside_a_value_part_nothing(self, listed, values):
-        assert grid.points([f"a.b={listed}"]) == [(f"a.b={value}",) for value in values]
+        assert grid.trials([f"a.b={listed}"]) == [(f"a.b={value}",) for value in values]
 
     def test_a_value_is_read_as_in_set(self):
         rate = "training.optimizer.config.learning_rate"
         found = grid.resolve(None, [], [f"{rate}=1e-3,0.01", "model.hidden_units=[8, 4]"])
-        assert [point.config for point in found.points] == [
+        assert [trial.config for trial in found.trials] == [
             load(None, [f"{rate}=0.001", "model.hidden_units=[8, 4]"]),
             load(None, [f"{rate}=0.01", "model.hidden_units=[8, 4]"]),
         ]
@@ -55,9 +55,9 @@ class TestCombinations:
     def test_points_come_over_the_file_and_the_fixed_settings(self, tmp_path):
         (tmp_path / "my.yaml").write_text("training: {epochs: 7, batch_size: 32}")
         fixed = ["seed=1", "training.epochs=8"]
-        (point,) = grid.resolve(tmp_path / "my.yaml", fixed, ["seed=2"]).points
-        training = point.config.training
-        assert (point.config.seed, training.epochs, training.batch_size) == (2, 8, 32)
+        (trial,) = grid.resolve(tmp_path / "my.yaml", fixed, ["seed=2"]).trials
+        training = trial.config.training
+        assert (trial.config.seed, training.epochs, training.batch_size) == (2, 8, 32)
 
 
 class TestRepeatedPoints:
@@ -65,7 +65,7 @@ class TestRepeatedPoints:
         found = grid.resolve(
             None, [], [f"{THRESHOLD}=0.5,1,2,4", "training.loss.name=HuberLoss,CustomMSE"]
         )
-        assert len(found.points) == 5
+        assert len(found.trials) == 5
         assert [dropped.settings[0] for dropped, _ in found.dropped] == [
             f"{THRESHOLD}=1", f"{THRESHOLD}=2", f"{THRESHOLD}=4",
         ]  # fmt: skip
@@ -73,7 +73,7 @@ class TestRepeatedPoints:
 
     def test_a_number_written_in_two_ways_is_one(self):
         found = grid.resolve(None, [], [f"{THRESHOLD}=1,1.0,10e-1"])
-        assert [point.settings for point in found.points] == [(f"{THRESHOLD}=1",)]
+        assert [trial.settings for trial in found.trials] == [(f"{THRESHOLD}=1",)]
 
 
 class TestNames:
@@ -111,7 +111,7 @@ class TestRefusals:
     def test_too_many_points_says_how_many(self):
         numbers = ",".join(map(str, range(1, 51)))
         text = refusal(f"seed={numbers}", f"training.epochs={numbers}")
-        assert text.startswith("expected at most 1,000 points, received 2,500 (50 x 50); write")
+        assert text.startswith("expected at most 1,000 trials, received 2,500 (50 x 50); write")
 
     def test_all_wrong_points_at_once(self):
         first, second = refusal(f"{THRESHOLD}=-1,2,0").splitlines()
@@ -126,5 +126,5 @@ class TestRefusals:
 
 
 def test_a_sweep_is_in_one_workspace():
-    with pytest.raises(ConfigError, match="workspace: expected one for all points"):
+    with pytest.raises(ConfigError, match="workspace: expected one for all trials"):
         grid.resolve(None, [], ["workspace=a,b"])

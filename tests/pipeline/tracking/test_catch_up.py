@@ -95,8 +95,8 @@ def place(tmp_path_factory):
     whole_run(workspace, "run-2", blessed=False, first_id=100).ends()
     Story(journals, "run-3", kind="sweep").ends()
     facts = {"log": "none", "sweep_name": "name of run-3", "sweep_started": 1_700_000_000.0}
-    point = Story(journals, "run-4", sweep="run-3", facts=facts)
-    point.starts("Trainer").fails("Trainer", "diverged").ends("failed")
+    trial = Story(journals, "run-4", sweep="run-3", facts=facts)
+    trial.starts("Trainer").fails("Trainer", "diverged").ends("failed")
     Story(journals, "run-5").starts("Transform").breaks_off()
     outcome = place.catch_up()
     assert len(outcome.delivered) == 5

@@ -326,8 +326,8 @@ class TestModel:
     def test_of_a_run_is_the_one_with_a_certificate(self, story):
         assert mirrored(story()).models["1"].tags["huberflow.certificate"] == "c0ffee"
         facts = {"log": "none", "sweep_name": "a sweep", "sweep_started": START}
-        point = mirrored(story(pushed=None, sweep="sweep-1", facts=facts))
-        assert point.models["1"].tags["huberflow.certificate"] == "none"
+        trial = mirrored(story(pushed=None, sweep="sweep-1", facts=facts))
+        assert trial.models["1"].tags["huberflow.certificate"] == "none"
 
     def test_of_a_run_that_failed_to_train_is_not_registered(self, tmp_path):
         story = Story(tmp_path / "journal").starts("Trainer").fails("Trainer", "diverged")
