@@ -16,7 +16,7 @@ _TYPES = (pa.null(), pa.int64(), pa.float64(), pa.string())
 """Each holds the values of those before it."""
 
 
-def look(file: Path) -> Types:
+def infer_types(file: Path) -> Types:
     """What the rows of a file need."""
     found: dict[str, pa.DataType] = {}
     for table in _tables(file):
@@ -27,7 +27,7 @@ def look(file: Path) -> Types:
     return found
 
 
-def common(found: Iterable[Types]) -> Types:
+def common_types(found: Iterable[Types]) -> Types:
     """What the rows of all files need."""
     wide: dict[str, pa.DataType] = {}
     for each in found:
@@ -36,7 +36,7 @@ def common(found: Iterable[Types]) -> Types:
     return wide
 
 
-def batches(file: Path, types: Types) -> Iterator[Mapping[str, pa.Array]]:
+def read_typed(file: Path, types: Types) -> Iterator[Mapping[str, pa.Array]]:
     """All rows, some megabytes at a time; null where nothing is."""
     for table in _tables(file):
         yield {name: _read(table[name], to) for name, to in types.items()}
@@ -44,7 +44,7 @@ def batches(file: Path, types: Types) -> Iterator[Mapping[str, pa.Array]]:
 
 def _tables(file: Path) -> Iterator[pa.Table]:
     source = Source("csv", (file,), is_compressed(file))
-    return csv_reading.batches(source, on_bytes=lambda _: None)
+    return csv_reading.read_batches(source, on_bytes=lambda _: None)
 
 
 def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from huberflow.components.data import csv_records
-from huberflow.components.data.files import DataError, Source, damaged
+from huberflow.components.data.files import DataError, Source, unreadable_file
 
 BLOCK = 8 * 2**20
 """Bytes that are looked at together."""
@@ -19,7 +19,7 @@ LONGEST_RECORD = 2**20
 """Bytes that a record may have before its end is looked for no further."""
 
 
-def batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa.Table]:
+def read_batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa.Table]:
     """All rows; empty fields are null.
 
     Args:
@@ -46,7 +46,7 @@ def batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa.Tabl
                     yield _table(data, columns)
                 before += raw.tell()
         except (OSError, EOFError, zlib.error) as error:
-            raise damaged(file, error) from error
+            raise unreadable_file(file, error) from error
 
 
 def _check_same(first: Path, columns: Sequence[str], file: Path, names: Sequence[str]) -> None:

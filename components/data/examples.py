@@ -140,15 +140,15 @@ def csv_rows(
     needed = (
         tuple(files.values())
         | beam.Flatten()
-        | "Look" >> beam.Map(csv_columns.look)
-        | "Types" >> beam.CombineGlobally(csv_columns.common)
+        | "Look" >> beam.Map(csv_columns.infer_types)
+        | "Types" >> beam.CombineGlobally(csv_columns.common_types)
     )
     read = beam.FlatMap(_from_csv, beam.pvalue.AsSingleton(needed)).with_output_types(bytes)
     return {pattern: found | f"Rows[{pattern}]" >> read for pattern, found in files.items()}
 
 
 def _from_csv(file: Path, needed: csv_columns.Types) -> Iterator[bytes]:
-    for columns in csv_columns.batches(file, needed):
+    for columns in csv_columns.read_typed(file, needed):
         yield from serialized(columns)
 
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["csv", "parquet", "tfrecord"]
+FileFormat = Literal["csv", "parquet", "tfrecord"]
 
 
 class DataError(ValueError):
     """The data cannot be used; one line for the user: where, expected, received, what to write."""
 
 
-def damaged(file: Path, reason: object) -> DataError:
+def unreadable_file(file: Path, reason: object) -> DataError:
     """What a library says of a file that it cannot read, in one line."""
     return DataError(f"{file}: cannot be read: {' '.join(str(reason).split())}")
 
@@ -20,7 +20,7 @@ def damaged(file: Path, reason: object) -> DataError:
 class Source:
     """Files of one kind."""
 
-    kind: Kind
+    file_format: FileFormat
     files: tuple[Path, ...]
     """By name, at least one."""
     compressed: bool

@@ -22,18 +22,18 @@ def example_gen(data: Data, folder: str | None = None) -> Any:
       folder: where the node will find them, if that is not here.
 
     Raises:
-      DataError: see ``source.find``.
+      DataError: see ``source.find_source``.
     """
     if data.splits.files.train is not None:
         return _by_files(data, folder)
-    found = source.find(data.path or taxi.folder())
+    found = source.find_source(data.path or taxi.folder())
     made = _by_hash if data.splits.column is None else _by_column
     return made(found, data.splits, folder)
 
 
 def _by_hash(found: Source, asked: Splits, folder: str | None) -> Any:
     return ExampleGen(
-        examples.EXECUTORS[found.kind],
+        examples.EXECUTORS[found.file_format],
         **_all_rows(found, folder),
         output_config=_shares(asked),
         custom_config={"source": source_of("huberflow.components.data.examples")},
@@ -43,7 +43,7 @@ def _by_hash(found: Source, asked: Splits, folder: str | None) -> Any:
 def _by_column(found: Source, asked: Splits, folder: str | None) -> Any:
     values, days = asked.values, asked.days
     return ExampleGen(
-        splits.EXECUTORS[found.kind],
+        splits.EXECUTORS[found.file_format],
         **_all_rows(found, folder),
         output_config=_shares(asked),
         custom_config={
@@ -57,9 +57,10 @@ def _by_column(found: Source, asked: Splits, folder: str | None) -> Any:
 
 
 def _by_files(data: Data, folder: str | None) -> Any:
-    found = source.each(data.paths())
+    found = source.find_sources(data.paths())
     placed = {
-        key.rpartition(".")[2]: Path(*source.pattern(each.files)) for key, each in found.items()
+        key.rpartition(".")[2]: Path(*source.folder_and_pattern(each.files))
+        for key, each in found.items()
     }
     base = Path(os.path.commonpath([pattern.parent for pattern in placed.values()]))
     draw = "validation" not in placed
@@ -68,7 +69,7 @@ def _by_files(data: Data, folder: str | None) -> Any:
     split = example_gen_pb2.Input.Split
     each = [(name, str(placed[name].relative_to(base))) for name in splits.SPLITS]
     return ExampleGen(
-        splits.EXECUTORS[source.together(found).kind],
+        splits.EXECUTORS[source.merge_sources(found).file_format],
         input_base=folder or str(base),
         input_config=example_gen_pb2.Input(splits=[split(name=n, pattern=p) for n, p in each]),
         output_config=example_gen_pb2.Output(),  # the splits of the input
@@ -82,7 +83,7 @@ def _by_files(data: Data, folder: str | None) -> Any:
 
 def _all_rows(found: Source, folder: str | None) -> dict[str, Any]:
     """Tells TFX where all of them lie."""
-    base, pattern = source.pattern(found.files)
+    base, pattern = source.folder_and_pattern(found.files)
     split = example_gen_pb2.Input.Split(name="all", pattern=pattern)
     return {"input_base": folder or base, "input_config": example_gen_pb2.Input(splits=[split])}
 

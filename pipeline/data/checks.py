@@ -12,9 +12,9 @@ from huberflow.components.contracts.target import Target
 from huberflow.components.data.files import DataError, Source
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.data import reading
-from huberflow.pipeline.data.labelled import labelled, numbers
-from huberflow.pipeline.data.profile import Column, Table
-from huberflow.pipeline.data.source import nearest
+from huberflow.pipeline.data.labelled import is_labelled, numbers
+from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
+from huberflow.pipeline.data.source import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,13 +34,13 @@ ROWS_PER_VALUE = 5
 _NUMERIC = ("integer", "number")
 
 
-def check_label(table: Table, label: str) -> Column:
+def check_label(table: DataProfile, label: str) -> ColumnProfile:
     """The label's column, if there is something to learn.
 
     Raises:
       DataError: it is no column, or has no values or only one.
     """
-    column = of_values("data.label", table, label)
+    column = column_with_values("data.label", table, label)
     if column.distinct == 1:
         raise _refused(
             "data.label", column, "values that differ", f"{column.examples[0]!r} in all rows"
@@ -48,13 +48,13 @@ def check_label(table: Table, label: str) -> Column:
     return column
 
 
-def check_number(column: Column) -> None:
+def check_numeric_label(column: ColumnProfile) -> None:
     """Whether a label can be predicted as a number.
 
     Raises:
       DataError: some of its values are none, or not finite.
     """
-    _check_number("data.label", column)
+    _check_numeric("data.label", column)
     if column.blurred:
         raise _refused(
             "data.label",
@@ -71,22 +71,22 @@ def check_number(column: Column) -> None:
         )
 
 
-def check_weight(source: Source, table: Table, weight: str, target: Target) -> None:
+def check_weight(source: Source, table: DataProfile, weight: str, target: Target) -> None:
     """Whether every row with a label has a weight.
 
     Raises:
       DataError: it is no column, is the label, or no column of numbers; or a row's weight is
         missing, infinite or below 0, or the weights of all rows are 0.
     """
-    column = of_values("data.weight", table, weight)
+    column = column_with_values("data.weight", table, weight)
     if weight in target.labels:
         raise DataError(
             f"data.weight: expected a column that is not the label, received {weight!r}"
         )
-    _check_number("data.weight", column)
+    _check_numeric("data.weight", column)
     total = 0.0
-    for batch in reading.batches(source):
-        values = numbers(batch, weight)[labelled(batch, target)]
+    for batch in reading.read_batches(source):
+        values = numbers(batch, weight)[is_labelled(batch, target)]
         if wrong := weights.mistake(values, weight):
             raise DataError(wrong)
         total += values.sum()
@@ -94,7 +94,7 @@ def check_weight(source: Source, table: Table, weight: str, target: Target) -> N
         raise _refused("data.weight", column, "weights above 0", "0 in all rows with a label")
 
 
-def of_values(key: str, table: Table, name: str) -> Column:
+def column_with_values(key: str, table: DataProfile, name: str) -> ColumnProfile:
     """The column that the config names under a key.
 
     Raises:
@@ -104,7 +104,7 @@ def of_values(key: str, table: Table, name: str) -> Column:
     if column is None:
         raise DataError(
             f"{key}: expected a column of the data, received {name!r}"
-            + (nearest(name, table.columns) or f"; columns: {', '.join(table.columns)}")
+            + (did_you_mean(name, table.columns) or f"; columns: {', '.join(table.columns)}")
         )
     if column.kind == "empty":
         raise _refused(key, column, "values", "none")
@@ -113,7 +113,7 @@ def of_values(key: str, table: Table, name: str) -> Column:
     return column
 
 
-def check_uses(table: Table, config: Config) -> None:
+def check_uses(table: DataProfile, config: Config) -> None:
     """Whether the data have the columns that a config names for features and slices.
 
     Raises:
@@ -129,12 +129,12 @@ def check_uses(table: Table, config: Config) -> None:
         ("evaluation.slices", slices, False),
     ):
         for name in names:
-            column = of_values(key, table, name)
+            column = column_with_values(key, table, name)
             if numeric:
-                _check_number(key, column)
+                _check_numeric(key, column)
 
 
-def _check_number(key: str, column: Column) -> None:
+def _check_numeric(key: str, column: ColumnProfile) -> None:
     if column.kind in _NUMERIC:
         return
     if column.suggestion:
@@ -143,11 +143,13 @@ def _check_number(key: str, column: Column) -> None:
     raise _refused(key, column, "numbers", f"{column.kind} such as {examples}")
 
 
-def _refused(key: str, column: Column, expected: str, received: str) -> DataError:
+def _refused(key: str, column: ColumnProfile, expected: str, received: str) -> DataError:
     return DataError(f"{key}: expected {expected} in {column.name!r}, received {received}")
 
 
-def leaks(source: Source, table: Table, label: str, features: Iterable[str]) -> list[str]:
+def describe_leaks(
+    source: Source, table: DataProfile, label: str, features: Iterable[str]
+) -> list[str]:
     """Warnings of features that alone predict a numeric label almost perfectly.
 
     Numbers do where they rise or fall with it, along a line or not; other values do where each has
@@ -166,13 +168,13 @@ def leaks(source: Source, table: Table, label: str, features: Iterable[str]) -> 
     ]
 
 
-def _sample(source: Source, table: Table, names: list[str]) -> "pd.DataFrame":
+def _sample(source: Source, table: DataProfile, names: list[str]) -> "pd.DataFrame":
     """Rows at even distances over all files; numbers as float64."""
     import pandas as pd
 
     every = math.ceil(table.rows / SAMPLE)
     parts, before = [], 0
-    for batch in reading.batches(source):
+    for batch in reading.read_batches(source):
         places = range(-before % every, len(batch), every)
         present = [name for name in names if name in batch.column_names]
         parts.append(batch.select(present).take(list(places)).to_pandas())

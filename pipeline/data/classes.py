@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from huberflow.components.data.files import DataError
 from huberflow.custom_objects.catalogue import Task
-from huberflow.pipeline.data.profile import Column
+from huberflow.pipeline.data.profile import ColumnProfile
 
 ROWS_PER_CLASS = 5
 """On average; with fewer, there is nothing to learn a class from."""
@@ -15,7 +15,7 @@ ROWS_PER_CLASS = 5
 _AMOUNT = re.compile(r"[$€£]? ?-?\d[\d.,]* ?[%$€£]?")
 
 
-def task(column: Column) -> Task:
+def infer_task(column: ColumnProfile) -> Task:
     """Numbers are numbers, but for whole ones of which there are two; text is a class."""
     if _is_number(column):
         two = column.distinct == 2 and column.whole and not column.non_finite
@@ -25,7 +25,7 @@ def task(column: Column) -> Task:
     return "binary" if column.distinct == 2 else "multiclass"
 
 
-def names(column: Column) -> tuple[str, ...]:
+def class_names(column: ColumnProfile) -> tuple[str, ...]:
     """The classes as text, in order: numbers by their size, texts by the alphabet.
 
     Raises:
@@ -41,13 +41,13 @@ def names(column: Column) -> tuple[str, ...]:
     return tuple(_text(value) for value in sorted(column.few))  # type: ignore[type-var]
 
 
-def check_chosen(column: Column, asked: Iterable[str]) -> None:
+def check_chosen_classes(column: ColumnProfile, asked: Iterable[str]) -> None:
     """Whether the label has each of the classes that are asked for.
 
     Raises:
       DataError: no row has one of them.
     """
-    found = names(column)
+    found = class_names(column)
     for name in asked:
         if name not in found:
             raise DataError(
@@ -56,7 +56,7 @@ def check_chosen(column: Column, asked: Iterable[str]) -> None:
             )
 
 
-def remark(column: Column, task: Task) -> str | None:
+def remark_on_label(column: ColumnProfile, task: Task) -> str | None:
     """That few whole numbers may be meant as classes, or texts such as ``1.5%`` as numbers."""
     if column.few is None:
         return None
@@ -73,11 +73,11 @@ def remark(column: Column, task: Task) -> str | None:
     return None
 
 
-def _has_rows(column: Column) -> bool:
+def _has_rows(column: ColumnProfile) -> bool:
     return column.present >= ROWS_PER_CLASS * column.distinct
 
 
-def _is_number(column: Column) -> bool:
+def _is_number(column: ColumnProfile) -> bool:
     return column.kind in ("integer", "number")
 
 
@@ -85,7 +85,7 @@ def _text(value: object) -> str:
     return str(int(value)) if isinstance(value, float) else str(value)
 
 
-def _refused(column: Column, received: str) -> DataError:
+def _refused(column: ColumnProfile, received: str) -> DataError:
     return DataError(
         f"data.label: expected numbers or a few classes in {column.name!r}, received {received}"
     )

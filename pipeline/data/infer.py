@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from huberflow.components.data.files import DataError
 from huberflow.pipeline.data import rules
-from huberflow.pipeline.data.profile import Column, Table
-from huberflow.pipeline.data.source import nearest
+from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
+from huberflow.pipeline.data.source import did_you_mean
 
 
 @dataclass(frozen=True)
-class Inferred:
+class InferredUses:
     """What each column is for; every one but the label stands in one of these."""
 
     numeric: tuple[str, ...]
@@ -30,7 +30,7 @@ class _Uses:
     cyclic: dict[str, float] = field(default_factory=dict)
     dates: dict[str, str] = field(default_factory=dict)
 
-    def add(self, column: Column) -> None:
+    def add(self, column: ColumnProfile) -> None:
         if column.date_format:
             self.dates[column.name] = column.date_format
         elif period := rules.period(column):
@@ -41,15 +41,15 @@ class _Uses:
             self.numeric.append(column.name)
 
 
-def infer(
-    table: Table,
+def infer_uses(
+    table: DataProfile,
     labels: Sequence[str],
     *,
     weight: str | None = None,
     split: str | None = None,
     exclude: Iterable[str] = (),
     keep: Iterable[str] = (),
-) -> Inferred:
+) -> InferredUses:
     """Decides what each column is for.
 
     Args:
@@ -83,7 +83,9 @@ def infer(
             uses.add(column)
     if set(table.columns) <= {*labels, *left_out}:
         raise _nothing_left(labels, left_out)
-    return Inferred(tuple(uses.numeric), tuple(uses.categorical), uses.cyclic, uses.dates, left_out)
+    return InferredUses(
+        tuple(uses.numeric), tuple(uses.categorical), uses.cyclic, uses.dates, left_out
+    )
 
 
 def _nothing_left(labels: Sequence[str], left_out: Mapping[str, str]) -> DataError:
@@ -96,14 +98,17 @@ def _nothing_left(labels: Sequence[str], left_out: Mapping[str, str]) -> DataErr
 
 
 def _check_names(
-    table: Table, taken: dict[str | None, str], exclude: tuple[str, ...], keep: tuple[str, ...]
+    table: DataProfile,
+    taken: dict[str | None, str],
+    exclude: tuple[str, ...],
+    keep: tuple[str, ...],
 ) -> None:
     for key, names in (("data.exclude", exclude), ("data.keep", keep)):
         for name in names:
             if name not in table.columns:
                 raise DataError(
                     f"{key}: expected a column of the data, received {name!r}"
-                    f"{nearest(name, table.columns)}"
+                    f"{did_you_mean(name, table.columns)}"
                 )
             if taken.setdefault(name, key) != key:
                 raise DataError(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def labelled(batch: "pa.Table", target: Target) -> np.ndarray:
+def is_labelled(batch: "pa.Table", target: Target) -> np.ndarray:
     """Rows with a finite number in each of the columns, or with one of the classes."""
     if not target.classes:
         return np.all([np.isfinite(numbers(batch, name)) for name in target.labels], axis=0)

@@ -6,14 +6,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from huberflow.components.data.files import DataError, Source, damaged
+from huberflow.components.data.files import DataError, Source, unreadable_file
 from huberflow.pipeline.data.plain import plain
 
 ROWS = 2**16
 """In a batch."""
 
 
-def batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa.Table]:
+def read_batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa.Table]:
     """All rows.
 
     Args:
@@ -38,7 +38,7 @@ def batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa.Tabl
                     on_bytes(before + size * read // table.metadata.num_rows)
                     yield plain(str(file), pa.Table.from_batches([batch]))
         except (OSError, pa.ArrowException) as error:
-            raise damaged(file, error) from error
+            raise unreadable_file(file, error) from error
         before += size
 
 

@@ -10,7 +10,7 @@ from huberflow.components.data.files import DataError, Source
 from huberflow.pipeline.data import reading
 from huberflow.pipeline.data.sketch import Sketch
 
-Kind = Literal["integer", "number", "boolean", "date", "text", "empty", "list", "mixed"]
+ColumnKind = Literal["integer", "number", "boolean", "date", "text", "empty", "list", "mixed"]
 
 _MARKERS = ("na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", ".")
 """How missing numbers are written; TFX takes them for text, but for ``nan``."""
@@ -24,11 +24,11 @@ _FEWEST_STEPS = 100
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnProfile:
     """What the rows say of a column."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     """As TFX would store it: ``mixed`` is numbers and text, stored as text; ``list`` is anything
     that is no single number or text: lists, structures, bytes."""
     rows: int
@@ -73,18 +73,18 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class DataProfile:
     """What the rows of a source say."""
 
     rows: int
-    columns: Mapping[str, Column]
+    columns: Mapping[str, ColumnProfile]
 
 
-def profile(source: Source, *, on_progress: reading.OnProgress | None = None) -> Table:
+def profile_rows(source: Source, *, on_progress: reading.OnProgress | None = None) -> DataProfile:
     """Reads all rows once; memory does not grow with them.
 
     Args:
-      source: what ``source.find`` found.
+      source: what ``source.find_source`` found.
       on_progress: told how much is read, from 0 to 1.
 
     Raises:
@@ -92,18 +92,20 @@ def profile(source: Source, *, on_progress: reading.OnProgress | None = None) ->
     """
     sketches: dict[str, Sketch] = {}
     rows = 0
-    for table in reading.batches(source, on_progress):
+    for table in reading.read_batches(source, on_progress):
         rows += len(table)
         for name in table.column_names:
-            sketch = sketches.setdefault(name, Sketch(written=source.kind == "csv"))
+            sketch = sketches.setdefault(name, Sketch(written=source.file_format == "csv"))
             sketch.add(table[name])
     if not rows:
         where = ", ".join(str(file) for file in source.files[:3])
         raise DataError(f"{where}: expected rows, received none")
-    return Table(rows, {name: _column(name, rows, sketch) for name, sketch in sketches.items()})
+    return DataProfile(
+        rows, {name: _column(name, rows, sketch) for name, sketch in sketches.items()}
+    )
 
 
-def _column(name: str, rows: int, sketch: Sketch) -> Column:
+def _column(name: str, rows: int, sketch: Sketch) -> ColumnProfile:
     kind = _kind(sketch)
     numbers, texts = sketch.numbers, sketch.texts
     date_format = texts.dates.formats[0] if kind == "date" else None
@@ -113,7 +115,7 @@ def _column(name: str, rows: int, sketch: Sketch) -> Column:
     if kind in ("text", "mixed"):
         present += numbers.nan  # among text, the word
     known = numbers.finite > 0 or date_format is not None
-    return Column(
+    return ColumnProfile(
         name=name,
         kind=kind,
         rows=rows,
@@ -133,7 +135,7 @@ def _column(name: str, rows: int, sketch: Sketch) -> Column:
     )
 
 
-def _kind(sketch: Sketch) -> Kind:
+def _kind(sketch: Sketch) -> ColumnKind:
     numbers, texts = sketch.numbers, sketch.texts
     if sketch.nested:
         return "list"
@@ -151,7 +153,7 @@ def _kind(sketch: Sketch) -> Kind:
     return "boolean" if few and {text.lower() for text in few} <= {"true", "false"} else "text"
 
 
-def _values(sketch: Sketch, kind: Kind) -> tuple[object, ...] | None:
+def _values(sketch: Sketch, kind: ColumnKind) -> tuple[object, ...] | None:
     """Each value once: numbers as such, in whichever way they are written."""
     if sketch.values.exact is None:
         return None
@@ -159,7 +161,7 @@ def _values(sketch: Sketch, kind: Kind) -> tuple[object, ...] | None:
     return tuple(value for value in values if value == value)  # without NaN
 
 
-def _read(values: list[object], kind: Kind) -> list[object]:
+def _read(values: list[object], kind: ColumnKind) -> list[object]:
     if kind == "integer":
         return [int(str(value)) for value in values]
     if kind in ("number", "empty"):
@@ -167,7 +169,7 @@ def _read(values: list[object], kind: Kind) -> list[object]:
     return values
 
 
-def _suggestion(sketch: Sketch, kind: Kind) -> str | None:
+def _suggestion(sketch: Sketch, kind: ColumnKind) -> str | None:
     texts = sketch.texts
     if kind == "text" and len(texts.dates.formats) == 2:
         return "dates whose day and month cannot be told apart; write them as YYYY-MM-DD"

@@ -9,16 +9,16 @@ from huberflow.components.data.files import Source
 from huberflow.pipeline.data import parquet_reading, tfrecord_reading
 
 _READERS = {
-    "csv": csv_reading.batches,
-    "parquet": parquet_reading.batches,
-    "tfrecord": tfrecord_reading.batches,
+    "csv": csv_reading.read_batches,
+    "parquet": parquet_reading.read_batches,
+    "tfrecord": tfrecord_reading.read_batches,
 }
 
 OnProgress = Callable[[float], None]
 """Told how much of all files is read, from 0 to 1."""
 
 
-def batches(source: Source, on_progress: OnProgress | None = None) -> Iterator[pa.Table]:
+def read_batches(source: Source, on_progress: OnProgress | None = None) -> Iterator[pa.Table]:
     """All rows, columns as in ``plain``; of CSV all are text.
 
     Raises:
@@ -30,4 +30,4 @@ def batches(source: Source, on_progress: OnProgress | None = None) -> Iterator[p
         if on_progress is not None:
             on_progress(read / total)
 
-    return _READERS[source.kind](source, on_bytes)
+    return _READERS[source.file_format](source, on_bytes)

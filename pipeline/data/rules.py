@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from huberflow.pipeline.data.profile import Column
+from huberflow.pipeline.data.profile import ColumnProfile
 
 ALMOST_ALWAYS = 0.99
 """Share of missing rows from which on a column says too little to be worth its inputs."""
@@ -44,15 +44,15 @@ _PERIODS = {
 """Of numbers that come round, by a word in the column's name."""
 
 
-def why_not(column: Column) -> str | None:
+def why_not(column: ColumnProfile) -> str | None:
     """Why a column had better be left out, or None."""
-    rules: tuple[Callable[[Column], str | None], ...] = (
+    rules: tuple[Callable[[ColumnProfile], str | None], ...] = (
         unusable, _rare, _constant, _blurred, _misread, _identifier, _free_text,
     )  # fmt: skip
     return next((reason for rule in rules if (reason := rule(column))), None)
 
 
-def unusable(column: Column) -> str | None:
+def unusable(column: ColumnProfile) -> str | None:
     """There is nothing that a feature could be made from; infinity leaves no mean to scale by."""
     if column.kind == "empty":
         return "no value in any row"
@@ -61,35 +61,35 @@ def unusable(column: Column) -> str | None:
     return "lists, structures or bytes" if column.kind == "list" else None
 
 
-def _rare(column: Column) -> str | None:
+def _rare(column: ColumnProfile) -> str | None:
     """Hardly any row would profit."""
     if column.missing < ALMOST_ALWAYS * column.rows:
         return None
     return f"missing in {column.missing:,} of {column.rows:,} rows"
 
 
-def _constant(column: Column) -> str | None:
+def _constant(column: ColumnProfile) -> str | None:
     """It tells no row from another; one value that is missing elsewhere does."""
     if column.distinct > 1 or column.missing:
         return None
     return f"always {column.examples[0]}"
 
 
-def _blurred(column: Column) -> str | None:
+def _blurred(column: ColumnProfile) -> str | None:
     """As numbers they are all but one; what they have in common hides what differs."""
     if column.blurred is None or is_category(column) or period(column):
         return None
     return f"the same as 32-bit floats, or nearly: {column.blurred}"
 
 
-def _misread(column: Column) -> str | None:
+def _misread(column: ColumnProfile) -> str | None:
     """Its meaning needs the user: as categories, its values would lose it."""
     if column.suggestion and column.distinct > CATEGORIES:
         return column.suggestion
     return None
 
 
-def _identifier(column: Column) -> str | None:
+def _identifier(column: ColumnProfile) -> str | None:
     """It names a row, and says nothing of others; learnt by heart, it harms.
 
     Whole numbers may have a different value in every row and yet measure something: they count as
@@ -108,7 +108,7 @@ def _identifier(column: Column) -> str | None:
     return None
 
 
-def _free_text(column: Column) -> str | None:
+def _free_text(column: ColumnProfile) -> str | None:
     """Sentences hardly come twice, so a vocabulary of whole ones is of no use."""
     if column.kind != "text" or column.words < MANY_WORDS:
         return None
@@ -117,7 +117,7 @@ def _free_text(column: Column) -> str | None:
     return f"free text: {column.words:.0f} words, {column.distinct:,} values"
 
 
-def period(column: Column) -> int | None:
+def period(column: ColumnProfile) -> int | None:
     """Of whole numbers that come round: the name says what they are, and all of them are there.
 
     Whether they begin at 0 or 1 does not matter on a circle.
@@ -132,7 +132,7 @@ def period(column: Column) -> int | None:
     return None
 
 
-def is_category(column: Column) -> bool:
+def is_category(column: ColumnProfile) -> bool:
     """Text, and whole numbers that may be names: few, each in many rows, no amount by name."""
     if column.kind in ("text", "mixed", "boolean"):
         return True
@@ -144,20 +144,20 @@ def is_category(column: Column) -> bool:
     return few and not set(_words(column.name)) & set(_AMOUNT_WORDS)
 
 
-def _is_whole(column: Column) -> bool:
+def _is_whole(column: ColumnProfile) -> bool:
     return column.kind in ("integer", "number") and column.whole
 
 
-def _is_named_id(column: Column) -> bool:
+def _is_named_id(column: ColumnProfile) -> bool:
     return _words(column.name)[-1:] in [[word] for word in _ID_WORDS]
 
 
-def _is_running(column: Column) -> bool:
+def _is_running(column: ColumnProfile) -> bool:
     span = float(column.most or 0) - float(column.least or 0) + 1
     return column.distinct >= column.present / GAPS and span <= column.rows * GAPS
 
 
-def _rows_per_value(column: Column) -> float:
+def _rows_per_value(column: ColumnProfile) -> float:
     return column.present / column.distinct
 
 

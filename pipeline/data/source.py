@@ -8,9 +8,9 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from huberflow.components.data.files import DataError, Kind, Source, is_compressed
+from huberflow.components.data.files import DataError, FileFormat, Source, is_compressed
 
-_NAMES: dict[Kind, re.Pattern[str]] = {
+_NAMES: dict[FileFormat, re.Pattern[str]] = {
     "csv": re.compile(r".*\.csv(\.gz)?", re.IGNORECASE),
     "parquet": re.compile(r".*\.parquet", re.IGNORECASE),
     # TFX's own files are named like data_tfrecord-00000-of-00001.gz.
@@ -37,7 +37,7 @@ _READERS = {
 """How pandas reads the formats that we do not."""
 
 
-def find(path: str | Path, key: str = "data.path") -> Source:
+def find_source(path: str | Path, key: str = "data.path") -> Source:
     """The files of a data set.
 
     Args:
@@ -55,16 +55,16 @@ def find(path: str | Path, key: str = "data.path") -> Source:
         raise DataError(f"{key}: {error}") from error
 
 
-def each(paths: Mapping[str, str]) -> dict[str, Source]:
+def find_sources(paths: Mapping[str, str]) -> dict[str, Source]:
     """The files of each path, by the config's key that names it.
 
     Raises:
-      DataError: see ``find``.
+      DataError: see ``find_source``.
     """
-    return {key: find(path, key) for key, path in paths.items()}
+    return {key: find_source(path, key) for key, path in paths.items()}
 
 
-def together(found: Mapping[str, Source]) -> Source:
+def merge_sources(found: Mapping[str, Source]) -> Source:
     """The files of several paths, by the config's keys, as one data set.
 
     Raises:
@@ -73,7 +73,7 @@ def together(found: Mapping[str, Source]) -> Source:
     first, one = next(iter(found.items()))
     taken: dict[Path, str] = {}
     for key, other in found.items():
-        if (one.kind, one.compressed) != (other.kind, other.compressed):
+        if (one.file_format, one.compressed) != (other.file_format, other.compressed):
             raise DataError(
                 f"{key}: expected files like those of {first}, such as {one.files[0].name}, "
                 f"received {other.files[0].name}; write all as one kind, compressed all or none"
@@ -85,7 +85,7 @@ def together(found: Mapping[str, Source]) -> Source:
                     f"received {file} in both"
                 )
     files = tuple(file for each in found.values() for file in each.files)
-    return Source(one.kind, files, one.compressed)
+    return Source(one.file_format, files, one.compressed)
 
 
 def _find(path: Path) -> Source:
@@ -99,13 +99,13 @@ def _find(path: Path) -> Source:
         raise DataError(f"expected a file or folder, received {path}{_nearest(path)}")
     for file in files:
         _check_readable(file)
-    kind = _one_kind({file: kind_of(file) for file in files})
+    kind = _one_kind({file: format_of(file) for file in files})
     compressed = _one_compression(files)
-    pattern(files)
+    folder_and_pattern(files)
     return Source(kind, tuple(files), compressed)
 
 
-def kind_of(file: Path) -> Kind:
+def format_of(file: Path) -> FileFormat:
     """What the file's name says it is.
 
     Raises:
@@ -122,7 +122,7 @@ def kind_of(file: Path) -> Kind:
     raise DataError(f"expected {_KNOWN}, received {file}; {instead}")
 
 
-def pattern(files: Iterable[Path]) -> tuple[str, str]:
+def folder_and_pattern(files: Iterable[Path]) -> tuple[str, str]:
     """A folder, and the pattern of these files in it and of no others: TFX knows no lists.
 
     Raises:
@@ -143,7 +143,7 @@ def pattern(files: Iterable[Path]) -> tuple[str, str]:
     return str(base), found
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def did_you_mean(name: str, names: Iterable[str]) -> str:
     """``; did you mean …?``, or nothing."""
     close = difflib.get_close_matches(name, list(names), n=1)
     return f"; did you mean {shlex.quote(close[0])}?" if close else ""
@@ -196,7 +196,7 @@ def _unreadable(path: Path, error: OSError) -> DataError:
     return DataError(f"{path} cannot be read: {error.strerror}")
 
 
-def _one_kind(kinds: dict[Path, Kind]) -> Kind:
+def _one_kind(kinds: dict[Path, FileFormat]) -> FileFormat:
     first, *others = kinds
     for other in others:
         if kinds[other] != kinds[first]:

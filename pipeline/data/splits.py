@@ -9,8 +9,8 @@ import numpy as np
 from huberflow.components.contracts.target import Target
 from huberflow.components.data.files import DataError, Source
 from huberflow.pipeline.config import Splits
-from huberflow.pipeline.data.profile import Column
-from huberflow.pipeline.data.tally import any_label, tally
+from huberflow.pipeline.data.profile import ColumnProfile
+from huberflow.pipeline.data.tally import Tally, any_label
 
 MOST_VALUES = 20
 """Of a column that says the split in words; one with more says something else."""
@@ -25,33 +25,35 @@ _WORDS = {
 }
 
 
-def in_words(column: Column) -> bool:
+def may_name_splits(column: ColumnProfile) -> bool:
     """Whether its values may say the split, such as train and test, or 0 and 1."""
     may_be_dates = column.kind == "text" and column.suggestion is not None
     words = column.kind in ("text", "mixed", "boolean", "integer") and not may_be_dates
     return words and column.distinct <= MOST_VALUES
 
 
-def found(source: Source, column: Column, splits: Splits, target: Target) -> dict[str, Any]:
-    """The config's ``values`` or ``days``, as far as the rows say them.
+def can_split(column: ColumnProfile) -> bool:
+    """Whether a column may hold the split of each row: in words, or as dates."""
+    return column.kind == "date" or may_name_splits(column)
+
+
+def infer_splits(counted: Tally, column: ColumnProfile, splits: Splits) -> dict[str, Any]:
+    """The config's ``values`` or ``days``, as far as they follow from the rows.
 
     Args:
-      source: the rows.
-      column: the one that says the split.
+      counted: rows by the values of the column; it ``can_split``.
+      column: holds the split of each row.
       splits: the shares that the days come close to.
-      target: what is predicted; rows without it do not count.
     """
     if column.kind == "date":
-        days = +tally(source, column, target).labelled
+        days = +counted.labelled
         return {"days": _days(days, splits, column)} if len(days) >= FEWEST_DAYS else {}
-    if not in_words(column):
-        return {}
-    values = sorted(tally(source, column, target).labelled)
+    values = sorted(counted.labelled)
     known = {value: _WORDS.get(value.strip().lower()) for value in values}
     return {"values": {value: split for value, split in known.items() if split}}
 
 
-def _days(rows: Mapping[date, int], splits: Splits, column: Column) -> dict[str, Any]:
+def _days(rows: Mapping[date, int], splits: Splits, column: ColumnProfile) -> dict[str, Any]:
     days = sorted(rows)
     counts = np.array([rows[day] for day in days])
     before = (np.cumsum(counts) - counts) / counts.sum()
@@ -65,12 +67,14 @@ def _days(rows: Mapping[date, int], splits: Splits, column: Column) -> dict[str,
     }
 
 
-def check_column(source: Source, column: Column, splits: Splits, target: Target) -> None:
-    """Whether every row goes to a split or is set aside, and each split has rows with a label.
+def check_split_column(
+    counted: Tally, column: ColumnProfile, splits: Splits, target: Target
+) -> None:
+    """Refuses a column that leaves rows without a split, or a split without labelled rows.
 
     Args:
-      source: the rows.
-      column: the one that says the split.
+      counted: rows by the values of the column, if it ``can_split``.
+      column: holds the split of each row.
       splits: with ``values`` or ``days``.
       target: what is predicted.
 
@@ -78,7 +82,7 @@ def check_column(source: Source, column: Column, splits: Splits, target: Target)
       DataError: says what the column has, and what to write.
     """
     by_split = _by_day if column.kind == "date" else _by_value
-    rows = by_split(source, column, splits, target)
+    rows = by_split(counted, column, splits, target)
     lacking = [split for split, count in rows.items() if not count]
     if lacking:
         if splits.days:
@@ -91,7 +95,7 @@ def check_column(source: Source, column: Column, splits: Splits, target: Target)
         )
 
 
-def check_files(files: Mapping[str, Source], target: Target) -> None:
+def check_split_files(files: Mapping[str, Source], target: Target) -> None:
     """Whether there are rows with a label in the files of each split, named by the config's keys.
 
     Raises:
@@ -102,9 +106,11 @@ def check_files(files: Mapping[str, Source], target: Target) -> None:
             raise DataError(f"{key}: expected rows with {target.name}, received none")
 
 
-def _by_day(source: Source, column: Column, splits: Splits, target: Target) -> dict[str, int]:
+def _by_day(
+    counted: Tally, column: ColumnProfile, splits: Splits, target: Target
+) -> dict[str, int]:
     """Rows with a label in each split."""
-    days, first = +tally(source, column, target).labelled, splits.days
+    days, first = +counted.labelled, splits.days
     if splits.values:
         raise DataError(
             f"data.splits.values: expected none, for {column.name} has dates, "
@@ -125,11 +131,13 @@ def _by_day(source: Source, column: Column, splits: Splits, target: Target) -> d
     return rows
 
 
-def _by_value(source: Source, column: Column, splits: Splits, target: Target) -> dict[str, int]:
+def _by_value(
+    counted: Tally, column: ColumnProfile, splits: Splits, target: Target
+) -> dict[str, int]:
     """Rows with a label in each split that a value stands for."""
-    if splits.days or not in_words(column):
+    if splits.days or not may_name_splits(column):
         raise _no_splits(column, splits)
-    counted, values = tally(source, column, target), splits.values
+    values = splits.values
     unknown = sorted(counted.labelled.keys() - values)
     if unknown:
         named = {**values, **dict.fromkeys(unknown[:5], "eval")}
@@ -148,7 +156,7 @@ def _by_value(source: Source, column: Column, splits: Splits, target: Target) ->
     return rows
 
 
-def _no_splits(column: Column, splits: Splits) -> DataError:
+def _no_splits(column: ColumnProfile, splits: Splits) -> DataError:
     expected = "dates" if splits.days else "words such as train and eval, or dates"
     if column.kind == "text" and column.suggestion:
         return _refused(column, expected, column.suggestion)
@@ -160,7 +168,7 @@ def _some(values: Any) -> str:
     return ", ".join(repr(value) for value in list(values)[:5])
 
 
-def _refused(column: Column, expected: str, received: str) -> DataError:
+def _refused(column: ColumnProfile, expected: str, received: str) -> DataError:
     return DataError(
         f"data.splits.column: expected {expected} in {column.name!r}, received {received}"
     )

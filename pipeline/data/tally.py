@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -12,8 +11,8 @@ from huberflow.components.contracts.target import Target
 from huberflow.components.data.files import Source
 from huberflow.pipeline.data import reading
 from huberflow.pipeline.data.dates import FORMATS
-from huberflow.pipeline.data.labelled import labelled
-from huberflow.pipeline.data.profile import Column
+from huberflow.pipeline.data.labelled import is_labelled
+from huberflow.pipeline.data.profile import ColumnProfile
 
 
 @dataclass
@@ -26,20 +25,19 @@ class Tally:
     """Rows, with a label or not, in which the column has no value."""
 
 
-@cache
-def tally(source: Source, column: Column, target: Target) -> Tally:
-    """Counts all rows; asked again, they are not read again.
+def count_rows(source: Source, column: ColumnProfile, target: Target) -> Tally:
+    """Counts all rows.
 
     Memory grows with days, not rows; of other columns, only for such with few values.
     """
     counted = Tally()
-    for batch in reading.batches(source):
+    for batch in reading.read_batches(source):
         text = _values(batch, column.name).cast(pa.string())
         speaks = pc.and_(pc.is_valid(text), pc.not_equal(text, "").fill_null(False))
         counted.silent += len(batch) - pc.sum(speaks).as_py()
         if not pc.any(speaks).as_py():
             continue
-        labels = labelled(batch, target)[speaks.to_numpy()].astype(int)
+        labels = is_labelled(batch, target)[speaks.to_numpy()].astype(int)
         said = pa.table({"said": _said(text.filter(speaks), column), "labels": labels})
         for row in said.group_by("said").aggregate([("labels", "sum")]).to_pylist():
             counted.labelled[row["said"]] += row["labels_sum"]
@@ -48,7 +46,7 @@ def tally(source: Source, column: Column, target: Target) -> Tally:
 
 def any_label(source: Source, target: Target) -> bool:
     """Whether any row has one; reads on until then."""
-    return any(labelled(batch, target).any() for batch in reading.batches(source))
+    return any(is_labelled(batch, target).any() for batch in reading.read_batches(source))
 
 
 def _values(batch: pa.Table, column: str) -> pa.ChunkedArray:
@@ -58,7 +56,7 @@ def _values(batch: pa.Table, column: str) -> pa.ChunkedArray:
     return pa.chunked_array([pa.nulls(len(batch))])
 
 
-def _said(text: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
+def _said(text: pa.ChunkedArray, column: ColumnProfile) -> pa.ChunkedArray:
     """Days in UTC where dates have a zone; whole numbers as TFX keeps them, 7 for 07."""
     if column.date_format is not None:
         points = FORMATS[column.date_format].read(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from huberflow.components.data.files import DataError, Source, damaged
+from huberflow.components.data.files import DataError, Source, unreadable_file
 from huberflow.pipeline.data.plain import plain
 
 ROWS = 2**14
@@ -17,7 +17,7 @@ _TENSORFLOWS_OWN = re.compile(r"\{\{.*?\}\}|\[Op:.*", re.DOTALL)
 """What its messages say of its graph."""
 
 
-def batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa.Table]:
+def read_batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa.Table]:
     """All records; a feature that a record has no value of is null.
 
     Args:
@@ -57,7 +57,7 @@ def _records(file: Path, compressed: bool) -> Iterator[list[bytes]]:
         for batch in dataset.as_numpy_iterator():
             yield batch.tolist()
     except tf.errors.OpError as error:
-        raise damaged(file, _TENSORFLOWS_OWN.sub("", error.message)) from error
+        raise unreadable_file(file, _TENSORFLOWS_OWN.sub("", error.message)) from error
 
 
 def _flat(where: str, batch: pa.RecordBatch, known: dict[str, pa.DataType]) -> pa.Table:

@@ -12,9 +12,9 @@ from tfx_bsl.coders import csv_decoder
 from huberflow.components.data import csv_columns
 from huberflow.components.data.encoding import serialized
 from huberflow.components.data.files import DataError
-from huberflow.pipeline.data.infer import infer
-from huberflow.pipeline.data.profile import profile
-from huberflow.pipeline.data.source import find
+from huberflow.pipeline.data.infer import infer_uses
+from huberflow.pipeline.data.profile import profile_rows
+from huberflow.pipeline.data.source import find_source
 
 COLUMNS = ["x", "y"]
 
@@ -52,8 +52,8 @@ def as_tfx_reads(file):
 
 def as_we_read(file):
     """What ExampleGen takes from a file, as TFX takes it for the hash that splits rows."""
-    types = csv_columns.common([csv_columns.look(file)])
-    batches = csv_columns.batches(file, types)
+    types = csv_columns.common_types([csv_columns.infer_types(file)])
+    batches = csv_columns.read_typed(file, types)
     return [row for columns in batches for row in serialized(columns)]
 
 
@@ -80,13 +80,13 @@ def test_csv_is_refused_where_tfx_fails_and_else_read_as_by_tfx(folder, body, en
         types, rows, examples = as_tfx_reads(file)
     except (ValueError, csv.Error, ReadForEverError):
         with pytest.raises(DataError):
-            profile(find(file))
+            profile_rows(find_source(file))
         return
     if not rows:
         with pytest.raises(DataError, match="expected rows, received none"):
-            profile(find(file))
+            profile_rows(find_source(file))
         return
-    table = profile(find(file))
+    table = profile_rows(find_source(file))
     assert table.rows == len(rows)
     for place, name in enumerate(COLUMNS):
         column = table.columns[name]
@@ -125,7 +125,7 @@ ROWS = [
 
 @pytest.mark.parametrize("name", ["a.tfrecord", "data_tfrecord-00000-of-00001.gz"])
 def test_examples_have_the_kinds_of_their_features(tmp_path, name):
-    table = profile(find(records(tmp_path / name, *ROWS)))
+    table = profile_rows(find_source(records(tmp_path / name, *ROWS)))
     assert table.rows == 3
     assert {c.name: (c.kind, c.missing) for c in table.columns.values()} == {
         "price": ("number", 0),
@@ -136,7 +136,7 @@ def test_examples_have_the_kinds_of_their_features(tmp_path, name):
         "image": ("list", 2),
     }
     assert table.columns["price"].least == 0.0
-    assert infer(table, ["price"], keep=["rooms"]).dates == {"built": "YYYY-MM-DD"}
+    assert infer_uses(table, ["price"], keep=["rooms"]).dates == {"built": "YYYY-MM-DD"}
 
 
 BAD = {
@@ -169,7 +169,7 @@ def test_records_are_refused(tmp_path, write, expected):
     file = tmp_path / "a.tfrecord"
     write(file)
     with pytest.raises(DataError, match=expected) as refused:
-        profile(find(file))
+        profile_rows(find_source(file))
     assert str(refused.value).startswith(str(file))
     assert "\n" not in str(refused.value)
 
@@ -178,7 +178,7 @@ def test_a_feature_of_another_type_in_another_file_is_refused(tmp_path):
     records(tmp_path / "a.tfrecord", example(x=[1]))
     records(tmp_path / "b.tfrecord", example(x=[1.5]))
     with pytest.raises(DataError) as refused:
-        profile(find(tmp_path))
+        profile_rows(find_source(tmp_path))
     assert str(refused.value) == (
         f"{tmp_path}/b.tfrecord, from record 1: expected x of one type in all records, "
         "received int64 and float"
@@ -188,4 +188,4 @@ def test_a_feature_of_another_type_in_another_file_is_refused(tmp_path):
 def test_gzip_that_is_none_is_refused(tmp_path):
     (tmp_path / "a.tfrecord.gz").write_bytes(records(tmp_path / "b.tfrecord", *ROWS).read_bytes())
     with pytest.raises(DataError, match=r"a\.tfrecord\.gz: cannot be read: "):
-        profile(find(tmp_path / "a.tfrecord.gz"))
+        profile_rows(find_source(tmp_path / "a.tfrecord.gz"))

@@ -6,8 +6,8 @@ import pytest
 
 from huberflow.components.data.files import DataError
 from huberflow.pipeline.data import classes
-from huberflow.pipeline.data.profile import profile
-from huberflow.pipeline.data.source import find
+from huberflow.pipeline.data.profile import profile_rows
+from huberflow.pipeline.data.source import find_source
 
 ROWS = 60
 
@@ -36,7 +36,7 @@ COLUMNS = {
 def columns(tmp_path_factory):
     file = tmp_path_factory.mktemp("data") / "rows.parquet"
     pq.write_table(pa.table(COLUMNS), file)
-    return profile(find(file)).columns
+    return profile_rows(find_source(file)).columns
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def columns(tmp_path_factory):
     ],
 )
 def test_the_values_say_what_is_predicted(columns, name, task):
-    assert classes.task(columns[name]) == task
+    assert classes.infer_task(columns[name]) == task
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_values_say_what_is_predicted(columns, name, task):
     ],
 )
 def test_classes_are_in_order_as_text(columns, name, found):
-    assert classes.names(columns[name]) == found
+    assert classes.class_names(columns[name]) == found
 
 
 @pytest.mark.parametrize(
@@ -80,15 +80,15 @@ def test_classes_are_in_order_as_text(columns, name, found):
 )
 def test_what_are_no_classes_is_refused(columns, name, received):
     with pytest.raises(DataError) as refused:
-        classes.names(columns[name])
+        classes.class_names(columns[name])
     expected = f"data.label: expected numbers or a few classes in {name!r}, received {received}"
     assert str(refused.value) == expected
 
 
 def test_a_class_that_no_row_has_is_refused(columns):
-    classes.check_chosen(columns["species"], ["cat", "ant"])
+    classes.check_chosen_classes(columns["species"], ["cat", "ant"])
     with pytest.raises(DataError) as refused:
-        classes.check_chosen(columns["species"], ["cat", "dog"])
+        classes.check_chosen_classes(columns["species"], ["cat", "dog"])
     assert str(refused.value) == (
         "data.classes: expected values of 'species', received 'dog'; "
         """write, for example: --set 'data.classes=["ant", "bee", "cat"]'"""
@@ -97,7 +97,7 @@ def test_a_class_that_no_row_has_is_refused(columns):
 
 @pytest.mark.parametrize(("name", "told"), [("stars", True), ("price", False), ("share", False)])
 def test_few_whole_numbers_may_be_classes(columns, name, told):
-    remark = classes.remark(columns[name], "regression")
+    remark = classes.remark_on_label(columns[name], "regression")
     assert (remark is not None) == told
     if told:
         assert remark.endswith("if its 3 values are classes, write: --set model.task=multiclass")
@@ -105,7 +105,7 @@ def test_few_whole_numbers_may_be_classes(columns, name, told):
 
 @pytest.mark.parametrize(("name", "told"), [("discount", True), ("species", False)])
 def test_amounts_with_signs_may_be_numbers(columns, name, told):
-    remark = classes.remark(columns[name], "multiclass")
+    remark = classes.remark_on_label(columns[name], "multiclass")
     assert (remark is not None) == told
     if told:
         assert remark == (

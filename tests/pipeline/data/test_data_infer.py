@@ -5,10 +5,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from huberflow.pipeline.data.checks import check_label, leaks
-from huberflow.pipeline.data.infer import infer
-from huberflow.pipeline.data.profile import profile
-from huberflow.pipeline.data.source import find
+from huberflow.pipeline.data.checks import check_label, describe_leaks
+from huberflow.pipeline.data.infer import infer_uses
+from huberflow.pipeline.data.profile import profile_rows
+from huberflow.pipeline.data.source import find_source
 
 ROWS = 1000
 DRAW = np.random.default_rng(7)
@@ -62,17 +62,17 @@ COLUMNS = {
 def source(tmp_path_factory):
     file = tmp_path_factory.mktemp("houses") / "houses.parquet"
     pq.write_table(pa.table(COLUMNS), file)
-    return find(file)
+    return find_source(file)
 
 
 @pytest.fixture(scope="module")
 def table(source):
-    return profile(source)
+    return profile_rows(source)
 
 
 @pytest.fixture(scope="module")
 def found(table):
-    return infer(table, ["price"])
+    return infer_uses(table, ["price"])
 
 
 class TestUses:
@@ -124,19 +124,19 @@ class TestUses:
 
 class TestChoices:
     def test_kept_columns_are_used(self, table):
-        found = infer(table, ["price"], keep=["row", "remark", "country"])
+        found = infer_uses(table, ["price"], keep=["row", "remark", "country"])
         assert "row" in found.numeric
         assert {"remark", "country"} <= set(found.categorical)
         assert not {"row", "remark", "country"} & set(found.left_out)
 
     def test_excluded_columns_are_not(self, table):
-        found = infer(table, ["price"], exclude=["area"])
+        found = infer_uses(table, ["price"], exclude=["area"])
         assert "area" not in found.numeric
         assert found.left_out["area"] == "excluded"
 
 
 def test_weights_of_the_rows_are_no_feature(table):
-    found = infer(table, ["price"], weight="people")
+    found = infer_uses(table, ["price"], weight="people")
     assert "people" not in found.numeric
     assert found.left_out["people"] == "weights of the rows"
 
@@ -145,7 +145,7 @@ def test_numbers_with_words_for_missing_are_left_out(tmp_path):
     file = tmp_path / "a.csv"
     rows = [f"{number},{number / 2},{number % 7}" for number in range(100)]
     file.write_text("\n".join(["x,z,y", "NA,1,1", *rows]) + "\n")
-    found = infer(profile(find(file)), ["y"])
+    found = infer_uses(profile_rows(find_source(file)), ["y"])
     assert found.left_out["x"] == "numbers but for 1 x 'NA'; leave these fields empty"
 
 
@@ -160,8 +160,8 @@ def warn(tmp_path):
     def warn(label, **features):
         file = tmp_path / "a.parquet"
         pq.write_table(pa.table({"price": label, **features}), file)
-        source = find(file)
-        return leaks(source, profile(source), "price", list(features))
+        source = find_source(file)
+        return describe_leaks(source, profile_rows(source), "price", list(features))
 
     return warn
 

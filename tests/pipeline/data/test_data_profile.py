@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from huberflow.components.data import csv_reading
 from huberflow.pipeline.data import parquet_reading, sketch
-from huberflow.pipeline.data.profile import profile
-from huberflow.pipeline.data.source import find
+from huberflow.pipeline.data.profile import profile_rows
+from huberflow.pipeline.data.source import find_source
 
 
 @pytest.fixture(scope="module")
 def taxi():
     tfx = Path(importlib.util.find_spec("tfx").origin).parent
-    return profile(find(tfx / "examples" / "chicago_taxi_pipeline" / "data" / "simple"))
+    return profile_rows(find_source(tfx / "examples" / "chicago_taxi_pipeline" / "data" / "simple"))
 
 
 class TestTaxi:
@@ -83,7 +83,7 @@ def csv_of(folder, name="a.csv", **columns):
 
 
 def column(file, name="x"):
-    return profile(find(file)).columns[name]
+    return profile_rows(find_source(file)).columns[name]
 
 
 WRITTEN = {
@@ -207,7 +207,7 @@ def test_csv_as_tfx_reads_it_is_accepted(tmp_path):
     """Quoted commas and newlines, doubled quotes, quotes inside a field, CRLF, empty lines."""
     file = tmp_path / "a.csv"
     file.write_bytes(b'x,y\r\n"a,\nb",1\r\n\r\n"c""d",2\r\n5" pipe 6",3\r\n"",4')
-    table = profile(find(file))
+    table = profile_rows(find_source(file))
     found = table.columns["x"]
     assert (table.rows, found.missing) == (4, 1)
     assert found.examples == ("a,\nb", 'c"d', '5" pipe 6"')
@@ -217,7 +217,7 @@ def test_compressed_csv_is_the_same(tmp_path):
     plain = csv_of(tmp_path, x=["1", "2"], y=["a", ""])
     packed = tmp_path / "b.csv.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
-    assert profile(find(packed)) == profile(find(plain))
+    assert profile_rows(find_source(packed)) == profile_rows(find_source(plain))
 
 
 DAY = date(2024, 1, 31)
@@ -248,7 +248,7 @@ def test_progress_ends_with_all(tmp_path):
     for name in ("a.csv", "b.csv"):
         csv_of(tmp_path, name, x=["1"] * 100)
     told = []
-    profile(find(tmp_path), on_progress=told.append)
+    profile_rows(find_source(tmp_path), on_progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 1.0
 
@@ -314,7 +314,7 @@ class TestAnyTable:
     @settings(max_examples=40, deadline=None)
     @given(columns=tables())
     def test_kinds_are_found_again(self, folder, columns):
-        table = profile(find(csv_of(folder, **quoted(columns))))
+        table = profile_rows(find_source(csv_of(folder, **quoted(columns))))
         for kind, values in columns.items():
             assert table.columns[kind].kind == kind
             assert table.columns[kind].missing == values.count("")
@@ -324,16 +324,16 @@ class TestAnyTable:
     def test_cuts_do_not_matter(self, folder, columns, data):
         """Into blocks of some bytes, and into two files."""
         file = csv_of(folder, **quoted(columns))
-        whole = profile(find(file))
+        whole = profile_rows(find_source(file))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(csv_reading, "BLOCK", data.draw(st.integers(30, 200)))
-            blocks = profile(find(file))
+            blocks = profile_rows(find_source(file))
         cut = data.draw(st.integers(0, whole.rows))
         halves = folder / "halves"
         halves.mkdir(exist_ok=True)
         for name, part in (("a.csv", slice(cut)), ("b.csv", slice(cut, None))):
             csv_of(halves, name, **{key: rows[part] for key, rows in quoted(columns).items()})
-        files = profile(find(halves))
+        files = profile_rows(find_source(halves))
         assert same(blocks, whole)
         assert same(files, whole)
 
@@ -348,10 +348,10 @@ class TestAnyTable:
     def test_batches_of_parquet_do_not_matter(self, folder, numbers):
         file = folder / "a.parquet"
         pq.write_table(pa.table({"x": pa.array(numbers, pa.float64())}), file)
-        whole = profile(find(file))
+        whole = profile_rows(find_source(file))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(parquet_reading, "ROWS", 3)
-            batches = profile(find(file))
+            batches = profile_rows(find_source(file))
         assert same(batches, whole)
 
     @settings(max_examples=20, deadline=None)
@@ -359,7 +359,9 @@ class TestAnyTable:
     def test_many_values_are_estimated_alike(self, folder, step):
         numbers = [str(number * step) for number in range(sketch.EXACT + 2)]
         file = csv_of(folder, x=numbers)
-        whole = profile(find(file))
+        whole = profile_rows(find_source(file))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(csv_reading, "BLOCK", 10_000)
-            assert profile(find(file)).columns["x"].distinct == whole.columns["x"].distinct
+            assert (
+                profile_rows(find_source(file)).columns["x"].distinct == whole.columns["x"].distinct
+            )
