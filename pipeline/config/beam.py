@@ -24,12 +24,13 @@ _OptionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Beam(Strict):
-    """Where rows are read, analysed and evaluated; training stays here."""
+    """Where rows are read, analysed and evaluated; training runs on this machine."""
 
     runner: Literal["local", "flink", "spark", "dataflow"] = Field(
         "local",
-        description="local: in this process, or where the rows are many in several; or a cluster.",
+        description="local: on this machine, in several processes where there are many rows; "
+        "flink, spark, dataflow: on a cluster.",
     )
     options: dict[_OptionName, Annotated[Any, BeforeValidator(_option)]] = Field(
-        {}, description="Beam's own, such as {flink_master: 127.0.0.1:8081, parallelism: 8}."
+        {}, description="Options for Beam, such as {flink_master: 127.0.0.1:8081, parallelism: 8}."
     )

@@ -23,50 +23,53 @@ def _one_or_several(label: Any) -> Any:
 
 
 class Data(Strict):
-    """Where the rows come from."""
+    """The data that a run reads."""
 
     path: Path | None = Field(
         None,
-        description="CSV, Parquet or TFRecord of tf.Examples: a file, a folder, or a pattern such "
-        "as data/*.csv; null: the Chicago Taxi trips in TFX.",
+        description="CSV, Parquet or TFRecord (tf.Example) data: a file, a folder, or a pattern"
+        " such as data/*.csv; null: the Chicago Taxi trips that come with TFX.",
     )
     label: Annotated[str | tuple[str, ...], BeforeValidator(_one_or_several)] = Field(
         "fare",
-        description="Column to predict, or a list of them; rows without it are set aside.",
+        description="Column to predict, or a list of columns; rows without a label are dropped.",
     )
     classes: tuple[Annotated[str, BeforeValidator(_whole_as_text)], ...] = Field(
         (),
-        description="The label's values, for a classification; rows with any other are set aside. "
-        "Of two, the probability of the second is predicted.",
+        description="Classes of the label, for classification; rows with another value are "
+        "dropped. With two classes, the model predicts the probability of the "
+        "second.",
     )
     weight: str | None = Field(
         None,
-        description="Column of how much each row counts, in the loss and in every metric; null: "
-        "all alike.",
+        description="Column with the weight of each row, for the loss and for every metric; "
+        "null: all rows count the same.",
     )
-    exclude: tuple[str, ...] = Field((), description="Columns that are no features.")
+    exclude: tuple[str, ...] = Field((), description="Columns that are not features.")
     keep: tuple[str, ...] = Field(
-        (), description="Columns that are features though the look at the data leaves them out."
+        (), description="Columns that are features although profiling would exclude them."
     )
     left_out: dict[str, str] = Field(
-        {}, description="Columns that are no features, and why: what the look at the data found."
+        {}, description="Excluded columns and the reason for each (set by profiling)."
     )
     rows_without_label: Annotated[int, Field(ge=0)] = Field(
-        0, description="How many are set aside: what the look at the data found."
+        0, description="Number of rows dropped because they have no label (set by profiling)."
     )
     # Under its own name it would hide a method of pydantic's.
     pinned_schema: Path | None = Field(
         None,
         alias="schema",
-        description="Schema that the data must fit, see huberflow schema --help; null: inferred "
-        "from the train rows, and what does not fit is only told.",
+        description="Schema file that the data must match, see: huberflow schema --help; null: "
+        "the schema is inferred from the train rows, and anomalies are only "
+        "reported.",
     )
     drift_threshold: Annotated[float, Field(gt=0, le=1)] = Field(
         0.1,
         # By chance alone, 600 rows against 300 stay below 0.05, where tails are heavy below 0.2;
         # 60 against 30 reach 0.3. A shift by one standard deviation gives 0.2.
-        description="Told of a column that changed by more, since the last other data (drift) or "
-        "from train to eval rows (skew): 0 is alike, 1 nothing in common.",
+        description="Report columns whose distribution shifts by more than this, since the last"
+        " different data (drift) or between train and eval rows (skew). 0: no "
+        "shift; 1: nothing in common.",
     )
     splits: Splits = Splits()
 

@@ -26,17 +26,20 @@ class Bound(Strict):
 
     metric: str = Field(description="Key of a metric.")
     slice: dict[str, Annotated[str | int, BeforeValidator(_text_or_whole)]] | None = Field(
-        None, description="Rows it holds for, such as {payment_type: Cash}; null: all."
+        None,
+        description="Rows that the condition applies to, such as {payment_type: Cash}; null: all.",
     )
-    lower_bound: float | None = Field(None, description="At least this.")
-    upper_bound: float | None = Field(None, description="At most this.")
+    lower_bound: float | None = Field(None, description="Smallest value allowed.")
+    upper_bound: float | None = Field(None, description="Largest value allowed.")
     max_increase: float | None = Field(
         None,
-        description="At most this share above the last blessed model's; 0.05 is 5 %.",
+        description="Largest increase allowed over the last blessed model, as a share; 0.05 is "
+        "5 %.",
     )
     max_decrease: float | None = Field(
         None,
-        description="At most this share below it, where more is better, such as an accuracy.",
+        description="Largest decrease allowed, as a share, where more is better, such as for an"
+        " accuracy.",
     )
 
     @model_validator(mode="after")
@@ -52,7 +55,7 @@ class Bound(Strict):
 
 
 class Evaluation(Strict):
-    """How a model is judged; the same for every model, so that runs compare."""
+    """How a model is evaluated; the same for every model, so that runs can be compared."""
 
     metrics: tuple[Annotated[EvaluationMetric, of_kind("metric")], ...] = Field(
         (
@@ -66,15 +69,16 @@ class Evaluation(Strict):
                 name="AbsoluteErrorQuantile", config={"quantile": 0.95}, key="tail_error"
             ),
         ),
-        description="Computed on the eval split, beside example_count and calibration.",
+        description="Metrics of the eval rows, beside example_count and calibration.",
     )
     slices: tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...] = Field(
         (("payment_type",), ("trip_start_hour",)),
-        description="Columns (or combinations of columns) whose values are judged apart.",
+        description="Columns, or combinations of columns, for whose values metrics are computed"
+        " separately.",
     )
     gate: Annotated[tuple[Bound, ...], Field(min_length=1)] = Field(
         (Bound(metric="huber", upper_bound=3.0, max_increase=0.1),),
-        description="What a model must meet to be pushed.",
+        description="Conditions that a model must meet to be blessed and pushed.",
     )
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from huberflow.pipeline.config.base import DateFormat, Strict
 
 
 class Features(Strict):
-    """How each raw column is used; a column named nowhere is not used."""
+    """How each raw column is used; a column that is not listed is not used."""
 
     numeric: tuple[str, ...] = Field(
         (
@@ -17,21 +17,24 @@ class Features(Strict):
             "dropoff_latitude",
             "dropoff_longitude",
         ),
-        description="Standardised; the mean where missing, and marked.",
+        description="Numeric columns, standardised; a missing value becomes the mean, with a "
+        "flag beside it.",
     )
     categorical: tuple[str, ...] = Field(
         ("company", "payment_type", "pickup_community_area", "dropoff_community_area"),
-        description="Values from a vocabulary, embedded; missing is a value of its own.",
+        description="Categorical columns, embedded; a missing value is a category of its own.",
     )
     cyclic: dict[str, PositiveFloat] = Field(
         {"trip_start_hour": 24.0, "trip_start_day": 7.0, "trip_start_month": 12.0},
-        description="Columns that come round, with their period; a point on a circle.",
+        description="Periodic columns and their period; each value becomes a point on a circle.",
     )
     dates: dict[str, DateFormat] = Field(
-        {}, description="Columns of dates written as text, with their format, such as YYYY-MM-DD."
+        {}, description="Text columns with dates and their format, such as YYYY-MM-DD."
     )
     vocabulary_size: PositiveInt = Field(
-        1000, description="Most frequent values kept, over all categories; others are unknown."
+        1000,
+        description="Number of most frequent values to keep, over all categorical columns; "
+        "other values are unknown.",
     )
 
     @model_validator(mode="after")

@@ -32,40 +32,45 @@ _KubernetesName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?
 
 
 class TrainerContainer(Strict):
-    """What the Trainer's container gets; null: what the cluster gives to all."""
+    """Resources of the Trainer's container; null: the cluster's defaults."""
 
-    cpu: PositiveFloat | None = Field(None, description="Processor cores.")
-    memory_gb: PositiveFloat | None = Field(None, description="Gigabytes of memory.")
-    accelerators: Annotated[int, Field(ge=0)] = Field(0, description="How many GPUs or the like.")
-    accelerator: str = Field("nvidia.com/gpu", description="Their type, as the cluster names it.")
+    cpu: PositiveFloat | None = Field(None, description="Number of CPU cores.")
+    memory_gb: PositiveFloat | None = Field(None, description="Memory in gigabytes.")
+    accelerators: Annotated[int, Field(ge=0)] = Field(
+        0, description="Number of GPUs or other accelerators."
+    )
+    accelerator: str = Field(
+        "nvidia.com/gpu", description="Resource name of the accelerators in the cluster."
+    )
 
 
 class Kubeflow(Strict):
-    """The cluster that `huberflow compile --target kubeflow` writes for."""
+    """The cluster for `huberflow compile --target kubeflow`."""
 
     pipeline_root: Annotated[str, AfterValidator(_bucket)] | None = Field(
         None,
-        description="Folder of a bucket for what runs write, such as gs://bucket/runs; null: the "
-        "cluster's own.",
+        description="Folder in a bucket for the output of runs, such as gs://bucket/runs; null:"
+        " the cluster's default.",
     )
     volume: _KubernetesName | None = Field(
-        None, description="PersistentVolumeClaim for the models that serve; its name."
+        None, description="Name of the PersistentVolumeClaim for pushed models."
     )
     mount: Annotated[Path, AfterValidator(_absolute)] = Field(
         Path("/huberflow"),
-        description="Where containers have that volume; models are in serving/ below it.",
+        description="Path of that volume in the containers; models are pushed to serving/ below"
+        " it.",
     )
     data: Annotated[str, AfterValidator(_absolute_or_bucket)] | None = Field(
         None,
-        description="Where containers find your own rows: a folder on the volume, or of a gs:// "
+        description="Path of the data in the containers: a folder on the volume or in a gs:// "
         "bucket.",
     )
     schema_file: Annotated[Path, AfterValidator(_absolute)] | None = Field(
-        None, description="Where containers find the file of data.schema, on the volume."
+        None, description="Path of the data.schema file in the containers, on the volume."
     )
     tracking_from: _KubernetesName | None = Field(
         None,
-        description="Kubernetes secret with the tracking server under the key MLFLOW_TRACKING_URI; "
-        "null: tracking.uri.",
+        description="Kubernetes secret with the address of the tracking server under the key "
+        "MLFLOW_TRACKING_URI; null: tracking.uri.",
     )
     trainer: TrainerContainer = TrainerContainer()

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from huberflow.custom_objects import catalogue
+from huberflow.custom_objects.catalogue import Task
 from huberflow.pipeline.config.base import Strict
 from huberflow.pipeline.config.choices import (
     Activation,
@@ -17,41 +17,51 @@ from huberflow.pipeline.config.choices import (
 
 
 class Model(Strict):
-    """The network; every object by name, ours or tf_keras's."""
+    """The network; objects by name: huberflow's, tf_keras's or custom ones."""
 
-    task: catalogue.Task = Field(
+    task: Task = Field(
         "regression",
-        description="regression, numbers; binary, one of two classes; multiclass, one of several.",
+        description="regression: numbers; binary: one of two classes; multiclass: one of more "
+        "classes.",
     )
     hidden_units: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
         (64, 32), description="Width of each dense layer."
     )
-    embedding_dimension: PositiveInt = Field(4, description="Width of each category's embedding.")
-    activation: Activation = Field(Choice(name="relu"), description="Of the dense layers.")
+    embedding_dimension: PositiveInt = Field(
+        4, description="Width of the embedding of each categorical column."
+    )
+    activation: Activation = Field(
+        Choice(name="relu"), description="Activation of the dense layers."
+    )
     initializer: Initializer = Field(
-        Choice(name="GlorotNormalInitializer"), description="Of the dense layers' weights."
+        Choice(name="GlorotNormalInitializer"),
+        description="Initializer of the dense layers' weights.",
     )
     regularizer: Regularizer | None = Field(
         Choice(name="L1Regularizer", config={"factor": 1e-5}),
-        description="Of the dense layers' weights, or null.",
+        description="Regularizer of the dense layers' weights, or null.",
     )
     constraint: Constraint | None = Field(
-        None, description="Of the dense layers' weights, such as {name: PositiveWeights}, or null."
+        None,
+        description="Constraint of the dense layers' weights, such as {name: PositiveWeights}, "
+        "or null.",
     )
     activity_regularization: Layer | None = Field(
         Choice(name="ActivityRegularizationLayer", config={"rate": 1e-6}),
-        description="Pass-through layer after the last dense one that adds to the loss, or null.",
+        description="Layer after the last dense layer that passes its inputs through and adds "
+        "to the loss, or null.",
     )
     label_scale: Literal["none", "standard", "log"] = Field(
         "none",
-        description="In what the network thinks: standard, deviations from the median; log, the "
-        "same of log(1 + label). Loss, metrics and predictions are in label units.",
+        description="Unit in which the network computes; none: the label's; standard: "
+        "deviations from the median; log: the same for log(1 + label). Loss, "
+        "metrics and predictions are always in label units.",
     )
     metric_logging: bool = Field(
-        True, description="Log the last dense layer's deviation as std_of_activation."
+        True, description="Log the standard deviation of the last dense layer as std_of_activation."
     )
     build: str | None = Field(
         None,
-        description="A function of your own that builds the network in place of ours, such as "
-        "my_model.py:build_model, or null.",
+        description="User-defined function that builds the network in place of huberflow's, "
+        "such as my_model.py:build_model, or null.",
     )

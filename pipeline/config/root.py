@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from huberflow.components.contracts.features import label_and_weight
 from huberflow.pipeline.config import task_rules
 from huberflow.pipeline.config.base import Strict
 from huberflow.pipeline.config.beam import Beam
+from huberflow.pipeline.config.choices import catalogue_in
 from huberflow.pipeline.config.data import Data
 from huberflow.pipeline.config.evaluation import Evaluation
 from huberflow.pipeline.config.features import Features
@@ -19,20 +20,21 @@ from huberflow.pipeline.config.training import Training
 
 
 class Config(Strict):
-    """Everything that decides what a run does."""
+    """All settings of a run."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")] = Field(
-        "taxi", description="The model's name, and its folder under serving/."
+        "taxi", description="Name of the model, and of its folder under serving/."
     )
     workspace: Path = Field(
-        Path("workspace"), description="Folder for all that runs write; deleting it is a reset."
+        Path("workspace"),
+        description="Folder for everything that runs write; delete it to start anew.",
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
-        42, description="Makes training repeat on the same machine."
+        42, description="Random seed; the same seed on the same machine trains the same model."
     )
     objects: tuple[Path, ...] = Field(
         (),
-        description="Python files or packages with losses, metrics, layers of your own.",
+        description="Python files or packages with custom losses, metrics, layers and so on.",
     )
     data: Data = Data()
     features: Features = Features()
@@ -68,8 +70,8 @@ class Config(Strict):
         return self
 
     @model_validator(mode="after")
-    def _fits_its_task(self) -> "Config":
-        task_rules.check(self)
+    def _fits_its_task(self, info: ValidationInfo) -> "Config":
+        task_rules.check(self, catalogue_in(info))
         return self
 
     def columns(self) -> list[str]:

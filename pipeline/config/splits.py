@@ -10,11 +10,11 @@ from huberflow.pipeline.config.base import DateFormat, Strict
 
 
 class Days(Strict):
-    """Where dates part the splits: what the look at the data found; older rows are for train."""
+    """First days of the validation and eval rows (set by profiling); older rows train the model."""
 
-    written: DateFormat = Field(description="How the dates are written, such as YYYY-MM-DD.")
-    validation: date = Field(description="First day of the rows that early stopping looks at.")
-    eval: date = Field(description="First day of the rows that the Evaluator alone sees.")
+    written: DateFormat = Field(description="Format of the dates, such as YYYY-MM-DD.")
+    validation: date = Field(description="First day of the validation rows.")
+    eval: date = Field(description="First day of the eval rows.")
 
     @model_validator(mode="after")
     def _in_order(self) -> "Days":
@@ -27,32 +27,33 @@ class Days(Strict):
 
 
 class Files(Strict):
-    """Files of each split, in place of data.path: each a file, a folder, or a pattern."""
+    """Files of each split, in place of data.path: a file, a folder or a pattern for each."""
 
-    train: Path | None = Field(None, description="Rows to train on.")
+    train: Path | None = Field(None, description="Rows for training.")
     validation: Path | None = Field(
         None,
-        description="Rows that early stopping looks at; null: drawn from the rows to train on.",
+        description="Rows for early stopping; null: drawn from the rows for training.",
     )
-    eval: Path | None = Field(None, description="Rows that the Evaluator alone sees.")
+    eval: Path | None = Field(None, description="Rows for the Evaluator only.")
 
 
 class Splits(Strict):
-    """How rows are split: by a hash of their content, by a column, or by the files they lie in."""
+    """How rows are split: by a hash of the row, by a column, or by the file they are in."""
 
-    train: PositiveInt = Field(6, description="Share of the rows to train on.")
-    validation: PositiveInt = Field(1, description="Share that early stopping looks at.")
-    eval: PositiveInt = Field(3, description="Share that the Evaluator alone sees.")
+    train: PositiveInt = Field(6, description="Share of the rows for training.")
+    validation: PositiveInt = Field(1, description="Share of the rows for early stopping.")
+    eval: PositiveInt = Field(3, description="Share of the rows for the Evaluator only.")
     column: str | None = Field(
         None,
-        description="Column that says the split, in words or by a date, the newest rows for eval; "
-        "null: a hash.",
+        description="Column that decides the split, by words or by date (the newest rows are "
+        "for eval); null: a hash of the row decides.",
     )
     values: dict[str, Literal["train", "validation", "eval"]] = Field(
-        {}, description="Split of each value of the column: what the look at the data found."
+        {}, description="Split for each value of that column (set by profiling)."
     )
     days: Days | None = Field(
-        None, description="Where its dates part the splits: what the look at the data found."
+        None,
+        description="First days of the splits, where that column holds dates (set by profiling).",
     )
     files: Files = Files()
 

@@ -22,18 +22,20 @@ def _known_store(uri: str) -> str:
 
 
 class Tracking(Strict):
-    """Where runs are kept for comparing; a run never waits for it or fails with it."""
+    """Where runs are recorded for comparison; a run never fails because of it."""
 
-    enabled: bool = Field(True, description="Mirror every run into MLflow.")
+    enabled: bool = Field(True, description="Record every run in MLflow.")
     uri: Annotated[str, AfterValidator(_known_store)] | None = Field(
         None,
-        description="MLflow server or database; null: $MLFLOW_TRACKING_URI, else the workspace.",
+        description="MLflow server or database; null: $MLFLOW_TRACKING_URI, or else a database "
+        "in the workspace.",
     )
     experiment: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="Runs that belong together; null: the model's name."
+        None, description="MLflow experiment that runs belong to; null: the model's name."
     )
     run_name: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="For people; null: what differs from the defaults."
+        None,
+        description="Name of the run in MLflow; null: the settings that differ from the defaults.",
     )
     patience: PositiveInt = Field(
         60, description="Seconds that a finished run waits for a slow server."
