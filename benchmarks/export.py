@@ -52,10 +52,10 @@ def measure(runs: int, console: Console) -> tuple[Pairs, Pairs]:
 def _export_seconds(workspace: Workspace) -> float:
     """Of the workspace's only run: the Trainer's part by its log, the rest by the journal."""
     (run,) = run_history.runs(workspace, _refuse)
-    logged = re.search(r"captured \d+ rows in ([\d.]+) s", Path(run.facts["log"]).read_text())
+    logged = re.search(r"captured \d+ rows in ([\d.]+) s", Path(run.metadata.log).read_text())
     assembled = run.nodes["ServingExport"].seconds
     if logged is None or assembled is None:
-        raise click.ClickException(f"run {run.id} exported nothing; its log: {run.facts['log']}")
+        raise click.ClickException(f"run {run.id} exported nothing; its log: {run.metadata.log}")
     return float(logged[1]) + assembled
 
 

@@ -112,7 +112,7 @@ def _exported_by(run: Run, config: Config) -> Path:
 
 def _run_command(config: Config, run: Run | None = None) -> str:
     """What makes a model; with a run, the same again."""
-    changes = run.facts.get("changes", {}) if run else {}
+    changes = run.metadata.changes if run else {}
     settings = [part for key in changes for part in ("--set", f"{key}={json.dumps(changes[key])}")]
     return shlex.join(["huberflow", "run", "--workspace", str(config.workspace), *settings])
 

@@ -2,9 +2,10 @@
 
 import os
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from huberflow.components.contracts.json_record import JsonRecord
 from huberflow.pipeline.system.masking import masked_text
 
 _TIMEOUT = 5.0
@@ -13,29 +14,38 @@ _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
 """Set inside a git hook, where they would name the hook's repository instead of the folder's."""
 
 
-def state(folder: Path) -> dict[str, Any] | None:
-    """``commit``, ``branch``, ``dirty`` and ``remote`` of the repository that holds a folder.
+@dataclass(frozen=True, kw_only=True)
+class GitState(JsonRecord):
+    """The commit that is checked out, and whether the files differ from it."""
 
-    ``dirty`` is whether a tracked file differs from the commit; untracked files do not count.
-    ``branch`` is None on a detached head. ``remote`` is the URL of ``origin`` without its
-    credentials, or None.
+    commit: str
+    branch: str | None = None
+    """None on a detached head."""
+    dirty: bool = False
+    """Whether a tracked file differs from the commit; untracked files do not count."""
+    remote: str | None = None
+    """The URL of ``origin``, without its credentials."""
+
+
+def state(folder: Path) -> GitState | None:
+    """The state of the repository that holds a folder.
 
     Returns:
       None where there is no git, no repository, no commit yet, or no answer within 5 seconds.
     """
-    found = _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
-    if found is None:
+    status = _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
+    if status is None:
         return None
-    headers, changes = _parsed(found)
+    headers, changes = _parsed(status)
     if headers["oid"] == "(initial)":
         return None
     remote = _git(folder, "remote", "get-url", "origin")
-    return {
-        "commit": headers["oid"],
-        "branch": None if headers["head"] == "(detached)" else headers["head"],
-        "dirty": changes > 0,
-        "remote": masked_text(remote.strip()) if remote else None,
-    }
+    return GitState(
+        commit=headers["oid"],
+        branch=None if headers["head"] == "(detached)" else headers["head"],
+        dirty=changes > 0,
+        remote=masked_text(remote.strip()) if remote else None,
+    )
 
 
 def _parsed(status: str) -> tuple[dict[str, str], int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from huberflow.pipeline.history.metadata_store import Execution
-from huberflow.pipeline.history.run_history import Kind, Status
+from huberflow.pipeline.history.run_history import Kind, RunMetadata, Status
 from huberflow.pipeline.history.usage import Usage
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.interruption import first_line
@@ -27,7 +27,7 @@ class Journal:
       path: of the new file.
       name: of the run, for people.
       config: the whole resolved config, JSON-safe.
-      facts: see ``history.Run``.
+      metadata: what is recorded beside the config.
       sweep: id of the sweep that the run is a trial of.
       kind: run or sweep.
     """
@@ -37,7 +37,7 @@ class Journal:
         path: Path,
         name: str,
         config: Mapping[str, Any],
-        facts: Mapping[str, Any],
+        metadata: RunMetadata,
         *,
         sweep: str | None = None,
         kind: Kind = "run",
@@ -51,7 +51,7 @@ class Journal:
             name=name,
             kind=kind,
             config=config,
-            facts=facts,
+            facts=metadata.to_json(),
             sweep=sweep,
         )
 

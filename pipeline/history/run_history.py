@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from huberflow.components.contracts import artifact_files, node_ids
+from huberflow.components.contracts.json_record import JSON, JsonRecord
 from huberflow.components.validation import validation_findings
+from huberflow.pipeline.history.git import GitState
 from huberflow.pipeline.history.metadata_store import Artifact, Execution, State
 from huberflow.pipeline.history.workspace import Workspace
 
@@ -43,6 +45,32 @@ class Epoch:
     values: Mapping[str, float]
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunMetadata(JsonRecord):
+    """What is recorded of a run beside its config: who ran what, where, with which code."""
+
+    command: str = ""
+    """The command that the user typed."""
+    user: str | None = None
+    host: str | None = None
+    workspace: str | None = None
+    log: str | None = None
+    """The path of the run's log."""
+    git: GitState | None = None
+    """The repository of the folder in which the command was typed."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """The version of Python, and of each package that decides what a run does."""
+    changes: Mapping[str, JSON] = field(default_factory=dict)
+    """Settings that differ from the defaults, by dotted key."""
+    grid: tuple[str, ...] = ()
+    """For a sweep: its settings, ``key=value,value`` each."""
+    sweep_name: str = ""
+    """For a trial: the name of its sweep."""
+    sweep_started: float = 0.0
+    sweep_trial: int = 0
+    """For a trial: its number in the sweep, from 1."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run, or one sweep of runs, as far as it went."""
@@ -56,8 +84,7 @@ class Run:
     ended: float | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     """The whole resolved config, JSON-safe."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the config does not say: git commit, versions, the command, a sweep's grid."""
+    metadata: RunMetadata = field(default_factory=RunMetadata)
     sweep: str | None = None
     """Id of the sweep that it is a trial of."""
     nodes: Mapping[str, Node] = field(default_factory=dict)
@@ -171,8 +198,7 @@ def replay(events: Iterable[Mapping[str, Any]]) -> Run:
     run: Run | None = None
     for event in events:
         if event["event"] == "started":
-            known = {key: value for key, value in event.items() if key not in _ENVELOPE}
-            run = Run(started=event["time"], **known)
+            run = _started(event)
         elif run is None:
             raise ValueError(f"expected a journal that begins with a run, received {event}")
         else:
@@ -182,7 +208,9 @@ def replay(events: Iterable[Mapping[str, Any]]) -> Run:
     return run
 
 
-_ENVELOPE = ("event", "time")
+def _started(event: Mapping[str, Any]) -> Run:
+    fields = {key: value for key, value in event.items() if key not in ("event", "time", "facts")}
+    return Run(started=event["time"], metadata=RunMetadata.from_json(event["facts"]), **fields)
 
 
 def _after(run: Run, event: Mapping[str, Any]) -> Run:

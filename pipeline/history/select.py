@@ -57,11 +57,11 @@ def _named(runs: Sequence[Run], name: str) -> list[Run]:
     (only,) = found
     trials = [run for run in runs if run.sweep == only.id]
     # Side by side, the second may start before the first.
-    return [only] if only.kind == "run" else sorted(trials, key=_place)
+    return [only] if only.kind == "run" else sorted(trials, key=_number)
 
 
-def _place(trial: Run) -> int:
-    return int(trial.facts.get("sweep_trial", 0))
+def _number(trial: Run) -> int:
+    return trial.metadata.sweep_trial
 
 
 def _latest(runs: Sequence[Run], back: int) -> Run:

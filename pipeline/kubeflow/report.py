@@ -21,7 +21,7 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from huberflow.components.contracts import node_ids
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.metadata_store import Artifact, Execution, State, parsed, values
-from huberflow.pipeline.history.run_history import Node, Run
+from huberflow.pipeline.history.run_history import Node, Run, RunMetadata
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.kubeflow.step import CLUSTER, NOTE
 from huberflow.pipeline.tracking.mirror import Mirror
@@ -74,15 +74,16 @@ def finished_run(inputs: Mapping[str, list[types.Artifact]], told: Mapping[str, 
     found = [_node(told["run_id"], key, artifacts) for key, artifacts in inputs.items()]
     nodes = sorted(found, key=lambda node: node.started)
     config, known = json.loads(told["config"]), json.loads(told["facts"])
+    title = known.pop("title")
     started = datetime.fromtimestamp(nodes[0].started, UTC)
     return Run(
         id=told["run_id"],
-        name=config["tracking"]["run_name"] or f"{known['title']} {started:%m-%d %H:%M:%S}",
+        name=config["tracking"]["run_name"] or f"{title} {started:%m-%d %H:%M:%S}",
         started=nodes[0].started,
         status="done",
         ended=time.time(),
         config=config,
-        facts={**known, "versions": run_metadata.versions()},
+        metadata=RunMetadata.from_json({**known, "versions": run_metadata.versions()}),
         nodes={node.name: node for node in nodes},
     )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from huberflow.pipeline.history import run_metadata
+from huberflow.pipeline.history.git import GitState
 from huberflow.pipeline.history.usage import Usage
 from huberflow.pipeline.objects.packing import unpacked
 
@@ -100,7 +101,7 @@ def _tell_of_run(parameters: Mapping[str, str]) -> None:
     if "run_id" in parameters:
         from huberflow.components.export import serving_export
 
-        known = json.loads(parameters["facts"])
+        known = GitState.from_json(git) if (git := json.loads(parameters["facts"])["git"]) else None
         serving_export.RUN.set(run_metadata.lineage(CLUSTER, parameters["run_id"], known))
 
 

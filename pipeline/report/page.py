@@ -72,7 +72,7 @@ def html(run: Run, folder: Path) -> str:
     rows = slices.ordered(report["slices"]) if report else []
     metrics = slices.measures(report) if report else []
     table = [SliceRow(slices.name(row), slices.size(row), _cells(row, metrics)) for row in rows]
-    changes, data = run.facts.get("changes"), run.config.get("data", {})
+    changes, data = run.metadata.changes, run.config.get("data", {})
     return templates.render(
         "report.html.j2",
         run=run,
@@ -89,7 +89,7 @@ def html(run: Run, folder: Path) -> str:
         figures=list(_figures(folder)),
         memory={node.name: _memory(node) for node in run.nodes.values()},
         changes=_yaml(changes) if changes else None,
-        git=run.facts.get("git") or {},
+        git=run.metadata.git,
         config=_yaml(run.config),
         statistics=_statistics(run),
         anomalies=_text(folder / files.ANOMALIES),

@@ -70,27 +70,26 @@ def _view(run: Run) -> str:
 
 def tags(run: Run) -> dict[str, str]:
     """What is known of a run when it starts; git's in MLflow's own names."""
-    command = run.facts.get("command", "")
+    metadata, git = run.metadata, run.metadata.git
     found = {
         "huberflow.run": run.id,
         "huberflow.kind": run.kind,
-        "huberflow.command": command,
+        "huberflow.command": metadata.command,
         # The verb alone: MLflow shows no more than what comes after the last slash.
-        "mlflow.source.name": " ".join(command.split()[:2]),
+        "mlflow.source.name": " ".join(metadata.command.split()[:2]),
         "mlflow.source.type": "LOCAL",
-        "mlflow.user": run.facts.get("user"),
-        "huberflow.workspace": run.facts.get("workspace"),
+        "mlflow.user": metadata.user,
+        "huberflow.workspace": metadata.workspace,
         "huberflow.sweep": run.sweep,
     }
-    git = run.facts.get("git") or {}
-    found |= {
-        "mlflow.source.git.commit": git.get("commit"),
-        "mlflow.source.git.branch": git.get("branch"),
-        "mlflow.source.git.repoURL": git.get("remote"),
-        "mlflow.source.git.dirty": json.dumps(git["dirty"]) if git else None,
-    }
-    versions = run.facts.get("versions", {})
-    found |= {f"huberflow.version.{package}": version for package, version in versions.items()}
+    if git is not None:
+        found |= {
+            "mlflow.source.git.commit": git.commit,
+            "mlflow.source.git.branch": git.branch,
+            "mlflow.source.git.repoURL": git.remote,
+            "mlflow.source.git.dirty": json.dumps(git.dirty),
+        }
+    found |= {f"huberflow.version.{name}": number for name, number in metadata.versions.items()}
     return {key: _fitting(str(value)) for key, value in found.items() if value}
 
 
@@ -154,7 +153,7 @@ def note(run: Run) -> str:
     reasons = [f"- {reason}" for reason in report["reasons"]]
     if report["set_aside"]:
         reasons.append(f"The last blessed model was set aside, for {report['set_aside']}.")
-    changes = [f"`{key}={value}`" for key, value in run.facts.get("changes", {}).items()]
+    changes = [f"`{key}={value}`" for key, value in run.metadata.changes.items()]
     settings = [f"Settings: {' '.join(changes)}"] if changes else []
     story = "The whole story is `report.html` among the artifacts."
     return "\n\n".join([f"{verdict} {' · '.join(metrics)}", *reasons, *settings, story])

@@ -10,7 +10,7 @@ import yaml
 
 from huberflow.components.contracts import node_ids
 from huberflow.pipeline.history.metadata_store import FINISHED
-from huberflow.pipeline.history.run_history import Node, Run
+from huberflow.pipeline.history.run_history import Node, Run, RunMetadata
 from huberflow.pipeline.report import files
 from huberflow.pipeline.system.interruption import first_line
 from huberflow.pipeline.system.masking import masked, masked_text
@@ -91,7 +91,7 @@ class Mirror:
     def _opened(self, run: Run) -> Tracked:
         parent = None
         if run.sweep is not None:
-            above = self._new(run, run.sweep, run.facts["sweep_name"], run.facts["sweep_started"])
+            above = self._new(run, run.sweep, run.metadata.sweep_name, run.metadata.sweep_started)
             parent = self._tracker.open_run(above).id
         new = self._new(run, run.id, run.name, run.started, parent)
         tracked = self._tracker.open_run(replace(new, tags=lineage.tags(run)))
@@ -191,9 +191,9 @@ class Mirror:
         last = {}
         if run.kind == "run":
             last["report.html"] = files.write_page(run, Path(self._files.name)).read_text()
-        if run.status != "done" and Path(run.facts["log"]).exists():
-            log = Path(run.facts["log"]).read_text(errors="replace")
-            last["run.log"] = masked_text(log)
+        log = run.metadata.log
+        if run.status != "done" and log is not None and Path(log).exists():
+            last["run.log"] = masked_text(Path(log).read_text(errors="replace"))
         self._attach(parent, last)
         assert run.ended is not None  # noqa: S101 (for the type checker)
         self._tracker.close_run(parent, _OUTCOMES[run.status], run.ended)
@@ -211,7 +211,7 @@ def _without_secrets(run: Run) -> Run:
         run,
         name=masked_text(run.name),
         config=masked(run.config),
-        facts=masked(run.facts),
+        metadata=RunMetadata.from_json(masked(run.metadata.to_json())),
         nodes={name: _node_without_secrets(node) for name, node in run.nodes.items()},
     )
 

@@ -34,12 +34,7 @@ def repository(empty):
 
 def test_a_clean_repository(repository):
     commit = run(repository, "rev-parse", "HEAD")
-    assert git.state(repository) == {
-        "commit": commit,
-        "branch": "trunk",
-        "dirty": False,
-        "remote": None,
-    }
+    assert git.state(repository) == git.GitState(commit=commit, branch="trunk")
 
 
 def test_a_folder_inside_belongs_to_the_repository(repository):
@@ -49,28 +44,28 @@ def test_a_folder_inside_belongs_to_the_repository(repository):
 
 def test_a_changed_file_is_dirty(repository):
     (repository / "model.py").write_text("threshold = 2.0\n")
-    assert git.state(repository)["dirty"]
+    assert git.state(repository).dirty
 
 
 def test_a_staged_file_is_dirty(repository):
     (repository / "loss.py").touch()
     run(repository, "add", "loss.py")
-    assert git.state(repository)["dirty"]
+    assert git.state(repository).dirty
 
 
 def test_an_untracked_file_is_not_dirty(repository):
     (repository / "loss.py").touch()
-    assert not git.state(repository)["dirty"]
+    assert not git.state(repository).dirty
 
 
 def test_a_detached_head_has_no_branch(repository):
     run(repository, "checkout", "--detach")
-    assert git.state(repository)["branch"] is None
+    assert git.state(repository).branch is None
 
 
 def test_the_remote_loses_its_password(repository):
     run(repository, "remote", "add", "origin", "https://ada:hunter2@example.com/taxi.git")
-    assert git.state(repository)["remote"] == "https://***@example.com/taxi.git"
+    assert git.state(repository).remote == "https://***@example.com/taxi.git"
 
 
 def test_no_commit_yet(empty):
@@ -106,7 +101,7 @@ def test_inside_a_git_hook_it_is_still_the_folders_repository(repository, monkey
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     found = git.state(repository)
     assert found is not None
-    assert found["branch"] == "trunk"
+    assert found.branch == "trunk"
 
 
 def test_the_index_is_left_alone(repository):

@@ -12,7 +12,7 @@ from journals import START, Story
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.journal import Journal, close_killed
 from huberflow.pipeline.history.metadata_store import Artifact, Execution
-from huberflow.pipeline.history.run_history import Epoch
+from huberflow.pipeline.history.run_history import Epoch, RunMetadata
 from huberflow.pipeline.history.workspace import Workspace
 
 
@@ -41,7 +41,7 @@ def execution(tmp_path) -> Execution:
 class TestJournal:
     @pytest.fixture
     def journal(self, workspace):
-        return Journal(workspace.journal("run-1"), "a name", {"seed": 42}, {"host": "here"})
+        return Journal(workspace.journal("run-1"), "a name", {"seed": 42}, RunMetadata(host="here"))
 
     def read(self, workspace):
         return run_history.read(workspace.journal("run-1"))
@@ -49,7 +49,11 @@ class TestJournal:
     def test_begins_with_what_the_run_is(self, journal, workspace):
         run = self.read(workspace)
         assert (run.id, run.name, run.kind, run.status) == ("run-1", "a name", "run", "running")
-        assert (run.config, run.facts, run.sweep) == ({"seed": 42}, {"host": "here"}, None)
+        assert (run.config, run.metadata, run.sweep) == (
+            {"seed": 42},
+            RunMetadata(host="here"),
+            None,
+        )
 
     def test_tells_a_node_again_as_the_metadata_has_it(self, journal, workspace, tmp_path):
         journal.node_started("Trainer")

@@ -94,17 +94,18 @@ class TestGathered:
         return run_metadata.gather(load(None, ["seed=7"]), tmp_path / "w" / "logs" / "run-1.log")
 
     def test_are_the_command_to_type_again(self, gathered):
-        assert shlex.split(gathered["command"]) == ["huberflow", "run", "--set", "data.label=a b"]
+        assert shlex.split(gathered.command) == ["huberflow", "run", "--set", "data.label=a b"]
 
     def test_are_the_versions_that_were_installed(self, gathered):
-        assert {"huberflow", "tensorflow", "tfx", "mlflow", "python"} < set(gathered["versions"])
-        for version in gathered["versions"].values():
+        assert {"huberflow", "tensorflow", "tfx", "mlflow", "python"} < set(gathered.versions)
+        for version in gathered.versions.values():
             assert re.match(r"\d+\.\d+", version)
 
     def test_are_where_it_lies_and_what_is_special(self, gathered, tmp_path):
-        assert gathered["workspace"] == str(tmp_path / "w")
-        assert gathered["log"] == str(tmp_path / "w" / "logs" / "run-1.log")
-        assert gathered["changes"] == {"seed": 7}
+        assert gathered.workspace == str(tmp_path / "w")
+        assert gathered.log == str(tmp_path / "w" / "logs" / "run-1.log")
+        assert gathered.changes == {"seed": 7}
 
     def test_are_json(self, gathered):
-        assert json.loads(json.dumps(gathered)) == gathered
+        text = json.dumps(gathered.to_json())
+        assert type(gathered).from_json(json.loads(text)) == gathered

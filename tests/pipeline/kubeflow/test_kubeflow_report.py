@@ -8,6 +8,7 @@ import pytest
 from tfx import types
 
 from huberflow.pipeline.config.reading import load
+from huberflow.pipeline.history.git import GitState
 from huberflow.pipeline.history.run_metadata import versions
 from huberflow.pipeline.kubeflow.report import SOURCES, finished_run
 from huberflow.pipeline.kubeflow.step import NOTE
@@ -63,8 +64,8 @@ class TestFinishedRun:
 
     def test_knows_the_config_the_code_and_the_containers_versions(self, run):
         assert run.config["name"] == "bikes"
-        assert run.facts["git"] == {"commit": "c0ffee"}
-        assert run.facts["versions"] == versions()
+        assert run.metadata.git == GitState(commit="c0ffee")
+        assert run.metadata.versions == versions()
 
     def test_has_the_nodes_outputs_without_the_note(self, run):
         pushed = run.artifact("Pusher", "pushed_model")

@@ -9,8 +9,9 @@ from html.parser import HTMLParser
 import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
+from huberflow.pipeline.history.git import GitState
 from huberflow.pipeline.history.metadata_store import Artifact, Execution
-from huberflow.pipeline.history.run_history import Epoch, Node, Run
+from huberflow.pipeline.history.run_history import Epoch, Node, Run, RunMetadata
 from huberflow.pipeline.report.files import write_node, write_page
 
 CONFIG = {
@@ -201,8 +202,8 @@ class TestPage:
         assert {attrs["href"][1:] for tag, attrs in tags if tag == "a"} <= places
 
     def test_says_what_ran_on_what(self, run, folder):
-        facts = {"git": {"commit": "4f3a9c2", "dirty": True}, "changes": {"seed": 7}}
-        text = page(run(facts=facts), folder).text
+        git = GitState(commit="4f3a9c2", dirty=True)
+        text = page(run(metadata=RunMetadata(git=git, changes={"seed": 7})), folder).text
         assert "4f3a9c2, with changes that were not committed" in text
         assert "seed: 7" in text
         assert "the Chicago Taxi trips that come with TFX" in text
