@@ -9,14 +9,14 @@ from typing import Any
 
 from . import catalogue
 
-__all__ = sorted([*catalogue.OURS, "create_huber"])
+__all__ = sorted([*catalogue.HUBERFLOW, "create_huber"])
 
 
 def __getattr__(name: str) -> Any:
     if name == "create_huber":
         return importlib.import_module(".losses", __name__).create_huber
-    if name in catalogue.OURS:
-        return getattr(importlib.import_module(catalogue.OURS[name].module), name)
+    if name in catalogue.HUBERFLOW:
+        return getattr(importlib.import_module(catalogue.HUBERFLOW[name].module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,19 +1,21 @@
 """Checks of constructor arguments, shared by the objects themselves and by the config.
 
-Each check takes the argument's name and value, returns the value as the object stores it, and
-raises ValueError that says argument, expected, received.
+Each check takes the argument's name and value, and returns the value as the object stores it.
+InputError names the argument, what was expected and what was received.
 """
 
 import math
 from collections.abc import Callable
 from typing import Any
 
+from .input_error import InputError
+
 
 def positive(argument: str, value: Any) -> float:
     """A finite number above zero."""
     number = _finite(argument, value, "a finite number > 0")
     if number <= 0:
-        raise _refusal(argument, "a finite number > 0", value)
+        raise _error(argument, "a finite number > 0", value)
     return number
 
 
@@ -21,7 +23,7 @@ def non_negative(argument: str, value: Any) -> float:
     """A finite number, zero or above."""
     number = _finite(argument, value, "a finite number >= 0")
     if number < 0:
-        raise _refusal(argument, "a finite number >= 0", value)
+        raise _error(argument, "a finite number >= 0", value)
     return number
 
 
@@ -34,7 +36,7 @@ def open_fraction(argument: str, value: Any) -> float:
     """A number strictly between 0 and 1."""
     number = _finite(argument, value, "a number between 0 and 1")
     if not 0 < number < 1:
-        raise _refusal(argument, "a number between 0 and 1", value)
+        raise _error(argument, "a number between 0 and 1", value)
     return number
 
 
@@ -43,7 +45,7 @@ def one_of(*names: str) -> Callable[[str, Any], str]:
 
     def check(argument: str, value: Any) -> str:
         if value not in names:
-            raise _refusal(argument, " or ".join(names), value)
+            raise _error(argument, " or ".join(names), value)
         return str(value)
 
     return check
@@ -54,7 +56,7 @@ def optional_seed(argument: str, value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        raise _refusal(argument, "a whole number or None", value)
+        raise _error(argument, "a whole number or None", value)
     return value
 
 
@@ -63,17 +65,17 @@ def _finite(argument: str, value: Any, expected: str) -> float:
     # so has NumPy's bool, which only its dtype gives away.
     boolean = isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool"
     if boolean or isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
-        raise _refusal(argument, expected, value)
+        raise _error(argument, expected, value)
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise _refusal(argument, expected, value) from error
+        raise _error(argument, expected, value) from error
     if not math.isfinite(number):
-        raise _refusal(argument, expected, value)
+        raise _error(argument, expected, value)
     return number
 
 
-def _refusal(argument: str, expected: str, received: Any) -> ValueError:
-    return ValueError(
-        f"{argument}: expected {expected}, received {received!r} ({type(received).__name__})"
+def _error(argument: str, expected: str, received: Any) -> InputError:
+    return InputError(
+        argument, expected=expected, received=f"{received!r} ({type(received).__name__})"
     )

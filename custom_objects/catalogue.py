@@ -1,19 +1,19 @@
-"""What may be named in a config: every object, its kind, and the check of each argument.
+"""The objects that a config may name: their kinds, and the check of each argument.
 
-The names stand here, beside the code and apart from it, so that a config is checked in
-milliseconds, before TensorFlow is imported. A test holds this table against the classes. A user's
-own objects join it with ``add``.
+The names stand beside the code and apart from it, so that a config is checked in milliseconds,
+before TensorFlow is imported; a test compares this table with the classes. ``BUILT_IN`` has
+huberflow's objects and those of tf_keras; ``Catalogue.extended`` adds user-defined ones.
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from .arguments import finite, non_negative, one_of, open_fraction, optional_seed, positive
+from .input_error import InputError
 
-Kind = Literal[
+ObjectKind = Literal[
     "loss",
     "metric",
     "layer",
@@ -25,10 +25,10 @@ Kind = Literal[
 ]
 
 Task = Literal["regression", "binary", "multiclass"]
-"""What is predicted: numbers, the probability of the second of two classes, or those of several."""
+"""The prediction: numbers, the probability of the second of two classes, or those of several."""
 
 ALL: tuple[Task, ...] = get_args(Task)
-_NUMBERS: tuple[Task, ...] = ("regression", "binary")  # a probability is held against 0 or 1
+_NUMBERS: tuple[Task, ...] = ("regression", "binary")  # a probability is compared with 0 or 1
 _TWO: tuple[Task, ...] = ("binary",)
 _SEVERAL: tuple[Task, ...] = ("multiclass",)
 
@@ -37,21 +37,27 @@ Arguments = Mapping[str, Callable[[str, Any], Any]]
 
 @dataclass(frozen=True)
 class Entry:
-    """One nameable object: its kind, the module that holds it, its arguments and their checks."""
+    """An object that a config may name.
 
-    kind: Kind
+    Attributes:
+      kind: the place in a config where it may stand.
+      module: the module that defines it.
+      arguments: a check for each constructor argument; it returns the value or raises InputError.
+      tasks: those that a loss or a metric fits.
+    """
+
+    kind: ObjectKind
     module: str
     arguments: Arguments = field(default_factory=dict)
     tasks: tuple[Task, ...] = ALL
-    """That a loss or a metric fits."""
 
 
 def _module(name: str) -> str:
-    """The module of this package, wherever the package stands."""
+    """The full name of a module of this package, which bundles import by another name."""
     return f"{__package__}.{name}"
 
 
-OURS: Mapping[str, Entry] = {
+HUBERFLOW: Mapping[str, Entry] = {
     "huber_fn": Entry("loss", _module("losses"), {}, _NUMBERS),
     "HuberLoss": Entry("loss", _module("losses"), {"threshold": positive}, _NUMBERS),
     "CustomMSE": Entry(
@@ -71,8 +77,7 @@ OURS: Mapping[str, Entry] = {
     "PositiveWeights": Entry("constraint", _module("constraints")),
 }
 
-# tf_keras's own objects that a config may name beside ours.
-_STOCK: Mapping[Kind, tuple[str, Mapping[str, Arguments]]] = {
+_KERAS: Mapping[ObjectKind, tuple[str, Mapping[str, Arguments]]] = {
     "loss": (
         "tf_keras.losses",
         {
@@ -131,7 +136,7 @@ _STOCK: Mapping[Kind, tuple[str, Mapping[str, Arguments]]] = {
     ),
 }
 
-_TASKS: Mapping[str, tuple[Task, ...]] = {
+_KERAS_TASKS: Mapping[str, tuple[Task, ...]] = {
     "Huber": _NUMBERS,
     "LogCosh": _NUMBERS,
     "MeanAbsoluteError": _NUMBERS,
@@ -146,90 +151,95 @@ _TASKS: Mapping[str, tuple[Task, ...]] = {
     "SparseCategoricalAccuracy": _SEVERAL,
     "SparseCategoricalCrossentropy": _SEVERAL,
 }
-"""That tf_keras's losses and metrics fit; a loss and a metric of one name fit the same."""
-
-_own: dict[str, Entry] = {}
+"""The tasks that losses and metrics of tf_keras fit; both kinds may share a name, and its tasks."""
 
 
-def named(kind: Kind) -> dict[str, Entry]:
-    """Every object of one kind by name: ours, then the user's, then tf_keras's own."""
-    known = {name: entry for name, entry in {**OURS, **_own}.items() if entry.kind == kind}
-    module, stock = _STOCK.get(kind, ("", {}))
-    return known | {
-        name: Entry(kind, module, arguments, _TASKS.get(name, ALL))
-        for name, arguments in stock.items()
-    }
+@dataclass(frozen=True)
+class Catalogue:
+    """The objects that a config may name; a value, which ``extended`` leaves as it is.
 
-
-def owner(name: str) -> str | None:
-    """The module of ours, or of tf_keras, that an object of this name comes from; else None."""
-    if name in OURS:
-        return OURS[name].module
-    return next((module for module, stock in _STOCK.values() if name in stock), None)
-
-
-def add(entries: Mapping[str, Entry]) -> None:
-    """Makes a user's objects known, beside ours; those of the same module are replaced.
-
-    Raises:
-      ValueError: a name is taken, by one of ours, of tf_keras's, or of another module.
+    Attributes:
+      entries: huberflow's and user-defined objects by name; those of tf_keras are always there.
     """
-    for name, entry in entries.items():
-        taken = owner(name) or _own.get(name, entry).module
-        if taken != entry.module:
-            raise ValueError(
-                f"{name}: expected a name of its own, received one that {taken} has; "
-                f"rename it in {entry.module}"
+
+    entries: Mapping[str, Entry]
+
+    def of_kind(self, kind: ObjectKind) -> dict[str, Entry]:
+        """Every object of one kind by name: huberflow's, the user-defined, then tf_keras's."""
+        entries = {name: entry for name, entry in self.entries.items() if entry.kind == kind}
+        module, keras = _KERAS.get(kind, ("", {}))
+        return entries | {
+            name: Entry(kind, module, arguments, _KERAS_TASKS.get(name, ALL))
+            for name, arguments in keras.items()
+        }
+
+    def owner(self, name: str) -> str | None:
+        """The module that defines an object of this name; None where the name is free."""
+        if name in self.entries:
+            return self.entries[name].module
+        return next((module for module, keras in _KERAS.values() if name in keras), None)
+
+    def extended(self, entries: Mapping[str, Entry]) -> "Catalogue":
+        """A catalogue with these user-defined objects as well.
+
+        Raises:
+          InputError: a name is taken.
+        """
+        for name, entry in entries.items():
+            if (owner := self.owner(name)) is not None:
+                raise InputError(
+                    name,
+                    expected="a new name",
+                    received=f"a name that {owner} has",
+                    hint=f"rename it in {entry.module}",
+                )
+        return Catalogue({**self.entries, **entries})
+
+    def check(self, kind: ObjectKind, name: str, config: Mapping[str, Any]) -> None:
+        """Refuses a wrong name or argument, without importing TensorFlow.
+
+        Raises:
+          InputError: its key is ``name`` where no object of this kind has this name, or, such as
+            ``config.threshold``, that of an argument that is unknown or out of range.
+        """
+        entries = self.of_kind(kind)
+        if name not in entries:
+            close = difflib.get_close_matches(name, entries, n=1, cutoff=0.5)
+            raise InputError(
+                "name",
+                expected=f"{'an' if kind[0] in 'aio' else 'a'} {kind}: {', '.join(entries)}",
+                received=repr(name),
+                hint=f"did you mean {close[0]}?" if close else None,
             )
-    _own.update(entries)
+        arguments = entries[name].arguments
+        for argument, value in config.items():
+            if argument not in arguments:
+                accepted = ", ".join(arguments) or "none"
+                raise InputError(
+                    f"config.{argument}",
+                    expected=f"an argument of {name}: {accepted}",
+                    received=repr(argument),
+                )
+            try:
+                arguments[argument](argument, value)
+            except InputError as error:
+                raise error.below("config") from None
+
+    def check_task(self, kind: ObjectKind, name: str, task: Task) -> None:
+        """Refuses a loss or a metric that a task cannot use.
+
+        Raises:
+          InputError: its key is ``name``; ``expected`` lists the names that fit.
+        """
+        entries = self.of_kind(kind)
+        if task not in entries[name].tasks:
+            fitting = [other for other, entry in entries.items() if task in entry.tasks]
+            raise InputError(
+                "name",
+                expected=f"a {kind} for {task} ({', '.join(fitting)})",
+                received=repr(name),
+            )
 
 
-def remove(names: Iterable[str]) -> None:
-    """Forgets a user's objects; a name that is unknown is no matter."""
-    for name in names:
-        _own.pop(name, None)
-
-
-@contextmanager
-def added(entries: Mapping[str, Entry]) -> Iterator[None]:
-    """``add`` inside the block; afterwards the user's objects are those of before."""
-    before = dict(_own)
-    add(entries)
-    try:
-        yield
-    finally:
-        _own.clear()
-        _own.update(before)
-
-
-def check(kind: Kind, name: str, config: Mapping[str, Any]) -> None:
-    """Refuses a name or an argument that would fail later, without importing TensorFlow.
-
-    Raises:
-      LookupError: no object of this kind has this name.
-      ValueError: an argument is unknown, or its value is out of range.
-    """
-    known = named(kind)
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        article = "an" if kind[0] in "aio" else "a"
-        hint = f" (did you mean {close[0]}?)" if close else ""
-        raise LookupError(f"expected {article} {kind}: {', '.join(known)}; received {name!r}{hint}")
-    arguments = known[name].arguments
-    for argument, value in config.items():
-        if argument not in arguments:
-            accepted = ", ".join(arguments) or "no arguments"
-            raise ValueError(f"{argument}: {name} expected {accepted}, received {argument!r}")
-        arguments[argument](argument, value)
-
-
-def check_task(kind: Kind, name: str, task: Task) -> None:
-    """Refuses a loss or a metric that a task cannot use.
-
-    Raises:
-      ValueError: names those that it can.
-    """
-    known = named(kind)
-    if task not in known[name].tasks:
-        fitting = [other for other, entry in known.items() if task in entry.tasks]
-        raise ValueError(f"expected a {kind} for {task} ({', '.join(fitting)}), received {name!r}")
+BUILT_IN = Catalogue(HUBERFLOW)
+"""The objects of huberflow and tf_keras."""

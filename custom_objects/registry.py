@@ -7,11 +7,11 @@ maths than it was trained with. Here a name keeps its code for as long as the pr
 import importlib
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import tf_keras
 
-from . import catalogue
+from .catalogue import BUILT_IN, HUBERFLOW, Catalogue, ObjectKind
 
 PACKAGE = "custom_objects"
 
@@ -62,25 +62,41 @@ def forget(modules: Collection[str]) -> None:
 
 def registered() -> dict[str, Any]:
     """Every custom object by its plain name, all modules of the catalogue imported."""
-    for entry in catalogue.OURS.values():
+    for entry in HUBERFLOW.values():
         importlib.import_module(entry.module)
     return dict(sorted(_registered.items()))
 
 
-def build(kind: catalogue.Kind, name: str, config: Mapping[str, Any]) -> Any:
+def build(
+    kind: ObjectKind, name: str, config: Mapping[str, Any], catalogue: Catalogue = BUILT_IN
+) -> Any:
     """The object that a config names: an instance, or the function itself.
 
     Raises:
-      LookupError, ValueError: see ``catalogue.check``.
+      InputError: see ``Catalogue.check``.
     """
     catalogue.check(kind, name, config)
-    target = getattr(importlib.import_module(catalogue.named(kind)[name].module), name)
+    target = getattr(importlib.import_module(catalogue.of_kind(kind)[name].module), name)
     return target(**config) if inspect.isclass(target) else target
 
 
-def build_choice(kind: catalogue.Kind, choice: Mapping[str, Any] | None) -> Any:
-    """``build`` from a config's ``{"name": …, "config": …}``; None for no choice."""
-    return None if choice is None else build(kind, choice["name"], choice["config"])
+class Choice(Protocol):
+    """An object that a config names, and its constructor's arguments."""
+
+    @property
+    def name(self) -> str:
+        """The class's or function's name."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The arguments."""
+
+
+def build_choice(
+    kind: ObjectKind, choice: Choice | None, catalogue: Catalogue = BUILT_IN
+) -> Any:
+    """``build`` for a config's choice; None for no choice."""
+    return None if choice is None else build(kind, choice.name, choice.config, catalogue)
 
 
 def _source(target: Any) -> str:

@@ -1,117 +1,231 @@
-"""A user's own objects in this process: imported from a snapshot, registered, in the catalogue.
-
-A description is plain JSON, as ``pipeline.objects`` writes it once it has tried the objects:
-``sha256`` of all, ``modules`` (by name: ``files``, ``sha256``), ``objects``, each with its
-``name``, ``kind``, ``module`` (where it is defined), ``registered`` name and ``arguments``; and
-``network``, null or the ``function`` of a ``module`` that builds it, with its ``parts``, each a
-``name`` and ``module``: objects beside the function, which a config cannot name.
-"""
+"""User-defined objects in this process: imported from a snapshot, and registered with Keras."""
 
 import hashlib
 import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import catalogue
-
-Description = Mapping[str, Any]
-
-_loaded: dict[Path, Description] = {}  # of one snapshot at most
+from .catalogue import BUILT_IN, Catalogue, Entry, ObjectKind, Task
 
 
-def entries(description: Description) -> dict[str, catalogue.Entry]:
-    """The objects as the catalogue has them; the user's constructors check the values."""
-    return {
-        each["name"]: catalogue.Entry(
-            each["kind"], each["module"], dict.fromkeys(each["arguments"], _any_value)
+@dataclass(frozen=True)
+class UserModule:
+    """A module or package of a user's: its files, relative to the snapshot, and their digest."""
+
+    files: tuple[str, ...]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class UserObject:
+    """A class or function that a config may name.
+
+    Attributes:
+      module: the module that defines it.
+      registered: its name in Keras's registry and in saved models.
+      arguments: the constructor's, with their defaults as JSON.
+      tasks: those that a loss or a metric fits.
+    """
+
+    name: str
+    kind: ObjectKind
+    module: str
+    registered: str
+    arguments: Mapping[str, Any]
+    tasks: tuple[Task, ...]
+
+    @property
+    def entry(self) -> Entry:
+        """The object in a catalogue; its constructor checks the values."""
+        return Entry(self.kind, self.module, dict.fromkeys(self.arguments, lambda _, value: value))
+
+
+@dataclass(frozen=True)
+class ObjectName:
+    """A class or function by the module that defines it."""
+
+    name: str
+    module: str
+
+
+@dataclass(frozen=True)
+class UserNetwork:
+    """A function that builds the network.
+
+    Attributes:
+      module: the module that defines it.
+      function: its name.
+      parts: objects that the network may use, and a config cannot name.
+    """
+
+    module: str
+    function: str
+    parts: tuple[ObjectName, ...] = ()
+
+
+@dataclass(frozen=True)
+class UserObjects:
+    """A user's modules, and what a config may name of them, after validation.
+
+    Attributes:
+      sha256: the digest of all modules.
+      modules: by name.
+      objects: losses, metrics, layers and the like.
+      network: builds the network; None for huberflow's.
+      folder: the snapshot of the modules on this machine.
+      sources: the modules' files, packed, where they travel to another machine instead.
+    """
+
+    sha256: str
+    modules: Mapping[str, UserModule]
+    objects: tuple[UserObject, ...]
+    network: UserNetwork | None = None
+    folder: Path | None = None
+    sources: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The description as JSON values, with ``folder`` or ``sources`` where it has them."""
+        values = {**asdict(self), "folder": self.folder and str(self.folder)}
+        return {
+            key: value
+            for key, value in values.items()
+            if value is not None or key not in ("folder", "sources")
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "UserObjects":
+        """The description that ``to_json`` gave."""
+        network, folder = values["network"], values.get("folder")
+        if network is not None:
+            parts = tuple(ObjectName(**part) for part in network["parts"])
+            network = UserNetwork(network["module"], network["function"], parts)
+        return cls(
+            sha256=values["sha256"],
+            modules={
+                name: UserModule(tuple(module["files"]), module["sha256"])
+                for name, module in values["modules"].items()
+            },
+            objects=tuple(
+                UserObject(**{**each, "tasks": tuple(each["tasks"])}) for each in values["objects"]
+            ),
+            network=network,
+            folder=None if folder is None else Path(folder),
+            sources=values.get("sources"),
         )
-        for each in description["objects"]
-    }
+
+    def catalogue(self) -> Catalogue:
+        """The built-in objects and these.
+
+        Raises:
+          InputError: a name is taken.
+        """
+        return BUILT_IN.extended({each.name: each.entry for each in self.objects})
+
+    def registrations(self) -> list[tuple[str, str]]:
+        """Module and name of each object that Keras has to find, the network's parts included."""
+        parts = self.network.parts if self.network else ()
+        return [(each.module, each.name) for each in (*self.objects, *parts)]
+
+    def source_files(self) -> dict[str, str]:
+        """The text of each module's files in the snapshot, by path below it."""
+        if self.folder is None:
+            raise ValueError("expected the folder of the user's modules, received packed sources")
+        return {
+            file: (self.folder / file).read_text(encoding="utf-8")
+            for module in self.modules.values()
+            for file in module.files
+        }
 
 
-def modules() -> list[str]:
+_loaded: list[UserObjects] = []  # one at most
+
+
+def loaded_modules() -> list[str]:
     """Names of the user's modules that ``load`` has imported."""
-    return [name for description in _loaded.values() for name in description["modules"]]
+    return [name for objects in _loaded for name in objects.modules]
 
 
-def load(description: Description, folder: Path) -> None:
-    """Imports a user's modules from their snapshot; afterwards they are found by name, as ours.
+def load(objects: UserObjects | None) -> Catalogue:
+    """Imports a user's modules from their snapshot, and registers their objects with Keras.
 
-    Modules of another snapshot are forgotten first; those of the same one stay as they are. A
-    worker that shares ``sys.path`` finds the modules too.
+    Modules of another snapshot are dropped first; those of the same one stay as they are. A
+    process that shares ``sys.path`` finds the modules too.
+
+    Returns:
+      The built-in objects and, where there are any, these.
 
     Raises:
-      ValueError: a file is not as it was described, or an object's name is taken.
+      InputError: an object's name is taken.
+      ValueError: a file is not as it was when it was validated.
     """
-    if _loaded.get(folder) != description:
-        _refuse_changed(description, folder)
+    if objects is None:
+        return BUILT_IN
+    catalogue = objects.catalogue()
+    if objects not in _loaded:
+        folder = _unchanged(objects)
         unload()
-    try:
-        if not _loaded:
-            _import(description, folder)
-        catalogue.add(entries(description))  # also where they are loaded: a block may have ended
-    except BaseException:
-        unload()
-        raise
+        try:
+            _import(objects, folder)
+        except BaseException:
+            unload()
+            raise
+    return catalogue
 
 
-def _refuse_changed(description: Description, folder: Path) -> None:
-    for name, module in description["modules"].items():
-        if digest(folder, module["files"]) != module["sha256"]:
+def _unchanged(objects: UserObjects) -> Path:
+    """The snapshot's folder, once its files have been compared with their digests."""
+    if objects.folder is None:
+        raise ValueError("expected the folder of the user's modules, received packed sources")
+    for name, module in objects.modules.items():
+        if digest(objects.folder, module.files) != module.sha256:
             raise ValueError(
-                f"{folder}: expected {name} as it was tried, with sha256 {module['sha256']}, "
-                "received other code; delete this folder and run again"
+                f"{objects.folder}: expected {name} as it was validated, with sha256 "
+                f"{module.sha256}, received other code; delete this folder and run again"
             )
+    return objects.folder
 
 
-def _import(description: Description, folder: Path) -> None:
-    _loaded[folder] = description
+def _import(objects: UserObjects, folder: Path) -> None:
+    _loaded.append(objects)
     sys.path.append(str(folder))
-    for name in description["modules"]:
+    for name in objects.modules:
         import_from(folder, name)
-    adopt(named(description))
+    register(objects.registrations())
 
 
-def named(description: Description) -> list[tuple[str, str]]:
-    """Module and name of each object, those that only the user's network uses among them."""
-    network = description["network"]
-    objects = [*description["objects"], *(network["parts"] if network else ())]
-    return [(each["module"], each["name"]) for each in objects]
-
-
-def adopt(objects: Iterable[tuple[str, str]]) -> None:
-    """Registers objects, given by module and name, for Keras to find."""
+def register(objects: Iterable[tuple[str, str]]) -> None:
+    """Registers objects, given by module and name, with Keras."""
     for module, name in objects:
         target = getattr(importlib.import_module(module), name)
         _registry().adopt(target, module.partition(".")[0])
 
 
-def network(description: Description) -> Callable[..., Any] | None:
-    """The user's function that builds the network, once ``load`` has run; None where ours does."""
-    named = description["network"]
-    return getattr(importlib.import_module(named["module"]), named["function"]) if named else None
+def network_builder(objects: UserObjects | None) -> Callable[..., Any] | None:
+    """The user's function that builds the network, after ``load``; None for huberflow's."""
+    network = objects.network if objects else None
+    return getattr(importlib.import_module(network.module), network.function) if network else None
 
 
 def unload() -> None:
-    """Forgets what ``load`` brought, so that the next run may bring other code."""
+    """Drops the modules and names that ``load`` brought, so that the next run may bring others."""
     while _loaded:
-        folder, description = _loaded.popitem()
-        sys.path.remove(str(folder))
-        catalogue.remove(each["name"] for each in description["objects"])
-        _registry().forget(description["modules"])
+        objects = _loaded.pop()
+        sys.path.remove(str(objects.folder))
+        _registry().forget(objects.modules)
         for name in list(sys.modules):
-            if name.partition(".")[0] in description["modules"]:
+            if name.partition(".")[0] in objects.modules:
                 del sys.modules[name]
 
 
 def import_from(folder: Path, name: str) -> ModuleType:
-    """The module or package of this name that lies in ``folder``, whatever ``sys.path`` says."""
-    if name in sys.modules:  # by one of the user's other modules
+    """The module or package of this name that lies in ``folder``, before any on ``sys.path``."""
+    if name in sys.modules:  # another of the user's modules imported it
         return sys.modules[name]
     PathFinder.invalidate_caches()
     spec = PathFinder.find_spec(name, [str(folder)])
@@ -133,10 +247,6 @@ def digest(folder: Path, files: Iterable[str]) -> str:
         content = (folder / file).read_bytes()
         sha256.update(f"{file}\0{len(content)}\0".encode() + content)
     return sha256.hexdigest()
-
-
-def _any_value(argument: str, value: Any) -> Any:
-    return value
 
 
 def _registry() -> ModuleType:

@@ -13,7 +13,7 @@ from typing import Any
 import tf_keras
 
 from huberflow.components.bundle import reload
-from huberflow.custom_objects import own, registry
+from huberflow.custom_objects import registry, user_objects
 
 
 def used_objects(model: tf_keras.Model) -> list[dict[str, Any]]:
@@ -56,8 +56,8 @@ def copy_source(objects: Iterable[Mapping[str, Any]], folder: Path) -> None:
     one does: it may import the others. Each keeps the name that it is imported by.
     """
     roots = {_OURS, *(_root(each["module"]) for each in objects)}
-    if not roots.isdisjoint(own.modules()):
-        roots.update(own.modules())
+    if not roots.isdisjoint(user_objects.loaded_modules()):
+        roots.update(user_objects.loaded_modules())
     for root in sorted(roots):
         module = importlib.import_module(root)
         file = Path(inspect.getfile(module))

@@ -18,7 +18,8 @@ from huberflow.components.contracts.target import Target
 from huberflow.components.evaluation import measurement
 from huberflow.components.evaluation.baseline import why_set_aside
 from huberflow.components.evaluation.evaluation_report import REPORT, report
-from huberflow.custom_objects import own
+from huberflow.custom_objects import user_objects
+from huberflow.custom_objects.user_objects import UserObjects
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -38,15 +39,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """
         asked = json.loads(exec_properties["custom_config"])
         evaluation, target = asked["evaluation"], Target.of(asked)
-        if asked["objects"]:
-            own.load(asked["objects"], Path(asked["objects"]["folder"]))
+        objects = UserObjects.from_json(asked["objects"]) if asked["objects"] else None
+        catalogue = user_objects.load(objects)
         model, schema = input_dict["model"], _schema(input_dict["schema"])
         baseline = _there(input_dict.get("baseline_model", []))
         set_aside = _set_aside(baseline, model, schema)
         if set_aside:
             baseline = []
         tfma_config = tfma.utils.update_eval_config_with_defaults(
-            measurement.eval_config(evaluation, target, asked["weight"]),
+            measurement.eval_config(evaluation, target, asked["weight"], catalogue),
             has_baseline=bool(baseline),
             rubber_stamp=True,
         )

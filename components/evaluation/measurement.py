@@ -25,14 +25,17 @@ from huberflow.components.evaluation.labels import (
     label_key,
     labelled,
 )
-from huberflow.custom_objects import catalogue
+from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
 
 CANDIDATE, BASELINE = "candidate", "baseline"
 BATCH_ROWS = 8192
 
 
 def eval_config(
-    evaluation: Mapping[str, Any], target: Target, weight: str | None = None
+    evaluation: Mapping[str, Any],
+    target: Target,
+    weight: str | None = None,
+    catalogue: Catalogue = BUILT_IN,
 ) -> config_pb2.EvalConfig:
     """TFMA's config for our metrics, slices and gate.
 
@@ -41,6 +44,7 @@ def eval_config(
         (metric, slice, lower_bound, upper_bound, max_increase, max_decrease), plain JSON.
       target: what the models predict.
       weight: raw column of how much a row counts in every metric but ``example_count``.
+      catalogue: has the metrics that ``evaluation`` names.
     """
     # The signatures hold the transform, so TFMA needs no Keras model, and cannot misread one.
     model = {
@@ -56,14 +60,14 @@ def eval_config(
         ],
         slicing_specs=[config_pb2.SlicingSpec()]
         + [config_pb2.SlicingSpec(feature_keys=columns) for columns in evaluation["slices"]],
-        metrics_specs=list(_metrics_specs(evaluation, target)),
+        metrics_specs=list(_metrics_specs(evaluation, target, catalogue)),
     )
 
 
 def _metrics_specs(
-    evaluation: Mapping[str, Any], target: Target
+    evaluation: Mapping[str, Any], target: Target, catalogue: Catalogue
 ) -> Iterator[config_pb2.MetricsSpec]:
-    metrics = [_of_config(metric) for metric in evaluation["metrics"]]
+    metrics = [_of_config(metric, catalogue) for metric in evaluation["metrics"]]
     calibration, gate = _ours("calibration", "Calibration"), evaluation["gate"]
     together = [TOGETHER] if target.parts else []
     yield config_pb2.MetricsSpec(
@@ -105,8 +109,8 @@ def name_of(key: Any) -> str:
     return of_label(key.name, key.output_name)
 
 
-def _of_config(metric: Mapping[str, Any]) -> config_pb2.MetricConfig:
-    module = catalogue.named("metric")[metric["name"]].module
+def _of_config(metric: Mapping[str, Any], catalogue: Catalogue) -> config_pb2.MetricConfig:
+    module = catalogue.of_kind("metric")[metric["name"]].module
     return _metric(metric["key"], module, metric["name"], metric["config"])
 
 

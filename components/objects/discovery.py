@@ -16,7 +16,7 @@ from typing import Any
 import tf_keras
 
 from huberflow.components.objects.refusal import RefusalError, place_of, told
-from huberflow.custom_objects import own
+from huberflow.custom_objects import user_objects
 from huberflow.custom_objects.catalogue import Task
 
 BASES = {
@@ -66,7 +66,7 @@ def imported(name: str, folder: Path, origin: Path) -> ModuleType:
       RefusalError: it cannot be imported; names the line.
     """
     try:
-        return own.import_from(folder, name)
+        return user_objects.import_from(folder, name)
     except ModuleNotFoundError as error:
         raise RefusalError(_missing(error, name, folder, origin)) from error
     except (Exception, SystemExit) as error:

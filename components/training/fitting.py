@@ -13,6 +13,7 @@ import tf_keras
 
 from huberflow.components.contracts import artifact_files
 from huberflow.custom_objects import registry
+from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
 
 PROGRESS = logging.getLogger("huberflow.training")
 """One record per epoch; its ``progress`` attribute holds epoch, epochs, time and values."""
@@ -24,7 +25,11 @@ def strategy(gpus: list[Any]) -> tf.distribute.Strategy:
 
 
 def compile_model(
-    model: tf_keras.Model, training: Mapping[str, Any], *, weighted: bool = False
+    model: tf_keras.Model,
+    training: Mapping[str, Any],
+    *,
+    weighted: bool = False,
+    catalogue: Catalogue = BUILT_IN,
 ) -> None:
     """Attaches optimizer, loss and metrics, each as its config names it.
 
@@ -32,11 +37,12 @@ def compile_model(
       model: not compiled yet.
       training: names them.
       weighted: whether the metrics, as the loss does anyway, count each row by its weight.
+      catalogue: has the objects that ``training`` names.
     """
-    metrics = [registry.build_choice("metric", choice) for choice in training["metrics"]]
+    metrics = [registry.build_choice("metric", choice, catalogue) for choice in training["metrics"]]
     model.compile(
-        optimizer=registry.build_choice("optimizer", training["optimizer"]),
-        loss=registry.build_choice("loss", training["loss"]),
+        optimizer=registry.build_choice("optimizer", training["optimizer"], catalogue),
+        loss=registry.build_choice("loss", training["loss"], catalogue),
         **{"weighted_metrics" if weighted else "metrics": metrics},
     )
 

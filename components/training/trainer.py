@@ -17,7 +17,7 @@ from huberflow.components.contracts.features import VOCABULARY, columns, count_n
 from huberflow.components.contracts.target import Target
 from huberflow.components.serving import signatures
 from huberflow.components.training import fitting, predictions
-from huberflow.components.training.model import PLAIN, LabelScale, build_model
+from huberflow.components.training.model import PLAIN, Build, LabelScale, build_model
 from huberflow.components.training.rows import (
     blocks,
     labelled,
@@ -27,7 +27,9 @@ from huberflow.components.training.rows import (
     shuffled,
     split_files,
 )
-from huberflow.custom_objects import own
+from huberflow.custom_objects import user_objects
+from huberflow.custom_objects.catalogue import Catalogue
+from huberflow.custom_objects.user_objects import UserObjects
 
 
 def run_fn(fn_args: Any) -> None:
@@ -42,13 +44,14 @@ def run_fn(fn_args: Any) -> None:
     """
     config, target = fn_args.custom_config, Target.of(fn_args.custom_config)
     log_dir = Path(fn_args.model_run_dir)
-    if config["objects"]:
-        own.load(config["objects"], Path(config["objects"]["folder"]))
+    objects = UserObjects.from_json(config["objects"]) if config["objects"] else None
+    catalogue = user_objects.load(objects)
     log_dir.mkdir(parents=True, exist_ok=True)
     tf_keras.utils.set_random_seed(config["seed"])
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     layer = transform.transform_features_layer()
-    model = _trained(fn_args, transform, layer)
+    build = user_objects.network_builder(objects)
+    model = _trained(fn_args, transform, layer, catalogue, build)
     model.transform = layer
     names = columns(config["features"])
     spec = raw_spec(transform, [*names, *target.labels])
@@ -61,7 +64,13 @@ def run_fn(fn_args: Any) -> None:
     export(model, raw_spec(transform, names), target, fn_args.serving_model_dir)
 
 
-def _trained(fn_args: Any, transform: tft.TFTransformOutput, layer: Any) -> tf_keras.Model:
+def _trained(
+    fn_args: Any,
+    transform: tft.TFTransformOutput,
+    layer: Any,
+    catalogue: Catalogue,
+    build: Build | None,
+) -> tf_keras.Model:
     config, log_dir = fn_args.custom_config, Path(fn_args.model_run_dir)
     training, weight = config["training"], config["weight"]
     with (
@@ -79,8 +88,8 @@ def _trained(fn_args: Any, transform: tft.TFTransformOutput, layer: Any) -> tf_k
             scale = PLAIN
             if not config["classes"]:
                 scale = _label_scale(train, config["model"]["label_scale"])
-            model = _model(config, transform, scale)
-            fitting.compile_model(model, training, weighted=weight is not None)
+            model = _model(config, transform, scale, catalogue, build)
+            fitting.compile_model(model, training, weighted=weight is not None, catalogue=catalogue)
         size = training["batch_size"]
         fitting.fit(
             model,
@@ -101,7 +110,11 @@ def _check_some(rows: int, split: str, target: Target) -> None:
 
 
 def _model(
-    config: Mapping[str, Any], transform: tft.TFTransformOutput, label_scale: LabelScale
+    config: Mapping[str, Any],
+    transform: tft.TFTransformOutput,
+    label_scale: LabelScale,
+    catalogue: Catalogue,
+    build: Build | None,
 ) -> tf_keras.Model:
     features, target = config["features"], Target.of(config)
     categories = len(features["categorical"])
@@ -113,7 +126,8 @@ def _model(
         outputs=target.width,
         activation=target.activation,
         label_scale=label_scale,
-        build=own.network(config["objects"]) if config["objects"] else None,
+        build=build,
+        catalogue=catalogue,
     )
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import apache_beam as beam
 
 from huberflow.components.beam import worker_probe
-from huberflow.custom_objects.catalogue import OURS
+from huberflow.custom_objects.catalogue import HUBERFLOW
+from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.beam.beam_target import BeamTarget, PreflightError
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.objects import chosen_objects
@@ -21,7 +22,9 @@ ELEMENTS = 16
 """Enough that each of a few workers gets some; which worker gets which is the runner's affair."""
 
 
-def check(target: BeamTarget, config: Config) -> float:
+def check(
+    target: BeamTarget, config: Config, objects: Mapping[str, Any] | None = None
+) -> float:
     """Imports and round-trips on the workers every custom object that a config names.
 
     Returns:
@@ -32,18 +35,19 @@ def check(target: BeamTarget, config: Config) -> float:
     """
     start = time.perf_counter()
     try:
-        with target.import_path(), beam.Pipeline(argv=list(target.arguments)) as pipeline:
-            add_job(pipeline, config)
+        with target.worker_imports(), beam.Pipeline(argv=list(target.arguments)) as pipeline:
+            add_job(pipeline, config, objects)
     except Exception as error:  # the runners raise what they like
         logging.getLogger(__name__).exception("the preflight failed")
         raise PreflightError(explanation(str(error)) or first_line(error)) from error
     return time.perf_counter() - start
 
 
-def add_job(pipeline: beam.Pipeline, config: Config) -> None:
+def add_job(
+    pipeline: beam.Pipeline, config: Config, description: UserObjects | None
+) -> None:
     """Adds to a pipeline what fails on a worker that lacks something."""
-    description = chosen_objects.installed(config)
-    modules = [*ROOMS, *(description["modules"] if description else ())]
+    modules = [*ROOMS, *(description.modules if description else ())]
     _ = (
         pipeline
         | beam.Create(range(ELEMENTS))
@@ -72,14 +76,14 @@ def _line(module: str, where: str, reason: str) -> str:
     )
 
 
-def _objects(config: Config, description: Mapping[str, Any] | None) -> Iterator[Mapping[str, Any]]:
+def _objects(config: Config, description: UserObjects | None) -> Iterator[Mapping[str, Any]]:
     """What the config names of ours and of the user's; tf_keras's own come with tf_keras."""
     known = {
         name: {"module": entry.module, "registered": f"custom_objects>{name}"}
-        for name, entry in OURS.items()
+        for name, entry in HUBERFLOW.items()
     }
-    for each in description["objects"] if description else ():
-        known[each["name"]] = {"module": each["module"], "registered": each["registered"]}
+    for each in description.objects if description else ():
+        known[each.name] = {"module": each.module, "registered": each.registered}
     for _, choice in chosen_objects.choices(config):
         if choice.name in known:
             yield {**known[choice.name], "name": choice.name, "config": choice.config}

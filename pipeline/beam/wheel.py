@@ -7,9 +7,8 @@ import zipfile
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-from huberflow.custom_objects import own
+from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.system.atomic_write import written_aside
 from huberflow.pipeline.system.source_hash import ROOMS, folder_of
 
@@ -17,7 +16,7 @@ _NAME = "huberflow_workers"
 _WHEEL = "Wheel-Version: 1.0\nGenerator: huberflow\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
-def build_wheel(into: Path, objects: Mapping[str, Any] | None) -> Path:
+def build_wheel(into: Path, objects: UserObjects | None) -> Path:
     """A wheel of the rooms that run on workers, and of the snapshot of the user's modules.
 
     Not huberflow's own: that would bring the command line, and not the user's modules. The same
@@ -25,7 +24,7 @@ def build_wheel(into: Path, objects: Mapping[str, Any] | None) -> Path:
 
     Args:
       into: folder for wheels.
-      objects: see ``own_objects.installed``.
+      objects: the user-defined ones, in their snapshot.
     """
     files = _files(objects)
     sha256 = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
@@ -49,26 +48,28 @@ def unpacked(wheel: Path) -> Path:
     return folder
 
 
-def _files(objects: Mapping[str, Any] | None) -> dict[str, bytes]:
+def _files(objects: UserObjects | None) -> dict[str, bytes]:
     """Content by path in the wheel."""
     found = {"huberflow/__init__.py": (folder_of("huberflow") / "__init__.py").read_bytes()}
     for room in ROOMS:
         folder, below = folder_of(room), room.replace(".", "/")
         for file in folder.rglob("*.py"):
             found[f"{below}/{file.relative_to(folder).as_posix()}"] = file.read_bytes()
-    if objects is not None:
-        for name, module in objects["modules"].items():
-            for file in module["files"]:
-                found[file] = Path(objects["folder"], file).read_bytes()
+    if objects is not None and objects.folder is not None:
+        for name, module in objects.modules.items():
+            for file in module.files:
+                found[file] = (objects.folder / file).read_bytes()
             package = f"{name}/__init__.py"
             found[package if package in found else f"{name}.py"] += _registration(name, objects)
     return found
 
 
-def _registration(module: str, objects: Mapping[str, Any]) -> bytes:
-    """What a worker runs at the end of a user's module, where nobody else registers its objects."""
-    here = [(place, name) for place, name in own.named(objects) if place.split(".")[0] == module]
-    return f"\n\nfrom custom_objects import own\n\nown.adopt({here})\n".encode()
+def _registration(package: str, objects: UserObjects) -> bytes:
+    """The end of a user's module on a worker, where nothing else registers its objects."""
+    names = [each for each in objects.registrations() if each[0].split(".")[0] == package]
+    return (
+        f"\n\nfrom huberflow.custom_objects import user_objects\n\nuser_objects.register({names})\n"
+    ).encode()
 
 
 def _write(wheel: Path, files: Mapping[str, bytes], info: str, version: str) -> None:

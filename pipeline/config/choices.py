@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
-from huberflow.custom_objects import catalogue
+from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue, ObjectKind
 from huberflow.pipeline.config.base import Strict
 
 
@@ -15,24 +15,19 @@ class Choice(Strict):
     config: dict[str, Any] = Field({})
 
 
-def of_kind(kind: catalogue.Kind) -> AfterValidator:
+def of_kind(kind: ObjectKind) -> AfterValidator:
     """Refuses a choice that is no such object, or that has wrong arguments for it."""
 
-    def known(choice: Choice) -> Choice:
-        _check(kind, choice.name, choice.config)
+    def check_choice(choice: Choice, info: ValidationInfo) -> Choice:
+        catalogue_in(info).check(kind, choice.name, choice.config)
         return choice
 
-    return AfterValidator(known)
+    return AfterValidator(check_choice)
 
 
-def _check(kind: catalogue.Kind, name: str, config: dict[str, Any]) -> None:
-    """``catalogue.check``, naming the key below the choice that is wrong."""
-    try:
-        catalogue.check(kind, name, config)
-    except LookupError as error:
-        raise ValueError(f"name: {error.args[0]}") from error
-    except ValueError as error:
-        raise ValueError(f"config.{error}") from error
+def catalogue_in(info: ValidationInfo) -> Catalogue:
+    """The catalogue of a validation, from its context; without one, the built-in objects."""
+    return (info.context or {}).get("catalogue", BUILT_IN)
 
 
 Loss = Annotated[Choice, of_kind("loss")]

@@ -1,15 +1,15 @@
-"""Reads a config: defaults, then a YAML file, then ``--set``; the last wins."""
+"""Reads and validates a config: values of a YAML file, then ``--set``; the last wins."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from huberflow.pipeline.config.data import paths_of
+from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
 from huberflow.pipeline.config.mistakes import explain
 from huberflow.pipeline.config.root import Config
 from huberflow.pipeline.config.yaml_text import parse
@@ -19,83 +19,46 @@ class ConfigError(Exception):
     """The config is wrong; each line of the message is one mistake and what to write instead."""
 
 
-def load(path: Path | None = None, settings: Sequence[str] = ()) -> Config:
-    """The config of a run.
+@dataclass(frozen=True)
+class Asked:
+    """What a user sets: the content of a YAML file, then each ``--set``; later layers win."""
+
+    layers: tuple[Mapping[str, Any], ...]
+
+    def over(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """``values`` with all layers merged into them, in order."""
+        merged = dict(values)
+        for layer in self.layers:
+            merged = _merge(merged, layer)
+        return merged
+
+
+def read(path: Path | None = None, settings: Sequence[str] = ()) -> Asked:
+    """What a file and settings ask for; nothing is validated yet.
 
     Args:
       path: a YAML file with any of the keys of ``Config``.
       settings: ``a.b=value`` each; the value is YAML.
 
     Raises:
-      ConfigError: a file or setting is wrong; says which, what was expected, what to write.
+      ConfigError: the file or a setting cannot be read.
     """
-    asked = [*([_read(path)] if path is not None else []), *map(_parse_setting, settings)]
-    together: dict[str, Any] = {}
-    for over in asked:
-        together = _merge(together, over)
-    values = _defaults(together)
-    for over in asked:
-        values = _merge(values, over)
-    with _objects_of(together) as check:
-        try:
-            # JSON mode reads lists as tuples and text as paths, and is strict about all else.
-            config = Config.model_validate_json(json.dumps(values, default=str))
-        except ValidationError as error:
-            raise ConfigError("\n".join(explain(error))) from error
-        check(config)
-    return _held_to_data(config)
+    file = [_read(path)] if path is not None else []
+    return Asked((*file, *map(_parse_setting, settings)))
 
 
-def _held_to_data(config: Config) -> Config:
-    """Where the config leaves open how a column splits the rows, as they say; they are checked."""
-    with _data_errors():
-        if not config.data.paths():
-            from huberflow.pipeline.data import taxi
+def validate(values: Mapping[str, Any], catalogue: Catalogue = BUILT_IN) -> Config:
+    """The config with these values, whose objects the catalogue has.
 
-            taxi.check(config)
-            return config
-        from huberflow.pipeline.resolve import data_defaults
-
-        return data_defaults.with_splits(config)
-
-
-def _defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """All values, for what is asked to be laid over: on data of the user's own, as these decide."""
-    data = asked.get("data")
-    if not isinstance(data, Mapping) or not paths_of(data):
-        return Config().plain()
-    from huberflow.pipeline.resolve import (
-        data_defaults,  # reads files, by libraries that take a while to import
-    )
-
-    with _data_errors():
-        return data_defaults.defaults(asked)
-
-
-@contextmanager
-def _data_errors() -> Iterator[None]:
-    from huberflow.components.data.files import DataError
-
+    Raises:
+      ConfigError: names each wrong key, what was expected, and what to write.
+    """
     try:
-        yield
-    except DataError as error:
-        raise ConfigError(str(error)) from error
-
-
-@contextmanager
-def _objects_of(asked: Mapping[str, Any]) -> Iterator[Callable[[Config], None]]:
-    """Inside, a config may name the user's own objects; yields what tries them as it does."""
-    from huberflow.pipeline.history.workspace import WorkspaceError
-    from huberflow.pipeline.objects import chosen_objects
-
-    try:
-        if not chosen_objects.used(asked):
-            yield lambda config: None
-            return
-        chosen_objects.make_known(asked)
-        yield chosen_objects.check
-    except (chosen_objects.ObjectsError, WorkspaceError) as error:
-        raise ConfigError(str(error)) from error
+        # JSON mode reads lists as tuples and text as paths, and is strict about all else.
+        text = json.dumps(values, default=str)
+        return Config.model_validate_json(text, context={"catalogue": catalogue})
+    except ValidationError as error:
+        raise ConfigError("\n".join(explain(error))) from error
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

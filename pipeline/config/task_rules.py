@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from huberflow.components.contracts.target import Target, of_label
-from huberflow.custom_objects import catalogue
-from huberflow.custom_objects.catalogue import Task
+from huberflow.custom_objects.catalogue import Catalogue, ObjectKind, Task
+from huberflow.custom_objects.input_error import InputError
 
 if TYPE_CHECKING:
     from huberflow.pipeline.config import Config
@@ -47,7 +47,7 @@ _USUAL: Mapping[Task, Mapping[str, str]] = {
 }
 
 
-def check(config: "Config") -> None:
+def check(config: "Config", catalogue: Catalogue) -> None:
     """Refuses what does not fit the config's task.
 
     Raises:
@@ -65,10 +65,10 @@ def check(config: "Config") -> None:
             f"model.label_scale: expected none for classes, received "
             f"{config.model.label_scale!r}; write: --set model.label_scale=none"
         )
-    _check_object("training.loss", "loss", config.training.loss.name, task)
+    _check_object(catalogue, "training.loss", "loss", config.training.loss.name, task)
     for section in ("training", "evaluation"):
         for place, metric in enumerate(getattr(config, section).metrics):
-            _check_object(f"{section}.metrics.{place}", "metric", metric.name, task)
+            _check_object(catalogue, f"{section}.metrics.{place}", "metric", metric.name, task)
     _check_gate(config)
 
 
@@ -107,9 +107,13 @@ def _check_classes(classes: tuple[str, ...], task: Task) -> None:
         )
 
 
-def _check_object(key: str, kind: catalogue.Kind, name: str, task: Task) -> None:
+def _check_object(catalogue: Catalogue, key: str, kind: ObjectKind, name: str, task: Task) -> None:
     try:
         catalogue.check_task(kind, name, task)
-    except ValueError as error:
-        usual = _USUAL[task][kind]
-        raise ValueError(f"{key}.name: {error}; write: --set {key}.name={usual}") from error
+    except InputError as error:
+        raise InputError(
+            f"{key}.name",
+            expected=error.expected,
+            received=error.received,
+            write=f"--set {key}.name={_USUAL[task][kind]}",
+        ) from None

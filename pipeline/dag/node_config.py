@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from huberflow.custom_objects.catalogue import OURS
+from huberflow.custom_objects.catalogue import HUBERFLOW
+from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.config import Choice, Config
 from huberflow.pipeline.system.source_hash import source_of
 
-Own = dict[str, Any] | None
-"""The user's own objects, see ``own_objects.installed``."""
+Own = UserObjects | None
 
 
 def validator(config: Config) -> dict[str, Any]:
@@ -43,10 +43,10 @@ def trainer(config: Config, objects: Own) -> dict[str, Any]:
     values = config.plain()
     modules = _modules(config.model) | _modules(config.training)
     if config.model.metric_logging:
-        modules.add(OURS["MetricLoggingLayer"].module)
+        modules.add(HUBERFLOW["MetricLoggingLayer"].module)
     return {
         "seed": config.seed,
-        "objects": objects,
+        "objects": objects.to_json() if objects else None,
         "label": config.data.label,
         "classes": list(config.data.classes),
         "weight": config.data.weight,
@@ -59,10 +59,10 @@ def trainer(config: Config, objects: Own) -> dict[str, Any]:
 
 def evaluator(config: Config, objects: Own) -> dict[str, Any]:
     """Of the Evaluator."""
-    own = {each["name"] for each in objects["objects"]} if objects else set()
-    used = any(metric.name in own for metric in config.evaluation.metrics)
+    custom = {each.name for each in objects.objects} if objects else set()
+    used = any(metric.name in custom for metric in config.evaluation.metrics)
     return {
-        "objects": objects if used else None,
+        "objects": objects.to_json() if objects and used else None,
         "label": config.data.label,
         "classes": list(config.data.classes),
         "weight": config.data.weight,
@@ -81,4 +81,4 @@ def _modules(section: BaseModel) -> set[str]:
         for choice in (value if isinstance(value, tuple) else [value])
         if isinstance(choice, Choice)
     ]
-    return {OURS[choice.name].module for choice in choices if choice.name in OURS}
+    return {HUBERFLOW[choice.name].module for choice in choices if choice.name in HUBERFLOW}

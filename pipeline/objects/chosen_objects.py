@@ -1,6 +1,7 @@
 """The losses, metrics, layers and network of the user's own that a config names."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from pydantic import BaseModel
 
 from huberflow.components.contracts.features import count_numbers
 from huberflow.components.contracts.target import Target
-from huberflow.custom_objects import catalogue, own
+from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.config import Choice, Config
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.objects import inspection
@@ -18,33 +19,35 @@ from huberflow.pipeline.objects.packing import packed
 from huberflow.pipeline.objects.sources import ObjectsError
 
 
-def make_known(asked: Mapping[str, Any]) -> None:
-    """Tries the objects of the files that a config names; from now on it may name the objects.
+def inspect(asked: Mapping[str, Any]) -> Objects | None:
+    """The custom objects in the files that a user names, validated in a process of their own.
 
     Args:
-      asked: what the user has set, ``objects`` or ``model.build`` at least.
+      asked: what the user sets; ``objects`` and ``model.build`` are read.
+
+    Returns:
+      None where the user names neither.
 
     Raises:
-      ObjectsError: an object would break later, or its name is taken.
+      ObjectsError: an object would fail later, or its name is taken.
     """
+    network = _network(asked)
     paths = asked.get("objects") or []
+    if not paths and network is None:
+        return None
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise ObjectsError(
             f"objects: expected a list of files, received {paths!r}; write: objects: [my_losses.py]"
         )
     workspace = Path(str(asked.get("workspace") or Config().workspace))
-    files = [Path(path) for path in paths]
-    found = inspection.inspect(files, _tried(workspace), _network(asked))
-    catalogue.add(own.entries(found.plain()))
+    return inspection.inspect([Path(path) for path in paths], _cache(workspace), network)
 
 
-def check(config: Config) -> None:
-    """Builds each of the user's objects with the arguments that the config has for it.
-
-    The network is built for the columns that the config names.
+def check(objects: Objects, config: Config) -> None:
+    """Builds each custom object with its arguments in the config, and the custom network.
 
     Raises:
-      ObjectsError: a constructor refuses them, or the network would break later.
+      ObjectsError: a constructor refuses its arguments, or the network would fail later.
     """
     chosen = {key: choice.model_dump(mode="json") for key, choice in choices(config)}
     values = config.plain()
@@ -57,19 +60,25 @@ def check(config: Config) -> None:
         "activation": target.activation,
         "mixed_precision": config.training.mixed_precision,
     }
-    inspection.check_choices(
-        _found(config), chosen, config.model.task, _tried(config.workspace), ends
-    )
+    inspection.check_choices(objects, chosen, config.model.task, _cache(config.workspace), ends)
 
 
-def warnings(config: Config) -> tuple[str, ...]:
-    """What works, and may surprise."""
-    return _found(config).warnings if used(config.plain()) else ()
+def install(objects: Objects, workspace: Workspace) -> UserObjects:
+    """Copies the source of custom objects into the workspace, under its hash.
+
+    Returns:
+      Their description, with the ``folder`` of the copy.
+
+    Raises:
+      ObjectsError: a file was changed since it was validated.
+    """
+    folder = inspection.snapshot(objects, workspace.objects)
+    return replace(objects.description, folder=folder)
 
 
-def used(asked: Mapping[str, Any]) -> bool:
-    """Whether these values name any objects, or a network, of the user's own."""
-    return bool(asked.get("objects") or _network(asked))
+def embed(installed: UserObjects) -> UserObjects:
+    """The description for another machine: packed ``sources`` in place of the ``folder``."""
+    return replace(installed, folder=None, sources=packed(installed.source_files()))
 
 
 def _network(asked: Mapping[str, Any]) -> Network | None:
@@ -78,42 +87,7 @@ def _network(asked: Mapping[str, Any]) -> Network | None:
     return None if written is None else named(written)
 
 
-def installed(config: Config) -> dict[str, Any] | None:
-    """The description that ``custom_objects.own.load`` reads, and the ``folder`` of its snapshot.
-
-    Returns:
-      None where the config names none.
-
-    Raises:
-      ObjectsError: a file was changed meanwhile.
-    """
-    if not used(config.plain()):
-        return None
-    found = _found(config)
-    folder = inspection.snapshot(found, _tried(config.workspace).parent)
-    return {**found.plain(), "folder": str(folder)}
-
-
-def embedded(config: Config) -> dict[str, Any] | None:
-    """As ``installed``, for another machine: the ``sources``, packed, in place of the folder.
-
-    Raises:
-      ObjectsError: a file was changed meanwhile.
-    """
-    found = installed(config)
-    if found is None:
-        return None
-    folder = Path(found.pop("folder"))
-    files = [file for module in found["modules"].values() for file in module["files"]]
-    sources = {file: (folder / file).read_text(encoding="utf-8") for file in files}
-    return {**found, "sources": packed(sources)}
-
-
-def _found(config: Config) -> Objects:
-    return inspection.inspect(config.objects, _tried(config.workspace), _network(config.plain()))
-
-
-def _tried(workspace: Path) -> Path:
+def _cache(workspace: Path) -> Path:
     return Workspace.at(workspace).objects / "tried.json"
 
 

@@ -8,13 +8,13 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from huberflow.custom_objects import catalogue
-from huberflow.custom_objects.catalogue import Task
+from huberflow.custom_objects.catalogue import BUILT_IN, Task
+from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.history.workspace import WorkspaceError
 from huberflow.pipeline.objects import sources
 from huberflow.pipeline.objects.network import Network
@@ -28,32 +28,17 @@ Choices = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Objects:
-    """What a user's modules offer, tried and found good.
+    """A user's modules, validated.
 
     Attributes:
       sources: the modules.
-      objects: each one's ``name``, ``kind``, ``module``, ``registered`` name, ``arguments``,
-        ``tasks``.
+      description: what they define.
       warnings: what works, and may surprise.
-      network: the ``module`` and ``function`` that build it, and its ``parts``; None for ours.
     """
 
     sources: tuple[Source, ...]
-    objects: tuple[Mapping[str, Any], ...]
+    description: UserObjects
     warnings: tuple[str, ...]
-    network: Mapping[str, Any] | None
-
-    def plain(self) -> dict[str, Any]:
-        """The description that ``custom_objects.own`` reads: JSON, and no path of this machine."""
-        return {
-            "sha256": sources.digest(self.sources),
-            "modules": {
-                source.name: {"files": list(source.files), "sha256": source.sha256}
-                for source in self.sources
-            },
-            "objects": [dict(each) for each in self.objects],
-            "network": self.network,
-        }
 
 
 def inspect(
@@ -78,9 +63,16 @@ def inspect(
         raise ObjectsError("\n".join(mistakes))
     built = None
     if network is not None:
-        named = {"module": network.module, "function": network.function}
-        built = {**named, "parts": answer["parts"]}
-    return Objects(found, tuple(answer["objects"]), tuple(answer["warnings"]), built)
+        built = {"module": network.module, "function": network.function, "parts": answer["parts"]}
+    description = UserObjects.from_json(
+        {
+            "sha256": sources.digest(found),
+            "modules": {each.name: {"files": each.files, "sha256": each.sha256} for each in found},
+            "objects": answer["objects"],
+            "network": built,
+        }
+    )
+    return Objects(found, description, tuple(answer["warnings"]))
 
 
 def check_choices(
@@ -104,14 +96,15 @@ def check_choices(
       ObjectsError: a constructor refuses its arguments, in its own words; a loss or a metric does
         not fit the task; or the network would break later.
     """
-    fitting = {each["name"]: each["tasks"] for each in objects.objects}
+    fitting = {each.name: each.tasks for each in objects.description.objects}
     # Without arguments, for what it was found to fit, the object was tried already.
     asked = {
         key: {"name": choice["name"], "config": choice["config"], "task": task}
         for key, choice in choices.items()
         if choice["name"] in fitting and (choice["config"] or task not in fitting[choice["name"]])
     }
-    network = {**objects.network, **ends} if objects.network and ends else None
+    built = objects.description.network
+    network = {**asdict(built), **ends} if built and ends else None
     question = {"choices": asked, "network": network}
     try:
         tried = asked or network
@@ -123,7 +116,7 @@ def check_choices(
 
 
 def snapshot(objects: Objects, into: Path) -> Path:
-    """A copy of the modules for ``own.load``: ``into/<sha256[:16]>/my_losses.py``.
+    """A copy of the modules for ``user_objects.load``: ``into/<sha256[:16]>/my_losses.py``.
 
     Raises:
       ObjectsError: a file was changed since it was inspected.
@@ -136,7 +129,7 @@ def _clashes(found: Iterable[Source], objects: Iterable[Mapping[str, Any]]) -> I
     first: dict[str, str] = {}
     for each in objects:
         name, file = each["name"], files[each["module"].partition(".")[0]]
-        taken = catalogue.owner(name) or first.get(name)
+        taken = BUILT_IN.owner(name) or first.get(name)
         if taken is not None:
             yield (
                 f"{file}: {name}: expected a name of its own, received one that {taken} has; "

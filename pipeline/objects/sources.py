@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from huberflow.custom_objects import own
+from huberflow.custom_objects import user_objects
 
 
 class ObjectsError(Exception):
@@ -72,7 +72,7 @@ def _source(path: Path) -> Source:
         for file in files:
             _refuse_syntax(file)
         relative = tuple(file.relative_to(path.parent).as_posix() for file in files)
-        return Source(name, path.parent, relative, own.digest(path.parent, relative))
+        return Source(name, path.parent, relative, user_objects.digest(path.parent, relative))
     except OSError as error:
         raise ObjectsError(f"{error.filename}: cannot be read: {error.strerror}") from error
 
@@ -183,7 +183,7 @@ def write(sources: Sequence[Source], into: Path) -> Path:
         copied.mkdir()
         copy(sources, copied)
         for source in sources:
-            if own.digest(copied, source.files) != source.sha256:
+            if user_objects.digest(copied, source.files) != source.sha256:
                 raise ObjectsError(
                     f"{source.folder / source.file}: expected the module as it was tried, "
                     "received one that was changed meanwhile; run again"

@@ -21,7 +21,7 @@ BAD_VALUES = {
 
 CASES = [
     pytest.param(name, argument, value, id=f"{name} {argument} {value!r:.10}")
-    for name, entry in catalogue.OURS.items()
+    for name, entry in catalogue.HUBERFLOW.items()
     for argument in entry.arguments
     for value in BAD_VALUES[argument]
 ]
@@ -40,7 +40,7 @@ def test_object_refuses(name, argument, value):
 @pytest.mark.parametrize(("name", "argument", "value"), CASES)
 def test_config_refuses(name, argument, value):
     with pytest.raises(ValueError, match=refusal(argument, value)):
-        catalogue.check(catalogue.OURS[name].kind, name, {argument: value})
+        catalogue.BUILT_IN.check(catalogue.HUBERFLOW[name].kind, name, {argument: value})
 
 
 @pytest.mark.parametrize("value", BAD_VALUES["threshold"], ids="{!r:.10}".format)
@@ -73,12 +73,12 @@ def test_numbers_of_any_type_are_stored_as_plain_floats(value):
     ],
 )
 def test_the_edge_of_the_range_is_accepted(name, config):
-    built = registry.build(catalogue.OURS[name].kind, name, config)
+    built = registry.build(catalogue.HUBERFLOW[name].kind, name, config)
     assert {argument: getattr(built, argument) for argument in config} == config
 
 
 @pytest.mark.parametrize("value", ["roc", None, 1])
 def test_a_name_is_one_of_those_known(value):
     with pytest.raises(ValueError, match=refusal("curve", value)):
-        catalogue.check("metric", "AUC", {"curve": value})
-    catalogue.check("metric", "AUC", {"curve": "PR"})
+        catalogue.BUILT_IN.check("metric", "AUC", {"curve": value})
+    catalogue.BUILT_IN.check("metric", "AUC", {"curve": "PR"})

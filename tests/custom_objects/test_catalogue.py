@@ -37,9 +37,9 @@ STOCK_VALUES = {
 
 STOCK = [
     (kind, name)
-    for kind in get_args(catalogue.Kind)
-    for name in catalogue.named(kind)
-    if name not in catalogue.OURS
+    for kind in get_args(catalogue.ObjectKind)
+    for name in catalogue.BUILT_IN.of_kind(kind)
+    if name not in catalogue.HUBERFLOW
 ]
 
 
@@ -55,24 +55,24 @@ def is_of_kind(built, kind):
     return plain_function or isinstance(built, BASES[kind])
 
 
-@pytest.mark.parametrize("name", catalogue.OURS)
+@pytest.mark.parametrize("name", catalogue.HUBERFLOW)
 def test_arguments_are_those_of_the_class(name):
     target = registry.registered()[name]
-    assert set(catalogue.OURS[name].arguments) == own_arguments(target), (
+    assert set(catalogue.HUBERFLOW[name].arguments) == own_arguments(target), (
         f"custom_objects/catalogue.py: give {name} the arguments of its __init__, with their checks"
     )
 
 
-@pytest.mark.parametrize("name", catalogue.OURS)
+@pytest.mark.parametrize("name", catalogue.HUBERFLOW)
 def test_module_and_kind_are_those_of_the_object(name):
-    entry, target = catalogue.OURS[name], registry.registered()[name]
+    entry, target = catalogue.HUBERFLOW[name], registry.registered()[name]
     assert target.__module__ == entry.module
     assert is_of_kind(registry.build(entry.kind, name, {}), entry.kind)
 
 
 @pytest.mark.parametrize(("kind", "name"), STOCK)
 def test_keras_has_every_stock_object_and_it_can_be_built(kind, name):
-    arguments = catalogue.named(kind)[name].arguments
+    arguments = catalogue.BUILT_IN.of_kind(kind)[name].arguments
     config = {argument: STOCK_VALUES[argument] for argument in arguments}
     built = registry.build(kind, name, config)
     assert is_of_kind(built, kind)
@@ -86,8 +86,8 @@ def test_a_stock_object_can_do_without_its_arguments(kind, name):
 
 
 def test_ours_come_first():
-    assert list(catalogue.named("loss"))[:4] == ["huber_fn", "HuberLoss", "CustomMSE", "Huber"]
-    assert set(catalogue.named("layer")) == {"ActivityRegularizationLayer", "MetricLoggingLayer"}
+    assert list(catalogue.BUILT_IN.of_kind("loss"))[:4] == ["huber_fn", "HuberLoss", "CustomMSE", "Huber"]
+    assert set(catalogue.BUILT_IN.of_kind("layer")) == {"ActivityRegularizationLayer", "MetricLoggingLayer"}
 
 
 def test_unknown_name_lists_the_known_ones_and_the_nearest():
@@ -96,17 +96,17 @@ def test_unknown_name_lists_the_known_ones_and_the_nearest():
         match=r"^expected a loss: huber_fn, HuberLoss, .+; received 'HuberLos' "
         r"\(did you mean HuberLoss\?\)$",
     ):
-        catalogue.check("loss", "HuberLos", {})
+        catalogue.BUILT_IN.check("loss", "HuberLos", {})
 
 
 def test_a_name_like_no_other_gets_no_hint():
     with pytest.raises(LookupError, match=r"^expected a constraint: .+; received 'xyz'$"):
-        catalogue.check("constraint", "xyz", {})
+        catalogue.BUILT_IN.check("constraint", "xyz", {})
 
 
 def test_a_name_of_another_kind_is_unknown():
     with pytest.raises(LookupError, match=r"^expected a metric: .+; received 'HuberLoss'"):
-        catalogue.check("metric", "HuberLoss", {})
+        catalogue.BUILT_IN.check("metric", "HuberLoss", {})
 
 
 @pytest.mark.parametrize(
@@ -119,16 +119,16 @@ def test_a_name_of_another_kind_is_unknown():
 )
 def test_unknown_argument_lists_the_known_ones(kind, name, accepted):
     with pytest.raises(ValueError, match=rf"^alpha: {name} expected {accepted}, received 'alpha'$"):
-        catalogue.check(kind, name, {"alpha": 1.0})
+        catalogue.BUILT_IN.check(kind, name, {"alpha": 1.0})
 
 
 def test_a_good_config_passes():
-    catalogue.check("loss", "HuberLoss", {"threshold": 2})
-    catalogue.check("initializer", "HeNormal", {"seed": None})
+    catalogue.BUILT_IN.check("loss", "HuberLoss", {"threshold": 2})
+    catalogue.BUILT_IN.check("initializer", "HeNormal", {"seed": None})
 
 
 def test_every_public_name_can_be_imported():
-    assert custom_objects.__all__ == sorted([*catalogue.OURS, "create_huber"])
+    assert custom_objects.__all__ == sorted([*catalogue.HUBERFLOW, "create_huber"])
     assert dir(custom_objects) == custom_objects.__all__
     for name, target in registry.registered().items():
         assert getattr(custom_objects, name) is target

@@ -76,7 +76,7 @@ def test_a_loss_is_chosen_by_name_as_ours(saved):
     own.load(*saved())
     loss = registry.build("loss", "ScaledLoss", {"factor": 2.0})
     assert float(loss(tf.constant([[1.0]]), tf.constant([[4.0]]))) == 6.0
-    assert list(catalogue.named("loss"))[:5] == [
+    assert list(catalogue.BUILT_IN.of_kind("loss"))[:5] == [
         "huber_fn", "HuberLoss", "CustomMSE", "ScaledLoss", "Huber",
     ]  # fmt: skip
 
@@ -144,8 +144,8 @@ class TestASecondLoad:
     def test_of_other_names_forgets_the_first(self, saved):
         own.load(*saved("ScaledLoss"))
         own.load(*saved("OtherLoss"))
-        assert "ScaledLoss" not in catalogue.named("loss")
-        assert "OtherLoss" in catalogue.named("loss")
+        assert "ScaledLoss" not in catalogue.BUILT_IN.of_kind("loss")
+        assert "OtherLoss" in catalogue.BUILT_IN.of_kind("loss")
 
 
 class TestWhatFails:
@@ -176,16 +176,16 @@ class TestTheCatalogue:
     MINE = {"MyLoss": catalogue.Entry("loss", "my_losses")}  # noqa: RUF012 (never changed)
 
     def test_knows_what_was_added_until_the_block_ends(self):
-        before = catalogue.named("loss")
+        before = catalogue.BUILT_IN.of_kind("loss")
         with catalogue.added(self.MINE):
-            assert catalogue.named("loss")["MyLoss"] == self.MINE["MyLoss"]
-            assert "MyLoss" not in catalogue.named("metric")
-        assert catalogue.named("loss") == before
+            assert catalogue.BUILT_IN.of_kind("loss")["MyLoss"] == self.MINE["MyLoss"]
+            assert "MyLoss" not in catalogue.BUILT_IN.of_kind("metric")
+        assert catalogue.BUILT_IN.of_kind("loss") == before
 
     def test_takes_the_same_again(self):
         with catalogue.added(self.MINE):
             catalogue.add(self.MINE)
-            assert list(catalogue.named("loss")).count("MyLoss") == 1
+            assert list(catalogue.BUILT_IN.of_kind("loss")).count("MyLoss") == 1
 
     @pytest.mark.parametrize(
         ("name", "owner"),
@@ -202,7 +202,7 @@ class TestTheCatalogue:
             name: catalogue.Entry("loss", "others"),
         }
         with catalogue.added(self.MINE):
-            before = catalogue.named("loss")
+            before = catalogue.BUILT_IN.of_kind("loss")
             with pytest.raises(ValueError, match=rf"^{name}: .* {owner} has; rename it in others$"):
                 catalogue.add(others)
-            assert catalogue.named("loss") == before
+            assert catalogue.BUILT_IN.of_kind("loss") == before

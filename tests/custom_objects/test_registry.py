@@ -40,10 +40,10 @@ def load(tmp_path, monkeypatch):
 
 
 def test_lists_every_object_of_the_catalogue():
-    assert list(registry.registered()) == sorted(catalogue.OURS)
+    assert list(registry.registered()) == sorted(catalogue.HUBERFLOW)
 
 
-@pytest.mark.parametrize("name", catalogue.OURS)
+@pytest.mark.parametrize("name", catalogue.HUBERFLOW)
 def test_keras_knows_each_by_package_and_name(name):
     target = registry.registered()[name]
     assert tf_keras.saving.get_registered_object(f"custom_objects>{name}") is target

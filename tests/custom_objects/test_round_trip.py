@@ -22,7 +22,7 @@ NOT_THE_DEFAULTS = {
     "PositiveWeights": {},
 }
 
-every_object = pytest.mark.parametrize("name", catalogue.OURS)
+every_object = pytest.mark.parametrize("name", catalogue.HUBERFLOW)
 
 
 def made(name):
@@ -40,7 +40,7 @@ def assert_survives(original, restored):
 
 
 def test_covers_the_whole_catalogue():
-    assert set(NOT_THE_DEFAULTS) == set(catalogue.OURS), (
+    assert set(NOT_THE_DEFAULTS) == set(catalogue.HUBERFLOW), (
         "tests/custom_objects/test_round_trip.py: give every object of the catalogue a line in "
         "NOT_THE_DEFAULTS, with a value for each argument that is not its default"
     )
@@ -49,7 +49,7 @@ def test_covers_the_whole_catalogue():
 @every_object
 def test_each_argument_has_a_value_that_is_not_the_default(name):
     values = NOT_THE_DEFAULTS[name]
-    assert set(catalogue.OURS[name].arguments) <= set(values)
+    assert set(catalogue.HUBERFLOW[name].arguments) <= set(values)
     defaults = inspect.signature(registry.registered()[name]).parameters
     assert not [
         argument

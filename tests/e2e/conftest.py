@@ -84,6 +84,6 @@ def own_loss(workspace: Workspace, gated: Run, tmp_path_factory: pytest.TempPath
     with (package / "custom_objects" / "losses.py").open("a") as file:
         file.write(f"\n\n{loss}")
     catalogue = package / "custom_objects" / "catalogue.py"
-    mark = "OURS: Mapping[str, Entry] = {\n"
+    mark = "HUBERFLOW: Mapping[str, Entry] = {\n"
     catalogue.write_text(catalogue.read_text().replace(mark, mark + entry))
     return workspace.run("training.loss.name=LogCoshLoss", code_from=copy)

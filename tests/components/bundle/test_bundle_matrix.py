@@ -30,8 +30,8 @@ from huberflow.components.training.model import build_model
 from huberflow.custom_objects import catalogue, create_huber, registry
 
 TOGETHER = "all together"
-OBJECTS = list(catalogue.OURS)
-OPTIMIZERS = list(catalogue.named("optimizer"))
+OBJECTS = list(catalogue.HUBERFLOW)
+OPTIMIZERS = list(catalogue.BUILT_IN.of_kind("optimizer"))
 # A value for each argument, and not its default.
 ARGUMENTS = {
     "threshold": 0.7,
@@ -48,7 +48,7 @@ ARGUMENTS = {
 
 
 def choice(kind, name):
-    arguments = catalogue.named(kind)[name].arguments
+    arguments = catalogue.BUILT_IN.of_kind(kind)[name].arguments
     return {"name": name, "config": {argument: ARGUMENTS[argument] for argument in arguments}}
 
 
@@ -61,7 +61,7 @@ def configs(name):
     }
     if name == TOGETHER:
         return CONFIG, {**training, **TRAINING, "loss": choice("loss", "HuberLoss")}
-    kind = "optimizer" if name in OPTIMIZERS else catalogue.OURS[name].kind
+    kind = "optimizer" if name in OPTIMIZERS else catalogue.HUBERFLOW[name].kind
     mine = choice(kind, name)
     if kind in ("loss", "optimizer"):
         return PLAIN, {**training, kind: mine}

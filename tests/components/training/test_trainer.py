@@ -420,13 +420,13 @@ def choices(*kinds: str):
             id=f"{kind}-{name}",
         )
         for kind in kinds
-        for name, entry in catalogue.named(kind).items()
+        for name, entry in catalogue.BUILT_IN.of_kind(kind).items()
     ]
 
 
 def of_its_task(kind: str, name: str, training: dict) -> tf_keras.Model:
     """A model for the first task that a loss or a metric fits, with a loss of that task."""
-    classes, loss = TASKS[catalogue.named(kind)[name].tasks[0]]
+    classes, loss = TASKS[catalogue.BUILT_IN.of_kind(kind)[name].tasks[0]]
     target = Target(("y",), classes)
     return compiled(
         training={"loss": {"name": loss, "config": {}}, "metrics": [], **training},

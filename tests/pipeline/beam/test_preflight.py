@@ -9,7 +9,7 @@ import os
 import pytest
 
 from huberflow.components.beam import worker_probe
-from huberflow.custom_objects import catalogue, registry
+from huberflow.custom_objects import registry
 from huberflow.pipeline.beam import preflight
 from huberflow.pipeline.beam.beam_target import PreflightError, resolve_target
 from huberflow.pipeline.config.reading import load
@@ -38,16 +38,15 @@ class QuantileLoss(tf_keras.losses.Loss):
 def config(tmp_path):
     """Of a run with a loss of the user's own, in a worker process."""
     (tmp_path / "my_quantile.py").write_text(LOSS)
-    with catalogue.added({}):
-        yield load(
-            None,
-            [
-                f"workspace={tmp_path / 'workspace'}",
-                f"objects=[{tmp_path / 'my_quantile.py'}]",
-                "training.loss={name: QuantileLoss, config: {quantile: 0.8}}",
-                "beam.options={direct_running_mode: multi_processing, direct_num_workers: 1}",
-            ],
-        )
+    return load(
+        None,
+        [
+            f"workspace={tmp_path / 'workspace'}",
+            f"objects=[{tmp_path / 'my_quantile.py'}]",
+            "training.loss={name: QuantileLoss, config: {quantile: 0.8}}",
+            "beam.options={direct_running_mode: multi_processing, direct_num_workers: 1}",
+        ],
+    )
 
 
 def test_workers_import_and_round_trip_every_object(config):

@@ -9,24 +9,20 @@ from pathlib import Path
 
 import pytest
 
+from huberflow.custom_objects.user_objects import UserModule, UserObjects
 from huberflow.pipeline.beam.wheel import build_wheel
 from huberflow.pipeline.beam.worker import unpack
 
 
 @pytest.fixture
-def objects(tmp_path: Path) -> dict:
-    """The user's own, as ``own_objects.installed`` describes them."""
+def objects(tmp_path: Path) -> UserObjects:
     (tmp_path / "snapshot").mkdir()
     (tmp_path / "snapshot" / "my_losses.py").write_text("VALUE = 42\n")
-    return {
-        "modules": {"my_losses": {"files": ["my_losses.py"]}},
-        "objects": [],
-        "network": None,
-        "folder": str(tmp_path / "snapshot"),
-    }
+    modules = {"my_losses": UserModule(("my_losses.py",), "")}
+    return UserObjects("", modules, (), folder=tmp_path / "snapshot")
 
 
-def test_installs_what_workers_import_and_nothing_else(tmp_path: Path, objects: dict) -> None:
+def test_installs_what_workers_import_and_nothing_else(tmp_path: Path, objects: UserObjects) -> None:
     names = zipfile.ZipFile(build_wheel(tmp_path, objects)).namelist()
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"huberflow", "my_losses.py"}
@@ -35,7 +31,7 @@ def test_installs_what_workers_import_and_nothing_else(tmp_path: Path, objects: 
     assert not any("pipeline" in name for name in names)
 
 
-def test_is_one_that_installers_take(tmp_path: Path, objects: dict) -> None:
+def test_is_one_that_installers_take(tmp_path: Path, objects: UserObjects) -> None:
     wheel, target = build_wheel(tmp_path, objects), tmp_path / "installed"
     uv = Path(__file__).parents[3] / ".uv/bin/uv"
     if not uv.exists():
@@ -45,21 +41,21 @@ def test_is_one_that_installers_take(tmp_path: Path, objects: dict) -> None:
     assert (target / "my_losses.py").read_text().startswith("VALUE = 42\n")
 
 
-def test_same_source_same_wheel(tmp_path: Path, objects: dict) -> None:
+def test_same_source_same_wheel(tmp_path: Path, objects: UserObjects) -> None:
     first = build_wheel(tmp_path / "a", objects)
     second = build_wheel(tmp_path / "b", objects)
     assert first.name == second.name
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_another_source_another_wheel(tmp_path: Path, objects: dict) -> None:
+def test_another_source_another_wheel(tmp_path: Path, objects: UserObjects) -> None:
     before = build_wheel(tmp_path, objects)
-    Path(objects["folder"], "my_losses.py").write_text("VALUE = 43\n")
+    (objects.folder / "my_losses.py").write_text("VALUE = 43\n")
     assert build_wheel(tmp_path, objects).name != before.name != build_wheel(tmp_path, None).name
 
 
 class TestOnTheWorker:
-    def test_wheels_are_unpacked_and_other_files_left(self, tmp_path: Path, objects: dict) -> None:
+    def test_wheels_are_unpacked_and_other_files_left(self, tmp_path: Path, objects: UserObjects) -> None:
         staged = tmp_path / "staged"
         build_wheel(staged, objects)
         (staged / "submission_environment_dependencies.txt").touch()

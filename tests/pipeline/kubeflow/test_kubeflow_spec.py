@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from huberflow.custom_objects import catalogue
 from huberflow.pipeline.config.reading import load
 from huberflow.pipeline.dag.graph import create_pipeline
 from huberflow.pipeline.kubeflow import spec
@@ -203,8 +202,7 @@ class TestOwnObjects:
 
 def with_objects(source: Path) -> Spec:
     settings = [f"objects=[{source}]", "training.loss={name: CubicLoss}"]
-    with catalogue.added({}):
-        return Spec(f"workspace={source.parent}/workspace", *settings)
+    return Spec(f"workspace={source.parent}/workspace", *settings)
 
 
 class TestPinnedSchema:

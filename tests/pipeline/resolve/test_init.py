@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from huberflow.custom_objects import catalogue
 from huberflow.pipeline.cli.main import cli
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.config.reading import load
@@ -23,16 +22,14 @@ def init(tmp_path, monkeypatch):
 def test_of_the_taxi_trips_is_the_default_with_objects_of_ones_own(init, tmp_path):
     done = init("fares")
     assert done.exit_code == 0, done.stderr
-    with catalogue.added({}):
-        found = load(tmp_path / "fares" / "config.yaml")
+    found = load(tmp_path / "fares" / "config.yaml")
     assert found == Config(objects=(tmp_path / "fares" / "my_objects.py",))
 
 
 def test_its_objects_may_be_named_at_once(init, tmp_path):
     init("fares")
     loss = "training.loss={name: QuantileLoss, config: {quantile: 0.9}}"
-    with catalogue.added({}):
-        assert load(tmp_path / "fares" / "config.yaml", [loss]).training.loss.name == "QuantileLoss"
+    assert load(tmp_path / "fares" / "config.yaml", [loss]).training.loss.name == "QuantileLoss"
 
 
 def test_of_data_is_what_a_look_at_them_found(init, tmp_path):
