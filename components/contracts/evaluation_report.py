@@ -1,0 +1,84 @@
+"""The Evaluator's report: metrics by slice, and why a model was not blessed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from huberflow.components.contracts import strict_json
+
+CANDIDATE, BASELINE = "candidate", "baseline"
+"""The two models of an evaluation: the one to judge, and the last blessed one."""
+
+
+@dataclass(frozen=True)
+class SliceMetrics:
+    """The metrics of both models over the rows of one slice; NaN where one is undefined there."""
+
+    slice: Mapping[str, str | int | float]
+    """The value of each column of the slice; empty for all rows."""
+    candidate: Mapping[str, float]
+    baseline: Mapping[str, float] | None = None
+    """None where there is no baseline."""
+
+    @property
+    def name(self) -> str:
+        """The slice as people read it."""
+        return slice_name(self.slice)
+
+    @property
+    def example_count(self) -> int:
+        """The number of rows."""
+        return round(self.candidate["example_count"])
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """The result of one evaluation; ``report.json`` has the same fields."""
+
+    metrics: tuple[str, ...]
+    """Keys in order; with several labels, those of all labels, then ``<key>_<label>``."""
+    blessed: bool
+    reasons: tuple[str, ...]
+    """A sentence for each bound that is not met; none where the model is blessed."""
+    slices: tuple[SliceMetrics, ...]
+    """All rows and every slice."""
+    baseline_dropped: str | None = None
+    """Why the last blessed model could not be compared with this one."""
+
+    @property
+    def overall(self) -> SliceMetrics:
+        """The metrics over all rows."""
+        return next(row for row in self.slices if not row.slice)
+
+    @classmethod
+    def read(cls, path: Path) -> "EvaluationReport":
+        """The report in a file."""
+        report = json.loads(path.read_text(encoding="utf-8"))
+        return cls(
+            metrics=tuple(report["metrics"]),
+            blessed=report["blessed"],
+            reasons=tuple(report["reasons"]),
+            slices=tuple(map(_slice_metrics, report["slices"])),
+            baseline_dropped=report["baseline_dropped"],
+        )
+
+    def write(self, path: Path) -> None:
+        """Writes the report as strict JSON; an undefined metric is null."""
+        path.write_text(strict_json.dumps(asdict(self), indent=1), encoding="utf-8")
+
+
+def slice_name(key: Mapping[str, str | int | float]) -> str:
+    """``all rows``, or ``payment_type=Cash, trip_start_hour=7``."""
+    return ", ".join(f"{column}={value}" for column, value in key.items()) or "all rows"
+
+
+def _slice_metrics(row: Mapping[str, Any]) -> SliceMetrics:
+    candidate, baseline = (
+        None
+        if row[model] is None
+        else {key: strict_json.number(row[model][key]) for key in row[model]}
+        for model in (CANDIDATE, BASELINE)
+    )
+    return SliceMetrics(row["slice"], candidate or {}, baseline)

@@ -1,0 +1,93 @@
+"""The ExampleValidator's findings: anomalies, drift and skew."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from huberflow.components.contracts import strict_json
+
+STATISTICS_ID, ACCEPTED = "statistics_id", "accepted"
+"""Custom properties of the anomalies artifact: the id of the validated statistics, and whether the
+run may go on with their data."""
+
+ALL_COLUMNS = "all columns"
+
+ShiftKind = Literal["drift", "skew"]
+
+_MEASURES: Mapping[str, str] = {
+    "infinity_norm": "L-infinity",
+    "jensen_shannon_divergence": "Jensen-Shannon",
+    "normalized_abs_difference": "absolute difference",
+}
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """A column, or the whole data, that does not fit the schema."""
+
+    column: str | None
+    """None: the whole data."""
+    text: str
+    """What was expected and what was received."""
+    splits: tuple[str, ...]
+
+    @property
+    def column_name(self) -> str:
+        """The column as people read it."""
+        return self.column or ALL_COLUMNS
+
+    @property
+    def line(self) -> str:
+        """``company: expected …, received …, in train and eval``."""
+        return f"{self.column_name}: {self.text}, in {' and '.join(self.splits)}"
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far the distribution of a column is from the one that it is compared with."""
+
+    kind: ShiftKind
+    """Drift compares the train rows with those of earlier data, skew with the eval rows."""
+    column: str
+    measure: str
+    """A field of TFDV's comparators, such as ``infinity_norm``."""
+    value: float
+    threshold: float
+    largest: str | None = None
+    """The value whose share differs most."""
+
+    @property
+    def line(self) -> str:
+        """``company: L-infinity 0.31 above 0.1 (largest change: "Flash Cab")``."""
+        measured = f"{_MEASURES[self.measure]} {self.value:.2g} above {self.threshold:g}"
+        largest = f' (largest change: "{self.largest}")' if self.largest else ""
+        return f"{self.column}: {measured}{largest}"
+
+
+@dataclass(frozen=True)
+class ValidationFindings:
+    """All anomalies and measured shifts; ``findings.json`` has the same fields."""
+
+    anomalies: tuple[Anomaly, ...] = ()
+    shifts: tuple[Shift, ...] = ()
+
+    def above_threshold(self, kind: ShiftKind) -> list[Shift]:
+        """The shifts of a kind above their threshold, the largest first."""
+        above = [each for each in self.shifts if each.kind == kind and each.value > each.threshold]
+        return sorted(above, key=lambda shift: -shift.value)
+
+    @classmethod
+    def read(cls, path: Path) -> "ValidationFindings":
+        """The findings in a file."""
+        findings = json.loads(path.read_text(encoding="utf-8"))
+        anomalies = [{**each, "splits": tuple(each["splits"])} for each in findings["anomalies"]]
+        return cls(
+            tuple(Anomaly(**anomaly) for anomaly in anomalies),
+            tuple(Shift(**shift) for shift in findings["shifts"]),
+        )
+
+    def write(self, path: Path) -> None:
+        """Writes the findings as strict JSON."""
+        path.write_text(strict_json.dumps(asdict(self), indent=1), encoding="utf-8")
