@@ -1,4 +1,4 @@
-"""Where Beam processes rows: from a config to Beam's own arguments."""
+"""Where Beam runs: in this process, in several, or on a cluster; as Beam's own arguments."""
 
 import difflib
 import io
@@ -9,14 +9,16 @@ from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from typing import Any
 
+from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.beam.wheel import build_wheel, unpacked
 from huberflow.pipeline.config import Beam, Config, Data
 from huberflow.pipeline.history.workspace import Workspace
 
-MANY = 500 * 2**20
-"""Bytes of rows from which several processes on this machine are faster than one.
+MANY_BYTES = 500 * 2**20
+"""Size of the rows from which several processes on this machine are faster than one.
 
-Each imports TensorFlow anew at every node; ``docs/costs.md`` has what was measured.
+Each process imports TensorFlow again at every node; ``docs/costs.md`` has the measurements.
 """
 
 _RUNNERS = {
@@ -29,53 +31,49 @@ _RUNNERS = {
 
 _PROCESSES = "multi_processing"
 
-_ALONE: Mapping[str, Any] = {
+_IN_PROCESS: Mapping[str, object] = {
     "runner": _RUNNERS["local"],
     "direct_running_mode": "in_memory",
-    # Without an image named, TFX packs itself up for remote workers at every node: a second each
-    # time, and a copy of it left in the folder for temporary files. Here are no such workers.
+    # Without an image, TFX packages itself for remote workers at every node: a second each time,
+    # and a copy that stays in the temporary folder. There are no remote workers in this case.
     "sdk_container_image": "none",
 }
 
-_KEPT: Mapping[str, Any] = {
-    # Else a worker ends with the stage that it was started for, and the next one is another, which
-    # imports TensorFlow anew.
+_KEEP_WORKERS: Mapping[str, object] = {
+    # Otherwise a worker ends with its stage, and the next stage starts another one, which imports
+    # TensorFlow again.
     "environment_cache_millis": 10_000,
 }
 
-_NEEDED = {"dataflow": ("project", "region", "temp_location")}
-
-
-class EngineError(ValueError):
-    """Beam's options cannot be right; one line for the user."""
+_REQUIRED = {"dataflow": ("project", "region", "temp_location")}
 
 
 class PreflightError(Exception):
-    """The workers are not ready; one line that says which module, where, and what to do."""
+    """The workers are not ready; the message names the module, the worker, and the remedy."""
 
 
 @dataclass(frozen=True)
 class BeamTarget:
-    """Where the Beam jobs of a run go.
+    """Where the Beam jobs of a run are processed.
 
     Attributes:
-      arguments: Beam's, as on a command line.
-      processes: whether the workers are other processes than this one.
-      words: the same for people.
-      path: a folder that workers on this machine import from, besides what is installed.
+      arguments: Beam's command-line arguments.
+      has_workers: whether rows are processed outside this process.
+      description: where the rows are processed, for the user.
+      import_folder: a folder that workers on this machine import from, besides what is installed.
     """
 
     arguments: tuple[str, ...]
-    processes: bool
-    words: str
-    path: str | None = None
+    has_workers: bool
+    description: str
+    import_folder: str | None = None
 
     @contextmanager
-    def import_path(self) -> Iterator[None]:
-        """Inside the block, worker processes that are started on this machine find ``path``."""
+    def worker_imports(self) -> Iterator[None]:
+        """Worker processes that are started inside the block import from ``import_folder``."""
         before = os.environ.get("PYTHONPATH")
-        if self.path is not None:
-            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [self.path, before]))
+        if self.import_folder is not None:
+            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [self.import_folder, before]))
         try:
             yield
         finally:
@@ -85,102 +83,119 @@ class BeamTarget:
                 os.environ["PYTHONPATH"] = before
 
 
-def resolve_target(config: Config, objects: Mapping[str, Any] | None) -> BeamTarget:
-    """Where a config wants its rows to be processed, and how their code gets there.
+def resolve_target(config: Config, objects: UserObjects | None, workspace: Workspace) -> BeamTarget:
+    """Where the rows of a config are processed, and how the workers get their code.
 
     Args:
       config: validated.
-      objects: the user's own, see ``own_objects.installed``.
+      objects: the custom objects, see ``chosen_objects.install``.
+      workspace: where packages for workers are built.
     """
     beam = config.beam
     if beam.runner == "local":
-        return _local(config, objects)
-    wheel = build_wheel(Workspace.at(config.workspace).objects, objects)
-    told = {
+        return _local(config, objects, workspace)
+    wheel = build_wheel(workspace.objects, objects)
+    options = {
         "runner": _RUNNERS[beam.runner],
-        # Dataflow's default: it would bring the command line, and want all that this imports.
+        # Dataflow's default would pickle the command line's modules and all that they import.
         "no_save_main_session": True,
-        **_KEPT,
+        **_KEEP_WORKERS,
         **beam.options,
         "extra_package": str(wheel),
     }
-    return BeamTarget(_arguments(told), True, f"{beam.runner}, with {wheel.name}")
+    return BeamTarget(_arguments(options), True, f"{beam.runner}, with {wheel.name}")
 
 
 def in_process_arguments() -> tuple[str, ...]:
-    """Beam's arguments for the process that it is called from, and no other."""
-    return _arguments(_ALONE)
+    """Beam's arguments to process rows in the calling process."""
+    return _arguments(_IN_PROCESS)
 
 
 def check_options(beam: Beam) -> None:
-    """Refuses options that Beam does not know or cannot read.
+    """Refuses options that Beam does not have or cannot parse.
 
-    Where any are set it takes seconds, for it asks Beam.
-
-    Flink's and Spark's job servers have options that Beam's Python does not know: one of those is
-    refused only if it looks like a slip of the pen.
+    Takes seconds where options are set, because Beam itself parses them. The job servers of Flink
+    and Spark have options that Beam's Python does not have; an unknown option is refused there
+    only if it looks like a spelling mistake.
 
     Raises:
-      EngineError: an option is missing, unknown, or has a value that it cannot have.
+      InputError: an option is missing, unknown, or has a wrong value.
     """
     if beam == Beam():
         return
     from apache_beam.options.pipeline_options import PipelineOptions
     from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
 
-    for name in _NEEDED.get(beam.runner, ()):
+    for name in _REQUIRED.get(beam.runner, ()):
         if name not in beam.options:
-            raise EngineError(
-                f"beam.options.{name}: expected a value, for {beam.runner} needs it, received "
-                f"none; write: --set beam.options.{name}=..."
+            raise InputError(
+                f"beam.options.{name}",
+                expected=f"a value, which {beam.runner} needs",
+                received="none",
+                write=f"--set beam.options.{name}=...",
             )
     options = PipelineOptions(list(_arguments(beam.options)))
-    known, told = PipelineOptions([]).get_all_options(), _parsed(options)
-    for name in sorted(told.keys() - known.keys()):
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    beams, given = PipelineOptions([]).get_all_options(), _parsed(options, beam)
+    for name in sorted(given.keys() - beams.keys()):
+        close = difflib.get_close_matches(name, beams, n=1, cutoff=0.8)
         if close or beam.runner in ("local", "dataflow"):
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            raise EngineError(f"beam.options: expected options of Beam, received {name!r}{hint}")
+            raise InputError(
+                "beam.options",
+                expected="options of Beam",
+                received=name,
+                hint=f"did you mean {close[0]}?" if close else None,
+            )
     for mistake in PipelineOptionsValidator(options, None).validate():
-        raise EngineError(f"beam.options: {mistake}")
+        raise InputError(
+            "beam.options",
+            expected="options that Beam accepts",
+            received=", ".join(beam.options) or "none",
+            hint=mistake,
+        )
 
 
-def _parsed(options: Any) -> dict[str, Any]:
+def _parsed(options: Any, beam: Beam) -> Mapping[str, object]:
     """All of Beam's options with their values, unknown ones too."""
     usage = io.StringIO()
     try:
         with redirect_stderr(usage):
             return options.get_all_options(retain_unknown_options=True)
-    except SystemExit as error:
+    except SystemExit as error:  # argparse's way to refuse
         _, _, mistake = usage.getvalue().strip().rpartition("argument --")
-        raise EngineError(f"beam.options.{mistake}") from error
+        name, _, reason = mistake.partition(": ")
+        raise InputError(
+            f"beam.options.{name}",
+            expected="a value that Beam can parse",
+            received=repr(beam.options.get(name)),
+            hint=reason,
+        ) from error
 
 
-def _local(config: Config, objects: Mapping[str, Any] | None) -> BeamTarget:
-    asked, size = config.beam.options, _bytes(config.data)
+def _local(config: Config, objects: UserObjects | None, workspace: Workspace) -> BeamTarget:
+    given, size = config.beam.options, _bytes(config.data)
+    mode = given.get("direct_running_mode", _PROCESSES if size > MANY_BYTES else None)
     several = {"direct_running_mode": _PROCESSES, "direct_num_workers": os.cpu_count()}
-    mode = asked.get("direct_running_mode", _PROCESSES if size > MANY else None)
-    told = {**_ALONE, **(several if mode == _PROCESSES else {}), **asked}
+    options = {**_IN_PROCESS, **(several if mode == _PROCESSES else {}), **given}
     rows = f"local, {size / 2**20:,.1f} MB of rows in"
     if mode != _PROCESSES:
-        return BeamTarget(_arguments(told), False, f"{rows} this process")
-    path = unpacked(build_wheel(Workspace.at(config.workspace).objects, objects))
-    words = f"{rows} {told['direct_num_workers']} worker processes"
-    return BeamTarget(_arguments(told), True, words, str(path))
+        return BeamTarget(_arguments(options), False, f"{rows} this process")
+    folder = unpacked(build_wheel(workspace.objects, objects))
+    description = f"{rows} {options['direct_num_workers']} worker processes"
+    return BeamTarget(_arguments(options), True, description, str(folder))
 
 
 def _bytes(data: Data) -> int:
     from huberflow.pipeline.data import source, taxi
 
-    found = source.each(data.paths() or {"data.path": str(taxi.folder())})
-    return sum(file.stat().st_size for each in found.values() for file in each.files)
+    sources = source.find_sources(data.paths() or {"data.path": str(taxi.folder())})
+    return sum(file.stat().st_size for each in sources.values() for file in each.files)
 
 
-def _arguments(options: Mapping[str, Any]) -> tuple[str, ...]:
+def _arguments(options: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(argument for name, value in options.items() for argument in _argument(name, value))
 
 
-def _argument(name: str, value: Any) -> Iterator[str]:
+def _argument(name: str, value: object) -> Iterator[str]:
     if value is True:
         yield f"--{name}"
     elif isinstance(value, Mapping):

@@ -22,9 +22,7 @@ ELEMENTS = 16
 """Enough that each of a few workers gets some; which worker gets which is the runner's affair."""
 
 
-def check(
-    target: BeamTarget, config: Config, objects: Mapping[str, Any] | None = None
-) -> float:
+def check(target: BeamTarget, config: Config, objects: Mapping[str, Any] | None = None) -> float:
     """Imports and round-trips on the workers every custom object that a config names.
 
     Returns:
@@ -43,9 +41,7 @@ def check(
     return time.perf_counter() - start
 
 
-def add_job(
-    pipeline: beam.Pipeline, config: Config, description: UserObjects | None
-) -> None:
+def add_job(pipeline: beam.Pipeline, config: Config, description: UserObjects | None) -> None:
     """Adds to a pipeline what fails on a worker that lacks something."""
     modules = [*ROOMS, *(description.modules if description else ())]
     _ = (

@@ -6,9 +6,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+from huberflow.custom_objects.input_error import InputError, InputErrors
+
+if TYPE_CHECKING:
+    from huberflow.pipeline.config import Config
+    from huberflow.pipeline.resolve.resolved_run import ResolvedConfig
 
 FAILED, WRONG_INPUT, NOT_BLESSED, INTERRUPTED = 1, 2, 3, 130
 
@@ -88,17 +94,17 @@ def own_options(command: Any) -> Any:
 def errors_in_words() -> Iterator[None]:
     """What can go wrong with a workspace, a run or a server, as a line and an exit code."""
     from huberflow.components.data.files import DataError
-    from huberflow.pipeline.beam.beam_target import EngineError, PreflightError
-    from huberflow.pipeline.execution.run import PipelineError
+    from huberflow.pipeline.beam.beam_target import PreflightError
+    from huberflow.pipeline.execution.hooks import NodeFailedError
     from huberflow.pipeline.history.workspace import WorkspaceError, disk_is_full
     from huberflow.pipeline.objects.sources import ObjectsError
     from huberflow.pipeline.tracking.port import TrackingError
 
     try:
         yield
-    except (WorkspaceError, DataError, EngineError, ObjectsError) as error:
+    except (InputError, InputErrors, WorkspaceError, DataError, ObjectsError) as error:
         stop(str(error), WRONG_INPUT)
-    except (PipelineError, PreflightError, TrackingError) as error:
+    except (NodeFailedError, PreflightError, TrackingError) as error:
         stop(str(error), FAILED)
     except KeyboardInterrupt:
         stop("interrupted; what had finished is kept, run again to go on", INTERRUPTED)
@@ -113,32 +119,33 @@ def workspace_setting(workspace: str) -> str:
     return f"workspace={json.dumps(workspace)}"  # text, even where it is 2024
 
 
-def load(workspace: str | None, config_file: Path | None, settings: tuple[str, ...]) -> Any:
+def load(workspace: str | None, config_file: Path | None, settings: tuple[str, ...]) -> "Config":
     """The config of these options; a wrong one ends the command."""
-    from huberflow.pipeline.config import reading
+    return resolve_config(workspace, config_file, settings).config
+
+
+def resolve_config(
+    workspace: str | None, config_file: Path | None, settings: tuple[str, ...]
+) -> "ResolvedConfig":
+    """The config of these options, and what its validation read; a wrong one ends the command."""
+    from huberflow.pipeline.config.reading import ConfigError
+    from huberflow.pipeline.resolve import resolved_run
 
     if workspace is not None:
         settings = (*settings, workspace_setting(workspace))
     try:
-        return reading.load(config_file, settings)
-    except reading.ConfigError as error:
+        return resolved_run.resolve_config(config_file, settings)
+    except ConfigError as error:
         stop(str(error), WRONG_INPUT)
 
 
-def tell_of_own(config: Any) -> None:
-    """What a user should know of data and objects of their own before a run."""
-    if config.data.paths():
-        from huberflow.pipeline.resolve import data_defaults
-
-        for line in data_defaults.remarks(config):
-            say(line)
-    from huberflow.pipeline.objects import chosen_objects
-
-    for line in chosen_objects.warnings(config):
+def show_warnings(resolved: "ResolvedConfig") -> None:
+    """What a user should know about the data and the custom objects before a run."""
+    for line in resolved.warnings():
         say(line)
 
 
-def stop(message: str, code: int) -> Any:
+def stop(message: str, code: int) -> NoReturn:
     """Ends the command with a message for the user."""
     for line in message.splitlines():
         say(line)

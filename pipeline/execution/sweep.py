@@ -10,7 +10,6 @@ from functools import partial
 
 import psutil
 
-from huberflow.pipeline.beam import beam_target
 from huberflow.pipeline.config import Beam
 from huberflow.pipeline.execution import sweep_worker
 from huberflow.pipeline.execution.pool import Died, Pool
@@ -25,7 +24,7 @@ from huberflow.pipeline.history.run_history import Status
 from huberflow.pipeline.report import result
 from huberflow.pipeline.resolve import grid as grids
 from huberflow.pipeline.resolve.grid import Grid, Trial
-from huberflow.pipeline.schema import schema_file
+from huberflow.pipeline.resolve.resolved_run import ResolvedRun, resolve
 
 WORKER_MEMORY = 2 * 2**30
 """Bytes that a worker may take: TensorFlow, TFX, and the model of a trial."""
@@ -61,33 +60,31 @@ def execute(
       verbose: show the libraries' logs too.
 
     Raises:
-      SchemaError: a pinned schema cannot be used.
+      InputError: see ``resolve``.
       WorkspaceError: the workspace is taken or cannot be written.
-      EngineError: Beam's options cannot be right.
       PreflightError: see ``prepare_workers``.
       KeyboardInterrupt: Ctrl-C or SIGTERM; trials that have finished are kept.
     """
-    for each in grid.trials:
-        schema_file.check(each.config)
-        beam_target.check_options(each.config.beam)
-    config = grid.trials[0].config
-    with session(config, verbose=verbose) as held:
+    runs = [resolve(trial.resolved) for trial in grid.trials]
+    config = runs[0].config
+    with session(runs[0], verbose=verbose) as held:
         if config.beam != Beam():
-            prepare_workers(held, config)
+            prepare_workers(held, runs[0])
         started = datetime.now(UTC)
         name = config.tracking.run_name or _name(settings, started)
-        known = run_metadata.gather(config, held.workspace.log(held.id))
+        metadata = run_metadata.gather({}, held.workspace.log(held.id))
         journal = Journal(
             held.workspace.journal(held.id),
             name,
             config.plain(),
-            {**known, "changes": {}, "grid": list(settings)},
+            replace(metadata, changes={}, grid=tuple(settings)),
             kind="sweep",
         )
         status: Status = "interrupted"
         try:
             newest = Records(held.workspace).newest_artifact()
-            tasks = _tasks(held, grid, Sweep(held.id, name, started, newest), cache, verbose)
+            sweep = Sweep(held.id, name, started, newest)
+            tasks = _tasks(held, grid, runs, sweep, cache, verbose)
             failed = _run_all(held, tasks, jobs or room(len(tasks)), verbose)
             status = "done"
         finally:
@@ -109,12 +106,17 @@ def room(trials: int) -> int:
     return max(1, min(trials, cores or 1, memory))
 
 
-def _tasks(held: Session, grid: Grid, sweep: Sweep, cache: bool, verbose: bool) -> list[Task]:
+def _tasks(
+    held: Session,
+    grid: Grid,
+    runs: Sequence[ResolvedRun],
+    sweep: Sweep,
+    cache: bool,
+    verbose: bool,
+) -> list[Task]:
     return [
-        Task(
-            each.name, _reserved_id(held), each.config, replace(sweep, place=place), cache, verbose
-        )
-        for place, each in enumerate(grid.trials, start=1)
+        Task(trial.name, _reserved_id(held), run, replace(sweep, place=place), cache, verbose)
+        for place, (trial, run) in enumerate(zip(grid.trials, runs, strict=True), start=1)
     ]
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huberflow.components.data.files import DataError
-from huberflow.pipeline.config import Config
-from huberflow.pipeline.execution.run import PipelineError, Sweep, load_libraries, run_once
-from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.execution.hooks import NodeFailedError
+from huberflow.pipeline.execution.run import Sweep, load_libraries, run_once
 from huberflow.pipeline.objects.sources import ObjectsError
+from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 from huberflow.pipeline.system import logs
 from huberflow.pipeline.system.interruption import termination_as_interrupt
 
@@ -22,7 +22,7 @@ class Task:
 
     name: str
     run_id: str
-    config: Config
+    run: ResolvedRun
     sweep: Sweep
     cache: bool
     verbose: bool
@@ -39,21 +39,20 @@ def libraries(log: Path, verbose: bool) -> Iterator[None]:
 
 def run(task: Task) -> str | None:
     """Runs a trial; None, or why it failed."""
-    workspace = Workspace.at(task.config.workspace)
+    workspace = task.run.workspace
     with (
         termination_as_interrupt(),
         logs.captured(workspace.log(task.run_id), verbose=task.verbose),
     ):
         try:
             run_once(
-                workspace,
+                task.run,
                 task.run_id,
-                task.config,
                 cache=task.cache,
                 name=task.name,
                 log=workspace.log(task.run_id),
                 sweep=task.sweep,
             )
-        except (PipelineError, DataError, ObjectsError) as error:
+        except (NodeFailedError, DataError, ObjectsError) as error:
             return str(error)
     return None

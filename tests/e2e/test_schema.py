@@ -94,7 +94,7 @@ def test_data_that_do_not_fit_end_the_run_in_words(
         "huberflow: area: expected FLOAT, received STRING, in train and eval\n"
         "huberflow: rooms: expected a column of INT, received none, in train and eval\n"
         "huberflow: town: expected one of A, B, received C (~n%), in train and eval\n"
-        "huberflow: mend the data, or accept them as they are: "
+        "huberflow: fix the data, or accept them as they are: "
         "huberflow schema accept --workspace workspace"
     )
 

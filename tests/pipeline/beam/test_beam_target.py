@@ -10,48 +10,43 @@ import pytest
 from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.beam import beam_target, preflight
-from huberflow.pipeline.beam.beam_target import EngineError
 from huberflow.pipeline.config import Beam, Config
-from huberflow.pipeline.config.reading import ConfigError, load
+from huberflow.pipeline.config.reading import ConfigError
+from huberflow.pipeline.resolve.resolved_run import load
 
 
 def chosen(*settings: str, **config) -> beam_target.BeamTarget:
     return beam_target.resolve_target(load(None, list(settings)).model_copy(update=config), None)
 
 
-def refusal(*settings: str) -> str:
-    with pytest.raises(EngineError) as caught:
-        beam_target.check_options(load(None, list(settings)).beam)
-    return str(caught.value)
-
-
 class TestLocal:
     def test_few_rows_stay_in_this_process(self):
         found = chosen()
         assert "--direct_running_mode=in_memory" in found.arguments
-        assert not found.processes
-        assert found.words == "local, 1.8 MB of rows in this process"
+        assert not found.has_workers
+        assert found.description == "local, 1.8 MB of rows in this process"
 
     def test_many_rows_go_to_several_processes(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(beam_target, "MANY", 1_000_000)
+        monkeypatch.setattr(beam_target, "MANY_BYTES", 1_000_000)
         found = chosen(f"workspace={tmp_path}")
         assert "--direct_running_mode=multi_processing" in found.arguments
         assert f"--direct_num_workers={os.cpu_count()}" in found.arguments
-        assert found.processes
-        assert found.words == f"local, 1.8 MB of rows in {os.cpu_count()} worker processes"
+        assert found.has_workers
+        assert found.description == f"local, 1.8 MB of rows in {os.cpu_count()} worker processes"
 
     def test_the_user_has_the_last_word(self, tmp_path):
         options = "{direct_running_mode: multi_processing, direct_num_workers: 3}"
         found = chosen(f"beam.options={options}", f"workspace={tmp_path}")
         assert "--direct_num_workers=3" in found.arguments
-        assert found.processes
+        assert found.has_workers
 
     def test_processes_find_our_code_and_the_users(self, monkeypatch, tmp_path):
         monkeypatch.setenv("PYTHONPATH", "/before")
         several = "beam.options.direct_running_mode=multi_processing"
         found = chosen(several, f"workspace={tmp_path}")
-        with found.import_path():
+        with found.worker_imports():
             ours, before = os.environ["PYTHONPATH"].split(os.pathsep)
         assert (Path(ours) / "huberflow" / "components" / "beam" / "worker_probe.py").exists()
         assert before == os.environ["PYTHONPATH"] == "/before"
@@ -167,45 +162,49 @@ def splittable(pipeline: beam.Pipeline) -> list[str]:
 
 class TestRefused:
     @pytest.mark.parametrize(
-        ("settings", "message"),
+        ("settings", "key", "received", "remedy"),
         [
             (
                 ["beam.runner=flink", "beam.options.paralelism=2"],
-                "beam.options: expected options of Beam, received 'paralelism' "
-                "(did you mean parallelism?)",
+                "beam.options",
+                "paralelism",
+                "did you mean parallelism?",
             ),
-            (
-                ["beam.options.colour=red"],
-                "beam.options: expected options of Beam, received 'colour'",
-            ),
+            (["beam.options.colour=red"], "beam.options", "colour", None),
             (
                 ["beam.runner=flink", "beam.options.parallelism=many"],
-                "beam.options.parallelism: invalid int value: 'many'",
+                "beam.options.parallelism",
+                "'many'",
+                "invalid int value: 'many'",
             ),
             (
                 ["beam.runner=dataflow", "beam.options={project: fares, region: europe-west1}"],
-                "beam.options.temp_location: expected a value, for dataflow needs it, received "
-                "none; write: --set beam.options.temp_location=...",
+                "beam.options.temp_location",
+                "none",
+                "--set beam.options.temp_location=...",
             ),
             (
                 ["beam.runner=spark", "beam.options.environment_type=PROCESS"],
-                "beam.options: Option process_command is required for environment type PROCESS.",
+                "beam.options",
+                "environment_type",
+                "Option process_command is required for environment type PROCESS.",
             ),
         ],
+        ids=["misspelt", "unknown", "not a number", "missing", "not together"],
     )
-    def test_in_words(self, settings, message):
-        assert refusal(*settings) == message
+    def test_an_option_that_beam_would_not_take(self, settings, key, received, remedy):
+        with pytest.raises(InputError) as caught:
+            beam_target.check_options(load(None, settings).beam)
+        error = caught.value
+        assert (error.key, error.received, error.write or error.hint) == (key, received, remedy)
 
-    def test_not_what_only_the_job_server_knows(self):
-        beam = Beam(runner="flink", options={"number_of_execution_retries": 3})
-        beam_target.check_options(beam)
-
-    def test_false_which_beam_has_no_way_to_say(self):
+    def test_false_which_no_option_of_beam_takes(self):
         with pytest.raises(ConfigError, match="write its opposite, such as no_use_public_ips"):
             load(None, ["beam.options.use_public_ips=false"])
 
-    def test_defaults_are_right(self):
+    def test_neither_the_defaults_nor_what_only_the_job_server_knows(self):
         beam_target.check_options(Config().beam)
+        beam_target.check_options(Beam(runner="flink", options={"number_of_execution_retries": 3}))
 
 
 class TestGuide:

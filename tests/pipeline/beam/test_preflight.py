@@ -12,7 +12,7 @@ from huberflow.components.beam import worker_probe
 from huberflow.custom_objects import registry
 from huberflow.pipeline.beam import preflight
 from huberflow.pipeline.beam.beam_target import PreflightError, resolve_target
-from huberflow.pipeline.config.reading import load
+from huberflow.pipeline.resolve.resolved_run import load
 from huberflow.pipeline.objects import chosen_objects
 
 LOSS = """

@@ -22,7 +22,9 @@ def objects(tmp_path: Path) -> UserObjects:
     return UserObjects("", modules, (), folder=tmp_path / "snapshot")
 
 
-def test_installs_what_workers_import_and_nothing_else(tmp_path: Path, objects: UserObjects) -> None:
+def test_installs_what_workers_import_and_nothing_else(
+    tmp_path: Path, objects: UserObjects
+) -> None:
     names = zipfile.ZipFile(build_wheel(tmp_path, objects)).namelist()
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"huberflow", "my_losses.py"}
@@ -55,7 +57,9 @@ def test_another_source_another_wheel(tmp_path: Path, objects: UserObjects) -> N
 
 
 class TestOnTheWorker:
-    def test_wheels_are_unpacked_and_other_files_left(self, tmp_path: Path, objects: UserObjects) -> None:
+    def test_wheels_are_unpacked_and_other_files_left(
+        self, tmp_path: Path, objects: UserObjects
+    ) -> None:
         staged = tmp_path / "staged"
         build_wheel(staged, objects)
         (staged / "submission_environment_dependencies.txt").touch()

@@ -19,11 +19,11 @@ from mlflow_servers import free_port
 
 from huberflow.pipeline.cli import main as cli
 from huberflow.pipeline.config import Config
-from huberflow.pipeline.config.reading import load
+from huberflow.pipeline.resolve.resolved_run import load
 from huberflow.pipeline.config.writing import to_yaml
 from huberflow.pipeline.execution import run as runs
 from huberflow.pipeline.execution import sweep as sweeps
-from huberflow.pipeline.execution.run import PipelineError
+from huberflow.pipeline.execution.hooks import NodeFailedError
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.report.result import Result
 from huberflow.pipeline.resolve import grid as grids
@@ -144,7 +144,8 @@ class TestExitCode:
         assert huberflow("run").exit_code == code
 
     def test_of_a_node_that_failed(self, execute):
-        execute.side_effect = PipelineError("Trainer failed: diverged\nlog: /w/logs/1.log")
+        execute.side_effect = NodeFailedError("Trainer", ValueError("diverged"))
+        execute.side_effect.details.append("log: /w/logs/1.log")
         done = huberflow("run")
         assert done.exit_code == 1
         assert done.stderr == "huberflow: Trainer failed: diverged\nhuberflow: log: /w/logs/1.log\n"

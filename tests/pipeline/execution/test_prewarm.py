@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from huberflow.components.bundle import clean_process
-from huberflow.pipeline.execution.prewarm import Ahead
+from huberflow.pipeline.execution.prewarm import Prewarm
 from huberflow.pipeline.history.metadata_store import Execution
 
 
@@ -16,9 +16,9 @@ def prepared(monkeypatch):
     monkeypatch.setattr(clean_process, "prepare", lambda: started.append(True))
 
     def prepared(nodes: list[str], node: str, state: str) -> bool:
-        ahead = Ahead()
-        ahead.run_started("run-1", nodes)
-        ahead.node_finished(Execution(1, node, "run-1", state, {}, {}, {}), 1.0)
+        prewarm = Prewarm()
+        prewarm.run_started("run-1", nodes)
+        prewarm.node_finished(Execution(1, node, "run-1", state, {}, {}, {}), 1.0)
         return bool(started)
 
     return prepared

@@ -17,7 +17,8 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model
 
-from huberflow.pipeline.execution.runner import LocalRunner, NodeFailedError
+from huberflow.pipeline.execution.hooks import NodeFailedError
+from huberflow.pipeline.execution.runner import LocalRunner
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.interruption import first_line, termination_as_interrupt

@@ -1,0 +1,43 @@
+"""What a run reports: a hook for each event, and the error of a node that failed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from huberflow.pipeline.history.metadata_store import Execution
+from huberflow.pipeline.history.run_history import Status
+from huberflow.pipeline.system.interruption import first_line
+
+
+class Hooks(Protocol):
+    """The events of a run. A subclass overrides those that it reacts to; each returns at once."""
+
+    def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
+        """The run begins; ``nodes`` are in the order in which they will run."""
+
+    def node_started(self, node: str) -> None:
+        """A node begins; its result may turn out to be cached."""
+
+    def epoch_finished(self, progress: Mapping[str, Any]) -> None:
+        """The running node has trained for one more epoch; see ``training.fitting.PROGRESS``."""
+
+    def node_finished(self, execution: Execution, seconds: float) -> None:
+        """A node has run, or its earlier result was reused."""
+
+    def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
+        """A node raised, or was interrupted; the run ends with it."""
+
+    def run_finished(self, status: Status) -> None:
+        """The run has ended, successfully or not."""
+
+
+class NodeFailedError(Exception):
+    """A node failed; the message has the cause in one line, then a line for each detail."""
+
+    def __init__(self, node: str, cause: BaseException) -> None:
+        super().__init__(node, cause)
+        self.node = node
+        self.cause = cause
+        self.details: list[str] = []
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.node} failed: {first_line(self.cause)}", *self.details])
