@@ -12,10 +12,10 @@ from huberflow.pipeline.cli.common import (
     WRONG_INPUT,
     config_options,
     errors_in_words,
-    load,
     own_options,
+    resolve_config,
+    show_warnings,
     stop,
-    tell_of_own,
 )
 from huberflow.pipeline.system.logs import captured
 
@@ -65,14 +65,17 @@ def compile_pipeline(
             "write: uv pip install 'kfp==2.16.*'",
             WRONG_INPUT,
         )
-    config = load(workspace, config_file, settings)
-    tell_of_own(config)
+    resolved = resolve_config(workspace, config_file, settings)
+    show_warnings(resolved)
+    config = resolved.config
     from huberflow.pipeline.kubeflow import spec
 
     try:
         spec.refuse(config)
         with errors_in_words(), _quiet():
-            text = spec.compiled(config, image)
+            from huberflow.pipeline.resolve.resolved_run import resolve
+
+            text = spec.compiled(resolve(resolved), image)
         spec.write(text, output)
     except spec.SpecError as error:
         stop(str(error), WRONG_INPUT)

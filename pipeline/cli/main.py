@@ -17,9 +17,10 @@ from huberflow.pipeline.cli.common import (
     errors_in_words,
     load,
     own_options,
+    resolve_config,
     say,
+    show_warnings,
     stop,
-    tell_of_own,
     workspace_setting,
 )
 
@@ -66,12 +67,13 @@ def run(
     Try a harder gate; the model that serves stays:
       huberflow run --set 'evaluation.gate=[{metric: huber, upper_bound: 0.5}]'
     """  # noqa: D301 (click reads the \b)
-    config = load(workspace, config_file, settings)
-    tell_of_own(config)
+    resolved = resolve_config(workspace, config_file, settings)
+    show_warnings(resolved)
     from huberflow.pipeline.execution.run import execute
+    from huberflow.pipeline.resolve.resolved_run import resolve
 
     with errors_in_words():
-        result = execute(config, cache=not no_cache, verbose=verbose)
+        result = execute(resolve(resolved), cache=not no_cache, verbose=verbose)
     sys.exit(0 if result.blessed else NOT_BLESSED)
 
 
@@ -123,7 +125,7 @@ def sweep(
         for number, trial in enumerate(grid.trials, start=1):
             click.echo(f"{number:3}  {trial.name}")
         return
-    tell_of_own(grid.trials[0].config)
+    show_warnings(grid.trials[0].resolved)
     from huberflow.pipeline.execution import sweep as sweeps
 
     with errors_in_words():

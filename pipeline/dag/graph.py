@@ -28,8 +28,7 @@ from huberflow.pipeline.config import Config
 from huberflow.pipeline.dag import node_config
 from huberflow.pipeline.dag.example_gen import example_gen
 from huberflow.pipeline.dag.node_config import Own
-from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.objects import chosen_objects
+from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 from huberflow.pipeline.schema import schema_file
 from huberflow.pipeline.system.source_hash import source_of
 
@@ -54,21 +53,21 @@ class Surroundings:
 
 
 def create_pipeline(
-    config: Config, *, cache: bool = True, newest: int | None = None, export: bool = True
+    run: ResolvedRun, *, cache: bool = True, newest: int | None = None, export: bool = True
 ) -> tfx_pipeline.Pipeline:
     """The whole pipeline, ready for a runner.
 
     Args:
-      config: validated; every node gets the part that it uses, as plain JSON, so that a change
+      run: resolved; each node gets the part of its config that it uses, as JSON, so that a change
         re-runs that node and what follows it, and nothing else.
       cache: whether nodes with the same code, config and inputs are reused.
       newest: id of the newest artifact that the baseline, and the data to hold these against, may
         come from; none: all.
       export: whether the model is exported as a bundle, and pushed if it is blessed.
     """
-    workspace = Workspace.at(config.workspace)
+    config, workspace = run.config, run.workspace
     here = Surroundings(
-        objects=chosen_objects.installed(config),
+        objects=run.objects,
         find_baseline=lambda candidate: _baseline(candidate, newest),
         find_earlier=lambda statistics: _earlier_data(statistics, newest),
         serving=workspace.serving(config.name) if export else None,

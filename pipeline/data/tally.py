@@ -7,10 +7,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from huberflow.components.contracts.date_formats import DATE_FORMATS
 from huberflow.components.contracts.target import Target
 from huberflow.components.data.files import Source
 from huberflow.pipeline.data import reading
-from huberflow.pipeline.data.dates import FORMATS
+from huberflow.pipeline.data.dates import parse_dates
 from huberflow.pipeline.data.labelled import is_labelled
 from huberflow.pipeline.data.profile import ColumnProfile
 
@@ -59,7 +60,7 @@ def _values(batch: pa.Table, column: str) -> pa.ChunkedArray:
 def _said(text: pa.ChunkedArray, column: ColumnProfile) -> pa.ChunkedArray:
     """Days in UTC where dates have a zone; whole numbers as TFX keeps them, 7 for 07."""
     if column.date_format is not None:
-        points = FORMATS[column.date_format].read(text)
+        points = parse_dates(text, DATE_FORMATS[column.date_format])
         assert points is not None  # noqa: S101 (for the type checker: the look found the format)
         return points.cast(pa.date32())
     if column.kind == "integer":

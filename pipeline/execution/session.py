@@ -12,6 +12,7 @@ from huberflow.pipeline.history.journal import close_killed
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.report import result
+from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 from huberflow.pipeline.system import logs
 from huberflow.pipeline.system.interruption import termination_as_interrupt
 from huberflow.pipeline.system.masking import masked_text
@@ -38,20 +39,20 @@ class Session:
 
 
 @contextmanager
-def session(config: Config, *, verbose: bool) -> Iterator[Session]:
+def session(run: ResolvedRun, *, verbose: bool) -> Iterator[Session]:
     """Holds the workspace, sends what libraries print to its log, and delivers to the tracker.
 
     Raises:
       WorkspaceError: the workspace is taken or cannot be written.
     """
-    workspace = Workspace.at(config.workspace)
+    workspace = run.workspace
     with workspace.locked(), termination_as_interrupt():
         close_killed(workspace)
         session_id = workspace.new_id(datetime.now(UTC))
         with logs.captured(workspace.log(session_id), verbose=verbose) as terminal:
             console = Console(file=terminal, force_terminal=False if verbose else None)
             held = Session(session_id, workspace, console)
-            with _tracked(held, config):
+            with _tracked(held, run.config):
                 _close_killed(held)
                 yield held
 

@@ -12,26 +12,24 @@ from typing import Any
 
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.history import git
-from huberflow.pipeline.history.reasons import flatten
-from huberflow.pipeline.resolve import data_defaults
+from huberflow.pipeline.history.run_history import RunMetadata
 
 _PACKAGES = ("huberflow", "tensorflow", "tf-keras", "tfx", "apache-beam", "mlflow")
-_SAYS_NOTHING = ("workspace", "beam.", "tracking.", "kubeflow.")
-_OF_OWN_DATA = ("data.path", "data.label", "data.splits.files.")
+_NAMES_DATA = ("data.path", "data.label", "data.splits.files.")
 
 
-def gather(config: Config, log: Path) -> dict[str, Any]:
-    """Who ran what, where, with which code: ``history.Run.facts``."""
-    return {
-        "changes": changes(config),
-        "command": command(),
-        "git": git.state(Path.cwd()),
-        "host": platform.node(),
-        "log": str(log),
-        "user": getpass.getuser(),
-        "versions": versions(),
-        "workspace": str(log.parents[1]),
-    }
+def gather(changes: Mapping[str, Any], log: Path) -> RunMetadata:
+    """The metadata of a run that starts now, in this process."""
+    return RunMetadata(
+        changes=dict(changes),
+        command=command(),
+        git=git.state(Path.cwd()),
+        host=platform.node(),
+        log=str(log),
+        user=getpass.getuser(),
+        versions=versions(),
+        workspace=str(log.parents[1]),
+    )
 
 
 def command() -> str:
@@ -46,7 +44,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def lineage(identity: str, run_id: str, known: Mapping[str, Any]) -> dict[str, Any]:
+def lineage(identity: str, run_id: str, git_state: git.GitState | None) -> dict[str, Any]:
     """What a model's certificate says of the run that exported it.
 
     MLflow's own id of the run is not known yet, and another server has another: the tag finds it.
@@ -54,43 +52,25 @@ def lineage(identity: str, run_id: str, known: Mapping[str, Any]) -> dict[str, A
     Args:
       identity: of the workspace, or what stands for it on a cluster.
       run_id: of the run there.
-      known: what ``gather`` found; its ``git`` at least.
+      git_state: the code that ran.
     """
     return {
         "run": run_id,
         "mlflow": {"tag": "huberflow.key", "value": f"{identity}/{run_id}"},
-        "git": known["git"],
+        "git": git_state and git_state.to_json(),
     }
 
 
-def changes(config: Config) -> dict[str, Any]:
-    """What differs from the defaults, by dotted path; not where it runs, or where it is kept.
-
-    On data of the user's own, the defaults are what a look at them found.
-    """
-    if config.data.paths():
-        plain = config.plain()
-        defaults = flatten(data_defaults.defaults({"data": plain["data"], "model": plain["model"]}))
-    else:
-        defaults = flatten(Config().plain())
-    return {
-        key: value
-        for key, value in flatten(config.plain()).items()
-        if value != defaults.get(key) and not key.startswith(_SAYS_NOTHING)
-    }
+def run_name(config: Config, changes: Mapping[str, Any], started: datetime) -> str:
+    """The name in the config, else what differs from the defaults and the time of the start."""
+    return config.tracking.run_name or f"{title(config, changes)} {started:%m-%d %H:%M:%S}"
 
 
-def run_name(config: Config, started: datetime) -> str:
-    """The config's, else what differs from the defaults, and when it started."""
-    return config.tracking.run_name or f"{title(config)} {started:%m-%d %H:%M:%S}"
-
-
-def title(config: Config) -> str:
+def title(config: Config, changes: Mapping[str, Any]) -> str:
     """What differs from the defaults, in short."""
-    told = changes(config)
-    if config.data.paths():  # the model is called after them
-        told = {key: value for key, value in told.items() if not key.startswith(_OF_OWN_DATA)}
-    return in_short(told) or "defaults"
+    if config.data.paths():  # the model is named after the data
+        changes = {k: v for k, v in changes.items() if not k.startswith(_NAMES_DATA)}
+    return in_short(changes) or "defaults"
 
 
 def in_short(values: Mapping[str, Any], longest: int = 80) -> str:

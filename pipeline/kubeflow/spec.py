@@ -15,6 +15,7 @@ from huberflow.pipeline.history.reasons import flatten
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.kubeflow.step import TAXI
 from huberflow.pipeline.objects import chosen_objects
+from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 from huberflow.pipeline.system.atomic_write import written_aside
 from huberflow.pipeline.system.masking import masked, masked_text
 
@@ -89,28 +90,25 @@ def _secrets(config: Config) -> Iterator[str]:
             )
 
 
-def compiled(config: Config, image: str) -> str:
+def compiled(run: ResolvedRun, image: str) -> str:
     """The spec as YAML: the pipeline, and what Kubernetes adds to its containers.
 
     Args:
-      config: validated.
+      run: resolved.
       image: that all containers run; see ``docker/pipeline.Dockerfile``.
 
     Raises:
       SpecError: see ``refuse``, or a container would be told more than fits into an argument.
-      SchemaError: the pinned schema cannot be used.
     """
     from kfp import components
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
 
-    from huberflow.pipeline.schema import schema_file
-
+    config = run.config
     refuse(config)
-    schema_file.check(config)
     told = kubeflow.KubeflowV2DagRunnerConfig(
         default_image=image, default_commands=COMMAND, use_pipeline_spec_2_1=True
     )
-    job = kubeflow.KubeflowV2DagRunner(told).run(_pipeline(config), write_out=False)
+    job = kubeflow.KubeflowV2DagRunner(told).run(_pipeline(run), write_out=False)
     spec = job["pipelineSpec"]
     for executor in spec["deploymentSpec"]["executors"].values():
         # Of use to a cache alone: asks before a step how the data are.
@@ -159,18 +157,18 @@ def write(text: str, path: Path) -> None:
         ) from error
 
 
-def _pipeline(config: Config) -> Any:
+def _pipeline(run: ResolvedRun) -> Any:
     from tfx.orchestration import pipeline as tfx_pipeline
 
     from huberflow.components.export.last_pushed import LastPushed
     from huberflow.pipeline.dag import graph
     from huberflow.pipeline.kubeflow.report import Report
 
-    cluster = config.kubeflow
+    config, cluster = run.config, run.config.kubeflow
     serving = Workspace(cluster.mount).serving(config.name)
-    of_run = {"run_id": _RUN_ID, "facts": json.dumps(_facts(config))}
+    of_run = {"run_id": _RUN_ID, "facts": json.dumps(_facts(run))}
     around = graph.Surroundings(
-        objects=chosen_objects.embedded(config),
+        objects=chosen_objects.embed(run.objects) if run.objects else None,
         find_baseline=lambda candidate: LastPushed(str(serving)).with_id(node_ids.BASELINE),
         find_earlier=None,
         serving=serving,
@@ -194,13 +192,14 @@ def _pipeline(config: Config) -> Any:
     )
 
 
-def _facts(config: Config) -> dict[str, Any]:
+def _facts(run: ResolvedRun) -> dict[str, Any]:
+    found = git.state(Path.cwd())
     return masked(
         {
-            "title": run_metadata.title(config),
-            "changes": run_metadata.changes(config),
+            "title": run_metadata.title(run.config, run.changes),
+            "changes": dict(run.changes),
             "command": run_metadata.command(),
-            "git": git.state(Path.cwd()),
+            "git": found and found.to_json(),
         }
     )
 

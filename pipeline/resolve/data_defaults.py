@@ -3,22 +3,21 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from pydantic import ValidationError
 
 from huberflow.components.contracts.target import Target
-from huberflow.components.data.files import DataError, Source
+from huberflow.components.data.files import DataError
 from huberflow.custom_objects.catalogue import Task
-from huberflow.pipeline.config import Config, Splits, paths_of, task_rules
-from huberflow.pipeline.data import checks, classes, infer, profile, reading, source
+from huberflow.pipeline.config import Config, Splits, task_rules
+from huberflow.pipeline.data import checks, classes, infer
 from huberflow.pipeline.data import splits as row_splits
-from huberflow.pipeline.data.labelled import labelled
-from huberflow.pipeline.data.profile import Column, Table
-from huberflow.pipeline.data.tally import tally
-from huberflow.pipeline.system import logs
+from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
+from huberflow.pipeline.data.tally import Tally
+from huberflow.pipeline.resolve.data_rows import DataRows
 
 MOST_SLICES = 2
 """Columns that models are judged by apart, unless the config says which."""
@@ -29,25 +28,41 @@ MOST_VALUES = 20
 _KINDS = ("numeric", "categorical", "cyclic", "dates")
 
 
-def defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """All values of a config, for the data that it names; every row is looked at once.
+@dataclass(frozen=True)
+class DataDefaults:
+    """The values of a config as the data decide them, before what else the user sets."""
+
+    _values: Mapping[str, Any]
+    _uses: infer.InferredUses
+
+    def values(self, features: Any = None) -> dict[str, Any]:
+        """All values of a config.
+
+        Args:
+          features: section that the user sets; a column in it is used as the user says. It may be
+            wrong: the config refuses it later, by its key.
+        """
+        section = {**self._values["features"], **_uses(self._uses, features)}
+        return {**self._values, "features": section}
+
+
+def infer_defaults(asked: Mapping[str, Any], rows: DataRows) -> DataDefaults:
+    """Decides what the columns are for, the task, and what follows from them.
 
     Args:
-      asked: what the user has set, ``data.path`` or ``data.splits.files`` at least.
+      asked: what the user sets, ``data.path`` or ``data.splits.files`` at least.
+      rows: the data that it names.
 
     Raises:
       DataError: the data, the label or the weights cannot be used.
     """
-    data = asked["data"]
-    paths = paths_of(data)
-    rows = rows_of(paths)
-    table = look(rows)
+    data, table = asked["data"], rows.profile
     labels = [checks.check_label(table, label) for label in _labels(data, table)]
     task = _task(asked, labels)
     target = Target(tuple(label.name for label in labels), _classes(data, labels, task))
     weight, splits = _weight(data, rows, target), _asked_splits(data)
     column = table.columns.get(splits.column or "")
-    found = infer.infer(
+    uses = infer.infer_uses(
         table,
         target.labels,
         weight=weight,
@@ -56,67 +71,50 @@ def defaults(asked: Mapping[str, Any]) -> dict[str, Any]:
         keep=_names(data, "keep"),
     )
     values = Config().plain()
-    values["name"] = _name(paths)
-    for section, usual in task_rules.DEFAULTS[task].items():
-        values[section] |= usual
-    # As they are found: what is set instead is a change, as anywhere.
+    values["name"] = _model_name(rows.paths)
+    for section, defaults in task_rules.DEFAULTS[task].items():
+        values[section] |= defaults
+    # The task as inferred: what is set instead is a change, as for any key.
     values["model"]["task"] = _task({}, labels)
     values["data"] |= {
-        "classes": [*classes.names(labels[0])] if target.classes else [],
-        "left_out": dict(found.left_out),
-        "rows_without_label": _without(rows, target),
+        "classes": [*classes.class_names(labels[0])] if target.classes else [],
+        "left_out": dict(uses.left_out),
+        "rows_without_label": rows.count_unlabelled(target),
     }
-    if column:
-        values["data"]["splits"] |= row_splits.found(rows, column, splits, target)
-    values["features"] |= _uses(found, asked.get("features"))
+    if column and row_splits.can_split(column):
+        counted = rows.tally(column, target)
+        values["data"]["splits"] |= row_splits.infer_splits(counted, column, splits)
     first = values["evaluation"]["metrics"][0]["key"]
     values["evaluation"] |= {
-        "slices": _slices(table, found.categorical),
-        # Nothing is known of a good error yet; the first model is the one to beat.
+        "slices": _slices(table, uses.categorical),
+        # No error is known to be good yet; the first model is the one to beat.
         "gate": [{**values["evaluation"]["gate"][0], "metric": first, "upper_bound": None}],
     }
-    return values
+    return DataDefaults(values, uses)
 
 
-@cache
-def look(rows: Source) -> Table:
-    """What the rows of files say; asked again, they are not read again.
+def check_data(config: Config, rows: DataRows) -> Config:
+    """Refuses a config that does not fit its data; fills in how a column splits them.
 
-    Raises:
-      DataError: TFX could not read them, or would read them wrongly.
-    """
-    with logs.quiet():  # TensorFlow reads TFRecords
-        return profile.profile(rows)
-
-
-def rows_of(paths: Mapping[str, str]) -> Source:
-    """The files of several paths, by the config's keys, as one data set.
+    Returns:
+      The config, with ``data.splits.values`` or ``days`` as inferred where it leaves them open.
 
     Raises:
-      DataError: they cannot be used, or do not go together.
+      DataError: rows go to no split, a split has no row, or the data lack a column.
     """
-    return source.together(source.each(paths))
-
-
-def with_splits(config: Config) -> Config:
-    """The config with ``data.splits.values`` or ``days`` as found, where it leaves them open.
-
-    Raises:
-      DataError: rows go to no split, or a split has no row; or the data have no column of a name.
-    """
-    data, splits, paths = config.data, config.data.splits, config.data.paths()
-    checks.check_uses(look(rows_of(paths)), config)
+    data, splits = config.data, config.data.splits
+    checks.check_uses(rows.profile, config)
     target = Target(data.labels, data.classes)
     if splits.files.train is not None:
-        row_splits.check_files(source.each(paths), target)
+        row_splits.check_split_files(rows.files, target)
     if splits.column is None:
         return config
-    rows = rows_of(paths)
-    column = checks.of_values("data.splits.column", look(rows), splits.column)
-    if not splits.values and splits.days is None:
-        found = row_splits.found(rows, column, splits, target)
-        splits = Splits.model_validate_json(json.dumps(splits.model_dump(mode="json") | found))
-    row_splits.check_column(rows, column, splits, target)
+    column = checks.column_with_values("data.splits.column", rows.profile, splits.column)
+    counted = rows.tally(column, target) if row_splits.can_split(column) else Tally()
+    if not splits.values and splits.days is None and row_splits.can_split(column):
+        inferred = row_splits.infer_splits(counted, column, splits)
+        splits = Splits.model_validate_json(json.dumps(splits.model_dump(mode="json") | inferred))
+    row_splits.check_split_column(counted, column, splits, target)
     return config.model_copy(update={"data": data.model_copy(update={"splits": splits})})
 
 
@@ -132,26 +130,24 @@ def _asked_splits(data: Mapping[str, Any]) -> Splits:
         return Splits()
 
 
-def remarks(config: Config) -> list[str]:
-    """What a user should know of the data before they are trained on, a line each."""
-    data, splits = config.data, config.data.splits
-    said = [f"left out: {name}: {reason}" for name, reason in data.left_out.items()]
+def data_warnings(config: Config, rows: DataRows) -> list[str]:
+    """What a user should know about the data before a model is trained on them, a line each."""
+    data, table = config.data, rows.profile
+    target, splits = Target(data.labels, data.classes), data.splits
+    lines = [f"left out: {name}: {reason}" for name, reason in data.left_out.items()]
     if data.rows_without_label:
-        without = " or ".join(data.labels)
-        said.append(f"set aside: {data.rows_without_label:,} rows without {without}")
-    if paths := data.paths():
-        rows = rows_of(paths)
-        table, target = look(rows), Target(data.labels, data.classes)
-        if splits.days and splits.column:
-            silent = tally(rows, table.columns[splits.column], target).silent
-            said += [f"set aside: {silent:,} rows without {splits.column}"] if silent else []
-        for label in data.labels:
-            said += filter(None, [classes.remark(table.columns[label], config.model.task)])
-            said += checks.leaks(rows, table, label, config.features.columns())
-    return said
+        labels = " or ".join(data.labels)
+        lines.append(f"dropped: {data.rows_without_label:,} rows without {labels}")
+    if splits.days and splits.column:
+        undated = rows.tally(table.columns[splits.column], target).silent
+        lines += [f"dropped: {undated:,} rows without {splits.column}"] if undated else []
+    for label in data.labels:
+        lines += filter(None, [classes.remark_on_label(table.columns[label], config.model.task)])
+        lines += checks.describe_leaks(rows.source, table, label, config.features.columns())
+    return lines
 
 
-def _labels(data: Mapping[str, Any], table: Table) -> tuple[str, ...]:
+def _labels(data: Mapping[str, Any], table: DataProfile) -> tuple[str, ...]:
     label = data.get("label")
     if label is None:
         raise DataError(
@@ -161,48 +157,36 @@ def _labels(data: Mapping[str, Any], table: Table) -> tuple[str, ...]:
     return tuple(map(str, label)) if isinstance(label, list) else (str(label),)
 
 
-def _weight(data: Mapping[str, Any], rows: Source, target: Target) -> str | None:
+def _weight(data: Mapping[str, Any], rows: DataRows, target: Target) -> str | None:
     if data.get("weight") is None:
         return None
     weight = str(data["weight"])
-    _weigh(rows, weight, target)
+    rows.check_weight(weight, target)
     return weight
 
 
-@cache
-def _weigh(rows: Source, weight: str, target: Target) -> None:
-    """Refuses weights that cannot be used; asked again, they are not read again."""
-    checks.check_weight(rows, look(rows), weight, target)
-
-
-def _task(asked: Mapping[str, Any], columns: Sequence[Column]) -> Task:
+def _task(asked: Mapping[str, Any], columns: Sequence[ColumnProfile]) -> Task:
     """As the user says; a word that is no task, the config refuses later."""
     model = asked.get("model")
     said = model.get("task") if isinstance(model, Mapping) else None
     if said in get_args(Task):
         return cast(Task, said)
-    return classes.task(columns[0]) if len(columns) == 1 else "regression"
+    return classes.infer_task(columns[0]) if len(columns) == 1 else "regression"
 
 
-def _classes(data: Mapping[str, Any], columns: Sequence[Column], task: Task) -> tuple[str, ...]:
+def _classes(
+    data: Mapping[str, Any], columns: Sequence[ColumnProfile], task: Task
+) -> tuple[str, ...]:
     """The user's, else those found; of several columns, which are refused later, none."""
     if task == "regression":
         for column in columns:
-            checks.check_number(column)
+            checks.check_numeric_label(column)
     if task == "regression" or len(columns) > 1:
         return ()
-    found = classes.names(columns[0])
+    found = classes.class_names(columns[0])
     asked = _names(data, "classes") or found
-    classes.check_chosen(columns[0], asked)
+    classes.check_chosen_classes(columns[0], asked)
     return asked
-
-
-@cache
-def _without(rows: Source, target: Target) -> int:
-    """How many rows are set aside; asked again, they are not read again."""
-    if target.classes or target.parts:
-        return sum(int((~labelled(batch, target)).sum()) for batch in reading.batches(rows))
-    return look(rows).columns[target.name].missing
 
 
 def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
@@ -215,8 +199,8 @@ def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
-def _name(paths: Mapping[str, str]) -> str:
-    """Of the model: as the file or folder is called; not as its split is."""
+def _model_name(paths: Mapping[str, str]) -> str:
+    """The name of the file or folder, without the name of a split."""
     key, path = next(iter(paths.items()))
     words = re.findall(r"[A-Za-z0-9]+", Path(path).name.partition(".")[0])
     if key != "data.path":
@@ -226,7 +210,7 @@ def _name(paths: Mapping[str, str]) -> str:
     return name if name[0].isalpha() else f"data-{name}"
 
 
-def _uses(found: infer.Inferred, asked: Any) -> dict[str, Any]:
+def _uses(found: infer.InferredUses, asked: Any) -> dict[str, Any]:
     """What was found, but for columns that the user names; those are used as the user says.
 
     What is asked may be anything: the config refuses it later, by its key.
@@ -244,6 +228,6 @@ def _uses(found: infer.Inferred, asked: Any) -> dict[str, Any]:
     return uses
 
 
-def _slices(table: Table, categorical: Iterable[str]) -> list[list[str]]:
+def _slices(table: DataProfile, categorical: Iterable[str]) -> list[list[str]]:
     few = [name for name in categorical if table.columns[name].distinct <= MOST_VALUES]
     return [[name] for name in few[:MOST_SLICES]]

@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 
 from huberflow.pipeline.config import Config
-from huberflow.pipeline.config.reading import ConfigError, load
+from huberflow.pipeline.config.reading import ConfigError
+from huberflow.pipeline.resolve.data_rows import DataSets
+from huberflow.pipeline.resolve.resolved_run import ResolvedConfig, resolve_config
 
 MOST_TRIALS = 1000
 """More in one sweep is a typing mistake."""
@@ -24,7 +26,12 @@ class Trial:
     """``KEY=VALUE`` each, over what all trials share."""
     name: str
     """For people, such as ``threshold=0.5 HuberLoss``."""
-    config: Config
+    resolved: ResolvedConfig
+
+    @property
+    def config(self) -> Config:
+        """The trial's config."""
+        return self.resolved.config
 
 
 @dataclass(frozen=True)
@@ -40,22 +47,23 @@ def resolve(path: Path | None, fixed: Sequence[str], settings: Sequence[str]) ->
     """The config of every trial.
 
     Args:
-      path: see ``config.reading.load``, as for ``fixed``.
+      path: see ``resolve_config``, as for ``fixed``.
       fixed: settings that all trials share; those of the trial come after them.
       settings: see ``trials``.
 
     Raises:
       ConfigError: some trials are wrong; says which and why, each mistake once.
     """
+    data_sets = DataSets()
     found, mistakes = [], dict[str, list[str]]()
     for trial in trials(settings):
         try:
-            config = load(path, (*fixed, *trial))
+            resolved = resolve_config(path, (*fixed, *trial), data_sets)
         except ConfigError as error:
             for line in str(error).splitlines():
                 mistakes.setdefault(line, []).append(" ".join(trial))
         else:
-            found.append(Trial(trial, _name(trial, config), config))
+            found.append(Trial(trial, _name(trial, resolved.config), resolved))
     if len({trial.config.workspace for trial in found}) > 1:
         mistakes["workspace: expected one for all trials, for what they share is run once"] = [
             "sweep"

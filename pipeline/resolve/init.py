@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from huberflow.pipeline.config import Config, Files
-from huberflow.pipeline.config.reading import load
 from huberflow.pipeline.config.writing import to_yaml
+from huberflow.pipeline.resolve.resolved_run import load
 from huberflow.pipeline.system.atomic_write import written_aside
 
 CONFIG, OBJECTS = "config.yaml", "my_objects.py"
@@ -21,7 +21,7 @@ def write(folder: Path, settings: Sequence[str]) -> list[Path]:
 
     Args:
       folder: made where it is not there; files in it are left as they are.
-      settings: what differs from the defaults, see ``config.reading.load``.
+      settings: what differs from the defaults, see ``resolve_config``.
 
     Raises:
       InitError: one of the files is there already, or the folder cannot be written.

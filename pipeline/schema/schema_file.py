@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from huberflow.components.data.files import DataError
 from huberflow.pipeline.config import Config
-from huberflow.pipeline.resolve import data_defaults
 from huberflow.pipeline.system.atomic_write import written_aside
 
 
@@ -19,7 +18,7 @@ class SchemaError(DataError):
     """A schema cannot be used; one line for the user: expected, received, what to write."""
 
 
-def check(config: Config) -> None:
+def check(config: Config, columns: Iterable[str]) -> None:
     """Refuses a pinned schema that no run could use.
 
     A column that the data have and the schema lacks is no such thing: the run finds it, and
@@ -32,8 +31,7 @@ def check(config: Config) -> None:
     if path is None:
         return
     known = {feature.name for feature in read(path).feature}
-    if paths := config.data.paths():
-        known |= set(data_defaults.look(data_defaults.rows_of(paths)).columns)
+    known |= set(columns)
     for column, kind in _needed(config).items():
         if column not in known:
             raise SchemaError(

@@ -1,0 +1,92 @@
+"""The rows of the data that a config names, each fact about them read once."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from huberflow.components.contracts.target import Target
+from huberflow.components.data.files import Source
+from huberflow.pipeline.data import checks, profile, reading, source
+from huberflow.pipeline.data.labelled import is_labelled
+from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
+from huberflow.pipeline.data.tally import Tally, count_rows
+from huberflow.pipeline.system import logs
+
+
+class DataRows:
+    """The rows of one data set; what is asked for again is not read again.
+
+    Args:
+      paths: files, folders or patterns, by the config's keys that name them.
+
+    Raises:
+      DataError: they cannot be used, or do not go together.
+    """
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        self.paths = dict(paths)
+        self.files = source.find_sources(paths)
+        """The files of each path, by the config's key."""
+        self.source: Source = source.merge_sources(self.files)
+        """The files of all paths, as one data set."""
+        self._tallies: dict[tuple[str, Target], Tally] = {}
+        self._checked_weights: set[tuple[str, Target]] = set()
+        self._unlabelled: dict[Target, int] = {}
+
+    @cached_property
+    def profile(self) -> DataProfile:
+        """The columns, profiled over all rows.
+
+        Raises:
+          DataError: TFX could not read the rows, or would read them wrongly.
+        """
+        with logs.quiet():  # TensorFlow reads TFRecords
+            return profile.profile_rows(self.source)
+
+    def tally(self, column: ColumnProfile, target: Target) -> Tally:
+        """Rows by the value or the day in a column."""
+        key = (column.name, target)
+        if key not in self._tallies:
+            self._tallies[key] = count_rows(self.source, column, target)
+        return self._tallies[key]
+
+    def check_weight(self, weight: str, target: Target) -> None:
+        """Refuses a column of weights that cannot be used.
+
+        Raises:
+          DataError: see ``checks.check_weight``.
+        """
+        if (weight, target) not in self._checked_weights:
+            checks.check_weight(self.source, self.profile, weight, target)
+            self._checked_weights.add((weight, target))
+
+    def count_unlabelled(self, target: Target) -> int:
+        """The number of rows without a label, which are dropped."""
+        if not (target.classes or target.parts):
+            return self.profile.columns[target.name].missing
+        if target not in self._unlabelled:
+            self._unlabelled[target] = sum(
+                int((~is_labelled(batch, target)).sum())
+                for batch in reading.read_batches(self.source)
+            )
+        return self._unlabelled[target]
+
+
+class DataSets:
+    """The data sets that the trials of a sweep name; trials with the same paths share one."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Any, DataRows] = {}
+
+    def rows(self, paths: Mapping[str, str]) -> DataRows | None:
+        """The rows at these paths; None where there are no paths.
+
+        Raises:
+          DataError: see ``DataRows``.
+        """
+        if not paths:
+            return None
+        key = tuple(sorted(paths.items()))
+        if key not in self._rows:
+            self._rows[key] = DataRows(paths)
+        return self._rows[key]

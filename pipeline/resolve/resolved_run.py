@@ -1,0 +1,151 @@
+"""From what a user asks to what a run needs: each part made once, and carried from here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from huberflow.components.data.files import DataError
+from huberflow.custom_objects.catalogue import BUILT_IN
+from huberflow.custom_objects.user_objects import UserObjects
+from huberflow.pipeline.beam.beam_target import BeamTarget, check_options, resolve_target
+from huberflow.pipeline.config import Config, reading
+from huberflow.pipeline.config.data import paths_of
+from huberflow.pipeline.config.reading import ConfigError
+from huberflow.pipeline.data import taxi
+from huberflow.pipeline.data.profile import DataProfile
+from huberflow.pipeline.history.reasons import flatten
+from huberflow.pipeline.history.workspace import Workspace, WorkspaceError
+from huberflow.pipeline.objects import chosen_objects
+from huberflow.pipeline.objects.inspection import Objects
+from huberflow.pipeline.objects.sources import ObjectsError
+from huberflow.pipeline.resolve.data_defaults import check_data, data_warnings, infer_defaults
+from huberflow.pipeline.resolve.data_rows import DataRows, DataSets
+from huberflow.pipeline.schema import schema_file
+
+
+@dataclass(frozen=True)
+class ResolvedConfig:
+    """A validated config, and what its validation read.
+
+    Attributes:
+      config: validated, alone and with its data and custom objects.
+      defaults: what the config would be if the user set nothing but the data, as JSON.
+      data: the rows that the config names; None for the built-in taxi trips.
+      objects: the custom objects that the config names; None without any.
+    """
+
+    config: Config
+    defaults: Mapping[str, Any]
+    data: DataRows | None
+    objects: Objects | None
+
+    def warnings(self) -> list[str]:
+        """What works and may surprise, a line each; reads a sample of the rows."""
+        of_data = data_warnings(self.config, self.data) if self.data else []
+        return [*of_data, *(self.objects.warnings if self.objects else ())]
+
+
+@dataclass(frozen=True)
+class ResolvedRun:
+    """All that a run needs, from the command line to its last node.
+
+    Attributes:
+      config: validated.
+      changes: values of the config that differ from the defaults for its data, by dotted key.
+      profile: the columns of the data; None for the built-in taxi trips.
+      objects: the description of the custom objects and the ``folder`` of their copy in the
+        workspace; None without any.
+      beam: where Beam processes the rows.
+      workspace: where the run writes.
+    """
+
+    config: Config
+    changes: Mapping[str, Any]
+    profile: DataProfile | None
+    objects: UserObjects | None
+    beam: BeamTarget
+    workspace: Workspace
+
+
+def resolve_config(
+    path: Path | None = None, settings: Sequence[str] = (), data_sets: DataSets | None = None
+) -> ResolvedConfig:
+    """The config that a user asks for, completed and checked by its data and custom objects.
+
+    Args:
+      path: a YAML file with any of the keys of ``Config``.
+      settings: ``a.b=value`` each; the value is YAML. They win over the file.
+      data_sets: keeps profiles, where several configs name the same data.
+
+    Raises:
+      ConfigError: a file, a key or a value is wrong; names each, and what to write.
+    """
+    asked = reading.read(path, settings)
+    together = asked.over({})
+    try:
+        rows = (data_sets or DataSets()).rows(_paths(together))
+        inferred = infer_defaults(together, rows) if rows else None
+        objects = chosen_objects.inspect(together)
+        values = inferred.values(together.get("features")) if inferred else Config().plain()
+        catalogue = objects.description.catalogue() if objects else BUILT_IN
+        config = reading.validate(asked.over(values), catalogue)
+        if objects:
+            chosen_objects.check(objects, config)
+        if rows:
+            config = check_data(config, rows)
+        else:
+            taxi.check(config)
+    except (DataError, ObjectsError, WorkspaceError) as error:
+        raise ConfigError(str(error)) from error
+    defaults = inferred.values() if inferred else Config().plain()
+    return ResolvedConfig(config, defaults, rows, objects)
+
+
+def resolve(found: ResolvedConfig) -> ResolvedRun:
+    """All that a run with this config needs.
+
+    Custom objects, and the packages of remote workers, are copied into the workspace.
+
+    Raises:
+      SchemaError: the pinned schema cannot be used.
+      InputError: Beam's options are wrong.
+      ObjectsError: a file of custom objects was changed since it was validated.
+      WorkspaceError: the workspace cannot be written.
+    """
+    config, workspace = found.config, Workspace.at(found.config.workspace)
+    profile = found.data.profile if found.data else None
+    schema_file.check(config, profile.columns if profile else ())
+    check_options(config.beam)
+    try:
+        objects = chosen_objects.install(found.objects, workspace) if found.objects else None
+        beam = resolve_target(config, objects, workspace)
+    except OSError as error:
+        raise WorkspaceError.unwritable(workspace.root, error) from error
+    return ResolvedRun(config, changes(found), profile, objects, beam, workspace)
+
+
+def changes(found: ResolvedConfig) -> dict[str, Any]:
+    """Values that differ from the defaults for the data, by dotted key.
+
+    Where a run is computed and kept is no change: the same run elsewhere has the same name.
+    """
+    defaults = flatten(found.defaults)
+    return {
+        key: value
+        for key, value in flatten(found.config.plain()).items()
+        if value != defaults.get(key) and not key.startswith(_NOT_THE_RUN)
+    }
+
+
+_NOT_THE_RUN = ("workspace", "beam.", "tracking.", "kubeflow.")
+
+
+def load(path: Path | None = None, settings: Sequence[str] = ()) -> Config:
+    """The config alone; see ``resolve_config``."""
+    return resolve_config(path, settings).config
+
+
+def _paths(asked: Mapping[str, Any]) -> dict[str, str]:
+    data = asked.get("data")
+    return paths_of(data) if isinstance(data, Mapping) else {}
