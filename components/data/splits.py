@@ -7,7 +7,7 @@ for each split it draws no validation rows.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import apache_beam as beam
@@ -15,16 +15,10 @@ import tensorflow as tf
 from tfx.proto import example_gen_pb2
 from tfx.utils import proto_utils
 
+from huberflow.components.contracts.date_formats import DATE_FORMATS
 from huberflow.components.data import examples
 
 SPLITS = ("train", "validation", "eval")
-
-_NOT_ISO = {
-    "YYYY/MM/DD": "%Y/%m/%d",
-    "DD/MM/YYYY": "%d/%m/%Y",
-    "MM/DD/YYYY": "%m/%d/%Y",
-    "DD.MM.YYYY": "%d.%m.%Y",
-}
 
 
 def split_of(row: bytes | tf.train.Example, rule: Mapping[str, Any], file: str) -> str | None:
@@ -46,19 +40,13 @@ def split_of(row: bytes | tf.train.Example, rule: Mapping[str, Any], file: str) 
     return _drawn(example, rule["draw"]) if said == "train" and rule["draw"] else said
 
 
-def day(text: str, written: str) -> date:
-    """The day of a date in one of ``features.DATE_FORMATS``; in UTC where it has a zone."""
-    if not_iso := _NOT_ISO.get(written[:10]):
-        return datetime.strptime(text[:10], not_iso).date()
-    point = datetime.fromisoformat(text)
-    return (point.astimezone(UTC) if point.tzinfo else point).date()
-
-
 def _said(example: tf.train.Example, rule: Mapping[str, Any]) -> str | None:
     """What the row's column says."""
     value = _value(example, rule["column"])
     if rule["days"]:
-        return _by_day(day(value, rule["days"]["written"]), rule["days"]) if value else None
+        if not value:
+            return None
+        return _by_day(DATE_FORMATS[rule["days"]["written"]].day(value), rule["days"])
     if value not in rule["values"]:
         raise ValueError(
             f"data.splits.values: expected one of {', '.join(rule['values'])} in every row of "

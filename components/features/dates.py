@@ -1,41 +1,10 @@
 """Dates written as text, taken apart in TensorFlow: the same in training and in serving."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
 
-_TIME = r"[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,6})?)?"
-_HALF = r" [AP]M"
-_ZONE = r"(?:Z|([+-])(\d{2}):?(\d{2}))"
-_ISO = r"(\d{4})-(\d{2})-(\d{2})"
-_SLASHED = r"(\d{2})/(\d{2})/(\d{4})"
-_DOTTED = r"(\d{2})\.(\d{2})\.(\d{4})"
-
-FORMATS: Mapping[str, str] = {
-    "YYYY-MM-DD": _ISO,
-    "YYYY-MM-DD hh:mm": _ISO + _TIME,
-    "YYYY-MM-DDThh:mm": _ISO + _TIME,
-    "YYYY-MM-DD hh:mm+zone": _ISO + _TIME + _ZONE,
-    "YYYY-MM-DDThh:mm+zone": _ISO + _TIME + _ZONE,
-    "YYYY/MM/DD": r"(\d{4})/(\d{2})/(\d{2})",
-    "DD/MM/YYYY": _SLASHED,
-    "DD/MM/YYYY hh:mm": _SLASHED + _TIME,
-    "DD/MM/YYYY hh:mm AM": _SLASHED + _TIME + _HALF,
-    "MM/DD/YYYY": _SLASHED,
-    "MM/DD/YYYY hh:mm": _SLASHED + _TIME,
-    "MM/DD/YYYY hh:mm AM": _SLASHED + _TIME + _HALF,
-    "DD.MM.YYYY": _DOTTED,
-    "DD.MM.YYYY hh:mm": _DOTTED + _TIME,
-}
-"""What a whole text looks like, by the name of its format."""
-
-_YEAR_MONTH_DAY = {
-    "DD/MM/YYYY": (3, 2, 1),
-    "MM/DD/YYYY": (3, 1, 2),
-    "DD.MM.YYYY": (3, 2, 1),
-}
-"""Numbers of the groups by how the day is written, where they are not 1, 2, 3."""
+from huberflow.components.contracts.date_formats import DATE_FORMATS
 
 
 class Parts(NamedTuple):
@@ -58,9 +27,10 @@ def parts(text: tf.Tensor, name: str) -> Parts:
 
     Args:
       text: string ``[batch]``.
-      name: of the format, see ``FORMATS``.
+      name: of the format, see ``DATE_FORMATS``.
     """
-    pattern = FORMATS[name]
+    form = DATE_FORMATS[name]
+    pattern = form.pattern
     written = tf.strings.regex_full_match(text, pattern)
 
     def group(number: int) -> tf.Tensor:
@@ -68,15 +38,15 @@ def parts(text: tf.Tensor, name: str) -> Parts:
         found = tf.strings.regex_replace(text, f"^{pattern}$", rf"0\{number}")
         return tf.strings.to_number(tf.where(written, found, "0"), tf.int64)
 
-    year, month, day = (group(number) for number in _YEAR_MONTH_DAY.get(name[:10], (1, 2, 3)))
+    year, month, day = (group(number) for number in form.year_month_day)
     date, minutes = _days(year, month, day), tf.zeros_like(year)
-    if "hh" in name:
+    if form.has_time:
         hours = group(4)
-        if "AM" in name:
+        if form.has_half_days:
             after_noon = tf.strings.regex_full_match(text, ".*PM")
             hours = hours % 12 + tf.where(after_noon, tf.constant(12, tf.int64), 0)
         minutes = 60 * hours + group(5)
-    if "zone" in name:
+    if form.has_zone:
         west = tf.strings.regex_full_match(text, r".*-\d{2}:?\d{2}")
         offset = 60 * group(8) + group(9)
         minutes += tf.where(west, offset, -offset)
@@ -91,7 +61,7 @@ def parts(text: tf.Tensor, name: str) -> Parts:
         days=where_written(tf.cast(date, tf.float64) + tf.cast(minutes, tf.float64) / 1440),
         weekday=where_written((date + 3) % 7),  # 1970 began on a Thursday
         day_of_year=where_written(date - year_began),
-        hours=where_written(tf.cast(minutes, tf.float32) / 60) if "hh" in name else None,
+        hours=where_written(tf.cast(minutes, tf.float32) / 60) if form.has_time else None,
     )
 
 

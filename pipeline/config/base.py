@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from huberflow.components.contracts.features import DATE_FORMATS
+from huberflow.components.contracts.date_formats import DATE_FORMATS
 
 
 class Strict(BaseModel):
@@ -19,4 +19,4 @@ def _known_format(written: str) -> str:
     return written
 
 
-DateFormat = Annotated[str, AfterValidator(_known_format)]
+DateFormatName = Annotated[str, AfterValidator(_known_format)]

@@ -2,7 +2,7 @@
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from huberflow.pipeline.config.base import DateFormat, Strict
+from huberflow.pipeline.config.base import DateFormatName, Strict
 
 
 class Features(Strict):
@@ -28,7 +28,7 @@ class Features(Strict):
         {"trip_start_hour": 24.0, "trip_start_day": 7.0, "trip_start_month": 12.0},
         description="Periodic columns and their period; each value becomes a point on a circle.",
     )
-    dates: dict[str, DateFormat] = Field(
+    dates: dict[str, DateFormatName] = Field(
         {}, description="Text columns with dates and their format, such as YYYY-MM-DD."
     )
     vocabulary_size: PositiveInt = Field(

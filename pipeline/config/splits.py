@@ -6,13 +6,13 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from huberflow.pipeline.config.base import DateFormat, Strict
+from huberflow.pipeline.config.base import DateFormatName, Strict
 
 
 class Days(Strict):
     """First days of the validation and eval rows (set by profiling); older rows train the model."""
 
-    written: DateFormat = Field(description="Format of the dates, such as YYYY-MM-DD.")
+    written: DateFormatName = Field(description="Format of the dates, such as YYYY-MM-DD.")
     validation: date = Field(description="First day of the validation rows.")
     eval: date = Field(description="First day of the eval rows.")
 

@@ -18,7 +18,7 @@ class InferredUses:
     cyclic: Mapping[str, float]
     """With their periods."""
     dates: Mapping[str, str]
-    """With their formats, see ``dates.FORMATS``."""
+    """With their formats, see ``DATE_FORMATS``."""
     left_out: Mapping[str, str]
     """With the reason."""
 

@@ -49,7 +49,7 @@ class ColumnProfile:
     words: float
     """Of a text, on average."""
     date_format: str | None
-    """One of ``dates.FORMATS``."""
+    """One of ``DATE_FORMATS``."""
     examples: tuple[object, ...]
     """The first few values."""
     few: tuple[object, ...] | None

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from huberflow.components.data import numerals
-from huberflow.pipeline.data.dates import Dates
+from huberflow.pipeline.data.dates import DateFormatDetector
 
 EXACT = 10_000
 """Distinct values that are kept; how many more there are is estimated."""
@@ -103,7 +103,7 @@ class Texts:
 
     def __init__(self) -> None:
         self.count = self.words = self.longest = 0
-        self.dates = Dates()
+        self.dates = DateFormatDetector()
         self.few: dict[str, int] | None = {}
         """How often each value comes; None where there are more than a few."""
 

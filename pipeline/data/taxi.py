@@ -3,15 +3,14 @@
 import csv
 from pathlib import Path
 
-from huberflow.components.contracts.features import label_and_weight
 from huberflow.components.data.files import DataError
 from huberflow.pipeline.config import Config, Data
-from huberflow.pipeline.system.source_hash import folder_of
+from huberflow.pipeline.system.source_hash import package_folder
 
 
 def folder() -> Path:
     """Where they lie; TFX is not imported."""
-    return folder_of("tfx") / "examples" / "chicago_taxi_pipeline" / "data" / "simple"
+    return package_folder("tfx") / "examples" / "chicago_taxi_pipeline" / "data" / "simple"
 
 
 def check(config: Config) -> None:
@@ -21,7 +20,7 @@ def check(config: Config) -> None:
       DataError: they lack the column.
     """
     known = Data().labels
-    asked = [name for name in label_and_weight(config.plain()["data"]) if name not in known]
+    asked = [name for name in config.data.label_and_weight if name not in known]
     if not asked:
         return  # where models only serve, TFX is not installed
     with (folder() / "data.csv").open(newline="", encoding="utf-8") as file:

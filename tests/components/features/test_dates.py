@@ -10,7 +10,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from huberflow.components.features.dates import FORMATS, parts
+from huberflow.components.contracts.date_formats import DATE_FORMATS
+from huberflow.components.features.dates import parts
 
 EPOCH = date(1970, 1, 1)
 STRFTIME = {
@@ -39,10 +40,10 @@ def written(point: datetime, name: str) -> str:
 
 
 def test_every_format_is_tried():
-    assert STRFTIME.keys() == FORMATS.keys()
+    assert STRFTIME.keys() == DATE_FORMATS.keys()
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", DATE_FORMATS)
 @given(points=st.lists(POINTS, min_size=1, max_size=50), zone=ZONES)
 @settings(max_examples=20, deadline=None)
 def test_parts_are_those_of_python(name, points, zone):

@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from huberflow.pipeline.cli.main import cli
-from huberflow.pipeline.config.reading import ConfigError, load
+from huberflow.pipeline.config.reading import ConfigError
+from huberflow.pipeline.resolve.resolved_run import load
 
 PANDAS = """python -c "import pandas; pandas.{}.to_csv('data.csv', index=False)\""""
 

@@ -15,11 +15,11 @@ import tensorflow as tf
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types.standard_artifacts import Examples
 
-from huberflow.components.data.splits import day
+from huberflow.components.contracts.date_formats import DATE_FORMATS
 from huberflow.pipeline.beam.beam_target import resolve_target
-from huberflow.pipeline.config.reading import load
 from huberflow.pipeline.dag.example_gen import example_gen
-from huberflow.pipeline.data.dates import FORMATS
+from huberflow.pipeline.data.dates import parse_dates
+from huberflow.pipeline.resolve.resolved_run import load
 
 KINDS = ["csv", "csv.gz", "parquet", "tfrecord"]
 
@@ -207,9 +207,10 @@ class TestByDate:
         ("DD.MM.YYYY hh:mm", "29.02.2024 23:59"),
     ],
 )
-def test_a_row_is_of_the_day_that_the_look_at_the_data_counts_it_for(written, text):
-    (looked,) = FORMATS[written].read(pa.array([text])).cast(pa.date32()).to_pylist()
-    assert day(text, written) == looked == date(2024, 2, 29)
+def test_a_row_has_the_day_that_profiling_counts_it_for(written, text):
+    points = parse_dates(pa.array([text]), DATE_FORMATS[written])
+    (counted,) = points.cast(pa.date32()).to_pylist()
+    assert DATE_FORMATS[written].day(text) == counted == date(2024, 2, 29)
 
 
 class TestByFiles:
