@@ -16,7 +16,7 @@ from huberflow.pipeline.beam.beam_target import BeamTarget, PreflightError
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.objects import chosen_objects
 from huberflow.pipeline.system.interruption import first_line
-from huberflow.pipeline.system.source_hash import ROOMS
+from huberflow.pipeline.system.source_hash import NODE_PACKAGES
 
 ELEMENTS = 16
 """Enough that each of a few workers gets some; which worker gets which is the runner's affair."""
@@ -43,7 +43,7 @@ def check(target: BeamTarget, config: Config, objects: Mapping[str, Any] | None 
 
 def add_job(pipeline: beam.Pipeline, config: Config, description: UserObjects | None) -> None:
     """Adds to a pipeline what fails on a worker that lacks something."""
-    modules = [*ROOMS, *(description.modules if description else ())]
+    modules = [*NODE_PACKAGES, *(description.modules if description else ())]
     _ = (
         pipeline
         | beam.Create(range(ELEMENTS))

@@ -9,8 +9,8 @@ from importlib import metadata
 from pathlib import Path
 
 from huberflow.custom_objects.user_objects import UserObjects
-from huberflow.pipeline.system.atomic_write import written_aside
-from huberflow.pipeline.system.source_hash import ROOMS, folder_of
+from huberflow.pipeline.system.atomic_write import written_atomically
+from huberflow.pipeline.system.source_hash import NODE_PACKAGES, package_folder
 
 _NAME = "huberflow_workers"
 _WHEEL = "Wheel-Version: 1.0\nGenerator: huberflow\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -32,8 +32,8 @@ def build_wheel(into: Path, objects: UserObjects | None) -> Path:
     wheel = into / f"{_NAME}-{version}-py3-none-any.whl"
     if not wheel.exists():
         into.mkdir(parents=True, exist_ok=True)
-        with written_aside(wheel) as aside:
-            _write(aside, files, f"{_NAME}-{version}.dist-info", version)
+        with written_atomically(wheel) as temporary:
+            _write(temporary, files, f"{_NAME}-{version}.dist-info", version)
     return wheel
 
 
@@ -50,9 +50,9 @@ def unpacked(wheel: Path) -> Path:
 
 def _files(objects: UserObjects | None) -> dict[str, bytes]:
     """Content by path in the wheel."""
-    found = {"huberflow/__init__.py": (folder_of("huberflow") / "__init__.py").read_bytes()}
-    for room in ROOMS:
-        folder, below = folder_of(room), room.replace(".", "/")
+    found = {"huberflow/__init__.py": (package_folder("huberflow") / "__init__.py").read_bytes()}
+    for room in NODE_PACKAGES:
+        folder, below = package_folder(room), room.replace(".", "/")
         for file in folder.rglob("*.py"):
             found[f"{below}/{file.relative_to(folder).as_posix()}"] = file.read_bytes()
     if objects is not None and objects.folder is not None:

@@ -11,7 +11,7 @@ from huberflow.components.data.example_gen import ExampleGen
 from huberflow.components.data.files import Source
 from huberflow.pipeline.config import Data, Splits
 from huberflow.pipeline.data import source, taxi
-from huberflow.pipeline.system.source_hash import source_of
+from huberflow.pipeline.system.source_hash import source_hashes
 
 
 def example_gen(data: Data, folder: str | None = None) -> Any:
@@ -36,7 +36,7 @@ def _by_hash(found: Source, asked: Splits, folder: str | None) -> Any:
         examples.EXECUTORS[found.file_format],
         **_all_rows(found, folder),
         output_config=_shares(asked),
-        custom_config={"source": source_of("huberflow.components.data.examples")},
+        custom_config={"source": source_hashes("huberflow.components.data.examples")},
     )
 
 
@@ -51,7 +51,7 @@ def _by_column(found: Source, asked: Splits, folder: str | None) -> Any:
             "values": values,
             "days": days and days.model_dump(mode="json"),
             "draw": None if days or "validation" in values.values() else _drawn(asked),
-            "source": source_of("huberflow.components.data.splits"),
+            "source": source_hashes("huberflow.components.data.splits"),
         },
     )
 
@@ -76,7 +76,7 @@ def _by_files(data: Data, folder: str | None) -> Any:
         custom_config={
             "column": None,
             "draw": _drawn(data.splits) if draw else None,
-            "source": source_of("huberflow.components.data.splits"),
+            "source": source_hashes("huberflow.components.data.splits"),
         },
     )
 

@@ -30,7 +30,7 @@ from huberflow.pipeline.dag.example_gen import example_gen
 from huberflow.pipeline.dag.node_config import Own
 from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 from huberflow.pipeline.schema import schema_file
-from huberflow.pipeline.system.source_hash import source_of
+from huberflow.pipeline.system.source_hash import source_hashes
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def create_nodes(config: Config, around: Surroundings) -> list[Any]:
             blessing=evaluator.outputs["blessing"],
             examples=examples,
             schema=schema,
-            custom_config={"source": source_of("huberflow.components.export.serving_export")},
+            custom_config={"source": source_hashes("huberflow.components.export.serving_export")},
             **around.of_run,
         )
         exported, blessing = exporter.outputs["exported_model"], evaluator.outputs["blessing"]
@@ -174,7 +174,7 @@ def _pusher(serving: Path, model: Any, blessing: Any) -> Pusher:
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(serving))
         ),
-        custom_config={"source": source_of("huberflow.components.export.pusher")},
+        custom_config={"source": source_hashes("huberflow.components.export.pusher")},
     )
 
 

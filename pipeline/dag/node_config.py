@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from huberflow.custom_objects.catalogue import HUBERFLOW
 from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.config import Choice, Config
-from huberflow.pipeline.system.source_hash import source_of
+from huberflow.pipeline.system.source_hash import source_hashes
 
 Own = UserObjects | None
 
@@ -21,7 +21,7 @@ def validator(config: Config) -> dict[str, Any]:
         "columns": config.columns(),
         "drift_threshold": config.data.drift_threshold,
         "pinned": config.data.pinned_schema is not None,
-        "source": source_of("huberflow.components.validation.example_validator"),
+        "source": source_hashes("huberflow.components.validation.example_validator"),
     }
 
 
@@ -32,7 +32,7 @@ def transform(config: Config) -> dict[str, Any]:
         "label": config.data.label,
         "classes": list(config.data.classes),
         "weight": config.data.weight,
-        "source": source_of(
+        "source": source_hashes(
             "huberflow.components.features.preprocessing", "huberflow.components.features.transform"
         ),
     }
@@ -53,7 +53,7 @@ def trainer(config: Config, objects: Own) -> dict[str, Any]:
         "features": values["features"],
         "model": values["model"],
         "training": values["training"],
-        "source": source_of("huberflow.components.training.trainer", *modules),
+        "source": source_hashes("huberflow.components.training.trainer", *modules),
     }
 
 
@@ -67,7 +67,7 @@ def evaluator(config: Config, objects: Own) -> dict[str, Any]:
         "classes": list(config.data.classes),
         "weight": config.data.weight,
         "evaluation": config.plain()["evaluation"],
-        "source": source_of(
+        "source": source_hashes(
             "huberflow.components.evaluation.evaluator", *_modules(config.evaluation)
         ),
     }

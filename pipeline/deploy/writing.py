@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from huberflow.pipeline.deploy.reading import TableError, is_parquet
-from huberflow.pipeline.system.atomic_write import written_aside
+from huberflow.pipeline.system.atomic_write import written_atomically
 
 
 @contextmanager
@@ -26,12 +26,12 @@ def written(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], obje
     parquet = is_parquet(path)
     if path.is_dir() or not path.parent.is_dir():
         raise TableError(f"expected a file in a folder that exists, received {path}")
-    with written_aside(path) as aside:
+    with written_atomically(path) as temporary:
         if parquet:
-            with pq.ParquetWriter(aside, schema) as writer:
+            with pq.ParquetWriter(temporary, schema) as writer:
                 yield writer.write_table
         else:
-            with _encoded(aside, path.suffix) as file:
+            with _encoded(temporary, path.suffix) as file:
                 yield _csv_writer(file, schema)
 
 

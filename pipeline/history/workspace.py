@@ -13,7 +13,7 @@ from pathlib import Path
 
 import filelock
 
-from huberflow.pipeline.system.atomic_write import written_aside
+from huberflow.pipeline.system.atomic_write import written_atomically
 
 VERSION = "1"
 """Of how a workspace is laid out; another one cannot be read."""
@@ -114,8 +114,8 @@ class Workspace:
         path = self.journals / ".workspace"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            with written_aside(path) as aside:
-                aside.write_text(uuid.uuid4().hex)
+            with written_atomically(path) as temporary:
+                temporary.write_text(uuid.uuid4().hex)
         return path.read_text()
 
     def log(self, run_id: str) -> Path:
@@ -162,8 +162,8 @@ class Workspace:
         """Writes the version where there is none yet: the workspace is new."""
         path = self.root / "version"
         if not path.exists():
-            with written_aside(path) as aside:
-                aside.write_text(f"{VERSION}\n", encoding="utf-8")
+            with written_atomically(path) as temporary:
+                temporary.write_text(f"{VERSION}\n", encoding="utf-8")
             return
         found = path.read_text(encoding="utf-8", errors="replace").strip()
         if found != VERSION:

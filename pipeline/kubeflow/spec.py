@@ -16,7 +16,7 @@ from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.kubeflow.step import TAXI
 from huberflow.pipeline.objects import chosen_objects
 from huberflow.pipeline.resolve.resolved_run import ResolvedRun
-from huberflow.pipeline.system.atomic_write import written_aside
+from huberflow.pipeline.system.atomic_write import written_atomically
 from huberflow.pipeline.system.masking import masked, masked_text
 
 COMMAND = ["python", "-m", "huberflow.pipeline.kubeflow.step"]
@@ -148,8 +148,8 @@ def write(text: str, path: Path) -> None:
       SpecError: it cannot be written.
     """
     try:
-        with written_aside(path) as aside:
-            aside.write_text(text, encoding="utf-8")
+        with written_atomically(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise SpecError(
             f"--output: expected a file that can be written, received {path} ({error.strerror}); "

@@ -20,8 +20,8 @@ from huberflow.pipeline.objects import sources
 from huberflow.pipeline.objects.network import Network
 from huberflow.pipeline.objects.process import Process
 from huberflow.pipeline.objects.sources import ObjectsError, Source
-from huberflow.pipeline.system.atomic_write import written_aside
-from huberflow.pipeline.system.source_hash import source_of
+from huberflow.pipeline.system.atomic_write import written_atomically
+from huberflow.pipeline.system.source_hash import source_hashes
 
 Choices = Mapping[str, Mapping[str, Any]]
 
@@ -157,8 +157,8 @@ def _remembered(
 def _write(cache: Path, known: Mapping[str, Any]) -> None:
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        with written_aside(cache) as aside:
-            aside.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        with written_atomically(cache) as temporary:
+            temporary.write_text(json.dumps(known, indent=1), encoding="utf-8")
     except OSError as error:
         Process.end()
         raise WorkspaceError.unwritable(cache.parent, error) from error
@@ -177,7 +177,7 @@ def _key(found: tuple[Source, ...], question: Mapping[str, Any]) -> str:
         "sources": sources.digest(found),
         "offering": [source.name for source in found if source.offers],
         "question": question,
-        "checks": source_of("huberflow.components.objects.__main__"),
+        "checks": source_hashes("huberflow.components.objects.__main__"),
         "versions": [platform.python_version()]
         + [metadata.version(name) for name in ("tensorflow", "tf-keras")],
     }

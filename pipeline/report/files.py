@@ -7,7 +7,7 @@ from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.components.contracts.target import Target
 from huberflow.pipeline.history.run_history import Run, curves
 from huberflow.pipeline.report.metric_direction import goal
-from huberflow.pipeline.system.atomic_write import written_aside
+from huberflow.pipeline.system.atomic_write import written_atomically
 
 # Libraries that draw and render are imported where they are used: whoever names a file needs none.
 
@@ -144,5 +144,5 @@ _CONTRIBUTIONS: Mapping[str, Callable[[Run], Files]] = {
 
 def _write(path: Path, content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_aside(path) as aside:
-        aside.write_bytes(content.encode() if isinstance(content, str) else content)
+    with written_atomically(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -7,7 +7,7 @@ from pathlib import Path
 from huberflow.pipeline.config import Config, Files
 from huberflow.pipeline.config.writing import to_yaml
 from huberflow.pipeline.resolve.resolved_run import load
-from huberflow.pipeline.system.atomic_write import written_aside
+from huberflow.pipeline.system.atomic_write import written_atomically
 
 CONFIG, OBJECTS = "config.yaml", "my_objects.py"
 
@@ -64,5 +64,5 @@ def _sample() -> str:
 
 
 def _put(path: Path, text: str) -> None:
-    with written_aside(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+    with written_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

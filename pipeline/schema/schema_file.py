@@ -11,7 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from huberflow.components.data.files import DataError
 from huberflow.pipeline.config import Config
-from huberflow.pipeline.system.atomic_write import written_aside
+from huberflow.pipeline.system.atomic_write import written_atomically
 
 
 class SchemaError(DataError):
@@ -85,8 +85,8 @@ def write(schema: Any, path: Path) -> None:
       SchemaError: it cannot be written.
     """
     try:
-        with written_aside(path) as aside:
-            aside.write_text(text_format.MessageToString(schema), encoding="utf-8")
+        with written_atomically(path) as temporary:
+            temporary.write_text(text_format.MessageToString(schema), encoding="utf-8")
     except OSError as error:
         raise SchemaError(
             f"expected a file that can be written, received {path} ({error.strerror}); "

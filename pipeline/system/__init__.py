@@ -1,1 +1,1 @@
-"""The operating system as the pipeline uses it: atomic writes, logs, interruption, secrets."""
+"""Helpers around the operating system: atomic writes, logs, interruption, masked secrets."""

@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """Yields where to write a file; after the block it is ``path``, or gone if the block failed.
+def written_atomically(path: Path) -> Iterator[Path]:
+    """Yields a temporary path that becomes ``path`` after the block; removed if the block fails.
 
-    Whoever else writes the same file has another place to write at.
+    Two writers of the same file get two temporary paths; the last one wins.
     """
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        yield aside
-        os.replace(aside, path)
+        yield temporary
+        os.replace(temporary, path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)

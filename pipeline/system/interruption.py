@@ -1,4 +1,4 @@
-"""How a run ends before its time: the cause in one line, and signals."""
+"""How a run ends early: the cause of a failure in one line, and SIGTERM."""
 
 import signal
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from types import FrameType
 
 
 def first_line(error: BaseException) -> str:
-    """One line that says what went wrong: the innermost message, TFX's and Beam's wrapping off."""
+    """The first line of an error's message, without the suffix that Beam adds to it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else ""
     return text.partition(" [while running")[0] or type(error).__name__
@@ -15,7 +15,7 @@ def first_line(error: BaseException) -> str:
 
 @contextmanager
 def termination_as_interrupt() -> Iterator[None]:
-    """SIGTERM unwinds like Ctrl-C, so that nothing is left half done."""
+    """Inside the block SIGTERM raises KeyboardInterrupt, so that every cleanup runs."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)

@@ -1,4 +1,4 @@
-"""Sends what libraries print to a file, so that the terminal shows the run and nothing else."""
+"""Redirects what libraries print to a log file, so that the terminal shows the run alone."""
 
 import logging
 import os
@@ -14,13 +14,13 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 @contextmanager
 def captured(path: Path, *, verbose: bool) -> Iterator[IO[str]]:
-    """All of stdout, stderr and logging goes to ``path``; yields the terminal that was stdout.
+    """Redirects stdout, stderr and logging to ``path``; yields the terminal that was stdout.
 
-    The file descriptors themselves are redirected, because TensorFlow's C++ writes to them.
+    The file descriptors themselves are redirected, because TensorFlow's C++ code writes to them.
 
     Args:
-      path: log file, appended to.
-      verbose: show it all on stderr too; C++ messages then go there alone.
+      path: the log file; new lines are appended.
+      verbose: leave stdout and stderr as they are; logging goes to both stderr and the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8", buffering=1) as log, _logging_to(log, verbose):
@@ -46,10 +46,10 @@ def captured(path: Path, *, verbose: bool) -> Iterator[IO[str]]:
 
 @contextmanager
 def quiet() -> Iterator[IO[str]]:
-    """Keeps off the terminal, which it yields, what TensorFlow finds worth saying of a machine."""
+    """Discards what libraries print inside the block; yields the terminal."""
     with (
-        tempfile.TemporaryDirectory() as aside,
-        captured(Path(aside, "log"), verbose=False) as terminal,
+        tempfile.TemporaryDirectory() as folder,
+        captured(Path(folder, "log"), verbose=False) as terminal,
     ):
         yield terminal
 

@@ -1,10 +1,10 @@
 """Removes secrets from what leaves this machine: config, properties, logs, tracebacks.
 
-Own rules, for the libraries that redact (loggingredactor, redactyl) bring none, and detect-secrets
-finds the lines of secrets but does not remove them.
+The rules are huberflow's own: the libraries that redact (loggingredactor, redactyl) come without
+rules, and detect-secrets reports the lines of secrets but does not remove them.
 
-Every pattern is linear in the length of the text: runs are possessive (``++``), disjoint, or
-anchored where they can begin only once.
+Every pattern takes time linear in the length of the text: repetitions are possessive (``++``),
+disjoint, or anchored where they can begin only once.
 """
 
 import re
@@ -18,19 +18,19 @@ _NAME = r"""(?:
     pass(?:word|wd|phrase)s?
   | (?<=[_.-])pwd                                      # alone, PWD is the working directory
   | secrets? | credentials? | authorization
-  | (?<!oov_|pad_|unk_|bos_|eos_|cls_|sep_)(?<!mask_)token    # those are words of a vocabulary
+  | (?<!oov_|pad_|unk_|bos_|eos_|cls_|sep_)(?<!mask_)token    # tokens of a vocabulary
   | (?:access|api|auth|refresh)[ _.-]?tokens
   | (?:access|account|api|private|secret)[ _.-]?keys?
 )\d*"""
-"""How the name of a secret ends: in any case; in snake, kebab or camel case."""
+"""The end of a secret's name, in upper or lower case; in snake, kebab or camel case."""
 
 _VALUE = r"""
-  (?! (?:null|none|true|false) (?:[\s,;)}\]]|$) )      # no secret
+  (?! (?:null|none|true|false) (?:[\s,;)}\]]|$) )      # not secret
   (?: [bfru]?(?P<quote>\\{0,3}["']) (?!(?P=quote)) [^\n]*? (?P<end>(?<!\\)(?P=quote)|$)
     | \[ [^\[\]{}\n]* \]                               # a list of them
-    | (?! [\[{(]++ (?:[\s"'\\\]})]|$) )                # the beginning of more names and values
+    | (?! [\[{(]++ (?:[\s"'\\\]})]|$) )                # a bracket opens more names and values
       (?: (?:basic|bearer|digest|negotiate|token)[ \t]+ )?
-      # A delimiter may be part of a password; one before a space or before the next name is not.
+      # A delimiter may be part of a password, unless a space or the next name follows it.
       (?: [^\s,;&)}\]"'\\]++ | [,;&)}\]"'\\]++ (?! \s | $ | [\w-]++ \\* ["']? [=:] ) )+
   )"""
 
@@ -68,10 +68,10 @@ _SHAPES = re.compile(
 
 
 def masked(value: Any) -> Any:
-    """A copy of a JSON-like value in which ``***`` stands for each secret; the shape is kept.
+    """A copy of a JSON-like value in which each secret is ``***``; the shape is kept.
 
-    A secret is what stands under a name such as ``api_key``, after an option such as ``--token``,
-    or is one in a text, see ``masked_text``.
+    Secrets are the values under a name such as ``api_key``, the items after an option such as
+    ``--token``, and what ``masked_text`` detects in texts.
     """
     match value:
         case str():
@@ -88,12 +88,12 @@ def masked(value: Any) -> Any:
     return value
 
 
-@lru_cache(4096)  # the runs of a workspace say the same over and over
+@lru_cache(4096)  # the runs of a workspace have many texts in common
 def masked_text(text: str) -> str:
-    """A text in which ``***`` stands for each secret.
+    """The text with ``***`` in place of each secret.
 
-    Secrets are what follows a name such as ``password:``, ``TOKEN=`` or ``--api-key``, user and
-    password of a URI, and what has the shape of a well-known kind of key.
+    Secrets are the values after a name such as ``password:``, ``TOKEN=`` or ``--api-key``, the
+    user and password of a URI, and texts with the format of a well-known kind of key.
     """
     text = _SHAPES.sub(MASK, text)
     text = _USERINFO.sub(f"{MASK}@", text)
@@ -111,7 +111,7 @@ def _is_secret(key: Any) -> bool:
 
 
 def _item(before: Any, item: Any) -> Any:
-    """An item of a list, after the one before it."""
+    """An item of a list, masked; all of it where the item before it is an option for a secret."""
     follows_option = isinstance(before, str) and _SECRET_OPTION.fullmatch(before)
     if follows_option and isinstance(item, str) and not item.startswith("-"):
         return _hidden(item)
@@ -119,7 +119,7 @@ def _item(before: Any, item: Any) -> Any:
 
 
 def _hidden(value: Any) -> Any:
-    """Every text and number in a value masked: all of it is secret."""
+    """A copy of a value in which every text and number is masked."""
     match value:
         case None | bool() | "":
             return value

@@ -1,4 +1,4 @@
-"""Hashes of the code that a node runs: what a dotted path hides from TFX's cache."""
+"""Hashes of the code that a node runs, which TFX's cache does not see behind a dotted path."""
 
 import ast
 import hashlib
@@ -6,36 +6,36 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOMS = ("huberflow.components", "huberflow.custom_objects")
+NODE_PACKAGES = ("huberflow.components", "huberflow.custom_objects")
 """The packages whose code runs inside nodes and on workers."""
 
 
-def source_of(*modules: str) -> dict[str, str]:
-    """Short SHA-256 of each file of ours that these modules run, by path below the package.
+def source_hashes(*modules: str) -> dict[str, str]:
+    """The short SHA-256 of each file of huberflow that these modules run, by its path.
 
-    Follows imports within and between the packages of ``ROOMS``, their own ``__init__`` included;
-    nothing is imported. Two trees with the same code give the same answer, wherever they lie.
+    Follows imports within ``NODE_PACKAGES``, their ``__init__`` files included, without importing
+    anything. Two installations of the same code give the same hashes.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        if module not in found:
-            found[module] = _file(module)
-            waiting += _imports(module, found[module])
+        if module not in files:
+            files[module] = _file(module)
+            waiting += _imports(module, files[module])
             parent = module.rpartition(".")[0]
-            waiting += [parent] if _room(parent) else []
+            waiting += [parent] if _package(parent) else []
     return {
         _relative(module, path): hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        for module, path in sorted(found.items())
+        for module, path in sorted(files.items())
     }
 
 
-def folder_of(package: str) -> Path:
-    """The folder of an installed package.
+def package_folder(package: str) -> Path:
+    """The folder of an installed package, which is not imported.
 
     Raises:
-      ModuleNotFoundError: it is not installed.
+      ModuleNotFoundError: the package is not installed.
     """
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
@@ -43,15 +43,15 @@ def folder_of(package: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _room(module: str) -> str | None:
-    """The package of ``ROOMS`` that a module belongs to."""
-    return next((room for room in ROOMS if f"{module}.".startswith(f"{room}.")), None)
+def _package(module: str) -> str | None:
+    """The one of ``NODE_PACKAGES`` that a module belongs to."""
+    return next((each for each in NODE_PACKAGES if f"{module}.".startswith(f"{each}.")), None)
 
 
 def _file(module: str) -> Path:
-    room = _room(module) or module.partition(".")[0]
-    rest = module.removeprefix(room).split(".")[1:]
-    path = folder_of(room).joinpath(*rest)
+    package = _package(module) or module.partition(".")[0]
+    rest = module.removeprefix(package).split(".")[1:]
+    path = package_folder(package).joinpath(*rest)
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
@@ -71,5 +71,5 @@ def _imports(module: str, path: Path) -> Iterator[str]:
         else:
             continue
         for name in names:
-            if _room(name) and _file(name).exists():
+            if _package(name) and _file(name).exists():
                 yield name

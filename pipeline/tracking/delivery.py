@@ -9,9 +9,9 @@ from pathlib import Path
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.system.atomic_write import written_aside
+from huberflow.pipeline.system.atomic_write import written_atomically
 from huberflow.pipeline.tracking.mirror import Mirror, UndeliverableError
-from huberflow.pipeline.tracking.port import Tracker, TrackingError, UnreachableError
+from huberflow.pipeline.tracking.tracker import Tracker, TrackingError, UnreachableError
 
 _log = logging.getLogger("huberflow.delivery")
 
@@ -117,8 +117,8 @@ class Delivery:
             return
         signed = Receipt(self._server, tracked.id, tracked.experiment, mirror.complete)
         if signed != receipt(self._workspace, run_id):
-            with written_aside(_receipt_path(self._workspace, run_id)) as aside:
-                aside.write_text(json.dumps(asdict(signed)))
+            with written_atomically(_receipt_path(self._workspace, run_id)) as temporary:
+                temporary.write_text(json.dumps(asdict(signed)))
 
 
 def _receipt_path(workspace: Workspace, run_id: str) -> Path:

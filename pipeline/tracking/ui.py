@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.system.atomic_write import written_aside
+from huberflow.pipeline.system.atomic_write import written_atomically
 from huberflow.pipeline.system.interruption import termination_as_interrupt
 from huberflow.pipeline.system.masking import masked_text
 
@@ -137,8 +137,8 @@ def _ended(log: Path) -> UiError:
 @contextmanager
 def _noted(workspace: Workspace, url: str) -> Iterator[None]:
     note = _note(workspace)
-    with written_aside(note) as aside:
-        aside.write_text(url)
+    with written_atomically(note) as temporary:
+        temporary.write_text(url)
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from huberflow.pipeline.system.atomic_write import written_aside
+from huberflow.pipeline.system.atomic_write import written_atomically
 
 
 @pytest.fixture
@@ -15,8 +15,8 @@ def file(tmp_path):
 
 
 def test_is_as_before_until_it_is_written(file):
-    with written_aside(file) as aside:
-        aside.write_text("after")
+    with written_atomically(file) as temporary:
+        temporary.write_text("after")
         assert file.read_text() == "before"
     assert file.read_text() == "after"
     assert [*file.parent.iterdir()] == [file]
@@ -24,8 +24,8 @@ def test_is_as_before_until_it_is_written(file):
 
 def test_is_as_before_where_writing_fails(file):
     def fail():
-        with written_aside(file) as aside:
-            aside.write_text("half")
+        with written_atomically(file) as temporary:
+            temporary.write_text("half")
             raise OSError("the disk is full")
 
     with pytest.raises(OSError, match="the disk is full"):
@@ -35,7 +35,7 @@ def test_is_as_before_where_writing_fails(file):
 
 
 def test_may_be_written_by_two_at_a_time(file):
-    with written_aside(file) as one, written_aside(file) as other:
+    with written_atomically(file) as one, written_atomically(file) as other:
         one.write_text("one")
         other.write_text("other")
     assert file.read_text() == "one"
