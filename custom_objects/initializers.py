@@ -22,6 +22,12 @@ class GlorotNormalInitializer(tf_keras.initializers.Initializer):
 
     Raises:
       ValueError: ``seed`` is neither a whole number nor None.
+
+    Example::
+
+        >>> from huberflow import GlorotNormalInitializer
+        >>> GlorotNormalInitializer(seed=1)((2, 3)).shape
+        TensorShape([2, 3])
     """
 
     def __init__(self, seed: int | None = None) -> None:

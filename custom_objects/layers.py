@@ -21,6 +21,14 @@ class ActivityRegularizationLayer(tf_keras.layers.Layer):
 
     Raises:
       ValueError: ``rate`` is not a finite number.
+
+    Example::
+
+        >>> from huberflow import ActivityRegularizationLayer
+        >>> layer = ActivityRegularizationLayer(rate=0.5)
+        >>> outputs = layer([[1.0, 2.0]])
+        >>> float(layer.losses[0])
+        1.5
     """
 
     def __init__(self, rate: float = 0.1, **kwargs: Any) -> None:
@@ -44,6 +52,14 @@ class MetricLoggingLayer(tf_keras.layers.Layer):
 
     One number over the whole batch and all units, averaged over the batches of an epoch: 0 says
     that the layer before is dead.
+
+    Example::
+
+        >>> from huberflow import MetricLoggingLayer
+        >>> layer = MetricLoggingLayer()
+        >>> outputs = layer([[1.0, 3.0]])
+        >>> float(layer.metrics[0].result())
+        1.0
     """
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -91,12 +91,25 @@ def per_sample(values: tf.Tensor) -> tf.Tensor:
 
 @register
 def huber_fn(y_true: Any, y_pred: Any) -> tf.Tensor:
-    """Huber loss with threshold 1, one value per sample, as a plain function."""
+    """Huber loss with threshold 1, one value per sample, as a plain function.
+
+    Example::
+
+        >>> from huberflow import huber_fn
+        >>> huber_fn([[0.0], [0.0]], [[0.5], [3.0]]).numpy().tolist()
+        [0.125, 2.5]
+    """
     return per_sample(huber(errors(y_true, y_pred)))
 
 
 def create_huber(threshold: float = 1.0) -> Callable[[Any, Any], tf.Tensor]:
     """A Huber loss function with this threshold.
+
+    Example::
+
+        >>> from huberflow import create_huber
+        >>> create_huber(threshold=2.0)([[0.0], [0.0]], [[0.5], [3.0]]).numpy().tolist()
+        [0.125, 4.0]
 
     What is lost: a saved model holds only the function's name, ``huber_fn``, and a reload finds
     the plain ``huber_fn`` with threshold 1. ``HuberLoss`` keeps its threshold.
@@ -169,7 +182,11 @@ class HuberLoss(PerSampleLoss):
 
     Example::
 
-        model.compile(loss=HuberLoss(threshold=2.0))
+        >>> from huberflow import HuberLoss
+        >>> float(HuberLoss(threshold=2.0)([[0.0]], [[3.0]]))
+        4.0
+
+    In a model: ``model.compile(loss=HuberLoss(threshold=2.0))``.
     """
 
     def __init__(
@@ -204,6 +221,12 @@ class CustomMSE(PerSampleLoss):
 
     Raises:
       ValueError: ``regularization_factor`` is not a finite number >= 0.
+
+    Example::
+
+        >>> from huberflow import CustomMSE
+        >>> float(CustomMSE(regularization_factor=0.5)([[1.0]], [[0.0]]))
+        1.125
     """
 
     def __init__(

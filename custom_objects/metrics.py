@@ -38,6 +38,14 @@ class HuberMetric(tf_keras.metrics.Metric):
 
     Raises:
       ValueError: ``threshold`` is not a finite number > 0.
+
+    Example::
+
+        >>> from huberflow import HuberMetric
+        >>> metric = HuberMetric(threshold=2.0)
+        >>> metric.update_state([[0.0], [0.0]], [[1.0], [3.0]])
+        >>> float(metric.result())
+        2.25
     """
 
     def __init__(
@@ -90,6 +98,14 @@ class AbsoluteErrorQuantile(tf_keras.metrics.Metric):
 
     Raises:
       ValueError: ``quantile`` is not between 0 and 1.
+
+    Example::
+
+        >>> from huberflow import AbsoluteErrorQuantile
+        >>> metric = AbsoluteErrorQuantile(quantile=0.5)
+        >>> metric.update_state([[0.0], [0.0], [0.0]], [[1.0], [2.0], [9.0]])
+        >>> round(float(metric.result()), 1)
+        2.0
     """
 
     def __init__(

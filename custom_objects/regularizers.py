@@ -18,6 +18,13 @@ class L1Regularizer(tf_keras.regularizers.Regularizer):
 
     Raises:
       ValueError: ``factor`` is not a finite number >= 0.
+
+    Example::
+
+        >>> import tensorflow as tf
+        >>> from huberflow import L1Regularizer
+        >>> float(L1Regularizer(factor=0.5)(tf.constant([1.0, -2.0])))
+        1.5
     """
 
     def __init__(self, factor: float = 0.01) -> None:

@@ -1,0 +1,58 @@
+"""What `huberflow` itself exports: the list, an example of each, and the time that it takes."""
+
+import doctest
+import re
+import statistics
+import subprocess
+import sys
+
+import pytest
+
+import huberflow
+from huberflow import custom_objects
+
+NAMES = [
+    "AbsoluteErrorQuantile",
+    "ActivityRegularizationLayer",
+    "CustomMSE",
+    "GlorotNormalInitializer",
+    "HuberLoss",
+    "HuberMetric",
+    "L1Regularizer",
+    "MetricLoggingLayer",
+    "PositiveWeights",
+    "create_huber",
+    "huber_fn",
+    "softplus",
+]
+
+
+def test_the_list():
+    assert huberflow.__all__ == NAMES == custom_objects.__all__
+    assert set(NAMES) <= set(dir(huberflow))
+    with pytest.raises(AttributeError, match="no attribute 'HubreLoss'"):
+        _ = huberflow.HubreLoss
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_has_a_docstring_with_an_example_that_runs(name):
+    docstring = getattr(huberflow, name).__doc__
+    example = doctest.DocTestParser().get_doctest(docstring, {}, name, None, None)
+    assert any(name in line.source for line in example.examples), f"no example of {name}"
+    printed = []
+    doctest.DocTestRunner().run(example, out=printed.append)
+    assert not printed, "".join(printed)
+
+
+def test_the_import_takes_less_than_50_ms():
+    taken = []
+    for _ in range(7):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-c", "import huberflow"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        taken.append(int(re.search(r"\| +(\d+) \| huberflow$", done.stderr, re.M)[1]))
+    assert statistics.median(taken) < 50_000, f"in microseconds: {taken}"
+    assert "tensorflow" not in done.stderr
