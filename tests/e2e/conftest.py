@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 import readme
 from taxi_workspace import ROOT, Run, Workspace, wait_for
+from users_packages import write_packages
 
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    return Workspace(tmp_path_factory.mktemp("taxi") / "workspace")
+    """A workspace in a folder where the user has a `pipeline`, a `components` package and so on."""
+    folder = tmp_path_factory.mktemp("taxi")
+    write_packages(folder)
+    return Workspace(folder / "workspace")
 
 
 @pytest.fixture(scope="session")

@@ -75,16 +75,17 @@ class Workspace:
     def arguments(self, verb: str, *settings: str) -> list[str]:
         return [verb, "--workspace", str(self.root), *(f"--set={s}" for s in settings)]
 
-    def run(self, *settings: str, code_from: Path = ROOT) -> Run:
+    def run(self, *settings: str, code_from: Path | None = None) -> Run:
         return self.command("run", *settings, code_from=code_from)
 
-    def command(self, verb: str, *settings: str, code_from: Path = ROOT) -> Run:
+    def command(self, verb: str, *settings: str, code_from: Path | None = None) -> Run:
+        """Runs a verb beside the workspace, with that folder or another one on Python's path."""
         done = subprocess.run(
             [HUBERFLOW, *self.arguments(verb, *settings)],
             capture_output=True,
             text=True,
             cwd=self.root.parent,
-            env={**os.environ, "PYTHONPATH": str(code_from)},
+            env={**os.environ, "PYTHONPATH": str(code_from or self.root.parent)},
         )
         return self.finished(done)
 
