@@ -1,1 +1,1 @@
-"""Where Beam runs: runner options, the packages of remote workers, and the check before a run."""
+"""Where Beam runs: its options, the code of remote workers, and the check before a run."""

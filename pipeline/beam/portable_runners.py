@@ -1,16 +1,18 @@
-"""Beam's runners for Flink and Spark, but that all workers read."""
+"""Beam's runners for Flink and Spark, changed so that all workers read the rows."""
 
 from typing import Any
 
+import apache_beam as beam
 from apache_beam.io import iobase
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability import flink_runner, spark_runner
 
 from huberflow.components.beam.splittable_reads import SpreadRead
 
 
-class _SpreadsReads:
-    def apply(self, transform: Any, input: Any, options: Any) -> Any:
-        """Expands a transform; Beam's runners have this for what they want to be otherwise."""
+class _SpreadReads:
+    def apply(self, transform: beam.PTransform, input: Any, options: PipelineOptions) -> Any:
+        """Expands a transform; Beam calls it so that a runner can replace some transforms."""
         if isinstance(transform, iobase.Read) and isinstance(
             transform.source, iobase.BoundedSource
         ):
@@ -18,9 +20,9 @@ class _SpreadsReads:
         return super().apply(transform, input, options)  # type: ignore[misc]
 
 
-class FlinkRunner(_SpreadsReads, flink_runner.FlinkRunner):
-    """Beam's for Flink, see ``huberflow.components.beam.splittable_reads``."""
+class FlinkRunner(_SpreadReads, flink_runner.FlinkRunner):
+    """Beam's Flink runner, see ``huberflow.components.beam.splittable_reads``."""
 
 
-class SparkRunner(_SpreadsReads, spark_runner.SparkRunner):
-    """Beam's for Spark, see ``huberflow.components.beam.splittable_reads``."""
+class SparkRunner(_SpreadReads, spark_runner.SparkRunner):
+    """Beam's Spark runner, see ``huberflow.components.beam.splittable_reads``."""

@@ -1,4 +1,4 @@
-"""A tiny Beam job that finds out, before a run, whether its workers have all that it needs."""
+"""A tiny Beam job before a run: checks that the workers can import and build all that it needs."""
 
 import json
 import logging
@@ -11,6 +11,7 @@ import apache_beam as beam
 
 from huberflow.components.beam import worker_probe
 from huberflow.custom_objects.catalogue import HUBERFLOW
+from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.beam.beam_target import BeamTarget, PreflightError
 from huberflow.pipeline.config import Config
@@ -19,7 +20,7 @@ from huberflow.pipeline.system.interruption import first_line
 from huberflow.pipeline.system.source_hash import NODE_PACKAGES
 
 ELEMENTS = 16
-"""Enough that each of a few workers gets some; which worker gets which is the runner's affair."""
+"""Enough elements for each of a few workers to get some, however the runner distributes them."""
 
 
 def check(target: BeamTarget, config: Config, objects: Mapping[str, Any] | None = None) -> float:
@@ -29,20 +30,20 @@ def check(target: BeamTarget, config: Config, objects: Mapping[str, Any] | None 
       The seconds that it took.
 
     Raises:
-      PreflightError: an object did not arrive, or the job failed for another reason.
+      PreflightError: a module or object does not work there, or the job failed otherwise.
     """
     start = time.perf_counter()
     try:
         with target.worker_imports(), beam.Pipeline(argv=list(target.arguments)) as pipeline:
             add_job(pipeline, config, objects)
-    except Exception as error:  # the runners raise what they like
+    except Exception as error:  # each runner has error classes of its own
         logging.getLogger(__name__).exception("the preflight failed")
-        raise PreflightError(explanation(str(error)) or first_line(error)) from error
+        raise PreflightError(str(explanation(str(error)) or first_line(error))) from error
     return time.perf_counter() - start
 
 
 def add_job(pipeline: beam.Pipeline, config: Config, description: UserObjects | None) -> None:
-    """Adds to a pipeline what fails on a worker that lacks something."""
+    """Adds to a pipeline steps that fail on a worker that lacks a module or an object."""
     modules = [*NODE_PACKAGES, *(description.modules if description else ())]
     _ = (
         pipeline
@@ -52,34 +53,35 @@ def add_job(pipeline: beam.Pipeline, config: Config, description: UserObjects | 
     )
 
 
-def explanation(said: str) -> str | None:
-    """What a failed job said, as a line for the user; None where no module is to blame."""
-    if worker_probe.MARK in said:
-        place = said.index(worker_probe.MARK) + len(worker_probe.MARK)
-        found, _ = json.JSONDecoder().raw_decode(said[place:])
-        return _line(found["module"], f"on the worker {found['worker']}", found["reason"])
-    if missing := re.search(r"No module named '([\w.]+)'", said):
-        return _line(missing[1], "on a worker", missing[0])
+def explanation(message: str) -> InputError | None:
+    """Which module is missing or broken, from the message of a failed job; None if none is."""
+    if worker_probe.MARK in message:
+        start = message.index(worker_probe.MARK) + len(worker_probe.MARK)
+        found, _ = json.JSONDecoder().raw_decode(message[start:])
+        return _broken_module(found["module"], f"the worker {found['worker']}", found["reason"])
+    if missing := re.search(r"No module named '([\w.]+)'", message):
+        return _broken_module(missing[1], "the workers", missing[0])
     return None
 
 
-def _line(module: str, where: str, reason: str) -> str:
-    received = " ".join(reason.split())
-    return (
-        f"{module}: expected a module that works {where}, received {received}; ours and yours "
-        "travel with the job to workers that start as huberflow-worker or from Beam's images, all "
-        "else has to be installed there: see docs/scale.md"
+def _broken_module(module: str, where: str, reason: str) -> InputError:
+    return InputError(
+        module,
+        expected=f"a module that works on {where}",
+        received=" ".join(reason.split()),
+        hint="huberflow's and your modules travel with the job to workers that start as "
+        "huberflow-worker or from Beam's images; install all others there, see docs/scale.md",
     )
 
 
 def _objects(config: Config, description: UserObjects | None) -> Iterator[Mapping[str, Any]]:
-    """What the config names of ours and of the user's; tf_keras's own come with tf_keras."""
-    known = {
+    """The built-in and user-defined objects that the config names; tf_keras has its own."""
+    travelling = {
         name: {"module": entry.module, "registered": f"custom_objects>{name}"}
         for name, entry in HUBERFLOW.items()
     }
     for each in description.objects if description else ():
-        known[each.name] = {"module": each.module, "registered": each.registered}
+        travelling[each.name] = {"module": each.module, "registered": each.registered}
     for _, choice in chosen_objects.choices(config):
-        if choice.name in known:
-            yield {**known[choice.name], "name": choice.name, "config": choice.config}
+        if choice.name in travelling:
+            yield {**travelling[choice.name], "name": choice.name, "config": choice.config}

@@ -1,4 +1,4 @@
-"""The code that remote workers import, as a wheel: ours, and the user's own modules."""
+"""The code that remote workers import, as a wheel: huberflow's, and the user's modules."""
 
 import base64
 import hashlib
@@ -17,13 +17,13 @@ _WHEEL = "Wheel-Version: 1.0\nGenerator: huberflow\nRoot-Is-Purelib: true\nTag: 
 
 
 def build_wheel(into: Path, objects: UserObjects | None) -> Path:
-    """A wheel of the rooms that run on workers, and of the snapshot of the user's modules.
+    """A wheel of the packages that run on workers and of the snapshot of the user's modules.
 
-    Not huberflow's own: that would bring the command line, and not the user's modules. The same
-    source gives the same file, which is written once.
+    huberflow's own wheel would bring the command line, and lack the user's modules. The file is
+    named after a hash of the source, and written once.
 
     Args:
-      into: folder for wheels.
+      into: the folder for wheels.
       objects: the user-defined ones, in their snapshot.
     """
     files = _files(objects)
@@ -38,30 +38,30 @@ def build_wheel(into: Path, objects: UserObjects | None) -> Path:
 
 
 def unpacked(wheel: Path) -> Path:
-    """A folder with what is in a wheel, beside it, for workers on this machine; written once."""
+    """The folder beside a wheel that has its content, for workers on this machine; written once."""
     folder = wheel.with_suffix("")
     if not folder.exists():
-        aside = folder.with_name(f".{folder.name}.{os.getpid()}")
+        temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
         with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(aside)
-        os.replace(aside, folder)
+            archive.extractall(temporary)
+        os.replace(temporary, folder)
     return folder
 
 
 def _files(objects: UserObjects | None) -> dict[str, bytes]:
-    """Content by path in the wheel."""
-    found = {"huberflow/__init__.py": (package_folder("huberflow") / "__init__.py").read_bytes()}
-    for room in NODE_PACKAGES:
-        folder, below = package_folder(room), room.replace(".", "/")
+    """The content of each file by its path in the wheel."""
+    contents = {"huberflow/__init__.py": (package_folder("huberflow") / "__init__.py").read_bytes()}
+    for package in NODE_PACKAGES:
+        folder, below = package_folder(package), package.replace(".", "/")
         for file in folder.rglob("*.py"):
-            found[f"{below}/{file.relative_to(folder).as_posix()}"] = file.read_bytes()
+            contents[f"{below}/{file.relative_to(folder).as_posix()}"] = file.read_bytes()
     if objects is not None and objects.folder is not None:
         for name, module in objects.modules.items():
             for file in module.files:
-                found[file] = (objects.folder / file).read_bytes()
-            package = f"{name}/__init__.py"
-            found[package if package in found else f"{name}.py"] += _registration(name, objects)
-    return found
+                contents[file] = (objects.folder / file).read_bytes()
+            init = f"{name}/__init__.py"
+            contents[init if init in contents else f"{name}.py"] += _registration(name, objects)
+    return contents
 
 
 def _registration(package: str, objects: UserObjects) -> bytes:

@@ -1,9 +1,9 @@
 """``huberflow-worker``: a Beam worker that a runner starts as a process, without a container.
 
 It is the command of Beam's ``PROCESS`` environment, and does what ``boot`` does in Beam's images:
-asks the runner what the job needs, fetches the packages staged with it, and becomes the worker.
-What is installed stays as it is: the job's packages lie before it on the path, in a folder that
-goes with the process.
+asks the runner what the job needs, fetches the packages that were staged with it, and becomes the
+worker. The packages are unpacked into a temporary folder that comes first on the import path, so
+the installed packages stay as they are.
 """
 
 import argparse
@@ -17,46 +17,48 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from huberflow.custom_objects.input_error import InputError
+
 
 def main() -> None:
     """Runs until the runner has no more work, or ends it."""
-    asked = _arguments()
-    # Beam reads the first when it is imported, so it is imported below; TFX and TFMA the second.
-    os.environ |= {"WORKER_ID": asked.id, "TF_USE_LEGACY_KERAS": "1"}
+    flags = _flags()
+    # Read when they are imported: the first by Beam, the second by TFX and TFMA.
+    os.environ |= {"WORKER_ID": flags.id, "TF_USE_LEGACY_KERAS": "1"}
     from apache_beam.runners.worker import sdk_worker_main
 
     with tempfile.TemporaryDirectory(prefix="huberflow-worker-") as folder:
         signal.signal(signal.SIGTERM, lambda *_: _end(folder))
-        info = _provision(asked.provision_endpoint, asked.id)
+        info = _provision(flags.provision_endpoint, flags.id)
         staged, packages = Path(folder, "staged"), Path(folder, "packages")
-        fetch(info.artifact_endpoint.url, asked.id, info.dependencies, staged)
+        fetch(info.artifact_endpoint.url, flags.id, info.dependencies, staged)
         unpack(staged, packages)
         sys.path.insert(0, str(packages))
         _forget_installed()
-        os.environ |= {**_told(info), "SEMI_PERSISTENT_DIRECTORY": folder}
+        os.environ |= {**_worker_variables(info), "SEMI_PERSISTENT_DIRECTORY": folder}
         sdk_worker_main.main(sys.argv)
 
 
 def _forget_installed() -> None:
-    """Lets the staged package be imported in place of the installed one, which started this."""
+    """Makes the next import of huberflow load the staged package, not the installed one."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "huberflow"]:
         del sys.modules[name]
 
 
 def _end(folder: str) -> None:
-    """At once: the runner kills who tidies up his threads first, and the folder would stay."""
+    """Ends at once: a runner kills workers that first join their threads, before the cleanup."""
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
 
 def fetch(url: str, worker: str, dependencies: Iterable[Any], folder: Path) -> None:
-    """Writes the files that were staged with a job, under the names that they were staged with.
+    """Writes the files that were staged with a job, under their staged names.
 
     Args:
       url: the runner's artifact service.
       worker: the id of this worker.
-      dependencies: as the runner lists them.
-      folder: new.
+      dependencies: the runner's list of the files.
+      folder: created for them.
     """
     from apache_beam.portability import common_urns
     from apache_beam.portability.api import beam_artifact_api_pb2 as api
@@ -65,12 +67,12 @@ def fetch(url: str, worker: str, dependencies: Iterable[Any], folder: Path) -> N
     folder.mkdir()
     with _channel(url, worker) as channel:
         service = beam_artifact_api_pb2_grpc.ArtifactRetrievalServiceStub(channel)
-        asked = api.ResolveArtifactsRequest(artifacts=dependencies)
-        for found in service.ResolveArtifacts(asked).replacements:
-            if found.role_urn == common_urns.artifact_roles.STAGING_TO.urn:
+        request = api.ResolveArtifactsRequest(artifacts=dependencies)
+        for artifact in service.ResolveArtifacts(request).replacements:
+            if artifact.role_urn == common_urns.artifact_roles.STAGING_TO.urn:
                 role = beam_runner_api_pb2.ArtifactStagingToRolePayload()
-                role.ParseFromString(found.role_payload)
-                chunks = service.GetArtifact(api.GetArtifactRequest(artifact=found))
+                role.ParseFromString(artifact.role_payload)
+                chunks = service.GetArtifact(api.GetArtifactRequest(artifact=artifact))
                 with (folder / Path(role.staged_name).name).open("wb") as file:
                     file.writelines(chunk.data for chunk in chunks)
 
@@ -79,25 +81,27 @@ def unpack(staged: Path, packages: Path) -> None:
     """Unpacks the wheels among the staged files into one folder to import from.
 
     Raises:
-      ValueError: a package was staged that has to be built first.
+      InputError: a package was staged that has to be built first.
     """
     for file in sorted(staged.iterdir()):
         if file.suffix == ".whl":
             with zipfile.ZipFile(file) as wheel:
                 wheel.extractall(packages)
         elif file.name.endswith((".tar", ".tar.gz", ".zip")):
-            raise ValueError(
-                f"extra_packages: expected wheels, received {file.name}; write: "
-                f"pip wheel --no-deps {file.name}"
+            raise InputError(
+                "extra_packages",
+                expected="wheels",
+                received=file.name,
+                write=f"pip wheel --no-deps {file.name}",
             )
 
 
-def _arguments() -> argparse.Namespace:
+def _flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A Beam worker, as a runner starts it.")
     parser.add_argument("--id", required=True, help="of this worker")
     parser.add_argument("--provision_endpoint", required=True, help="where the runner answers")
-    known, _ = parser.parse_known_args()  # some runners also name what the provision info has
-    return known
+    flags, _ = parser.parse_known_args()  # some runners also pass what the provision info has
+    return flags
 
 
 def _provision(url: str, worker: str) -> Any:
@@ -116,8 +120,8 @@ def _channel(url: str, worker: str) -> Any:
     return grpc.intercept_channel(grpc.insecure_channel(url), WorkerIdInterceptor(worker))
 
 
-def _told(info: Any) -> dict[str, str]:
-    """What the runner told, as ``sdk_worker_main`` reads it."""
+def _worker_variables(info: Any) -> dict[str, str]:
+    """The provision info as the environment variables that ``sdk_worker_main`` reads."""
     from google.protobuf import json_format, text_format
 
     endpoints = {

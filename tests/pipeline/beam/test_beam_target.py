@@ -13,7 +13,6 @@ from apache_beam.portability.api import beam_runner_api_pb2
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.beam import beam_target, preflight
 from huberflow.pipeline.config import Beam, Config
-from huberflow.pipeline.config.reading import ConfigError
 from huberflow.pipeline.resolve.resolved_run import load
 
 
@@ -199,7 +198,7 @@ class TestRefused:
         assert (error.key, error.received, error.write or error.hint) == (key, received, remedy)
 
     def test_false_which_no_option_of_beam_takes(self):
-        with pytest.raises(ConfigError, match="write its opposite, such as no_use_public_ips"):
+        with pytest.raises(InputError, match="write its opposite, such as no_use_public_ips"):
             load(None, ["beam.options.use_public_ips=false"])
 
     def test_neither_the_defaults_nor_what_only_the_job_server_knows(self):

@@ -12,8 +12,8 @@ from huberflow.components.beam import worker_probe
 from huberflow.custom_objects import registry
 from huberflow.pipeline.beam import preflight
 from huberflow.pipeline.beam.beam_target import PreflightError, resolve_target
-from huberflow.pipeline.resolve.resolved_run import load
 from huberflow.pipeline.objects import chosen_objects
+from huberflow.pipeline.resolve.resolved_run import load
 
 LOSS = """
 import tensorflow as tf
@@ -85,19 +85,17 @@ class TestOnTheWorker:
             worker_probe.check(0, [], [{**loss, "registered": "unknown_here>QuantileLoss"}])
 
 
-class TestWhatARunnerSays:
-    def test_is_read_out_of_javas_words(self):
+class TestAFailedJob:
+    def test_names_the_module_the_worker_and_the_reason(self):
         found = '{"module": "a.b", "worker": "host7, process 9", "reason": "KeyError: 1"}'
-        said = (
-            f"java.lang.RuntimeException: Error\n RuntimeError: {worker_probe.MARK}{found} [while"
-        )
-        assert preflight.explanation(said).startswith(
-            "a.b: expected a module that works on the worker host7, process 9, received KeyError: 1"
-        )
+        message = f"java.lang.RuntimeException:\n RuntimeError: {worker_probe.MARK}{found} [while"
+        error = preflight.explanation(message)
+        assert (error.key, error.received) == ("a.b", "KeyError: 1")
+        assert "the worker host7, process 9" in error.expected
 
     def test_names_what_beam_itself_could_not_load(self):
-        said = "java.lang.Exception: ... ModuleNotFoundError: No module named 'components'\n at x"
-        assert preflight.explanation(said).startswith("components: expected a module that works")
+        message = "java.lang.Exception: ModuleNotFoundError: No module named 'components'\n at x"
+        assert preflight.explanation(message).key == "components"
 
-    def test_of_anything_else_is_not_explained(self):
+    def test_of_another_cause_is_not_explained(self):
         assert preflight.explanation("Connection refused") is None
