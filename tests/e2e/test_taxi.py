@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import users_packages
 from taxi_workspace import NODES, Run, Workspace, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -201,7 +202,8 @@ def test_failing_node_is_named_with_its_cause_and_the_log(
 
 
 def test_nothing_is_written_outside_the_workspace(first: Run, workspace: Workspace) -> None:
-    assert [path.name for path in workspace.root.parent.iterdir()] == ["workspace"]
+    beside = {path.name for path in workspace.root.parent.iterdir()}
+    assert beside == {"workspace", *users_packages.NAMES}
     assert {path.name for path in workspace.root.iterdir()} == {
         ".lock",
         "artifacts",
