@@ -1,5 +1,6 @@
 """The one error for what a user asked and cannot have."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -49,15 +50,25 @@ class InputError(ValueError):
 
     def below(self, prefix: str) -> "InputError":
         """The same error, its key below another: ``threshold`` in ``training.loss.config``."""
-        return type(self)(**{**vars(self), "key": f"{prefix}.{self.key}"})
+        key = ".".join(filter(None, [prefix, self.key]))
+        return type(self)(**{**vars(self), "key": key})
 
 
-class InputErrors(ValueError):  # noqa: N818 (several of them)
-    """Several values that cannot be used; the message has a line for each."""
+class InputErrors(InputError):  # noqa: N818 (several of them)
+    """Several values that cannot be used; the message has a line for each.
 
-    def __init__(self, errors: "list[InputError] | tuple[InputError, ...]") -> None:
-        super().__init__(*errors)
+    Its own key, expected and received are those of the first.
+    """
+
+    def __init__(self, errors: Sequence[InputError]) -> None:
+        super().__init__(**{key: vars(errors[0])[key] for key in _FIELDS})
         self.errors = tuple(errors)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.errors))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.errors,)
+
+
+_FIELDS = ("key", "expected", "received", "write", "hint")

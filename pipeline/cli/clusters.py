@@ -11,7 +11,6 @@ import click
 from huberflow.pipeline.cli.common import (
     WRONG_INPUT,
     config_options,
-    errors_in_words,
     own_options,
     resolve_config,
     show_warnings,
@@ -72,7 +71,7 @@ def compile_pipeline(
 
     try:
         spec.refuse(config)
-        with errors_in_words(), _quiet():
+        with _quiet():
             from huberflow.pipeline.resolve.resolved_run import resolve
 
             text = spec.compiled(resolve(resolved), image)

@@ -3,14 +3,12 @@
 import functools
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from huberflow.custom_objects.input_error import InputError, InputErrors
+from huberflow.custom_objects.input_error import InputError
 
 if TYPE_CHECKING:
     from huberflow.pipeline.config import Config
@@ -90,28 +88,58 @@ def own_options(command: Any) -> Any:
     return with_own
 
 
-@contextmanager
-def errors_in_words() -> Iterator[None]:
-    """What can go wrong with a workspace, a run or a server, as a line and an exit code."""
-    from huberflow.components.data.files import DataError
+class Verbs(click.Group):
+    """A group of verbs that ends with a line for the user and an exit code, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the verb.
+
+        Raises:
+          SystemExit: what was asked cannot be done, or failed.
+          Exception: a bug; the traceback is what its report needs.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            stop("interrupted; finished steps are kept, run again to continue", INTERRUPTED)
+        except InputError as error:
+            stop(str(error), WRONG_INPUT)
+        except Exception as error:
+            from huberflow.pipeline.history.workspace import disk_is_full
+
+            if disk_is_full(error):
+                stop("the disk is full; free some space, and run again to continue", FAILED)
+            if isinstance(error, _wrong_input()):
+                stop(str(error), WRONG_INPUT)
+            if isinstance(error, _failures()):
+                stop(str(error), FAILED)
+            if isinstance(error, _refusals()):
+                stop(f"refused: {error}", FAILED)
+            raise
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Errors whose message is all that the user needs."""
     from huberflow.pipeline.beam.beam_target import PreflightError
     from huberflow.pipeline.execution.hooks import NodeFailedError
-    from huberflow.pipeline.history.workspace import WorkspaceError, disk_is_full
-    from huberflow.pipeline.objects.sources import ObjectsError
-    from huberflow.pipeline.tracking.port import TrackingError
+    from huberflow.pipeline.tracking.tracker import TrackingError
 
-    try:
-        yield
-    except (InputError, InputErrors, WorkspaceError, DataError, ObjectsError) as error:
-        stop(str(error), WRONG_INPUT)
-    except (NodeFailedError, PreflightError, TrackingError) as error:
-        stop(str(error), FAILED)
-    except KeyboardInterrupt:
-        stop("interrupted; what had finished is kept, run again to go on", INTERRUPTED)
-    except Exception as error:
-        if not disk_is_full(error):
-            raise
-        stop("the disk is full; free some of it, and run again to go on", FAILED)
+    return NodeFailedError, PreflightError, TrackingError
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """Errors of a bundle that is not as it was exported."""
+    from huberflow.components.bundle.clean_process import CheckError
+    from huberflow.components.bundle.reload import ReloadError
+
+    return ReloadError, CheckError
+
+
+def _wrong_input() -> tuple[type[Exception], ...]:
+    from huberflow.pipeline.history.workspace import WorkspaceError
+    from huberflow.pipeline.objects.sources import ObjectsError
+
+    return WorkspaceError, ObjectsError
 
 
 def workspace_setting(workspace: str) -> str:
@@ -120,23 +148,19 @@ def workspace_setting(workspace: str) -> str:
 
 
 def load(workspace: str | None, config_file: Path | None, settings: tuple[str, ...]) -> "Config":
-    """The config of these options; a wrong one ends the command."""
+    """The config that these options ask for."""
     return resolve_config(workspace, config_file, settings).config
 
 
 def resolve_config(
     workspace: str | None, config_file: Path | None, settings: tuple[str, ...]
 ) -> "ResolvedConfig":
-    """The config of these options, and what its validation read; a wrong one ends the command."""
-    from huberflow.pipeline.config.reading import ConfigError
+    """The config that these options ask for, and what its validation read."""
     from huberflow.pipeline.resolve import resolved_run
 
     if workspace is not None:
         settings = (*settings, workspace_setting(workspace))
-    try:
-        return resolved_run.resolve_config(config_file, settings)
-    except ConfigError as error:
-        stop(str(error), WRONG_INPUT)
+    return resolved_run.resolve_config(config_file, settings)
 
 
 def show_warnings(resolved: "ResolvedConfig") -> None:

@@ -13,8 +13,8 @@ from huberflow.pipeline.cli.common import (
     FAILED,
     NOT_BLESSED,
     WRONG_INPUT,
+    Verbs,
     config_options,
-    errors_in_words,
     load,
     own_options,
     resolve_config,
@@ -25,7 +25,7 @@ from huberflow.pipeline.cli.common import (
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="huberflow")
 def cli() -> None:
     """Train, evaluate and push models with custom Keras losses and metrics, through TFX.
@@ -72,8 +72,7 @@ def run(
     from huberflow.pipeline.execution.run import execute
     from huberflow.pipeline.resolve.resolved_run import resolve
 
-    with errors_in_words():
-        result = execute(resolve(resolved), cache=not no_cache, verbose=verbose)
+    result = execute(resolve(resolved), cache=not no_cache, verbose=verbose)
     sys.exit(0 if result.blessed else NOT_BLESSED)
 
 
@@ -109,14 +108,10 @@ def sweep(
       huberflow sweep --set training.loss.config.threshold=0.5,1,2,4 \\
                       --set training.loss.name=HuberLoss,CustomMSE
     """  # noqa: D301 (click reads the \b)
-    from huberflow.pipeline.config.reading import ConfigError
     from huberflow.pipeline.resolve import grid as grids
 
     fixed = () if workspace is None else (workspace_setting(workspace),)
-    try:
-        grid = grids.resolve(config_file, fixed, settings)
-    except ConfigError as error:
-        stop(str(error), WRONG_INPUT)
+    grid = grids.resolve(config_file, fixed, settings)
     for trial, same in grid.dropped:
         click.echo(
             f"left out, for it is the same config as {same.name}: {' '.join(trial.settings)}"
@@ -128,8 +123,7 @@ def sweep(
     show_warnings(grid.trials[0].resolved)
     from huberflow.pipeline.execution import sweep as sweeps
 
-    with errors_in_words():
-        outcome = sweeps.execute(grid, settings, cache=not no_cache, jobs=jobs, verbose=verbose)
+    outcome = sweeps.execute(grid, settings, cache=not no_cache, jobs=jobs, verbose=verbose)
     click.echo()
     runs.show_comparison(grid.trials[0].config, (outcome.id,), slices=False, form="table")
     for trial, cause in outcome.failed:
@@ -174,16 +168,12 @@ def init(
       huberflow init prices --data houses.csv --label price
       huberflow run --config prices/config.yaml
     """  # noqa: D301 (click reads the \b)
-    from huberflow.pipeline.config.reading import ConfigError
     from huberflow.pipeline.resolve import init as start
 
     if config_file is not None:
         stop("--config: init writes one; leave it out", WRONG_INPUT)
     fixed = () if workspace is None else (workspace_setting(workspace),)
-    try:
-        written = start.write(folder, (*settings, *fixed))
-    except (start.InitError, ConfigError) as error:
-        stop(str(error), WRONG_INPUT)
+    written = start.write(folder, (*settings, *fixed))
     for path in written:
         click.echo(path)
     click.echo(f"next: huberflow run --config {written[0]}")

@@ -16,7 +16,6 @@ from huberflow.pipeline.cli.common import (
     INTERRUPTED,
     WRONG_INPUT,
     config_options,
-    errors_in_words,
     load,
     say,
     stop,
@@ -131,16 +130,13 @@ def predict(
 @contextmanager
 def _found(reference: str | None, config: Any) -> Iterator[Path]:
     """The model's folder; that there is none, or that it was changed, ends the command."""
-    from huberflow.components.bundle.reload import ReloadError
     from huberflow.pipeline.deploy.locate import LocateError, located
 
     try:
-        with errors_in_words(), located(reference, config) as folder:
+        with located(reference, config) as folder:
             yield folder
     except LocateError as error:
         stop(str(error), WRONG_INPUT)
-    except ReloadError as error:
-        stop(f"refused: {error}", FAILED)
 
 
 def _checked(folder: Path, device: str | None) -> tuple[Mapping[str, Any], list[str]]:

@@ -11,7 +11,6 @@ from huberflow.pipeline.cli.common import (
     FAILED,
     WRONG_INPUT,
     config_options,
-    errors_in_words,
     load,
     say,
     stop,
@@ -155,7 +154,6 @@ def _delivered(config: Any, workspace: Any) -> Any:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
-        errors_in_words(),
         workspace.locked(),
         logs.captured(workspace.log("track"), verbose=False) as terminal,
         Progress(

@@ -11,7 +11,6 @@ import click
 from huberflow.pipeline.cli.common import (
     WRONG_INPUT,
     config_options,
-    errors_in_words,
     load,
     say,
     stop,
@@ -102,5 +101,5 @@ def _looking_at(config: Any, name: str) -> Iterator[Any]:
         found = select.choose(run_history.runs(workspace, say), [name])
     except select.CompareError as error:
         stop(str(error), WRONG_INPUT)
-    with errors_in_words(), logs.captured(workspace.log("schema"), verbose=False):
+    with logs.captured(workspace.log("schema"), verbose=False):
         yield found[0]

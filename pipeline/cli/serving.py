@@ -8,7 +8,6 @@ from huberflow.pipeline.cli.common import (
     FAILED,
     WRONG_INPUT,
     config_options,
-    errors_in_words,
     load,
     stop,
 )
@@ -54,8 +53,6 @@ def serve(
     Replace a version without a gap; end the old one once the new one says "serving":
       huberflow serve --share-port
     """  # noqa: D301 (click reads the \b)
-    from huberflow.components.bundle.clean_process import CheckError
-    from huberflow.components.bundle.reload import ReloadError
     from huberflow.pipeline.deploy import server
     from huberflow.pipeline.deploy.listening import PortError
     from huberflow.pipeline.deploy.locate import LocateError, located
@@ -66,7 +63,7 @@ def serve(
 
     config = load(workspace, config_file, settings)
     try:
-        with errors_in_words(), located(model, config) as bundle:
+        with located(model, config) as bundle:
             server.serve(
                 bundle,
                 host=host,
@@ -77,7 +74,5 @@ def serve(
             )
     except (LocateError, PortError) as error:
         stop(str(error), WRONG_INPUT)
-    except (ReloadError, CheckError) as error:
-        stop(f"refused: {error}", FAILED)
     except server.ServerError as error:
         stop(str(error), FAILED)

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from huberflow.components.contracts.date_formats import DATE_FORMATS
+from huberflow.custom_objects.input_error import InputError
 
 
 class Strict(BaseModel):
@@ -15,7 +16,7 @@ class Strict(BaseModel):
 
 def _known_format(written: str) -> str:
     if written not in DATE_FORMATS:
-        raise ValueError(f"expected one of {', '.join(DATE_FORMATS)}, received {written!r}")
+        raise InputError("", expected=f"one of {', '.join(DATE_FORMATS)}", received=repr(written))
     return written
 
 

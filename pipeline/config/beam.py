@@ -4,19 +4,24 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.base import Strict
 
 
 def _option(value: Any) -> Any:
     """One message for all types of the union."""
     if value is False:
-        raise ValueError(
-            "expected a value, or true for an option that has none, received false; leave it out, "
-            "or write its opposite, such as no_use_public_ips: true"
+        raise InputError(
+            "",
+            expected="a value, or true for an option that has none",
+            received="false",
+            hint="leave it out, or write its opposite, such as no_use_public_ips: true",
         )
     items = value if isinstance(value, list | tuple) else [value]
     if not items or not all(isinstance(item, str | int | float | dict) for item in items):
-        raise ValueError(f"expected text, a number, true, a list or a mapping, received {value!r}")
+        raise InputError(
+            "", expected="text, a number, true, a list or a mapping", received=repr(value)
+        )
     return value
 
 

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.base import Strict
 from huberflow.pipeline.config.splits import Files, Splits
+from huberflow.pipeline.config.yaml_text import flow
 
 
 def _whole_as_text(value: Any) -> Any:
@@ -18,7 +20,9 @@ def _one_or_several(label: Any) -> Any:
     names = [label] if isinstance(label, str) else label
     texts = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
     if not texts or not names or len(set(names)) < len(names):
-        raise ValueError("expected a column, or a list of columns, each once")
+        raise InputError(
+            "", expected="a column, or a list of columns, each once", received=flow(label)
+        )
     return names[0] if len(names) == 1 else tuple(names)
 
 
@@ -74,6 +78,11 @@ class Data(Strict):
     splits: Splits = Splits()
 
     @property
+    def label_and_weight(self) -> list[str]:
+        """The columns that the model learns from, and does not read."""
+        return [*self.labels, *([] if self.weight is None else [self.weight])]
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The columns to predict."""
         return (self.label,) if isinstance(self.label, str) else self.label
@@ -82,19 +91,23 @@ class Data(Strict):
     def _of_one_place(self) -> "Data":
         files, path = self.splits.files.train, self.path
         if files is not None and path is not None:
-            raise ValueError(
-                f"path: expected null beside splits.files, received {str(path)!r}; "
-                "write: --set data.path=null"
+            raise InputError(
+                "path",
+                expected="null beside splits.files",
+                received=repr(str(path)),
+                write="--set data.path=null",
             )
         column = self.splits.column
         if column is not None and path is None:
-            raise ValueError(
-                "splits.column: expected null for the taxi trips, "
-                f"received {column!r}; write: --data PATH"
+            raise InputError(
+                "splits.column",
+                expected="null for the taxi trips",
+                received=repr(column),
+                write="--data PATH",
             )
         if column in self.labels:
-            raise ValueError(
-                f"splits.column: expected a column that is not the label, received {column!r}"
+            raise InputError(
+                "splits.column", expected="a column that is not the label", received=repr(column)
             )
         return self
 

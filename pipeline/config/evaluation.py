@@ -4,8 +4,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.base import Strict
 from huberflow.pipeline.config.choices import Choice, of_kind
+from huberflow.pipeline.config.yaml_text import flow
 
 
 class EvaluationMetric(Choice):
@@ -17,7 +19,7 @@ class EvaluationMetric(Choice):
 def _text_or_whole(value: Any) -> Any:
     """One message for both: pydantic has one for each type of a union."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError("expected text or a whole number")
+        raise InputError("", expected="text or a whole number", received=flow(value))
     return value
 
 
@@ -46,11 +48,13 @@ class Bound(Strict):
     def _bounds_something(self) -> "Bound":
         changes = (self.max_increase, self.max_decrease)
         if (self.lower_bound, self.upper_bound, *changes) == (None, None, None, None):
-            raise ValueError(
-                "expected lower_bound, upper_bound, max_increase or max_decrease, received none"
+            raise InputError(
+                "",
+                expected="lower_bound, upper_bound, max_increase or max_decrease",
+                received="none",
             )
         if None not in changes:
-            raise ValueError("expected max_increase or max_decrease, received both")
+            raise InputError("", expected="max_increase or max_decrease", received="both")
         return self
 
 
@@ -85,12 +89,13 @@ class Evaluation(Strict):
     def _gate_names_slices(self) -> "Evaluation":
         keys = [metric.key for metric in self.metrics]
         if len(set(keys)) < len(keys):
-            raise ValueError(f"metrics: expected each key once, received {', '.join(keys)}")
+            raise InputError("metrics", expected="each key once", received=", ".join(keys))
         for place, bound in enumerate(self.gate):
             if bound.slice and set(bound.slice) not in map(set, self.slices):
                 slices = " or ".join(", ".join(columns) for columns in self.slices)
-                raise ValueError(
-                    f"gate.{place}.slice: expected values of one of the slices ({slices}), "
-                    f"received {', '.join(bound.slice)}"
+                raise InputError(
+                    f"gate.{place}.slice",
+                    expected=f"values of one of the slices ({slices})",
+                    received=", ".join(bound.slice),
                 )
         return self

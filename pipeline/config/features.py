@@ -2,6 +2,7 @@
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.base import DateFormatName, Strict
 
 
@@ -42,9 +43,11 @@ class Features(Strict):
         columns = self.columns()
         repeated = sorted({column for column in columns if columns.count(column) > 1})
         if repeated:
-            raise ValueError(f"expected each column once, received twice: {', '.join(repeated)}")
+            raise InputError(
+                "", expected="each column once", received=f"twice: {', '.join(repeated)}"
+            )
         if not columns:
-            raise ValueError("expected at least one column, received none")
+            raise InputError("", expected="at least one column", received="none")
         return self
 
     def columns(self) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, PositiveFloat
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.base import Strict
 
 _BUCKETS = ("gs://", "s3://", "minio://")
@@ -12,19 +13,21 @@ _BUCKETS = ("gs://", "s3://", "minio://")
 
 def _bucket(uri: str) -> str:
     if not uri.startswith(_BUCKETS):
-        raise ValueError(f"expected a folder of a bucket ({', '.join(_BUCKETS)}), received {uri!r}")
+        raise InputError(
+            "", expected=f"a folder of a bucket ({', '.join(_BUCKETS)})", received=repr(uri)
+        )
     return uri
 
 
 def _absolute(path: Path) -> Path:
     if not path.is_absolute():
-        raise ValueError(f"expected an absolute path, received {str(path)!r}")
+        raise InputError("", expected="an absolute path", received=repr(str(path)))
     return path
 
 
 def _absolute_or_bucket(folder: str) -> str:
     if not folder.startswith(("/", "gs://")):
-        raise ValueError(f"expected an absolute path or a gs:// address, received {folder!r}")
+        raise InputError("", expected="an absolute path or a gs:// address", received=repr(folder))
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Says of each mistake in a config where it is, what was expected, and what to write instead."""
+"""Explains what pydantic finds wrong in a config: key, expected, received, what to write."""
 
 import difflib
 import shlex
@@ -7,61 +7,66 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.root import Config
 from huberflow.pipeline.config.writing import plain
 from huberflow.pipeline.config.yaml_text import flow
 
 
-def explain(error: ValidationError) -> Iterable[str]:
-    """A line for each mistake."""
+def explain(error: ValidationError) -> list[InputError]:
+    """Each mistake that pydantic reports, with its key and the line to write instead."""
     mistakes = error.errors()
-    for mistake in mistakes:
-        path = [str(part) for part in mistake["loc"]]
-        if mistake["type"] == "extra_forbidden":
-            yield _unknown_key(path)
-        elif mistake["type"] == "too_short" and _has_deeper(mistake["loc"], mistakes):
-            continue  # pydantic also counts the items that it refused
-        else:
-            path, reason = _located(path, _expectation(mistake))
-            form = "" if "; write: " in reason else _correct_form(path)
-            yield f"{'.'.join(path)}: {reason}{form}"
+    return [
+        _explained(mistake)
+        for mistake in mistakes
+        # pydantic also counts the items that it refused
+        if not (mistake["type"] == "too_short" and _has_deeper(mistake["loc"], mistakes))
+    ]
 
 
 def _has_deeper(place: tuple[Any, ...], mistakes: Iterable[Any]) -> bool:
     return any(m["loc"] != place and m["loc"][: len(place)] == place for m in mistakes)
 
 
+def _explained(mistake: Any) -> InputError:
+    path = [str(part) for part in mistake["loc"]]
+    if mistake["type"] == "extra_forbidden":
+        return _unknown_key(path)
+    if mistake["type"] == "value_error":
+        wrong = mistake["ctx"]["error"].below(".".join(path))  # of our own validators
+    else:
+        received = flow(mistake["input"])
+        wrong = InputError(".".join(path), expected=_expectation(mistake), received=received)
+    return wrong if wrong.write else _with_default(wrong)
+
+
 def _expectation(mistake: Any) -> str:
     context = mistake.get("ctx", {})
-    if mistake["type"] == "value_error":
-        reason = str(context["error"])
-    elif mistake["type"] == "too_short":
-        reason = f"expected at least {context['min_length']} item"
-    elif mistake["type"] == "missing":
-        reason = "expected this key"
-    elif mistake["type"] == "string_pattern_mismatch":
-        reason = f"expected text like {context['pattern']}"
-    else:
-        reason = mistake["msg"].replace("Input should be", "expected")
-    return reason if "received" in reason else f"{reason}, received {flow(mistake['input'])}"
+    match mistake["type"]:
+        case "too_short":
+            return f"at least {context['min_length']} item"
+        case "missing":
+            return "this key"
+        case "string_pattern_mismatch":
+            return f"text like {context['pattern']}"
+    return mistake["msg"].replace("Input should be ", "")
 
 
-def _located(path: list[str], reason: str) -> tuple[list[str], str]:
-    """Our own checks of a section name the key below it: ``config.threshold: expected …``."""
-    below, separator, rest = reason.partition(": ")
-    if separator and " " not in below:
-        return path + below.split("."), rest
-    return path, reason
-
-
-def _correct_form(path: Sequence[str]) -> str:
+def _with_default(wrong: InputError) -> InputError:
+    """The mistake, with the default as an example of what to write."""
+    path = wrong.key.split(".")
     default = _lookup(Config().plain(), path)
     if default is None:
-        return "; see: huberflow config"
-    if isinstance(default, dict | list) and not path[-1].isdigit():
-        return f"; write, for example: {path[-1]}: {flow(_plain_default(path))}"
-    setting = f"{'.'.join(path)}={flow(_plain_default(path))}"
-    return f"; write, for example: --set {shlex.quote(setting)}"
+        hint = "see: huberflow config"
+    elif isinstance(default, dict | list) and not path[-1].isdigit():
+        hint = f"write, for example: {path[-1]}: {flow(_plain_default(path))}"
+    else:
+        setting = f"{wrong.key}={flow(_plain_default(path))}"
+        hint = f"write, for example: --set {shlex.quote(setting)}"
+    hints = [wrong.hint, hint] if wrong.hint else [hint]
+    return InputError(
+        wrong.key, expected=wrong.expected, received=wrong.received, hint="; ".join(hints)
+    )
 
 
 def _plain_default(path: Sequence[str]) -> Any:
@@ -74,15 +79,18 @@ def _plain_default(path: Sequence[str]) -> Any:
     return plain(value)
 
 
-def _unknown_key(path: Sequence[str]) -> str:
+def _unknown_key(path: Sequence[str]) -> InputError:
     siblings = _lookup(Config().plain(), path[:-1])
-    known = list(siblings) if isinstance(siblings, dict) else []
-    close = difflib.get_close_matches(path[-1], known, n=1)
+    keys = list(siblings) if isinstance(siblings, dict) else []
+    close = difflib.get_close_matches(path[-1], keys, n=1)
     elsewhere = [key for key in _all_keys(Config().plain()) if key.endswith("." + path[-1])]
-    hint = ".".join([*path[:-1], close[0]]) if close else next(iter(elsewhere), None)
-    names = f"expected one of: {', '.join(known)}" if known else "see: huberflow config"
-    expected = f"did you mean {hint}?" if hint else names
-    return f"{'.'.join(path)}: no such key; {expected}"
+    meant = ".".join([*path[:-1], close[0]]) if close else next(iter(elsewhere), None)
+    return InputError(
+        ".".join(path),
+        expected=f"one of {', '.join(keys)}" if keys else "a key that `huberflow config` prints",
+        received=f"the unknown key {path[-1]!r}",
+        hint=f"did you mean {meant}?" if meant else None,
+    )
 
 
 def _all_keys(values: Mapping[str, Any], prefix: str = "") -> Iterable[str]:

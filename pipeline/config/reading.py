@@ -10,13 +10,10 @@ import yaml
 from pydantic import ValidationError
 
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
+from huberflow.custom_objects.input_error import InputError, InputErrors
 from huberflow.pipeline.config.mistakes import explain
 from huberflow.pipeline.config.root import Config
 from huberflow.pipeline.config.yaml_text import parse
-
-
-class ConfigError(Exception):
-    """The config is wrong; each line of the message is one mistake and what to write instead."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ def read(path: Path | None = None, settings: Sequence[str] = ()) -> Asked:
       settings: ``a.b=value`` each; the value is YAML.
 
     Raises:
-      ConfigError: the file or a setting cannot be read.
+      InputError: the file or a setting cannot be read.
     """
     file = [_read(path)] if path is not None else []
     return Asked((*file, *map(_parse_setting, settings)))
@@ -51,14 +48,14 @@ def validate(values: Mapping[str, Any], catalogue: Catalogue = BUILT_IN) -> Conf
     """The config with these values, whose objects the catalogue has.
 
     Raises:
-      ConfigError: names each wrong key, what was expected, and what to write.
+      InputErrors: names each wrong key, what was expected, and what to write.
     """
     try:
         # JSON mode reads lists as tuples and text as paths, and is strict about all else.
         text = json.dumps(values, default=str)
         return Config.model_validate_json(text, context={"catalogue": catalogue})
     except ValidationError as error:
-        raise ConfigError("\n".join(explain(error))) from error
+        raise InputErrors(explain(error)) from error
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,18 +88,24 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         values = parse(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(
-            f"--config: expected a readable file, received {path} ({error.strerror}); "
-            "write a first one with: huberflow config > my.yaml"
+        raise InputError(
+            "--config",
+            expected="a readable file",
+            received=f"{path} ({error.strerror})",
+            write="huberflow config > my.yaml",
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--config: {path} is not YAML: {_in_one_line(error)}") from error
+        raise InputError(
+            "--config", expected="YAML", received=str(path), hint=_in_one_line(error)
+        ) from error
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ConfigError(
-            f"--config: expected a mapping of keys in {path}, received "
-            f"{type(values).__name__}; write: training: {{epochs: 5}}"
+        raise InputError(
+            "--config",
+            expected="a mapping of keys",
+            received=f"{type(values).__name__} in {path}",
+            write="training: {epochs: 5}",
         )
     return values
 
@@ -110,14 +113,18 @@ def _read(path: Path) -> dict[str, Any]:
 def _parse_setting(setting: str) -> dict[str, Any]:
     key, separator, text = setting.partition("=")
     if not separator or not all(key.strip().split(".")):
-        raise ConfigError(
-            f"--set: expected key=value, received {setting!r}; "
-            "write: --set training.loss.config.threshold=2.0"
+        raise InputError(
+            "--set",
+            expected="key=value",
+            received=repr(setting),
+            write="--set training.loss.config.threshold=2.0",
         )
     try:
         value = parse(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"--set {key}: {text!r} is not YAML: {_in_one_line(error)}") from error
+        raise InputError(
+            f"--set {key}", expected="YAML", received=repr(text), hint=_in_one_line(error)
+        ) from error
     for part in reversed(key.strip().split(".")):
         value = {part: value}
     return value

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from huberflow.components.contracts.features import label_and_weight
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import task_rules
 from huberflow.pipeline.config.base import Strict
 from huberflow.pipeline.config.beam import Beam
@@ -50,12 +50,10 @@ class Config(Strict):
         labels, weight = self.data.labels, self.data.weight
         for key, column in (*(("data.label", label) for label in labels), ("data.weight", weight)):
             if column in self.features.columns():
-                raise ValueError(
-                    f"{key}: expected a column that is no feature, received {column!r}"
-                )
+                raise InputError(key, expected="a column that is no feature", received=repr(column))
         if weight in labels:
-            raise ValueError(
-                f"data.weight: expected a column that is not the label, received {weight!r}"
+            raise InputError(
+                "data.weight", expected="a column that is not the label", received=repr(weight)
             )
         return self
 
@@ -63,20 +61,21 @@ class Config(Strict):
     def _split_is_no_feature(self) -> "Config":
         splits = self.data.splits
         if splits.values and splits.column in self.features.columns():
-            raise ValueError(
-                "data.splits.column: expected a column that is no feature, "
-                f"received {splits.column!r}"
+            raise InputError(
+                "data.splits.column",
+                expected="a column that is no feature",
+                received=repr(splits.column),
             )
         return self
 
     @model_validator(mode="after")
     def _fits_its_task(self, info: ValidationInfo) -> "Config":
-        task_rules.check(self, catalogue_in(info))
+        task_rules.check(self.data, self.model, self.training, self.evaluation, catalogue_in(info))
         return self
 
     def columns(self) -> list[str]:
         """All raw columns that a run reads."""
-        return [*label_and_weight(self.plain()["data"]), *self.features.columns()]
+        return [*self.data.label_and_weight, *self.features.columns()]
 
     def plain(self) -> dict[str, Any]:
         """As JSON-safe values."""

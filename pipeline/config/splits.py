@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.base import DateFormatName, Strict
 
 
@@ -19,9 +20,10 @@ class Days(Strict):
     @model_validator(mode="after")
     def _in_order(self) -> "Days":
         if self.validation >= self.eval:
-            raise ValueError(
-                f"eval: expected a later day than validation, {self.validation}, "
-                f"received {self.eval}"
+            raise InputError(
+                "eval",
+                expected=f"a later day than validation, {self.validation}",
+                received=f"{self.eval}",
             )
         return self
 
@@ -60,26 +62,34 @@ class Splits(Strict):
     @model_validator(mode="after")
     def _one_way(self) -> "Splits":
         if self.values and self.days:
-            raise ValueError(
-                "values: expected values or days, received both; "
-                "write: --set 'data.splits.values={}'"
+            raise InputError(
+                "values",
+                expected="values or days",
+                received="both",
+                write="--set 'data.splits.values={}'",
             )
         if self.column is None and (self.values or self.days):
             key = "values" if self.values else "days"
-            raise ValueError(
-                f"column: expected the column of splits.{key}, received null; "
-                f"write: --set data.splits.{key}={'{}' if self.values else 'null'}"
+            raise InputError(
+                "column",
+                expected=f"the column of splits.{key}",
+                received="null",
+                write=f"--set data.splits.{key}={'{}' if self.values else 'null'}",
             )
         files = [self.files.train, self.files.validation, self.files.eval]
         if any(files) and self.column is not None:
-            raise ValueError(
-                f"column: expected null beside splits.files, received {self.column!r}; "
-                "write: --set data.splits.column=null"
+            raise InputError(
+                "column",
+                expected="null beside splits.files",
+                received=repr(self.column),
+                write="--set data.splits.column=null",
             )
         for name in ("train", "eval"):
             if any(files) and getattr(self.files, name) is None:
-                raise ValueError(
-                    f"files.{name}: expected files, as other splits have them, received null; "
-                    f"write: --set data.splits.files.{name}=PATH"
+                raise InputError(
+                    f"files.{name}",
+                    expected="files, as other splits have them",
+                    received="null",
+                    write=f"--set data.splits.files.{name}=PATH",
                 )
         return self

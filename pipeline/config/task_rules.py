@@ -1,14 +1,15 @@
 """What a task decides of a config: its defaults, and what fits together."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from huberflow.components.contracts.target import Target, of_label
 from huberflow.custom_objects.catalogue import Catalogue, ObjectKind, Task
 from huberflow.custom_objects.input_error import InputError
-
-if TYPE_CHECKING:
-    from huberflow.pipeline.config import Config
+from huberflow.pipeline.config.data import Data
+from huberflow.pipeline.config.evaluation import Evaluation
+from huberflow.pipeline.config.model import Model
+from huberflow.pipeline.config.training import Training
 
 DEFAULTS: Mapping[Task, Mapping[str, Mapping[str, Any]]] = {
     "regression": {"model": {"label_scale": "standard"}},
@@ -47,52 +48,61 @@ _USUAL: Mapping[Task, Mapping[str, str]] = {
 }
 
 
-def check(config: "Config", catalogue: Catalogue) -> None:
-    """Refuses what does not fit the config's task.
+def check(
+    data: Data, model: Model, training: Training, evaluation: Evaluation, catalogue: Catalogue
+) -> None:
+    """Refuses sections that do not fit the task of the model.
 
     Raises:
-      ValueError: names the key, and the line to write.
+      InputError: names the key, and the line to write.
     """
-    task = config.model.task
-    if task != "regression" and len(config.data.labels) > 1:
-        raise ValueError(
-            f"data.label: expected one column for model.task={task}, received "
-            f"{', '.join(config.data.labels)}; write: --label {config.data.labels[0]}"
+    task = model.task
+    if task != "regression" and len(data.labels) > 1:
+        raise InputError(
+            "data.label",
+            expected=f"one column for model.task={task}",
+            received=", ".join(data.labels),
+            write=f"--label {data.labels[0]}",
         )
-    _check_classes(config.data.classes, task)
-    if task != "regression" and config.model.label_scale != "none":
-        raise ValueError(
-            f"model.label_scale: expected none for classes, received "
-            f"{config.model.label_scale!r}; write: --set model.label_scale=none"
+    _check_classes(data.classes, task)
+    if task != "regression" and model.label_scale != "none":
+        raise InputError(
+            "model.label_scale",
+            expected="none for classes",
+            received=repr(model.label_scale),
+            write="--set model.label_scale=none",
         )
-    _check_object(catalogue, "training.loss", "loss", config.training.loss.name, task)
-    for section in ("training", "evaluation"):
-        for place, metric in enumerate(getattr(config, section).metrics):
+    _check_object(catalogue, "training.loss", "loss", training.loss.name, task)
+    for section, metrics in (("training", training.metrics), ("evaluation", evaluation.metrics)):
+        for place, metric in enumerate(metrics):
             _check_object(catalogue, f"{section}.metrics.{place}", "metric", metric.name, task)
-    _check_gate(config)
+    _check_gate(data, evaluation)
 
 
-def _check_gate(config: "Config") -> None:
-    target = Target(config.data.labels, config.data.classes)
-    keys = [metric.key for metric in config.evaluation.metrics]
-    known = [*keys, *target.always]
-    known += [of_label(key, label) for label in target.parts for key in keys]
-    if len(set(known)) < len(known):
-        raise ValueError(
-            f"evaluation.metrics: expected keys that with the labels give each name once, received "
-            f"{', '.join(sorted(known))}; write another key"
+def _check_gate(data: Data, evaluation: Evaluation) -> None:
+    target = Target(data.labels, data.classes)
+    keys = [metric.key for metric in evaluation.metrics]
+    names = [*keys, *target.always]
+    names += [of_label(key, label) for label in target.parts for key in keys]
+    if len(set(names)) < len(names):
+        raise InputError(
+            "evaluation.metrics",
+            expected="keys that with the labels give each name once",
+            received=", ".join(sorted(names)),
+            hint="write another key",
         )
-    for bound in config.evaluation.gate:
-        if bound.metric not in known:
-            raise ValueError(
-                f"evaluation.gate: expected the key of a metric ({', '.join(known)}), received "
-                f"{bound.metric!r}"
+    for bound in evaluation.gate:
+        if bound.metric not in names:
+            raise InputError(
+                "evaluation.gate",
+                expected=f"the key of a metric ({', '.join(names)})",
+                received=repr(bound.metric),
             )
 
 
 def _check_classes(classes: tuple[str, ...], task: Task) -> None:
     if len(set(classes)) < len(classes):
-        raise ValueError(f"data.classes: expected each once, received {', '.join(classes)}")
+        raise InputError("data.classes", expected="each once", received=", ".join(classes))
     expected, fits, example = {
         "regression": ("none", not classes, "[]"),
         "binary": ("two", len(classes) == 2, "[bad, good]"),
@@ -101,9 +111,11 @@ def _check_classes(classes: tuple[str, ...], task: Task) -> None:
     if not fits:
         meant = "binary" if len(classes) == 2 else "multiclass"
         write = f"model.task={meant}" if len(classes) > 1 else f"'data.classes={example}'"
-        raise ValueError(
-            f"data.classes: expected {expected} for model.task={task}, received "
-            f"{', '.join(classes) or 'none'}; write: --set {write}"
+        raise InputError(
+            "data.classes",
+            expected=f"{expected} for model.task={task}",
+            received=", ".join(classes) or "none",
+            write=f"--set {write}",
         )
 
 

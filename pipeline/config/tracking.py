@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, PositiveInt
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.base import Strict
 from huberflow.pipeline.system.masking import masked_text
 
@@ -14,9 +15,11 @@ _STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 def _known_store(uri: str) -> str:
     scheme = re.match(r"(\w+)(\+\w+)?://", uri)
     if scheme is None or scheme[1] not in _STORES:
-        raise ValueError(
-            "expected the address of an MLflow server or database, such as "
-            f"http://127.0.0.1:5000 or sqlite:////data/mlflow.db, received {masked_text(uri)!r}"
+        raise InputError(
+            "",
+            expected="the address of an MLflow server or database, such as "
+            "http://127.0.0.1:5000 or sqlite:////data/mlflow.db",
+            received=repr(masked_text(uri)),
         )
     return uri
 

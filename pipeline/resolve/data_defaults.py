@@ -10,8 +10,8 @@ from typing import Any, cast, get_args
 from pydantic import ValidationError
 
 from huberflow.components.contracts.target import Target
-from huberflow.components.data.files import DataError
 from huberflow.custom_objects.catalogue import Task
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config, Splits, task_rules
 from huberflow.pipeline.data import checks, classes, infer
 from huberflow.pipeline.data import splits as row_splits
@@ -54,7 +54,7 @@ def infer_defaults(asked: Mapping[str, Any], rows: DataRows) -> DataDefaults:
       rows: the data that it names.
 
     Raises:
-      DataError: the data, the label or the weights cannot be used.
+      InputError: the data, the label or the weights cannot be used.
     """
     data, table = asked["data"], rows.profile
     labels = [checks.check_label(table, label) for label in _labels(data, table)]
@@ -100,7 +100,7 @@ def check_data(config: Config, rows: DataRows) -> Config:
       The config, with ``data.splits.values`` or ``days`` as inferred where it leaves them open.
 
     Raises:
-      DataError: rows go to no split, a split has no row, or the data lack a column.
+      InputError: rows go to no split, a split has no row, or the data lack a column.
     """
     data, splits = config.data, config.data.splits
     checks.check_uses(rows.profile, config)
@@ -150,9 +150,11 @@ def data_warnings(config: Config, rows: DataRows) -> list[str]:
 def _labels(data: Mapping[str, Any], table: DataProfile) -> tuple[str, ...]:
     label = data.get("label")
     if label is None:
-        raise DataError(
-            "data.label: expected the column to predict, received none; "
-            f"write: --label NAME, one of {', '.join(table.columns)}"
+        raise InputError(
+            "data.label",
+            expected="the column to predict",
+            received="none",
+            write=f"--label NAME, one of {', '.join(table.columns)}",
         )
     return tuple(map(str, label)) if isinstance(label, list) else (str(label),)
 
@@ -192,9 +194,11 @@ def _classes(
 def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
     names = data.get(key) or ()
     if isinstance(names, str) or not isinstance(names, Iterable):
-        raise DataError(
-            f"data.{key}: expected a list of columns, received {names!r}; "
-            f"write: --set data.{key}=[{names}]"
+        raise InputError(
+            f"data.{key}",
+            expected="a list of columns",
+            received=repr(names),
+            write=f"--set data.{key}=[{names}]",
         )
     return tuple(map(str, names))
 

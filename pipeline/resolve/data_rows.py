@@ -20,7 +20,7 @@ class DataRows:
       paths: files, folders or patterns, by the config's keys that name them.
 
     Raises:
-      DataError: they cannot be used, or do not go together.
+      InputError: they cannot be used, or do not go together.
     """
 
     def __init__(self, paths: Mapping[str, str]) -> None:
@@ -38,7 +38,7 @@ class DataRows:
         """The columns, profiled over all rows.
 
         Raises:
-          DataError: TFX could not read the rows, or would read them wrongly.
+          InputError: TFX could not read the rows, or would read them wrongly.
         """
         with logs.quiet():  # TensorFlow reads TFRecords
             return profile.profile_rows(self.source)
@@ -54,7 +54,7 @@ class DataRows:
         """Refuses a column of weights that cannot be used.
 
         Raises:
-          DataError: see ``checks.check_weight``.
+          InputError: see ``checks.check_weight``.
         """
         if (weight, target) not in self._checked_weights:
             checks.check_weight(self.source, self.profile, weight, target)
@@ -82,7 +82,7 @@ class DataSets:
         """The rows at these paths; None where there are no paths.
 
         Raises:
-          DataError: see ``DataRows``.
+          InputError: see ``DataRows``.
         """
         if not paths:
             return None

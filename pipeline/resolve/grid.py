@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from huberflow.custom_objects.input_error import InputError, InputErrors
 from huberflow.pipeline.config import Config
-from huberflow.pipeline.config.reading import ConfigError
 from huberflow.pipeline.resolve.data_rows import DataSets
 from huberflow.pipeline.resolve.resolved_run import ResolvedConfig, resolve_config
 
@@ -52,24 +52,28 @@ def resolve(path: Path | None, fixed: Sequence[str], settings: Sequence[str]) ->
       settings: see ``trials``.
 
     Raises:
-      ConfigError: some trials are wrong; says which and why, each mistake once.
+      InputError: some trials are wrong; says which and why, each mistake once.
     """
     data_sets = DataSets()
-    found, mistakes = [], dict[str, list[str]]()
+    found: list[Trial] = []
+    mistakes: dict[str, list[tuple[str, InputError]]] = {}
     for trial in trials(settings):
         try:
             resolved = resolve_config(path, (*fixed, *trial), data_sets)
-        except ConfigError as error:
-            for line in str(error).splitlines():
-                mistakes.setdefault(line, []).append(" ".join(trial))
+        except InputError as error:
+            for each in error.errors if isinstance(error, InputErrors) else [error]:
+                mistakes.setdefault(str(each), []).append((" ".join(trial), each))
         else:
             found.append(Trial(trial, _name(trial, resolved.config), resolved))
-    if len({trial.config.workspace for trial in found}) > 1:
-        mistakes["workspace: expected one for all trials, for what they share is run once"] = [
-            "sweep"
-        ]
     if mistakes:
-        raise ConfigError("\n".join(_explained(mistakes)))
+        raise InputErrors([_in_trials(*each) for each in mistakes.values()])
+    workspaces = {str(trial.config.workspace) for trial in found}
+    if len(workspaces) > 1:
+        raise InputError(
+            "workspace",
+            expected="one for all trials, which share results",
+            received=", ".join(sorted(workspaces)),
+        )
     return _distinct(found)
 
 
@@ -81,15 +85,17 @@ def trials(settings: Sequence[str]) -> list[tuple[str, ...]]:
         and in ``"a, b"`` part nothing.
 
     Raises:
-      ConfigError: a setting is wrong, or there are more than ``MOST_TRIALS``.
+      InputError: a setting is wrong, or there are more than ``MOST_TRIALS``.
     """
     axes = [_axis(setting) for setting in settings]
     count = math.prod(map(len, axes))
     if count > MOST_TRIALS:
         sizes = " x ".join(str(len(axis)) for axis in axes)
-        raise ConfigError(
-            f"expected at most {MOST_TRIALS:,} trials, received {count:,} ({sizes}); "
-            "write fewer values, or several sweeps"
+        raise InputError(
+            "--set",
+            expected=f"at most {MOST_TRIALS:,} trials",
+            received=f"{count:,} ({sizes})",
+            hint="write fewer values, or several sweeps",
         )
     return list(product(*axes))
 
@@ -98,9 +104,11 @@ def _axis(setting: str) -> list[str]:
     key, _, text = setting.partition("=")
     values = _values(key, text)
     if not key.strip() or not values:
-        raise ConfigError(
-            f"expected key=value,value, received {setting!r}; "
-            "write: training.loss.config.threshold=0.5,1,2"
+        raise InputError(
+            "--set",
+            expected="key=value,value",
+            received=repr(setting),
+            write="--set training.loss.config.threshold=0.5,1,2",
         )
     return [f"{key.strip()}={value}" for value in values]
 
@@ -114,14 +122,23 @@ def _values(key: str, text: str) -> list[str]:
             raise yaml.YAMLError("it closes a bracket that it does not open")
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
-        raise ConfigError(f"{key}: {text!r} is not values in YAML: {reason}") from error
+        raise InputError(
+            key, expected="values in YAML", received=repr(text), hint=reason
+        ) from error
     return [listed[item.start_mark.index : item.end_mark.index] for item in node.value]
 
 
-def _explained(mistakes: Mapping[str, Sequence[str]]) -> Iterable[str]:
-    for mistake, (first, *others) in mistakes.items():
-        also = f" (and {len(others)} more)" if others else ""
-        yield f"{first}{also}: {mistake}"
+def _in_trials(first: tuple[str, InputError], *others: tuple[str, InputError]) -> InputError:
+    """A mistake of several trials, its key below the settings of the first."""
+    trial, error = first
+    also = f" (and {len(others)} more)" if others else ""
+    return InputError(
+        f"{trial}{also}: {error.key}",
+        expected=error.expected,
+        received=error.received,
+        write=error.write,
+        hint=error.hint,
+    )
 
 
 def _distinct(found: Iterable[Trial]) -> Grid:

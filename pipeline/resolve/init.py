@@ -4,16 +4,13 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config, Files
 from huberflow.pipeline.config.writing import to_yaml
 from huberflow.pipeline.resolve.resolved_run import load
 from huberflow.pipeline.system.atomic_write import written_atomically
 
 CONFIG, OBJECTS = "config.yaml", "my_objects.py"
-
-
-class InitError(Exception):
-    """The files cannot be written; the message says why."""
 
 
 def write(folder: Path, settings: Sequence[str]) -> list[Path]:
@@ -24,15 +21,16 @@ def write(folder: Path, settings: Sequence[str]) -> list[Path]:
       settings: what differs from the defaults, see ``resolve_config``.
 
     Raises:
-      InitError: one of the files is there already, or the folder cannot be written.
-      ConfigError: a setting is wrong.
+      InputError: one of the files exists, the folder cannot be written, or a setting is wrong.
     """
     config, objects = (folder.absolute() / name for name in (CONFIG, OBJECTS))
     for path in (config, objects):
         if path.exists():
-            raise InitError(
-                f"expected a folder without {path.name}, received {folder}; "
-                "write another folder, or move the file"
+            raise InputError(
+                "init",
+                expected=f"a folder without {path.name}",
+                received=str(folder),
+                hint="write another folder, or move the file",
             )
     found = _from_any_folder(load(None, settings))
     try:
@@ -40,8 +38,10 @@ def write(folder: Path, settings: Sequence[str]) -> list[Path]:
         _put(objects, _sample())
         _put(config, to_yaml(found.model_copy(update={"objects": (objects,)})))
     except OSError as error:
-        raise InitError(
-            f"expected a folder that can be written, received {folder} ({error.strerror})"
+        raise InputError(
+            "init",
+            expected="a folder that can be written",
+            received=f"{folder} ({error.strerror})",
         ) from error
     return [config, objects]
 

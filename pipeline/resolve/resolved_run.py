@@ -5,20 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huberflow.components.data.files import DataError
 from huberflow.custom_objects.catalogue import BUILT_IN
 from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.beam.beam_target import BeamTarget, check_options, resolve_target
 from huberflow.pipeline.config import Config, reading
 from huberflow.pipeline.config.data import paths_of
-from huberflow.pipeline.config.reading import ConfigError
 from huberflow.pipeline.data import taxi
 from huberflow.pipeline.data.profile import DataProfile
 from huberflow.pipeline.history.reasons import flatten
 from huberflow.pipeline.history.workspace import Workspace, WorkspaceError
 from huberflow.pipeline.objects import chosen_objects
 from huberflow.pipeline.objects.inspection import Objects
-from huberflow.pipeline.objects.sources import ObjectsError
 from huberflow.pipeline.resolve.data_defaults import check_data, data_warnings, infer_defaults
 from huberflow.pipeline.resolve.data_rows import DataRows, DataSets
 from huberflow.pipeline.schema import schema_file
@@ -79,25 +76,22 @@ def resolve_config(
       data_sets: keeps profiles, where several configs name the same data.
 
     Raises:
-      ConfigError: a file, a key or a value is wrong; names each, and what to write.
+      InputError: a file, a key or a value is wrong; names each, and what to write.
     """
     asked = reading.read(path, settings)
     together = asked.over({})
-    try:
-        rows = (data_sets or DataSets()).rows(_paths(together))
-        inferred = infer_defaults(together, rows) if rows else None
-        objects = chosen_objects.inspect(together)
-        values = inferred.values(together.get("features")) if inferred else Config().plain()
-        catalogue = objects.description.catalogue() if objects else BUILT_IN
-        config = reading.validate(asked.over(values), catalogue)
-        if objects:
-            chosen_objects.check(objects, config)
-        if rows:
-            config = check_data(config, rows)
-        else:
-            taxi.check(config)
-    except (DataError, ObjectsError, WorkspaceError) as error:
-        raise ConfigError(str(error)) from error
+    rows = (data_sets or DataSets()).rows(_paths(together))
+    inferred = infer_defaults(together, rows) if rows else None
+    objects = chosen_objects.inspect(together)
+    values = inferred.values(together.get("features")) if inferred else Config().plain()
+    catalogue = objects.description.catalogue() if objects else BUILT_IN
+    config = reading.validate(asked.over(values), catalogue)
+    if objects:
+        chosen_objects.check(objects, config)
+    if rows:
+        config = check_data(config, rows)
+    else:
+        taxi.check(config)
     defaults = inferred.values() if inferred else Config().plain()
     return ResolvedConfig(config, defaults, rows, objects)
 

@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline import config
 from huberflow.pipeline.config import Choice, Config
-from huberflow.pipeline.config.reading import ConfigError, load
 from huberflow.pipeline.config.writing import to_yaml
 from huberflow.pipeline.data import taxi
+from huberflow.pipeline.resolve.resolved_run import load
 
 DEFAULT_YAML = Path(config.__file__).with_name("default.yaml")
 
@@ -38,7 +39,7 @@ def write(tmp_path):
 
 
 def refusal(path=None, *settings: str) -> str:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(InputError) as caught:
         load(path, settings)
     return str(caught.value)
 
@@ -369,7 +370,7 @@ class TestWrongSettings:
         text=st.text(string.ascii_letters + string.digits + " :-[]{},.'\"#\n\t?!|>%@", max_size=12),
     )
     def test_any_text_is_a_value_or_a_mistake(self, key, text):
-        with contextlib.suppress(ConfigError):
+        with contextlib.suppress(InputError):
             assert isinstance(load(None, [f"{key}={text}"]), Config)
 
 

@@ -3,12 +3,13 @@
 import pytest
 from click.testing import CliRunner
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.cli.main import cli
 from huberflow.pipeline.config import task_rules
-from huberflow.pipeline.config.reading import ConfigError, load
 from huberflow.pipeline.config.writing import to_yaml
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.resolve import data_defaults
+from huberflow.pipeline.resolve.resolved_run import load
 
 ROWS = 120
 
@@ -33,7 +34,7 @@ def config(flowers):
 
 
 def refusal(*settings):
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(InputError) as caught:
         load(None, settings)
     return str(caught.value)
 

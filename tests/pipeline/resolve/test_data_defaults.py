@@ -9,11 +9,12 @@ from datetime import date
 import pytest
 from click.testing import CliRunner
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.cli.main import cli
-from huberflow.pipeline.config.reading import ConfigError, load
 from huberflow.pipeline.config.writing import to_yaml
-from huberflow.pipeline.data.tally import tally
+from huberflow.pipeline.data.tally import count_rows
 from huberflow.pipeline.resolve import data_defaults
+from huberflow.pipeline.resolve.resolved_run import load
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ class TestSplits:
         (tmp_path / "my.yaml").write_text(to_yaml(found))
         houses.write_text(houses.read_text() + "400,2031-03-01,North,3,90.5,Utopia,180000\n" * 400)
         data_defaults.look.cache_clear()
-        tally.cache_clear()
+        count_rows.cache_clear()
         assert config("data.splits.column=sold").data.splits.days != found.data.splits.days
         assert load(tmp_path / "my.yaml").data.splits.days == found.data.splits.days
 
@@ -170,12 +171,12 @@ class TestRefused:
         ],
     )
     def test_in_words(self, config, settings, message):
-        with pytest.raises(ConfigError) as refused:
+        with pytest.raises(InputError) as refused:
             config(*settings)
         assert str(refused.value).startswith(message)
 
     def test_without_a_label(self, houses):
-        with pytest.raises(ConfigError, match=r"write: --label NAME, one of id, sold, .*price$"):
+        with pytest.raises(InputError, match=r"write: --label NAME, one of id, sold, .*price$"):
             load(None, [f"data.path={houses}"])
 
 

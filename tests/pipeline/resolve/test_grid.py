@@ -2,14 +2,15 @@
 
 import pytest
 
-from huberflow.pipeline.config.reading import ConfigError, load
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.resolve import grid
+from huberflow.pipeline.resolve.resolved_run import load
 
 THRESHOLD = "training.loss.config.threshold"
 
 
 def refusal(*settings: str, fixed=()) -> str:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(InputError) as caught:
         grid.resolve(None, fixed, settings)
     return str(caught.value)
 
@@ -126,5 +127,5 @@ class TestRefusals:
 
 
 def test_a_sweep_is_in_one_workspace():
-    with pytest.raises(ConfigError, match="workspace: expected one for all trials"):
+    with pytest.raises(InputError, match="workspace: expected one for all trials"):
         grid.resolve(None, [], ["workspace=a,b"])

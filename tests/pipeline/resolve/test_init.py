@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from huberflow.pipeline.cli.main import cli
 from huberflow.pipeline.config import Config
-from huberflow.pipeline.config.reading import load
+from huberflow.pipeline.resolve.resolved_run import load
 
 
 @pytest.fixture
