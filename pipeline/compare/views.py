@@ -10,8 +10,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from huberflow.pipeline.compare.comparison import Comparison, Value
+from huberflow.pipeline.config.dotted_keys import short_names
 from huberflow.pipeline.report import words
-from huberflow.pipeline.resolve.grid import short_names
 
 MOST_PARAMS = 8
 """Columns of settings in a terminal."""

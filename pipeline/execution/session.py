@@ -18,7 +18,7 @@ from huberflow.pipeline.system.interruption import termination_as_interrupt
 from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking import links
 from huberflow.pipeline.tracking.delivery import receipt, undelivered
-from huberflow.pipeline.tracking.follower import Follower
+from huberflow.pipeline.tracking.delivery_process import DeliveryProcess
 from huberflow.pipeline.tracking.store import store_uri
 
 
@@ -69,7 +69,7 @@ def _tracked(held: Session, config: Config) -> Iterator[None]:
         yield
         return
     uri, left_over = store_uri(config.tracking, held.workspace), undelivered(held.workspace)
-    follower = Follower(held.workspace, uri, held.console.print)
+    follower = DeliveryProcess(held.workspace, uri, held.console.print)
     try:
         yield
     finally:

@@ -1,9 +1,10 @@
 """Says in words why a node ran, or why it did not have to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from huberflow.components.contracts import node_ids
+from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.history.metadata_store import FINISHED, Execution, Records
 
 
@@ -65,22 +66,6 @@ def _changes(before: Execution, now: Execution) -> Iterable[str]:
     gone = [key for key in sorted(before.inputs) if key not in now.inputs]
     if inputs or gone:
         yield _listed("new input", [key.replace("_", " ") for key in inputs + gone])
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings, and lists of mappings, as one mapping with dotted keys.
-
-    A list of plain values is one value; an empty mapping leaves none.
-    """
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-            value = {str(place): item for place, item in enumerate(value)}
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _ids(execution: Execution, key: str) -> list[int]:

@@ -33,7 +33,12 @@ class Node:
     usage: Mapping[str, float] = field(default_factory=dict)
     """What it took while it ran, such as ``cpu_seconds`` and ``peak_memory_mb``."""
     cause: str | None = None
-    """One line that says why it failed."""
+    """Why it failed, in one line."""
+
+    @property
+    def ended(self) -> float:
+        """When the node ended; when it started, as long as it runs."""
+        return self.started + (self.seconds or 0.0)
 
 
 @dataclass(frozen=True)

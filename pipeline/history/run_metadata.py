@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from huberflow.components.contracts.lineage import RunLineage, TrackingTag
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.history import git
 from huberflow.pipeline.history.run_history import RunMetadata
@@ -44,7 +45,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def lineage(identity: str, run_id: str, git_state: git.GitState | None) -> dict[str, Any]:
+def lineage(identity: str, run_id: str, git_state: git.GitState | None) -> RunLineage:
     """What a model's certificate says of the run that exported it.
 
     MLflow's own id of the run is not known yet, and another server has another: the tag finds it.
@@ -54,11 +55,11 @@ def lineage(identity: str, run_id: str, git_state: git.GitState | None) -> dict[
       run_id: of the run there.
       git_state: the code that ran.
     """
-    return {
-        "run": run_id,
-        "mlflow": {"tag": "huberflow.key", "value": f"{identity}/{run_id}"},
-        "git": git_state and git_state.to_json(),
-    }
+    return RunLineage(
+        run=run_id,
+        mlflow=TrackingTag(tag="huberflow.key", value=f"{identity}/{run_id}"),
+        git=git_state and git_state.to_json(),
+    )
 
 
 def run_name(config: Config, changes: Mapping[str, Any], started: datetime) -> str:

@@ -10,8 +10,8 @@ import yaml
 from huberflow.components.contracts import node_ids
 from huberflow.pipeline.beam import beam_target
 from huberflow.pipeline.config import Config
+from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.history import git, run_metadata
-from huberflow.pipeline.history.reasons import flatten
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.kubeflow.step import TAXI
 from huberflow.pipeline.objects import chosen_objects

@@ -1,7 +1,7 @@
 """The trials of a sweep: every combination of the values that some keys are given."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -11,6 +11,7 @@ import yaml
 
 from huberflow.custom_objects.input_error import InputError, InputErrors
 from huberflow.pipeline.config import Config
+from huberflow.pipeline.config.dotted_keys import short_names
 from huberflow.pipeline.resolve.data_rows import DataSets
 from huberflow.pipeline.resolve.resolved_run import ResolvedConfig, resolve_config
 
@@ -175,20 +176,3 @@ def _has(values: Any, path: Sequence[str]) -> bool:
     if isinstance(values, list):
         values = {str(place): item for place, item in enumerate(values)}
     return isinstance(values, Mapping) and path[0] in values and _has(values[path[0]], path[1:])
-
-
-def short_names(keys: Collection[str]) -> dict[str, str]:
-    """For each dotted key as much of its end as no other key has, and no place in a list alone."""
-    ends: dict[str, set[str]] = {}
-    for key in keys:
-        for end in _ends(key):
-            ends.setdefault(end, set()).add(key)
-    return {
-        key: next((end for end in _ends(key) if len(ends[end]) == 1 and not end[0].isdigit()), key)
-        for key in keys
-    }
-
-
-def _ends(key: str) -> list[str]:
-    parts = key.split(".")
-    return [".".join(parts[place:]) for place in reversed(range(len(parts)))]

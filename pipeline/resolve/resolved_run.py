@@ -10,9 +10,9 @@ from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.beam.beam_target import BeamTarget, check_options, resolve_target
 from huberflow.pipeline.config import Config, reading
 from huberflow.pipeline.config.data import paths_of
+from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.data import taxi
 from huberflow.pipeline.data.profile import DataProfile
-from huberflow.pipeline.history.reasons import flatten
 from huberflow.pipeline.history.workspace import Workspace, WorkspaceError
 from huberflow.pipeline.objects import chosen_objects
 from huberflow.pipeline.objects.inspection import Objects

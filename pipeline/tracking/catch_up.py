@@ -13,8 +13,8 @@ from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking.delivery import Delivery, pending, receipt
 from huberflow.pipeline.tracking.mirror import Mirror, UndeliverableError
-from huberflow.pipeline.tracking.port import NullTracker, TrackingError, UnreachableError
 from huberflow.pipeline.tracking.store import connect
+from huberflow.pipeline.tracking.tracker import NullTracker, TrackingError, UnreachableError
 
 
 @dataclass(frozen=True)

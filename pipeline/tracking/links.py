@@ -8,7 +8,7 @@ from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.report.result import from_here
 from huberflow.pipeline.tracking import ui
 from huberflow.pipeline.tracking.delivery import Receipt, receipt
-from huberflow.pipeline.tracking.lineage import VIEW
+from huberflow.pipeline.tracking.tags import VIEW
 
 
 def run_page(workspace: Workspace, run_id: str) -> str | None:

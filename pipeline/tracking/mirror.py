@@ -1,4 +1,4 @@
-"""Brings a tracker up to date with a run: live, or long after it."""
+"""Mirrors a run on a tracking server, while it runs or long after."""
 
 import shutil
 import tempfile
@@ -14,10 +14,17 @@ from huberflow.pipeline.history.run_history import Node, Run, RunMetadata
 from huberflow.pipeline.report import files
 from huberflow.pipeline.system.interruption import first_line
 from huberflow.pipeline.system.masking import masked, masked_text
-from huberflow.pipeline.tracking import lineage, params, points
+from huberflow.pipeline.tracking import metrics, params, tags
 from huberflow.pipeline.tracking.dataset import dataset
-from huberflow.pipeline.tracking.lineage import exported_model
-from huberflow.pipeline.tracking.port import Alias, NewRun, Outcome, Tracked, Tracker, TrackingError
+from huberflow.pipeline.tracking.exported_model import exported_model
+from huberflow.pipeline.tracking.tracker import (
+    Alias,
+    NewRun,
+    Outcome,
+    Tracked,
+    Tracker,
+    TrackingError,
+)
 
 _OUTCOMES: Mapping[str, Outcome] = {
     "done": "finished",
@@ -28,18 +35,18 @@ _OUTCOMES: Mapping[str, Outcome] = {
 
 
 class UndeliverableError(Exception):
-    """What a run wrote is gone or damaged; the message is one line for the user."""
+    """What a run wrote is gone or damaged, so that no server can get all of it."""
 
 
 class Mirror:
-    """One run on a tracker: a run of its own, and one below it for each node.
+    """Mirrors one run: a tracked run, and below it a tracked run for each node.
 
-    What has been delivered is remembered, so that a live run costs a few requests per node; all of
-    it may be delivered again by another mirror, which changes nothing.
+    A mirror remembers what it has delivered, so that a live run costs a few requests per node.
+    Another mirror may deliver all of it again, which changes nothing.
 
     Args:
-      tracker: where to.
-      workspace_id: tells apart runs of different workspaces.
+      tracker: the server.
+      workspace_id: distinguishes runs of different workspaces.
     """
 
     def __init__(self, tracker: Tracker, workspace_id: str) -> None:
@@ -50,25 +57,25 @@ class Mirror:
         self._epochs = 0
         self._files = tempfile.TemporaryDirectory()
         self.tracked: Tracked | None = None
-        """The run on the tracker, once it is there."""
+        """The run on the server, once it has been opened."""
         self.complete = False
-        """Whether the tracker has all of an ended run."""
+        """Whether the server has all of an ended run."""
 
     def update(self, run: Run) -> bool:
-        """Delivers what the tracker does not have yet of a run, as far as it went.
+        """Delivers what the server does not have yet of a run, as far as the run went.
 
         Returns:
-          Whether it lacked anything, as far as one can tell.
+          Whether anything had to be delivered; False for a run that was already complete.
 
         Raises:
-          TrackingError: not all could be delivered; call again, with the same or a later state.
-          UndeliverableError: not all can be delivered.
+          TrackingError: the server failed; call again, with the same or a later state of the run.
+          UndeliverableError: what the run wrote is gone or damaged.
         """
         try:
             return self._update(run)
         except TrackingError:
             raise
-        except Exception as error:  # whatever it is, it must not stop the delivery of other runs
+        except Exception as error:  # no error in one run may stop the delivery of others
             raise UndeliverableError(
                 f"cannot be delivered: {type(error).__name__}: {first_line(error)}"
             ) from error
@@ -76,101 +83,98 @@ class Mirror:
     def _update(self, run: Run) -> bool:
         run = _without_secrets(run)
         if self.tracked is None:
-            self.tracked = self._opened(run)
+            self.tracked = self._open(run)
         self.complete = self.complete or self.tracked.closed
         if self.complete:
             return False
-        self._live_epochs(run, self.tracked.id)
+        self._log_epochs(run, self.tracked.id)
         for node in run.nodes.values():
-            self._node(run, node, self.tracked.id)
+            self._deliver_node(run, node, self.tracked.id)
         if run.ended is not None:
             self._close(run, self.tracked.id)
             self.complete = True
         return True
 
-    def _opened(self, run: Run) -> Tracked:
+    def _open(self, run: Run) -> Tracked:
         parent = None
         if run.sweep is not None:
-            above = self._new(run, run.sweep, run.metadata.sweep_name, run.metadata.sweep_started)
-            parent = self._tracker.open_run(above).id
-        new = self._new(run, run.id, run.name, run.started, parent)
-        tracked = self._tracker.open_run(replace(new, tags=lineage.tags(run)))
+            known = run.metadata
+            sweep = self._new_run(run, run.sweep, known.sweep_name, known.sweep_started)
+            parent = self._tracker.open_run(sweep).id
+        new = self._new_run(run, run.id, run.name, run.started, parent)
+        tracked = self._tracker.open_run(replace(new, tags=tags.of_started_run(run)))
         if not tracked.closed:
             config = yaml.safe_dump(run.config, sort_keys=False)
             self._attach(tracked.id, {"config.yaml": config})
             self._tracker.log(tracked.id, params=params.of_beam(run))
         return tracked
 
-    def _new(
+    def _new_run(
         self, run: Run, key: str, name: str, started: float, parent: str | None = None
     ) -> NewRun:
         return NewRun(
             key=f"{self._workspace_id}/{key}",
-            experiment=lineage.experiment(run),
+            experiment=tags.experiment_name(run),
             name=name,
             started=started,
             parent=parent,
-            experiment_tags=lineage.experiment_tags(run),
+            experiment_tags=tags.of_experiment(run),
         )
 
-    def _live_epochs(self, run: Run, parent: str) -> None:
+    def _log_epochs(self, run: Run, parent: str) -> None:
         new = run.epochs[self._epochs :]
         if new:
-            self._tracker.log(parent, points=list(points.curves(new)))
+            self._tracker.log(parent, metrics=list(metrics.curves(new)))
             self._epochs = len(run.epochs)
 
-    def _node(self, run: Run, node: Node, parent: str) -> None:
+    def _deliver_node(self, run: Run, node: Node, parent: str) -> None:
         if node.name in self._delivered:
             return
         if node.name not in self._children:
-            new = self._new(run, f"{run.id}/{node.name}", node.name, node.started, parent)
+            new = self._new_run(run, f"{run.id}/{node.name}", node.name, node.started, parent)
             self._children[node.name] = self._tracker.open_run(new)
         if node.state == "running" and run.ended is None:
             return
         child = self._children[node.name]
         if not child.closed:
-            self._child(run, node, child.id)
+            self._log_child(run, node, child.id)
             self._children[node.name] = replace(child, closed=True)
-        self._on_parent(run, node, parent)
+        self._log_on_parent(run, node, parent)
         self._delivered.add(node.name)
 
-    def _child(self, run: Run, node: Node, child: str) -> None:
+    def _log_child(self, run: Run, node: Node, child: str) -> None:
         self._tracker.log(
             child,
             params=params.of_node(node),
-            points=[
-                *points.costs(node, ""),
-                *points.results(run, node),
-                *points.shifts(run, node),
+            metrics=[
+                *metrics.resource_metrics(node, ""),
+                *metrics.model_metrics(run, node),
+                *metrics.data_metrics(run, node),
             ],
-            tags=lineage.node_tags(node),
+            tags=tags.of_node(node),
         )
         if node.execution is not None:
-            self._attach(child, {"node.json": lineage.as_json(node)})
-        ended = node.started + (node.seconds or 0.0)
-        self._tracker.close_run(child, "finished" if node.state in FINISHED else "failed", ended)
+            self._attach(child, {"node.json": tags.node_json(node)})
+        outcome: Outcome = "finished" if node.state in FINISHED else "failed"
+        self._tracker.close_run(child, outcome, node.ended)
 
-    def _on_parent(self, run: Run, node: Node, parent: str) -> None:
+    def _log_on_parent(self, run: Run, node: Node, parent: str) -> None:
         rolled_up = {
             params.shortened(f"{node.name}.{key}"): value
             for key, value in params.of_node(node).items()
         }
-        self._tracker.log(
-            parent,
-            params=rolled_up,
-            points=list(points.results(run, node)),
-        )
+        self._tracker.log(parent, params=rolled_up, metrics=list(metrics.model_metrics(run, node)))
         if node.name == node_ids.SCHEMA_GEN and node.execution is not None:
             self._tracker.log(parent, dataset=dataset(run))
-        with tempfile.TemporaryDirectory() as aside:
-            files.write_node(run, node.name, Path(aside))
-            self._tracker.attach(parent, Path(aside))
-            shutil.copytree(aside, self._files.name, dirs_exist_ok=True)  # for the report
+        with tempfile.TemporaryDirectory() as folder:
+            files.write_node(run, node.name, Path(folder))
+            self._tracker.attach(parent, Path(folder))
+            shutil.copytree(folder, self._files.name, dirs_exist_ok=True)  # for the report
         if node.name in (node_ids.TRAINER, node_ids.SERVING_EXPORT):
             self._register(run, parent, None)  # the upload need not wait for the run's end
 
     def _register(self, run: Run, parent: str, alias: Alias | None) -> str | None:
-        """The name and version of the exported model; none without one."""
+        """Registers the exported model; its name and version, None where there is none."""
         model = exported_model(run, self._workspace_id)
         if model is None:
             return None
@@ -178,16 +182,16 @@ class Mirror:
 
     def _close(self, run: Run, parent: str) -> None:
         model = self._register(run, parent, _alias(run))
-        # Last, for MLflow's charts begin with the metrics that came first.
-        last_points = [
-            point
+        # Last, because MLflow's charts are in the order in which the metrics were logged.
+        last_metrics = [
+            metric
             for node in run.nodes.values()
-            for point in (
-                *points.shifts(run, node),
-                *points.costs(node, f"nodes/{node.name}."),
+            for metric in (
+                *metrics.data_metrics(run, node),
+                *metrics.resource_metrics(node, f"nodes/{node.name}."),
             )
         ]
-        self._tracker.log(parent, points=last_points, tags=lineage.final_tags(run, model))
+        self._tracker.log(parent, metrics=last_metrics, tags=tags.of_ended_run(run, model))
         last = {}
         if run.kind == "run":
             last["report.html"] = files.write_page(run, Path(self._files.name)).read_text()
@@ -206,7 +210,7 @@ class Mirror:
 
 
 def _without_secrets(run: Run) -> Run:
-    """All of a run that may be told; only where its files lie is as it was, to find them."""
+    """The run with its secrets masked; only the paths of its files stay, so that they are found."""
     return replace(
         run,
         name=masked_text(run.name),
@@ -224,9 +228,9 @@ def _node_without_secrets(node: Node) -> Node:
 
 
 def _alias(run: Run) -> Alias | None:
-    """Champion is the model that a run found blessed and pushed; what was only tried challenges it.
+    """Champion is a blessed and pushed model; one that was only evaluated is the challenger.
 
-    A push that is reused from an earlier run changes nothing: a later one may serve by now.
+    A push that is reused from an earlier run moves no alias: a later model may serve by now.
     """
     report, pusher = run.report(), run.nodes.get(node_ids.PUSHER)
     if report is None:

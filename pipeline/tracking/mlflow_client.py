@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from sqlalchemy.exc import ArgumentError
 
 from huberflow.pipeline.system.masking import masked_text
-from huberflow.pipeline.tracking.port import TrackingError
+from huberflow.pipeline.tracking.tracker import TrackingError
 
 _ENVIRONMENT = {
     # Fail within seconds: MLflow would repeat a request for minutes, but a run that could not be

@@ -11,7 +11,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from sqlalchemy.exc import SQLAlchemyError
 
 from huberflow.pipeline.system.masking import masked_text
-from huberflow.pipeline.tracking.port import TrackingError, UnreachableError
+from huberflow.pipeline.tracking.tracker import TrackingError, UnreachableError
 
 LONGEST = 400
 """Characters of MLflow's own words; a server may answer with a whole page."""

@@ -8,9 +8,9 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
-from huberflow.pipeline.tracking import exported
+from huberflow.pipeline.tracking import pyfunc_model
 from huberflow.pipeline.tracking.mlflow_errors import already_exists
-from huberflow.pipeline.tracking.port import Alias, ExportedModel
+from huberflow.pipeline.tracking.tracker import Alias, ExportedModel
 
 KEY = "huberflow.key"
 """Tag with our key of a model version."""
@@ -61,7 +61,7 @@ def _upload(client: MlflowClient, run_id: str, model: ExportedModel) -> str:
     """Makes the model an artifact of its run; its URI."""
     with tempfile.TemporaryDirectory() as aside:
         folder = Path(aside, FOLDER)
-        exported.save(model, folder)
+        pyfunc_model.save(model, folder)
         client.log_artifacts(run_id, str(folder), FOLDER)
         about = Model.load(folder).get_tags_dict()
     # By this tag the UI knows that the folder is a model, and shows it as one.

@@ -32,13 +32,13 @@ from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking import mlflow_registry
 from huberflow.pipeline.tracking.mlflow_client import connect, is_server
 from huberflow.pipeline.tracking.mlflow_errors import already_exists, explained
-from huberflow.pipeline.tracking.port import (
+from huberflow.pipeline.tracking.tracker import (
     Alias,
     Dataset,
     ExportedModel,
+    MetricValue,
     NewRun,
     Outcome,
-    Point,
     Tracked,
     TrackingError,
 )
@@ -84,15 +84,15 @@ class MlflowTracker:
         run_id: str,
         *,
         params: Mapping[str, str] | None = None,
-        points: Sequence[Point] = (),
+        metrics: Sequence[MetricValue] = (),
         tags: Mapping[str, str] | None = None,
         dataset: Dataset | None = None,
     ) -> None:
-        """See ``Tracker``; MLflow itself keeps one of two equal params, points or datasets."""
+        """See ``Tracker``; MLflow itself keeps one of two equal params, metrics or datasets."""
         with explained(self._uri, f"log to the run {run_id}"):
             self._client.log_batch(
                 run_id,
-                metrics=[Metric(p.key, p.value, _ms(p.time), p.step) for p in points],
+                metrics=[Metric(p.key, p.value, _ms(p.time), p.step) for p in metrics],
                 params=[Param(key, value) for key, value in (params or {}).items()],
                 tags=[RunTag(key, value) for key, value in (tags or {}).items()],
                 synchronous=True,

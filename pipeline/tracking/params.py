@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from huberflow.pipeline.history.reasons import flatten
+from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.history.run_history import Node, Run
 from huberflow.pipeline.system.masking import masked
 

@@ -4,7 +4,7 @@ import os
 
 from huberflow.pipeline.config import Tracking
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.tracking.port import Tracker
+from huberflow.pipeline.tracking.tracker import Tracker
 
 
 def store_uri(tracking: Tracking, workspace: Workspace) -> str:

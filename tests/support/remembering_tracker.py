@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from huberflow.pipeline.tracking.port import NewRun, Tracked, TrackingError
+from huberflow.pipeline.tracking.tracker import NewRun, Tracked, TrackingError
 
 
 @dataclass
 class Kept:
     new: NewRun
     params: dict = field(default_factory=dict)
-    points: set = field(default_factory=set)
+    metrics: set = field(default_factory=set)
     tags: dict = field(default_factory=dict)
     datasets: list = field(default_factory=list)
     files: dict = field(default_factory=dict)
@@ -36,12 +36,12 @@ class RememberingTracker:
         kept = self.runs.setdefault(run.key, Kept(run, tags=dict(run.tags)))
         return Tracked(run.key, run.experiment, kept.outcome is not None)
 
-    def log(self, run_id, *, params=None, points=(), tags=None, dataset=None) -> None:
+    def log(self, run_id, *, params=None, metrics=(), tags=None, dataset=None) -> None:
         self._call()
         kept = self._open(run_id)
         for key, value in (params or {}).items():
             assert kept.params.setdefault(key, value) == value, key
-        kept.points |= set(points)
+        kept.metrics |= set(metrics)
         kept.tags |= tags or {}
         if dataset is not None and dataset not in kept.datasets:
             kept.datasets.append(dataset)
@@ -71,7 +71,7 @@ class RememberingTracker:
 
     def values(self, run_id: str) -> dict[str, float]:
         """The last value of each metric."""
-        points = sorted(self.runs[run_id].points, key=lambda point: point.step)
+        points = sorted(self.runs[run_id].metrics, key=lambda point: point.step)
         return {point.key: point.value for point in points}
 
     def _open(self, run_id: str) -> Kept:

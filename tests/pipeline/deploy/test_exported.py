@@ -12,10 +12,10 @@ import pytest
 import tensorflow as tf
 from mlflow.types.schema import AnyType
 
-from huberflow.pipeline.tracking import exported, port
+from huberflow.pipeline.tracking import pyfunc_model, tracker
 
-INPUTS = [port.Column("miles", "double"), port.Column("company", "string")]
-OUTPUTS = [port.Column("prediction", "double")]
+INPUTS = [tracker.Column("miles", "double"), tracker.Column("company", "string")]
+OUTPUTS = [tracker.Column("prediction", "double")]
 EXAMPLE = [{"miles": 1.5, "company": "Yellow"}, {"miles": None, "company": "Flash"}, {"miles": 2}]
 
 LOAD = """
@@ -62,7 +62,7 @@ def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("serving") / "3"
     fares = Fares()
     tf.saved_model.save(fares, str(folder), signatures={"columns": fares.columns})
-    return port.ExportedModel("key", "taxi", folder, INPUTS, OUTPUTS, EXAMPLE)
+    return tracker.ExportedModel("key", "taxi", folder, INPUTS, OUTPUTS, EXAMPLE)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def folder(model, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
         before = mlflow.get_tracking_uri()
-        exported.save(model, folder)
+        pyfunc_model.save(model, folder)
         assert mlflow.get_tracking_uri() == before
         assert mlflow.active_run() is None
         assert {path.name for path in project.iterdir()} == {"uv.lock", "pyproject.toml"}
@@ -230,15 +230,15 @@ def is_pickle(content: bytes) -> bool:
 
 
 def test_a_model_without_an_example(model, tmp_path):
-    bare = port.ExportedModel("key", "taxi", model.folder, INPUTS, OUTPUTS, example=[])
-    exported.save(bare, tmp_path / "model")
+    bare = tracker.ExportedModel("key", "taxi", model.folder, INPUTS, OUTPUTS, example=[])
+    pyfunc_model.save(bare, tmp_path / "model")
     assert not (tmp_path / "model" / "input_example.json").exists()
 
 
 def test_what_cannot_be_saved_leaves_nothing(model, tmp_path):
-    gone = port.ExportedModel("key", "taxi", tmp_path / "gone", INPUTS, OUTPUTS, EXAMPLE)
+    gone = tracker.ExportedModel("key", "taxi", tmp_path / "gone", INPUTS, OUTPUTS, EXAMPLE)
     with pytest.raises(mlflow.MlflowException, match="gone"):
-        exported.save(gone, tmp_path / "saved" / "model")
+        pyfunc_model.save(gone, tmp_path / "saved" / "model")
     assert list((tmp_path / "saved").iterdir()) == []
 
 
@@ -246,11 +246,11 @@ def test_saving_needs_no_tensorflow(model, tmp_path):
     code = f"""
         import sys
         from pathlib import Path
-        from huberflow.pipeline.tracking import exported, port
-        model = port.ExportedModel("key", "taxi", Path({str(model.folder)!r}),
-            [port.Column("miles", "double")], [port.Column("prediction", "double")],
+        from huberflow.pipeline.tracking import pyfunc_model, tracker
+        model = tracker.ExportedModel("key", "taxi", Path({str(model.folder)!r}),
+            [tracker.Column("miles", "double")], [tracker.Column("prediction", "double")],
             [{{"miles": 1.0}}])
-        exported.save(model, Path({str(tmp_path / "model")!r}))
+        pyfunc_model.save(model, Path({str(tmp_path / "model")!r}))
         assert "tensorflow" not in sys.modules
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, capture_output=True)

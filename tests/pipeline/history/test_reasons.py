@@ -8,7 +8,7 @@ from unittest.mock import create_autospec
 import pytest
 
 from huberflow.pipeline.history.metadata_store import Artifact, Execution, Records
-from huberflow.pipeline.history.reasons import flatten, reason
+from huberflow.pipeline.history.reasons import reason
 
 NOTHING = {"epochs": 12}
 
@@ -178,18 +178,3 @@ class TestCached:
     def test_no_baseline_yet(self, outputs):
         now = execution(node="Baseline", state="resolved", outputs=outputs)
         assert self.origin(now) == "no other blessed model"
-
-
-class TestFlatten:
-    def test_nested_values_get_dotted_keys(self):
-        nested = {"a": {"b": {"c": 1}}, "d": [{"e": 2}, 3], "f": "text"}
-        assert flatten(nested) == {"a.b.c": 1, "d.0.e": 2, "d.1": 3, "f": "text"}
-
-    def test_a_list_of_plain_values_is_one_value(self):
-        assert flatten({"hidden_units": [64, 32], "slices": [["a"], ["b", "c"]]}) == {
-            "hidden_units": [64, 32],
-            "slices": [["a"], ["b", "c"]],
-        }
-
-    def test_empty_mappings_leave_none(self):
-        assert flatten({"a": {}, "b": [], "c": {"d": {}}, "e": 1}) == {"b": [], "e": 1}

@@ -9,8 +9,8 @@ from datetime import datetime
 import pytest
 
 from huberflow.pipeline.config import Config
-from huberflow.pipeline.config.reading import load
 from huberflow.pipeline.history import run_metadata
+from huberflow.pipeline.resolve.resolved_run import load
 
 NOON = datetime(2026, 5, 17, 12, 30, 45)
 

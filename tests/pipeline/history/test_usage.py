@@ -77,7 +77,7 @@ class TestMemory:
         assert during > before + 80
 
     def test_is_not_that_of_the_tracking_follower(self):
-        """It has a session of its own, as ``huberflow.pipeline.tracking.follower`` starts it."""
+        """It has a session of its own, as ``huberflow.pipeline.tracking.delivery_process`` starts it."""
         before = peak_during(lambda: None)
         with child(own_session=True) as follower:
             during = peak_during(lambda: None)

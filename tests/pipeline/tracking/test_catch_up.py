@@ -17,7 +17,7 @@ from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.tracking.catch_up import Outcome, catch_up, undelivered
 from huberflow.pipeline.tracking.delivery import receipt
-from huberflow.pipeline.tracking.port import UnreachableError
+from huberflow.pipeline.tracking.tracker import UnreachableError
 
 MADE_UP = ("mlflow.parentRunId", "mlflow.log-model.history")
 """Tags that hold ids and times of MLflow's own."""

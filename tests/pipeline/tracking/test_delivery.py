@@ -8,7 +8,7 @@ from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.tracking.delivery import Delivery, Receipt, pending, receipt
 from huberflow.pipeline.tracking.mirror import UndeliverableError
-from huberflow.pipeline.tracking.port import TrackingError, UnreachableError
+from huberflow.pipeline.tracking.tracker import TrackingError, UnreachableError
 
 
 class Refusing(RememberingTracker):

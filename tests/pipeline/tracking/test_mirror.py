@@ -11,10 +11,10 @@ import pytest
 from journals import START, Story, evaluation
 from remembering_tracker import RememberingTracker
 
-from huberflow.pipeline.config.reading import load
 from huberflow.pipeline.history import run_history
+from huberflow.pipeline.resolve.resolved_run import load
 from huberflow.pipeline.tracking.mirror import Mirror
-from huberflow.pipeline.tracking.port import Point, TrackingError
+from huberflow.pipeline.tracking.tracker import MetricValue, TrackingError
 
 TRAINER = {
     "custom_config": {
@@ -149,8 +149,8 @@ class TestParameters:
 class TestMetrics:
     def test_are_the_curves_a_point_per_epoch(self, story):
         curve = [
-            Point("training/loss", 2.5, START + 6, 1),
-            Point("training/loss", 1.25, START + 7, 2),
+            MetricValue("training/loss", 2.5, START + 6, 1),
+            MetricValue("training/loss", 1.25, START + 7, 2),
         ]
         for run in ("ws/run-1", "ws/run-1/Trainer"):
             points = mirrored(story()).runs[run].points
@@ -441,6 +441,6 @@ class TestAgain:
 def without_time(tracker: RememberingTracker) -> list:
     """All that was kept; files by their names, for pictures hold the time they were made at."""
     return [
-        (key, kept.params, kept.points, kept.tags, kept.datasets, set(kept.files), kept.outcome)
+        (key, kept.params, kept.metrics, kept.tags, kept.datasets, set(kept.files), kept.outcome)
         for key, kept in sorted(tracker.runs.items())
     ]

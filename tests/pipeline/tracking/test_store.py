@@ -7,8 +7,8 @@ from mlflow_servers import free_port
 
 from huberflow.pipeline.config import Tracking
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.tracking.port import NewRun, TrackingError
 from huberflow.pipeline.tracking.store import connect, store_uri
+from huberflow.pipeline.tracking.tracker import NewRun, TrackingError
 
 WORKSPACE = Workspace(Path("/data/w"))
 OURS = "sqlite:////data/w/mlflow/mlflow.db"

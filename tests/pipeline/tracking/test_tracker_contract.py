@@ -17,13 +17,13 @@ from mlflow.entities import ViewType
 from mlflow_servers import mlflow_server, postgresql
 
 from huberflow.pipeline.tracking.mlflow_tracker import MlflowTracker
-from huberflow.pipeline.tracking.port import (
+from huberflow.pipeline.tracking.tracker import (
     Column,
     Dataset,
     ExportedModel,
+    MetricValue,
     NewRun,
     NullTracker,
-    Point,
     Tracker,
     TrackingError,
 )
@@ -285,7 +285,7 @@ class TestExperiments:
         uri = f"sqlite:///{tmp_path}/new/folder/mlflow.db"
         script = (
             "import sys; from huberflow.pipeline.tracking.mlflow_tracker import MlflowTracker\n"
-            "from huberflow.pipeline.tracking.port import NewRun\n"
+            "from huberflow.pipeline.tracking.tracker import NewRun\n"
             "run = NewRun(sys.argv[2], 'taxi', 'name', 1.0)\n"
             "print(MlflowTracker(sys.argv[1]).open_run(run).experiment)"
         )
@@ -315,7 +315,7 @@ class TestExperiments:
 
 PARAMS = {"loss.config.threshold": "2.0", "loss.name": "HuberLoss"}
 POINTS = [
-    Point("training/loss", value, STARTED + epoch, epoch)
+    MetricValue("training/loss", value, STARTED + epoch, epoch)
     for epoch, value in enumerate([0.5, 0.25, 0.1], start=1)
 ]
 TAGS = {"git": "52fd3f8"}
@@ -330,7 +330,7 @@ DATASET = Dataset(
 
 class TestLog:
     def log(self, tracker: Tracker, run: str) -> None:
-        tracker.log(run, params=PARAMS, points=POINTS, tags=TAGS, dataset=DATASET)
+        tracker.log(run, params=PARAMS, metrics=POINTS, tags=TAGS, dataset=DATASET)
 
     def shown(self, store: Store, run: str):
         found = store.client.get_run(run)
@@ -363,7 +363,7 @@ class TestLog:
 
     def test_what_was_delivered_in_part_is_completed(self, store):
         run = store.opened()
-        store.tracker.log(run, params={"loss.name": "HuberLoss"}, points=POINTS[:1])
+        store.tracker.log(run, params={"loss.name": "HuberLoss"}, metrics=POINTS[:1])
         self.log(store.connect(), run)
         data, _, points = self.shown(store, run)
         assert data["params"] == PARAMS
@@ -387,8 +387,8 @@ class TestLog:
         run = store.opened()
         params = {f"p{number}": "x" for number in range(250)}
         tags = {f"t{number}": "x" for number in range(150)}
-        points = [Point("loss", float(step), STARTED + step, step) for step in range(1500)]
-        store.tracker.log(run, params=params, tags=tags, points=points)
+        points = [MetricValue("loss", float(step), STARTED + step, step) for step in range(1500)]
+        store.tracker.log(run, params=params, tags=tags, metrics=points)
         shown = store.client.get_run(run)
         assert shown.data.params == params
         assert tags.items() <= shown.data.tags.items()
@@ -411,9 +411,9 @@ class TestLog:
     def test_nan_stays_and_infinity_is_the_largest_number(self, store):
         run = store.opened()
         extremes = {"nan": math.nan, "up": math.inf, "down": -math.inf}
-        points = [Point(name, value, STARTED, 1) for name, value in extremes.items()]
+        points = [MetricValue(name, value, STARTED, 1) for name, value in extremes.items()]
         for _ in range(2):
-            store.tracker.log(run, points=points)
+            store.tracker.log(run, metrics=points)
         values = {}
         for name in extremes:
             (point,) = store.client.get_metric_history(run, name)

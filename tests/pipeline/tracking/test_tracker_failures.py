@@ -12,7 +12,7 @@ import pytest
 from mlflow_servers import free_port
 
 from huberflow.pipeline.tracking.mlflow_tracker import MlflowTracker
-from huberflow.pipeline.tracking.port import NewRun, TrackingError
+from huberflow.pipeline.tracking.tracker import NewRun, TrackingError
 
 
 @contextmanager

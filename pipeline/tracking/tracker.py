@@ -1,16 +1,18 @@
-"""What we need of a tracking server, and the tracker that tracks nothing."""
+"""The interface of a tracking server, what is sent to it, and a tracker that sends nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 Outcome = Literal["finished", "failed", "killed"]
 Alias = Literal["champion", "challenger"]
+RawValue: TypeAlias = float | str | None
+"""A value of a raw column; None where it is missing."""
 
 
 class TrackingError(Exception):
-    """The server cannot be reached, or refused; the message is one line for the user."""
+    """The server cannot be reached, or refused the request; the message is for the user."""
 
 
 class UnreachableError(TrackingError):
@@ -19,20 +21,21 @@ class UnreachableError(TrackingError):
 
 @dataclass(frozen=True)
 class NewRun:
-    """What a tracked run begins with."""
+    """A run to open on the server."""
 
     key: str
-    """Ours, unique over all workspaces; the same key is the same run."""
+    """Huberflow's key, unique over all workspaces; the same key is the same run."""
     experiment: str
+    """The experiment's name."""
     name: str
-    """For people."""
+    """The name that people read."""
     started: float
     """Seconds since 1970."""
     parent: str | None = None
-    """Id of the run above it."""
+    """The id of the run above it."""
     tags: Mapping[str, str] = field(default_factory=dict)
     experiment_tags: Mapping[str, str] = field(default_factory=dict)
-    """Of a new experiment; one that is there keeps its own."""
+    """Tags of the experiment where this run creates it; an existing one keeps its own."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,13 @@ class Tracked:
 
     id: str
     experiment: str
-    """Id of its experiment."""
+    """The experiment's id."""
     closed: bool
-    """Whether ``close_run`` was called: then all of it has been delivered."""
+    """Whether ``close_run`` was called: all of the run has been delivered."""
 
 
 @dataclass(frozen=True)
-class Point:
+class MetricValue:
     """One value of a metric."""
 
     key: str
@@ -65,16 +68,16 @@ class Dataset:
     digest: str
     """At most 36 characters."""
     source: str
-    """Path or URI."""
+    """A path or URI."""
     rows: Mapping[str, int]
-    """Number of rows by split."""
+    """The number of rows by split."""
     columns: Mapping[str, str]
-    """Type (double, long, string) by name."""
+    """The type (double, long, string) by name."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One raw column that the exported model reads, or one that it answers with."""
+    """A raw column that the exported model reads, or an output of it."""
 
     name: str
     type: Literal["double", "string"]
@@ -85,21 +88,21 @@ class ExportedModel:
     """A SavedModel to register."""
 
     key: str
-    """Ours, unique over all workspaces; the same key is the same version."""
+    """Huberflow's key, unique over all workspaces; the same key is the same version."""
     name: str
-    """Of the registered model; its versions share it."""
+    """The name of the registered model, which its versions share."""
     folder: Path
     """The SavedModel, with a signature ``columns``."""
     inputs: Sequence[Column]
     """Any of them may be missing from a row."""
     outputs: Sequence[Column]
-    example: Sequence[Mapping[str, float | str | None]]
+    example: Sequence[Mapping[str, RawValue]]
     """A few rows of raw columns."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class Tracker(Protocol):
-    """A tracking server. Every call may be repeated: the same twice changes nothing.
+    """A tracking server. Every call may be repeated: a second equal one changes nothing.
 
     Raises:
       TrackingError: from every method, when the server cannot be reached or refuses.
@@ -113,7 +116,7 @@ class Tracker(Protocol):
         run_id: str,
         *,
         params: Mapping[str, str] | None = None,
-        points: Sequence[Point] = (),
+        metrics: Sequence[MetricValue] = (),
         tags: Mapping[str, str] | None = None,
         dataset: Dataset | None = None,
     ) -> None:
@@ -123,46 +126,29 @@ class Tracker(Protocol):
         """Makes every file below ``folder`` an artifact of the run, under its path in there."""
 
     def register(self, run_id: str, model: ExportedModel, alias: Alias | None) -> str:
-        """Registers a model under its name, unless it is; gives it the alias; its version.
+        """Registers a model unless it is registered, moves the alias to it, returns its version.
 
-        The champion stays champion until another version is.
+        The champion stays champion until another version becomes it.
         """
 
     def close_run(self, run_id: str, outcome: Outcome, ended: float) -> None:
         """Ends a run: all of it has been delivered."""
 
 
-class NullTracker:
-    """Remembers which runs there are, and sends nothing: for a dry run."""
+class NullTracker(Tracker):
+    """Sends nothing, for a dry run; it only remembers which runs were closed."""
 
     def __init__(self) -> None:
-        self._closed: dict[str, bool] = {}
-        self._versions: dict[str, str] = {}
+        self._closed: set[str] = set()
 
     def open_run(self, run: NewRun) -> Tracked:
-        """The key is the id."""
-        return Tracked(run.key, run.experiment, self._closed.setdefault(run.key, False))
-
-    def log(
-        self,
-        run_id: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        points: Sequence[Point] = (),
-        tags: Mapping[str, str] | None = None,
-        dataset: Dataset | None = None,
-    ) -> None:
-        """Nothing."""
-
-    def attach(self, run_id: str, folder: Path) -> None:
-        """Nothing."""
+        """Uses the key as the id."""
+        return Tracked(run.key, run.experiment, run.key in self._closed)
 
     def register(self, run_id: str, model: ExportedModel, alias: Alias | None) -> str:
-        """Counts the models of one name."""
-        versions = self._versions
-        number = 1 + sum(key.startswith(f"{model.name}\n") for key in versions)
-        return versions.setdefault(f"{model.name}\n{model.key}", str(number))
+        """Names the model's own key as its version."""
+        return model.key
 
     def close_run(self, run_id: str, outcome: Outcome, ended: float) -> None:
-        """Remembers it."""
-        self._closed[run_id] = True
+        """Remembers that the run is closed."""
+        self._closed.add(run_id)

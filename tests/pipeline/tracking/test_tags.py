@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from journals import Story, evaluation, whole_run
 
-from huberflow.pipeline.config.reading import load
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.tracking import lineage
+from huberflow.pipeline.resolve.resolved_run import load
+from huberflow.pipeline.tracking import tags as run_tags
+from huberflow.pipeline.tracking.exported_model import exported_model
 
 
 @pytest.fixture
@@ -30,12 +31,12 @@ def whole(folder: Path, status="done", **options) -> run_history.Run:
 
 class TestExperiment:
     def test_is_the_configs_else_the_models_name(self, tell):
-        assert lineage.experiment(tell("name=bikes")) == "bikes"
-        assert lineage.experiment(tell("name=bikes", "tracking.experiment=fares")) == "fares"
+        assert run_tags.experiment_name(tell("name=bikes")) == "bikes"
+        assert run_tags.experiment_name(tell("name=bikes", "tracking.experiment=fares")) == "fares"
 
     def test_begins_with_the_metric_of_the_gate(self, tell):
         gate = "evaluation.gate=[{metric: mae, upper_bound: 3.0}]"
-        tags = lineage.experiment_tags(tell(gate))
+        tags = run_tags.of_experiment(tell(gate))
         assert tags["mlflow.experiment.primaryMetric.name"] == "evaluation/mae"
 
     @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ class TestExperiment:
         [("{metric: mae, upper_bound: 3.0}", False), ("{metric: mae, max_decrease: 0.1}", True)],
     )
     def test_begins_with_the_best_first(self, tell, gate, greater):
-        tags = lineage.experiment_tags(tell(f"evaluation.gate=[{gate}]"))
+        tags = run_tags.of_experiment(tell(f"evaluation.gate=[{gate}]"))
         assert tags["mlflow.experiment.primaryMetric.greaterIsBetter"] == str(greater)
         view = json.loads(tags["mlflow.sharedViewState.huberflow"])
         assert json.loads(view["state"])["orderByAsc"] is not greater
@@ -52,7 +53,7 @@ class TestExperiment:
 class TestTagsOfARun:
     def test_name_the_code_in_gits_words(self, tell):
         git = {"commit": "c0ffee", "branch": "main", "dirty": False, "remote": "https://g/r"}
-        tags = lineage.tags(tell(facts={"git": git}))
+        tags = run_tags.of_started_run(tell(facts={"git": git}))
         assert {key: value for key, value in tags.items() if "git" in key} == {
             "mlflow.source.git.commit": "c0ffee",
             "mlflow.source.git.branch": "main",
@@ -61,16 +62,16 @@ class TestTagsOfARun:
         }
 
     def test_leave_out_what_is_not_known(self, tell):
-        tags = lineage.tags(tell())
+        tags = run_tags.of_started_run(tell())
         assert set(tags) == {"huberflow.run", "huberflow.kind", "mlflow.source.type"}
         git = {"commit": "c0ffee", "branch": None, "dirty": True, "remote": None}
-        tags = lineage.tags(tell(facts={"git": git}))
+        tags = run_tags.of_started_run(tell(facts={"git": git}))
         assert "mlflow.source.git.branch" not in tags
         assert tags["mlflow.source.git.dirty"] == "true"
 
     def test_name_versions_user_command_and_sweep(self, tell):
         facts = {"versions": {"tfx": "1.21.0"}, "user": "ada", "command": "huberflow run"}
-        tags = lineage.tags(tell(facts=facts, sweep="sweep-1"))
+        tags = run_tags.of_started_run(tell(facts=facts, sweep="sweep-1"))
         assert tags["huberflow.version.tfx"] == "1.21.0"
         assert tags["mlflow.user"] == "ada"
         assert tags["mlflow.source.name"] == "huberflow run"
@@ -80,7 +81,7 @@ class TestTagsOfARun:
 class TestTagsOfANode:
     def test_lead_to_its_metadata(self, tmp_path):
         node = whole(tmp_path).nodes["Trainer"]
-        tags = lineage.node_tags(node)
+        tags = run_tags.of_node(node)
         assert tags["huberflow.metadata.execution"] == str(node.execution.id)
         assert json.loads(tags["huberflow.metadata.artifacts"]) == {
             key: [artifact.id for artifact in found]
@@ -89,18 +90,18 @@ class TestTagsOfANode:
 
     def test_say_why_it_failed(self, tmp_path):
         story = Story(tmp_path).starts("Trainer").fails("Trainer", "diverged")
-        tags = lineage.node_tags(run_history.read(story.path).nodes["Trainer"])
+        tags = run_tags.of_node(run_history.read(story.path).nodes["Trainer"])
         assert tags == {"huberflow.state": "failed", "mlflow.note.content": "diverged"}
 
     def test_say_that_it_was_killed(self, tmp_path):
         story = Story(tmp_path).starts("Trainer").ends("killed")
-        tags = lineage.node_tags(run_history.read(story.path).nodes["Trainer"])
+        tags = run_tags.of_node(run_history.read(story.path).nodes["Trainer"])
         assert tags["mlflow.note.content"] == "did not finish"
 
 
 class TestTagsAtTheEnd:
     def test_say_how_it_ended_and_what_serves(self, tmp_path):
-        tags = lineage.final_tags(whole(tmp_path), "taxi/1")
+        tags = run_tags.of_ended_run(whole(tmp_path), "taxi/1")
         assert tags["huberflow.status"] == "done"
         assert tags["huberflow.blessed"] == "true"
         assert tags["huberflow.model"] == "taxi/1"
@@ -110,18 +111,18 @@ class TestTagsAtTheEnd:
         )
 
     def test_say_nothing_of_a_push_that_was_none(self, tmp_path):
-        tags = lineage.final_tags(whole(tmp_path, blessed=False), "taxi/1")
+        tags = run_tags.of_ended_run(whole(tmp_path, blessed=False), "taxi/1")
         assert tags["huberflow.blessed"] == "false"
         assert "huberflow.pushed" not in tags
 
     def test_name_every_execution(self, tmp_path):
         run = whole(tmp_path)
-        executions = json.loads(lineage.final_tags(run, None)["huberflow.metadata.executions"])
+        executions = json.loads(run_tags.of_ended_run(run, None)["huberflow.metadata.executions"])
         assert executions == {name: node.execution.id for name, node in run.nodes.items()}
 
     def test_of_a_run_that_failed_name_the_node_and_the_cause(self, tmp_path):
         story = Story(tmp_path).runs("Transform").starts("Trainer").fails("Trainer", "diverged")
-        tags = lineage.final_tags(run_history.read(story.ends("failed").path), None)
+        tags = run_tags.of_ended_run(run_history.read(story.ends("failed").path), None)
         assert (tags["huberflow.failed_node"], tags["huberflow.cause"]) == ("Trainer", "diverged")
         assert tags["mlflow.note.content"].startswith("**Trainer failed:** diverged")
         assert "huberflow.model" not in tags
@@ -129,44 +130,44 @@ class TestTagsAtTheEnd:
 
 class TestNote:
     def test_is_the_verdict_and_what_was_measured(self, tmp_path):
-        text = lineage.note(whole(tmp_path))
+        text = run_tags.summary(whole(tmp_path))
         assert text.startswith("**Blessed.**")
         assert "huber 0.75" in text
 
     def test_says_why_a_model_was_not_blessed(self, tmp_path):
-        text = lineage.note(whole(tmp_path, blessed=False))
+        text = run_tags.summary(whole(tmp_path, blessed=False))
         assert text.startswith("**Not blessed.**")
         assert "- huber of all rows is 0.75, above the upper bound 0.5" in text
 
     def test_says_what_was_changed(self, tmp_path):
         facts = {"log": "none", "changes": {"seed": 7}}
-        assert "`seed=7`" in lineage.note(whole(tmp_path, facts=facts))
+        assert "`seed=7`" in run_tags.summary(whole(tmp_path, facts=facts))
 
     def test_of_a_metric_without_a_value(self, tmp_path):
         found = evaluation(tmp_path / "e", huber=float("nan"))
         story = Story(tmp_path).runs("Evaluator", outputs={"evaluation": found}).ends()
-        assert "huber -" in lineage.note(run_history.read(story.path))
+        assert "huber -" in run_tags.summary(run_history.read(story.path))
 
     def test_of_a_sweep_says_how_it_ended(self, tmp_path):
         story = Story(tmp_path, kind="sweep").ends("interrupted")
-        assert lineage.note(run_history.read(story.path)) == "sweep interrupted"
+        assert run_tags.summary(run_history.read(story.path)) == "sweep interrupted"
 
 
 class TestNodeAsJson:
     def test_is_all_that_the_metadata_has(self, tmp_path):
         node = whole(tmp_path).nodes["Trainer"]
-        found = json.loads(lineage.as_json(node))
+        found = json.loads(run_tags.node_json(node))
         assert found["properties"] == node.execution.properties
         assert found["outputs"]["model"][0]["uri"] == str(node.execution.output("model").uri)
 
     def test_has_no_secrets(self, tmp_path):
         story = Story(tmp_path).runs("ExampleGen", properties={"db_password": "hunter2"})
-        assert "hunter2" not in lineage.as_json(run_history.read(story.path).nodes["ExampleGen"])
+        assert "hunter2" not in run_tags.node_json(run_history.read(story.path).nodes["ExampleGen"])
 
 
 class TestExportedModel:
     def test_reads_the_columns_of_the_schema_that_the_config_uses(self, tmp_path):
-        model = lineage.exported_model(whole(tmp_path), "ws")
+        model = exported_model(whole(tmp_path), "ws")
         assert {column.name: column.type for column in model.inputs} == {
             "trip_miles": "double",
             "company": "string",
@@ -175,17 +176,17 @@ class TestExportedModel:
     def test_is_the_artifact_of_the_trainer(self, tmp_path):
         run = whole(tmp_path)
         artifact = run.artifact("ServingExport", "exported_model")
-        model = lineage.exported_model(run, "ws")
+        model = exported_model(run, "ws")
         assert (model.key, model.name) == (f"ws/{artifact.id}", "taxi")
         assert model.folder == artifact.uri / "Format-Serving"
         assert model.tags["huberflow.run"] == "run-1"
 
     def test_is_none_before_it_was_trained(self, tmp_path):
-        assert lineage.exported_model(run_history.read(Story(tmp_path).path), "ws") is None
+        assert exported_model(run_history.read(Story(tmp_path).path), "ws") is None
 
 
 def test_what_is_too_long_for_a_tag_is_cut_and_says_so(tmp_path):
     story = Story(tmp_path / "journal").starts("Transform").fails("Transform", "x" * 9000)
-    tags = lineage.final_tags(run_history.read(story.ends("failed").path), None)
+    tags = run_tags.of_ended_run(run_history.read(story.ends("failed").path), None)
     assert len(tags["huberflow.cause"]) == 8000
     assert tags["huberflow.cause"].endswith("x ... (cut; the whole is in the workspace)")

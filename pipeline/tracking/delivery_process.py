@@ -23,14 +23,14 @@ import filelock
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking.delivery import Delivery, pending
-from huberflow.pipeline.tracking.port import TrackingError
 from huberflow.pipeline.tracking.store import connect
+from huberflow.pipeline.tracking.tracker import TrackingError
 
 _BETWEEN_LOOKS, _AFTER_FAILURE, _TO_CLEAN_UP = 0.5, 5.0, 2.0
 """Seconds."""
 
 
-class Follower:
+class DeliveryProcess:
     """The follower's process, as the run sees it.
 
     Args:
@@ -42,7 +42,7 @@ class Follower:
 
     def __init__(self, workspace: Workspace, uri: str, warn: Callable[[str], None]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "huberflow.pipeline.tracking.follower"],
+            [sys.executable, "-P", "-m", "huberflow.pipeline.tracking.delivery_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,29 +1,29 @@
-"""The exported SavedModel as a folder that MLflow loads, serves and registers; without pickle."""
+"""Writes an exported SavedModel as an MLflow pyfunc model: loaded and served without pickle."""
 
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from huberflow.pipeline.tracking import port
+from huberflow.pipeline.tracking.tracker import ExportedModel
 
-_CODE = Path(__file__).with_name("saved_model_from_code.py")
+_CODE = Path(__file__).with_name("pyfunc_code.py")
 _REQUIREMENTS = ("mlflow", "tensorflow", "numpy", "pandas")
 
 
-def save(model: port.ExportedModel, folder: Path) -> None:
-    """Writes a model of MLflow's pyfunc flavor, which needs nothing of ours to be loaded.
+def save(model: ExportedModel, folder: Path) -> None:
+    """Writes a model of MLflow's pyfunc flavor, which is loaded without huberflow.
 
-    Its signature names the columns as optional and of type Any, and its metadata has their types:
-    for ``double`` MLflow refuses a table with whole numbers (int64), and for ``string`` it reads
-    null in ``{"inputs": …}`` as the text "None". The model itself converts and refuses. The price:
-    MLflow's server then takes rows as JSON only, not as CSV.
+    Its signature declares every column as optional and of type Any; the types are in its metadata.
+    For ``double`` MLflow would refuse a table with whole numbers (int64), and for ``string`` it
+    would read null in ``{"inputs": …}`` as the text "None". The model converts and validates
+    instead. The price: MLflow's server then takes rows as JSON only, not as CSV.
 
     Args:
-      model: the SavedModel, and what is known of it.
-      folder: to be made; it is there only when it is whole.
+      model: the SavedModel, its columns and example rows.
+      folder: the folder to create; it appears only when it is complete.
 
     Raises:
-      MlflowException: the SavedModel cannot be read, or the example is none of its columns.
+      MlflowException: the SavedModel cannot be read, or the example does not fit its columns.
     """
     import mlflow
     import pandas as pd

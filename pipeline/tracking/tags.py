@@ -1,23 +1,14 @@
-"""From a tracked run back to the data, the code and the metadata that made it."""
+"""The tags of tracked experiments, runs and nodes: code, results, and ids in ML Metadata."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
-from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
-
-from huberflow.components.contracts import artifact_files, node_ids
-from huberflow.components.contracts.features import columns
-from huberflow.components.contracts.target import PREDICTION, Target
+from huberflow.components.contracts import node_ids
 from huberflow.pipeline.history.run_history import Node, Run
 from huberflow.pipeline.report import words
 from huberflow.pipeline.report.metric_direction import goal
 from huberflow.pipeline.system.masking import masked
 from huberflow.pipeline.tracking import params
-from huberflow.pipeline.tracking.dataset import example_rows
-from huberflow.pipeline.tracking.port import Column, ExportedModel
 
 NOTE = "mlflow.note.content"
 """MLflow shows this tag, as markdown, above a run."""
@@ -28,12 +19,12 @@ VIEW = "huberflow"
 _VIEW_NAME = "Results, best first"
 
 
-def experiment(run: Run) -> str:
+def experiment_name(run: Run) -> str:
     """The experiment that a run belongs to."""
     return str(run.config["tracking"]["experiment"] or run.config["name"])
 
 
-def experiment_tags(run: Run) -> dict[str, str]:
+def of_experiment(run: Run) -> dict[str, str]:
     """What MLflow's tables and charts of a new experiment begin with."""
     evaluation = run.config["evaluation"]
     metric = evaluation["gate"][0]["metric"]
@@ -68,7 +59,7 @@ def _view(run: Run) -> str:
     return json.dumps({**view, "state": json.dumps(state)})
 
 
-def tags(run: Run) -> dict[str, str]:
+def of_started_run(run: Run) -> dict[str, str]:
     """What is known of a run when it starts; git's in MLflow's own names."""
     metadata, git = run.metadata, run.metadata.git
     found = {
@@ -99,7 +90,7 @@ def _fitting(text: str) -> str:
     return text if len(text) <= longest else text[: longest - len(end)] + end
 
 
-def node_tags(node: Node) -> dict[str, str]:
+def of_node(node: Node) -> dict[str, str]:
     """Where ML Metadata has a finished node, and why it failed."""
     if node.execution is None:
         return {"huberflow.state": node.state, NOTE: _fitting(node.cause or "did not finish")}
@@ -114,10 +105,10 @@ def node_tags(node: Node) -> dict[str, str]:
     }
 
 
-def final_tags(run: Run, model: str | None) -> dict[str, str]:
+def of_ended_run(run: Run, model: str | None) -> dict[str, str]:
     """What is known of a run when it has ended; ``model`` is its registered name and version."""
     executions = {name: node.execution.id for name, node in run.nodes.items() if node.execution}
-    found = {"huberflow.status": run.status, NOTE: note(run)}
+    found = {"huberflow.status": run.status, NOTE: summary(run)}
     if model is not None:
         found["huberflow.model"] = model
     if executions:
@@ -139,7 +130,7 @@ def final_tags(run: Run, model: str | None) -> dict[str, str]:
     return {key: _fitting(value) for key, value in found.items()}
 
 
-def note(run: Run) -> str:
+def summary(run: Run) -> str:
     """A few lines of markdown that say how the run ended."""
     failed = next((node for node in run.nodes.values() if node.state == "failed"), None)
     report = run.report()
@@ -159,52 +150,7 @@ def note(run: Run) -> str:
     return "\n\n".join([f"{verdict} {' · '.join(metrics)}", *reasons, *settings, story])
 
 
-def as_json(node: Node) -> str:
+def node_json(node: Node) -> str:
     """All that ML Metadata has of a node, secrets masked."""
     execution = asdict(node.execution) if node.execution else {}
     return json.dumps(masked(json.loads(json.dumps(execution, default=str))), indent=1)
-
-
-def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
-    """The run's bundle, ready to register; none where there is none.
-
-    A trial of a sweep exports nothing; its model is what the Trainer has saved.
-    """
-    exported = run.artifact(node_ids.SERVING_EXPORT, "exported_model")
-    model = exported if run.sweep is None else run.artifact(node_ids.TRAINER, "model")
-    schema = run.artifact(node_ids.SCHEMA_GEN, "schema")
-    if model is None or schema is None:
-        return None
-    types = _types((schema.uri / artifact_files.SCHEMA).read_text())
-    names = [name for name in columns(run.config["features"]) if name in types]
-    rows: list[Mapping[str, Any]] = [
-        {name: row.get(name) for name in names} for row in example_rows(run)
-    ]
-    return ExportedModel(
-        key=f"{workspace_id}/{model.id}",
-        name=str(run.config["name"]),
-        folder=model.uri / artifact_files.SERVING_MODEL,
-        inputs=[Column(name, types[name]) for name in names],
-        outputs=_outputs(Target.of(run.config["data"])),
-        example=rows,
-        tags={
-            "huberflow.run": run.id,
-            "huberflow.metadata.artifact": str(model.id),
-            "huberflow.certificate": str(model.properties.get("certificate", "none")),
-        },
-    )
-
-
-def _outputs(target: Target) -> list[Column]:
-    """See ``huberflow.components.serving.signatures``."""
-    texts = [Column(PREDICTION, "string")] if target.classes else []
-    return [*texts, *(Column(name, "double") for name in target.numbers)]
-
-
-def _types(schema: str) -> dict[str, Any]:
-    """How the signature ``columns`` takes each raw column: text, or a number."""
-    parsed = text_format.Parse(schema, schema_pb2.Schema())
-    return {
-        feature.name: "string" if feature.type == schema_pb2.BYTES else "double"
-        for feature in parsed.feature
-    }

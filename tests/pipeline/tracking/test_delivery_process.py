@@ -23,7 +23,7 @@ from mlflow_servers import free_port
 
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.tracking.delivery import receipt
-from huberflow.pipeline.tracking.follower import Follower
+from huberflow.pipeline.tracking.delivery_process import DeliveryProcess
 
 PATIENCE = 60.0
 
@@ -32,7 +32,7 @@ PATIENCE = 60.0
 class Watched:
     """A follower, and what it says."""
 
-    follower: Follower
+    follower: DeliveryProcess
     warnings: list[str] = field(default_factory=list)
 
     def finish(self, patience: float = PATIENCE) -> bool:
@@ -58,7 +58,7 @@ def follow(workspace):
 
     def follow(uri: str) -> Watched:
         warnings = []
-        started.append(Follower(workspace, uri, warnings.append))
+        started.append(DeliveryProcess(workspace, uri, warnings.append))
         return Watched(started[-1], warnings)
 
     yield follow
@@ -164,7 +164,7 @@ def told(tmp_path_factory):
     workspace = Workspace(tmp_path_factory.mktemp("down"))
     story = Story(workspace.journals).starts("Trainer").ends()
     address, warnings = f"127.0.0.1:{free_port()}", []
-    follower = Follower(workspace, f"http://ann:hunter2@{address}", warnings.append)
+    follower = DeliveryProcess(workspace, f"http://ann:hunter2@{address}", warnings.append)
     command = " ".join(psutil.Process(follower.pid).cmdline())
     wait_until(lambda: warnings)
     done = follower.finish(PATIENCE)
@@ -188,7 +188,7 @@ class TestServerThatIsDown:
         assert events == ["started", "node_started", "ended"]
 
     def test_has_a_password_that_no_other_user_sees(self, told):
-        assert "huberflow.pipeline.tracking.follower" in told.command
+        assert "huberflow.pipeline.tracking.delivery_process" in told.command
         assert "hunter2" not in told.command
 
     def test_gets_all_once_it_is_back(self, workspace, empty_store, follow):
@@ -245,9 +245,9 @@ class TestServerThatNeverAnswers:
 RUN = """
 import sys, time
 from pathlib import Path
-from huberflow.pipeline.tracking.follower import Follower
+from huberflow.pipeline.tracking.delivery_process import DeliveryProcess
 from huberflow.pipeline.history.workspace import Workspace
-follower = Follower(Workspace(Path(sys.argv[1])), sys.argv[2], print)
+follower = DeliveryProcess(Workspace(Path(sys.argv[1])), sys.argv[2], print)
 print(follower.pid, flush=True)
 time.sleep(600)
 """
