@@ -1,15 +1,10 @@
-"""What Transform writes and the model reads: two tensors, the truth and the weight.
-
-A ``features`` mapping, plain JSON, says how each raw column is used::
-
-    {"numeric": ["trip_miles"], "categorical": ["company"], "cyclic": {"hour": 24},
-     "dates": {"picked_up": "YYYY-MM-DD hh:mm"}, "vocabulary_size": 1000}
-"""
+"""What Transform writes and the model reads: two tensors, the truth and the weight."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
 
-from huberflow.components.contracts.target import Target
+from huberflow.components.contracts.date_formats import DATE_FORMATS
+from huberflow.components.contracts.json_record import JsonRecord
 
 NUMBERS = "numbers"
 """float32 ``[batch, numbers]``: the value of each numeric column, then whether it is missing; the
@@ -23,51 +18,34 @@ where the row has none. The label as it is, or the place of the class among all.
 INDICES = "indices"
 """int64 ``[batch, categories]``: rows of one embedding table, see ``VOCABULARY``."""
 
+PREDICTION_LAYER = "prediction"
+"""The name of the model's last layer with weights."""
+
 VOCABULARY = "categories"
 """One vocabulary for all categorical columns, of entries such as ``company=Flash Cab``. A missing
 value is ``company=``; what is not in the vocabulary shares the row after its last."""
 
 
-DATE_FORMATS = (
-    "YYYY-MM-DD",
-    "YYYY-MM-DD hh:mm",
-    "YYYY-MM-DDThh:mm",
-    "YYYY-MM-DD hh:mm+zone",
-    "YYYY-MM-DDThh:mm+zone",
-    "YYYY/MM/DD",
-    "DD/MM/YYYY",
-    "DD/MM/YYYY hh:mm",
-    "DD/MM/YYYY hh:mm AM",
-    "MM/DD/YYYY",
-    "MM/DD/YYYY hh:mm",
-    "MM/DD/YYYY hh:mm AM",
-    "DD.MM.YYYY",
-    "DD.MM.YYYY hh:mm",
-)
-"""How a column of dates may be written. Seconds may follow the minutes; a zone is ``Z``, ``+02:00``
-or ``+0200``; after hours that go to 12 stands ``AM`` or ``PM``."""
+@dataclass(frozen=True, kw_only=True)
+class FeaturesConfig(JsonRecord):
+    """How each raw column is used."""
 
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    cyclic: Mapping[str, float] = field(default_factory=dict)
+    """Periodic columns and their period."""
+    dates: Mapping[str, str] = field(default_factory=dict)
+    """Columns of dates written as text, and their format, one of ``DATE_FORMATS``."""
+    vocabulary_size: int = 1000
+    """The number of most frequent values that are kept, over all categorical columns."""
 
-def columns(features: Mapping[str, Any]) -> list[str]:
-    """All raw columns that the model reads."""
-    return [
-        *features["numeric"],
-        *features["categorical"],
-        *features["cyclic"],
-        *features["dates"],
-    ]
+    @property
+    def columns(self) -> list[str]:
+        """All raw columns that the model reads."""
+        return [*self.numeric, *self.categorical, *self.cyclic, *self.dates]
 
-
-def label_and_weight(config: Mapping[str, Any]) -> list[str]:
-    """The raw columns that a node's config names as such; ``weight`` may be null.
-
-    The model learns from both, and reads neither.
-    """
-    weight = config["weight"]
-    return [*Target.of(config).labels, *([] if weight is None else [weight])]
-
-
-def count_numbers(features: Mapping[str, Any]) -> int:
-    """Width of ``NUMBERS``."""
-    dates = sum(4 if "hh" in written else 3 for written in features["dates"].values())
-    return 2 * (len(features["numeric"]) + len(features["cyclic"]) + dates)
+    @property
+    def numbers(self) -> int:
+        """Width of ``NUMBERS``."""
+        dates = sum(4 if DATE_FORMATS[name].has_time else 3 for name in self.dates.values())
+        return 2 * (len(self.numeric) + len(self.cyclic) + dates)

@@ -1,37 +1,36 @@
-"""Dataclasses that TFX stores as JSON: between two nodes, and in a node's ``custom_config``."""
+"""Dataclasses that are stored as JSON: a node's ``custom_config`` and what stands in it."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from types import NoneType, UnionType
 from typing import Any, Self, TypeAlias, get_args, get_origin, get_type_hints
 
-JSON: TypeAlias = None | bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"]
+JSON: TypeAlias = bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"] | None
 """Any JSON value."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class JsonRecord:
-    """A dataclass of JSON values, other records, and tuples of both."""
+    """A dataclass of JSON values, of other classes with ``to_json``, and of tuples of both."""
 
     def to_json(self) -> dict[str, JSON]:
         """The fields as a JSON object."""
-        fields: dict[str, JSON] = json.loads(self.to_text())
-        return fields
+        return {each.name: _json(getattr(self, each.name)) for each in fields(self)}
 
     def to_text(self) -> str:
         """The JSON object as text; equal records have equal texts."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(self.to_json(), sort_keys=True)
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, JSON]) -> Self:
-        """The record whose ``to_json`` gave ``fields``.
+    def from_json(cls, values: Mapping[str, JSON]) -> Self:
+        """The record whose ``to_json`` gave ``values``.
 
         Raises:
           TypeError: a field is missing, or unknown.
         """
         kinds = get_type_hints(cls)
-        return cls(**{name: _parsed(kinds.get(name), value) for name, value in fields.items()})
+        return cls(**{name: _parsed(kinds.get(name), value) for name, value in values.items()})
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -39,16 +38,22 @@ class JsonRecord:
         return cls.from_json(json.loads(text))
 
 
+def _json(value: Any) -> JSON:
+    if hasattr(value, "to_json"):
+        return _json(value.to_json())
+    if isinstance(value, Mapping):
+        return {key: _json(each) for key, each in value.items()}
+    return [_json(each) for each in value] if isinstance(value, list | tuple) else value
+
+
 def _parsed(kind: Any, value: Any) -> Any:
-    """A JSON value as a field's type has it."""
+    """A JSON value as a field of this type has it."""
     if value is None:
         return None
     if get_origin(kind) is UnionType:
-        is_list = isinstance(value, (list, tuple))
+        is_list = isinstance(value, list | tuple)
         members = [each for each in get_args(kind) if each is not NoneType]
         kind = next((each for each in members if (get_origin(each) is tuple) == is_list), None)
     if get_origin(kind) is tuple:
         return tuple(_parsed(get_args(kind)[0], each) for each in value)
-    if isinstance(kind, type) and issubclass(kind, JsonRecord) and isinstance(value, Mapping):
-        return kind.from_json(value)
-    return value
+    return kind.from_json(value) if hasattr(kind, "from_json") else value

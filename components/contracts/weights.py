@@ -1,22 +1,28 @@
-"""What a row may weigh: how much it counts beside the others."""
+"""Which weights a row may have: how much it counts beside the others."""
 
 import numpy as np
+
+from huberflow.custom_objects.input_error import InputError
 
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def mistake(weights: np.ndarray, column: str) -> str | None:
-    """What is wrong with the weights of rows that have a label, in a sentence, or None.
+def check_weights(weights: np.ndarray, column: str) -> None:
+    """Checks the weights of rows that have a label.
 
     Args:
-      weights: of some rows; NaN where there is none.
-      column: that holds them.
+      weights: NaN where a row has none.
+      column: the column that has them.
+
+    Raises:
+      InputError: a weight is missing, negative or not finite.
     """
     wrong = weights[~((weights >= 0) & (weights <= _LARGEST))]
-    if not wrong.size:
-        return None
-    received = "none" if np.isnan(wrong[0]) else f"{wrong[0]:g}"
-    return (
-        f"data.weight: expected a finite number >= 0 in {column!r} in every row with a label, "
-        f"received {received} in a row; write 0 in rows that are not to count"
-    )
+    if wrong.size:
+        value = "none" if np.isnan(wrong[0]) else f"{wrong[0]:g}"
+        raise InputError(
+            "data.weight",
+            expected=f"a finite number >= 0 in {column!r} in every row with a label",
+            received=f"{value} in a row",
+            hint="write 0 in rows that are not to count",
+        )

@@ -1,0 +1,166 @@
+"""What each node is configured with: its ``custom_config``, which TFX stores as JSON.
+
+The pipeline builds one for each node from the user's config; the component parses it once. It holds
+what the node uses and no more, for TFX runs a node again when its config has changed. ``source``
+is in all of them: hashes of the code that the node runs, by file, which TFX's cache cannot see.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from huberflow.components.contracts.evaluation_config import EvaluationConfig
+from huberflow.components.contracts.features import FeaturesConfig
+from huberflow.components.contracts.json_record import JSON, JsonRecord
+from huberflow.components.contracts.target import Target
+from huberflow.custom_objects.user_objects import UserObjects
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeConfig(JsonRecord):
+    """What the config of every node has."""
+
+    source: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectChoice(JsonRecord):
+    """A loss, a layer or another registered object: its name and its constructor's arguments."""
+
+    name: str
+    config: Mapping[str, JSON] = field(default_factory=dict)
+
+
+# -- ExampleGen and ExampleValidator ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitDays(JsonRecord):
+    """Splits by date: the format of the dates, and the first day (ISO) of two splits."""
+
+    written: str
+    validation: str
+    eval: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnShares(JsonRecord):
+    """The shares in which train rows are divided by hash into train and validation."""
+
+    train: int
+    validation: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExampleGenConfig(NodeConfig):
+    """Which split a row belongs to; without ``column`` and ``draw`` TFX splits by hash."""
+
+    column: str | None = None
+    """The column that decides; None where the file does."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """The split of each of the column's values."""
+    days: SplitDays | None = None
+    """In place of ``values``, for a column of dates."""
+    draw: DrawnShares | None = None
+    """None where validation rows are not drawn from the train rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidatorConfig(NodeConfig):
+    """What ExampleValidator measures and reports."""
+
+    columns: tuple[str, ...]
+    """Columns that are measured for drift and skew."""
+    drift_threshold: float
+    """Distances above this are reported."""
+    pinned: bool
+    """Whether the schema is pinned, so that data which do not fit it end the run."""
+
+
+# -- Transform, Trainer and Evaluator --------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelConfig(JsonRecord):
+    """Which columns hold the label and the weight."""
+
+    label: str | tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    """Values of the label; empty where it is a number."""
+    weight: str | None = None
+
+    @property
+    def target(self) -> Target:
+        """What the model predicts."""
+        labels = (self.label,) if isinstance(self.label, str) else self.label
+        return Target(labels, self.classes)
+
+    @property
+    def label_and_weight(self) -> list[str]:
+        """The columns that the model learns from, and does not read."""
+        return [*self.target.labels, *([] if self.weight is None else [self.weight])]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformConfig(LabelConfig, NodeConfig):
+    """What ``preprocessing_fn`` makes of the raw columns."""
+
+    features: FeaturesConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(JsonRecord):
+    """The network."""
+
+    hidden_units: tuple[int, ...]
+    embedding_dimension: int
+    activation: ObjectChoice
+    initializer: ObjectChoice
+    regularizer: ObjectChoice | None = None
+    constraint: ObjectChoice | None = None
+    activity_regularization: ObjectChoice | None = None
+    metric_logging: bool = False
+    label_scale: Literal["none", "standard", "log"] = "none"
+    task: str = "regression"
+    build: str | None = None
+    """The custom function that builds the network, as the user wrote it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(JsonRecord):
+    """How the model is fitted."""
+
+    loss: ObjectChoice
+    optimizer: ObjectChoice
+    metrics: tuple[ObjectChoice, ...] = ()
+    epochs: int = 1
+    steps_per_epoch: int | None = None
+    """None: all train rows once."""
+    batch_size: int = 256
+    early_stopping_patience: int | None = None
+    """None: training does not stop early."""
+    mixed_precision: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerConfig(LabelConfig, NodeConfig):
+    """What the Trainer trains, and with which seed."""
+
+    seed: int
+    features: FeaturesConfig
+    model: ModelConfig
+    training: TrainingConfig
+    objects: UserObjects | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatorConfig(LabelConfig, NodeConfig):
+    """What the Evaluator measures."""
+
+    evaluation: EvaluationConfig
+    objects: UserObjects | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportConfig(NodeConfig):
+    """ServingExport has nothing to configure but its code."""
