@@ -136,10 +136,9 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 
 def _wrong_input() -> tuple[type[Exception], ...]:
-    from huberflow.pipeline.history.workspace import WorkspaceError
     from huberflow.pipeline.objects.sources import ObjectsError
 
-    return WorkspaceError, ObjectsError
+    return (ObjectsError,)
 
 
 def workspace_setting(workspace: str) -> str:

@@ -125,7 +125,8 @@ def sweep(
 
     outcome = sweeps.execute(grid, settings, cache=not no_cache, jobs=jobs, verbose=verbose)
     click.echo()
-    runs.show_comparison(grid.trials[0].config, (outcome.id,), slices=False, form="table")
+    workspace_of_all = grid.trials[0].resolved.workspace
+    runs.show_comparison(workspace_of_all, (outcome.id,), slices=False, form="table")
     for trial, cause in outcome.failed:
         say(f"{trial.name}: {cause}")
     sys.exit(FAILED if outcome.failed else 0)

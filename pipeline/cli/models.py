@@ -7,16 +7,19 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from huberflow.pipeline.cli.common import (
+
+if TYPE_CHECKING:
+    from huberflow.pipeline.resolve.resolved_run import ResolvedConfig
     FAILED,
     INTERRUPTED,
     WRONG_INPUT,
     config_options,
-    load,
+    resolve_config,
     say,
     stop,
 )
@@ -55,7 +58,7 @@ def verify(
     """  # noqa: D301 (click reads the \b)
     from huberflow.pipeline.report.result import from_here
 
-    with _found(model, load(workspace, config_file, settings)) as folder:
+    with _found(model, resolve_config(workspace, config_file, settings)) as folder:
         report, warned = _checked(folder, device)
     for line in warned:
         say(line)
@@ -113,7 +116,7 @@ def predict(
       huberflow predict models:/taxi@champion --data trips.parquet --output fares.parquet
     """  # noqa: D301 (click reads the \b)
     bad = bad or output.with_name(f"{output.name}.bad.csv")
-    with _found(model, load(workspace, config_file, settings)) as folder:
+    with _found(model, resolve_config(workspace, config_file, settings)) as folder:
         outcome = _predicted(folder, data, output, bad, device)
     for name in outcome.absent:
         say(f"{data} has no column {name}: missing in every row")
@@ -128,12 +131,12 @@ def predict(
 
 
 @contextmanager
-def _found(reference: str | None, config: Any) -> Iterator[Path]:
+def _found(reference: str | None, found: "ResolvedConfig") -> Iterator[Path]:
     """The model's folder; that there is none, or that it was changed, ends the command."""
     from huberflow.pipeline.deploy.locate import LocateError, located
 
     try:
-        with located(reference, config) as folder:
+        with located(reference, found.config, found.workspace) as folder:
             yield folder
     except LocateError as error:
         stop(str(error), WRONG_INPUT)

@@ -3,17 +3,18 @@
 import gc
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from huberflow.pipeline.cli.common import (
+
+if TYPE_CHECKING:
+    from huberflow.pipeline.history.workspace import Workspace
     FAILED,
-    WRONG_INPUT,
     config_options,
-    load,
+    resolve_config,
     say,
-    stop,
 )
 
 
@@ -40,9 +41,8 @@ def compare(
       huberflow compare
       huberflow compare latest~1 latest --slices
     """  # noqa: D301 (click reads the \b)
-    show_comparison(
-        load(workspace, config_file, settings), runs, slices=slices, form=form or "table"
-    )
+    found = resolve_config(workspace, config_file, settings)
+    show_comparison(found.workspace, runs, slices=slices, form=form or "table")
 
 
 @click.command()
@@ -62,27 +62,22 @@ def ui(
       huberflow ui
       huberflow ui --workspace other --port 8080
     """  # noqa: D301 (click reads the \b)
-    from huberflow.pipeline.history.workspace import Workspace
     from huberflow.pipeline.system.masking import masked_text
     from huberflow.pipeline.tracking import links
     from huberflow.pipeline.tracking import ui as uis
     from huberflow.pipeline.tracking.store import store_uri
 
-    config = load(workspace, config_file, settings)
-    place = Workspace.at(config.workspace)
-    uri = store_uri(config.tracking, place)
+    found = resolve_config(workspace, config_file, settings)
+    place, uri = found.workspace, store_uri(found.config.tracking, found.workspace)
     if uri.startswith("http"):
         click.echo(f"the runs are on a server: {masked_text(uri)}")
         return
-    try:
-        uis.serve(
-            place,
-            uri,
-            port=port,
-            on_ready=lambda url: click.echo(f"MLflow: {links.results_page(place, url)}"),
-        )
-    except uis.UiError as error:
-        stop(str(error), FAILED)
+    uis.serve(
+        place,
+        uri,
+        port=port,
+        on_ready=lambda url: click.echo(f"MLflow: {links.results_page(place, url)}"),
+    )
 
 
 @click.command()
@@ -99,31 +94,26 @@ def track(
       huberflow track
       huberflow track --set tracking.uri=http://mlflow.example:5000
     """  # noqa: D301 (click reads the \b)
-    from huberflow.pipeline.history.workspace import Workspace
-
-    config = load(workspace, config_file, settings)
-    place = Workspace.at(config.workspace)
-    outcome = _undelivered(place) if dry_run else _delivered(config, place)
+    found = resolve_config(workspace, config_file, settings)
+    place = found.workspace
+    outcome = _undelivered(place) if dry_run else _delivered(found.config, place)
     for cause in outcome.failed:
         say(cause)
     sys.exit(FAILED if outcome.failed else 0)
 
 
-def show_comparison(config: Any, names: tuple[str, ...], *, slices: bool, form: str) -> None:
+def show_comparison(
+    workspace: "Workspace", names: tuple[str, ...], *, slices: bool, form: str
+) -> None:
     """What ``compare`` prints; also the end of a sweep."""
     from rich.console import Console
 
     from huberflow.pipeline.compare import comparison, views
     from huberflow.pipeline.history import run_history, select
-    from huberflow.pipeline.history.workspace import Workspace
     from huberflow.pipeline.tracking import links
 
-    workspace = Workspace.at(config.workspace)
     gc.disable()  # a third of the time over 1,000 runs, and all that is read is needed to the end
-    try:
-        chosen = select.choose(run_history.runs(workspace, say), names)
-    except select.CompareError as error:
-        stop(str(error), WRONG_INPUT)
+    chosen = select.choose(run_history.runs(workspace, say), names)
     found = comparison.compare(chosen, slices=slices)
     if form != "table":
         render = {"json": views.to_json, "csv": views.to_csv}[form]

@@ -4,16 +4,18 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from huberflow.pipeline.cli.common import (
-    WRONG_INPUT,
+
+if TYPE_CHECKING:
+    from huberflow.pipeline.history.run_history import Run
+    from huberflow.pipeline.history.workspace import Workspace
     config_options,
-    load,
+    resolve_config,
     say,
-    stop,
 )
 
 
@@ -46,8 +48,8 @@ def write(
 
     RUN is an id, the start of one, a name, `latest`, `latest~1`, ...; none: the latest.
     """
-    config = load(workspace, config_file, settings)
-    with _looking_at(config, run) as found:
+    place = resolve_config(workspace, config_file, settings).workspace
+    with _chosen_run(place, run) as found:
         from huberflow.pipeline.schema import schema_update
 
         schema_update.write_first(found, file)
@@ -76,8 +78,8 @@ def accept(
       huberflow schema accept
       huberflow schema accept --column company
     """  # noqa: D301 (click reads the \b)
-    config = load(workspace, config_file, settings)
-    with _looking_at(config, run) as found:
+    place = resolve_config(workspace, config_file, settings).workspace
+    with _chosen_run(place, run) as found:
         from huberflow.pipeline.report.result import from_here
         from huberflow.pipeline.schema import schema_update
 
@@ -90,16 +92,11 @@ def accept(
 
 
 @contextmanager
-def _looking_at(config: Any, name: str) -> Iterator[Any]:
-    """Yields a run; what libraries print meanwhile goes to the workspace's log."""
+def _chosen_run(workspace: "Workspace", name: str) -> Iterator["Run"]:
+    """Yields a run; the output of libraries goes to the workspace's log inside the block."""
     from huberflow.pipeline.history import run_history, select
-    from huberflow.pipeline.history.workspace import Workspace
     from huberflow.pipeline.system import logs
 
-    workspace = Workspace.at(config.workspace)
-    try:
-        found = select.choose(run_history.runs(workspace, say), [name])
-    except select.CompareError as error:
-        stop(str(error), WRONG_INPUT)
+    run = select.choose(run_history.runs(workspace, say), [name])[0]
     with logs.captured(workspace.log("schema"), verbose=False):
-        yield found[0]
+        yield run

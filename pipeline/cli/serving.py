@@ -8,7 +8,7 @@ from huberflow.pipeline.cli.common import (
     FAILED,
     WRONG_INPUT,
     config_options,
-    load,
+    resolve_config,
     stop,
 )
 
@@ -61,9 +61,9 @@ def serve(
         click.echo(f"serving: {url} {model or bundle}")
         click.echo(f"try:     {server.curl(url, body)}")
 
-    config = load(workspace, config_file, settings)
+    found = resolve_config(workspace, config_file, settings)
     try:
-        with located(model, config) as bundle:
+        with located(model, found.config, found.workspace) as bundle:
             server.serve(
                 bundle,
                 host=host,

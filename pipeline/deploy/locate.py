@@ -10,6 +10,7 @@ from pathlib import Path
 
 from huberflow.components.bundle import reload
 from huberflow.components.contracts import artifact_files, node_ids
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.history import run_history, select
 from huberflow.pipeline.history.run_history import Run
@@ -22,7 +23,7 @@ class LocateError(Exception):
 
 
 @contextmanager
-def located(reference: str | None, config: Config) -> Iterator[Path]:
+def located(reference: str | None, config: Config, workspace: Workspace) -> Iterator[Path]:
     """The folder of a bundle, for as long as the block runs.
 
     Args:
@@ -30,13 +31,13 @@ def located(reference: str | None, config: Config) -> Iterator[Path]:
         workspace's runs, as ``compare.choose`` names them: the model that it exported; or a model
         in MLflow, such as ``models:/taxi@champion``, ``models:/taxi/3``, ``runs:/ID/model``, which
         is downloaded and removed after the block. None: the newest version that was pushed.
-      config: whose workspace, model name and tracking server.
+      config: names the model and the tracking server.
+      workspace: of the runs and the pushed models.
 
     Raises:
       LocateError: there is none.
       TrackingError: MLflow's server cannot be reached, or refuses.
     """
-    workspace = Workspace.at(config.workspace)
     if reference is None:
         yield _newest_pushed(workspace, config)
     elif reference.startswith(("models:/", "runs:/")):
@@ -79,7 +80,7 @@ def _run(reference: str, workspace: Workspace) -> Run:
     unreadable: list[str] = []
     try:
         found = select.choose(run_history.runs(workspace, unreadable.append), [reference])
-    except select.CompareError as error:
+    except InputError as error:
         lines = [f"no folder {reference} is here, and of the runs: {error}", *unreadable]
         raise LocateError("\n".join(lines)) from error
     if len(found) > 1:
@@ -123,9 +124,5 @@ def _downloaded(reference: str, workspace: Workspace, config: Config) -> Iterato
 
     workspace.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=workspace.root, prefix=".downloaded-") as aside:
-        try:
-            uri = store_uri(config.tracking, workspace)
-            folder = mlflow_download.saved_model(uri, reference, Path(aside))
-        except mlflow_download.NoSuchModelError as error:
-            raise LocateError(str(error)) from error
-        yield folder
+        uri = store_uri(config.tracking, workspace)
+        yield mlflow_download.saved_model(uri, reference, Path(aside))

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from huberflow.components.contracts.features import count_numbers
+from huberflow.components.contracts.features import FeaturesConfig
 from huberflow.components.contracts.target import Target
 from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.config import Choice, Config
@@ -19,11 +19,12 @@ from huberflow.pipeline.objects.packing import packed
 from huberflow.pipeline.objects.sources import ObjectsError
 
 
-def inspect(asked: Mapping[str, Any]) -> Objects | None:
+def inspect(asked: Mapping[str, Any], workspace: Workspace) -> Objects | None:
     """The custom objects in the files that a user names, validated in a process of their own.
 
     Args:
       asked: what the user sets; ``objects`` and ``model.build`` are read.
+      workspace: where it is remembered which objects are valid.
 
     Returns:
       None where the user names neither.
@@ -39,11 +40,10 @@ def inspect(asked: Mapping[str, Any]) -> Objects | None:
         raise ObjectsError(
             f"objects: expected a list of files, received {paths!r}; write: objects: [my_losses.py]"
         )
-    workspace = Path(str(asked.get("workspace") or Config().workspace))
     return inspection.inspect([Path(path) for path in paths], _cache(workspace), network)
 
 
-def check(objects: Objects, config: Config) -> None:
+def check(objects: Objects, config: Config, workspace: Workspace) -> None:
     """Builds each custom object with its arguments in the config, and the custom network.
 
     Raises:
@@ -54,13 +54,13 @@ def check(objects: Objects, config: Config) -> None:
     target = Target.of(values["data"])
     ends = {
         "model": values["model"],
-        "numbers": count_numbers(values["features"]),
+        "numbers": FeaturesConfig.from_json(values["features"]).numbers,
         "categories": len(config.features.categorical),
         "outputs": target.width,
         "activation": target.activation,
         "mixed_precision": config.training.mixed_precision,
     }
-    inspection.check_choices(objects, chosen, config.model.task, _cache(config.workspace), ends)
+    inspection.check_choices(objects, chosen, config.model.task, _cache(workspace), ends)
 
 
 def install(objects: Objects, workspace: Workspace) -> UserObjects:
@@ -87,8 +87,8 @@ def _network(asked: Mapping[str, Any]) -> Network | None:
     return None if written is None else named(written)
 
 
-def _cache(workspace: Path) -> Path:
-    return Workspace.at(workspace).objects / "tried.json"
+def _cache(workspace: Workspace) -> Path:
+    return workspace.objects / "tried.json"
 
 
 def choices(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Choice]]:

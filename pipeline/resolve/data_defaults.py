@@ -1,4 +1,4 @@
-"""What the user's own data decide of a config, before anything is trained on them."""
+"""Defaults of a config that are inferred from its data, before a model is trained on them."""
 
 import json
 import re
@@ -20,10 +20,10 @@ from huberflow.pipeline.data.tally import Tally
 from huberflow.pipeline.resolve.data_rows import DataRows
 
 MOST_SLICES = 2
-"""Columns that models are judged by apart, unless the config says which."""
+"""Columns to evaluate by slice, unless the config names some."""
 
 MOST_VALUES = 20
-"""Of such a column: each value is a row in the report."""
+"""Values of a column to evaluate by slice; each is a row in the report."""
 
 _KINDS = ("numeric", "categorical", "cyclic", "dates")
 
@@ -35,7 +35,7 @@ class DataDefaults:
     _values: Mapping[str, Any]
     _uses: infer.InferredUses
 
-    def values(self, features: Any = None) -> dict[str, Any]:
+    def values(self, features: object = None) -> dict[str, Any]:
         """All values of a config.
 
         Args:
@@ -119,7 +119,7 @@ def check_data(config: Config, rows: DataRows) -> Config:
 
 
 def _asked_splits(data: Mapping[str, Any]) -> Splits:
-    """Shares and column; the default where they are wrong: the config refuses them by their key."""
+    """Shares and column; the defaults where they are wrong, which the config refuses later."""
     asked = data.get("splits")
     if not isinstance(asked, Mapping):
         return Splits()
@@ -168,27 +168,29 @@ def _weight(data: Mapping[str, Any], rows: DataRows, target: Target) -> str | No
 
 
 def _task(asked: Mapping[str, Any], columns: Sequence[ColumnProfile]) -> Task:
-    """As the user says; a word that is no task, the config refuses later."""
+    """The task that the user sets, else the one that fits the label.
+
+    A word that is no task is left for the config to refuse.
+    """
     model = asked.get("model")
-    said = model.get("task") if isinstance(model, Mapping) else None
-    if said in get_args(Task):
-        return cast(Task, said)
+    task = model.get("task") if isinstance(model, Mapping) else None
+    if task in get_args(Task):
+        return cast(Task, task)
     return classes.infer_task(columns[0]) if len(columns) == 1 else "regression"
 
 
 def _classes(
     data: Mapping[str, Any], columns: Sequence[ColumnProfile], task: Task
 ) -> tuple[str, ...]:
-    """The user's, else those found; of several columns, which are refused later, none."""
+    """The classes that the user sets, else the values of the label; none for several labels."""
     if task == "regression":
         for column in columns:
             checks.check_numeric_label(column)
     if task == "regression" or len(columns) > 1:
         return ()
-    found = classes.class_names(columns[0])
-    asked = _names(data, "classes") or found
-    classes.check_chosen_classes(columns[0], asked)
-    return asked
+    chosen = _names(data, "classes") or classes.class_names(columns[0])
+    classes.check_chosen_classes(columns[0], chosen)
+    return chosen
 
 
 def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
@@ -214,17 +216,14 @@ def _model_name(paths: Mapping[str, str]) -> str:
     return name if name[0].isalpha() else f"data-{name}"
 
 
-def _uses(found: infer.InferredUses, asked: Any) -> dict[str, Any]:
-    """What was found, but for columns that the user names; those are used as the user says.
-
-    What is asked may be anything: the config refuses it later, by its key.
-    """
-    asked = asked if isinstance(asked, Mapping) else {}
-    given = [asked.get(kind) for kind in _KINDS]
+def _uses(inferred: infer.InferredUses, features: object) -> dict[str, Any]:
+    """The inferred use of each column that the user does not name in ``features``."""
+    section = features if isinstance(features, Mapping) else {}
+    given = [section.get(kind) for kind in _KINDS]
     named = {str(column) for each in given if isinstance(each, list | dict) for column in each}
     uses: dict[str, Any] = {}
     for kind in _KINDS:
-        columns = getattr(found, kind)
+        columns = getattr(inferred, kind)
         if isinstance(columns, Mapping):
             uses[kind] = {name: value for name, value in columns.items() if name not in named}
         else:

@@ -13,7 +13,7 @@ from huberflow.pipeline.config.data import paths_of
 from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.data import taxi
 from huberflow.pipeline.data.profile import DataProfile
-from huberflow.pipeline.history.workspace import Workspace, WorkspaceError
+from huberflow.pipeline.history.workspace import Workspace, unwritable
 from huberflow.pipeline.objects import chosen_objects
 from huberflow.pipeline.objects.inspection import Objects
 from huberflow.pipeline.resolve.data_defaults import check_data, data_warnings, infer_defaults
@@ -27,12 +27,14 @@ class ResolvedConfig:
 
     Attributes:
       config: validated, alone and with its data and custom objects.
+      workspace: the folder that it names.
       defaults: what the config would be if the user set nothing but the data, as JSON.
       data: the rows that the config names; None for the built-in taxi trips.
       objects: the custom objects that the config names; None without any.
     """
 
     config: Config
+    workspace: Workspace
     defaults: Mapping[str, Any]
     data: DataRows | None
     objects: Objects | None
@@ -82,18 +84,19 @@ def resolve_config(
     together = asked.over({})
     rows = (data_sets or DataSets()).rows(_paths(together))
     inferred = infer_defaults(together, rows) if rows else None
-    objects = chosen_objects.inspect(together)
+    workspace = Workspace.at(Path(str(together.get("workspace") or Config().workspace)))
+    objects = chosen_objects.inspect(together, workspace)
     values = inferred.values(together.get("features")) if inferred else Config().plain()
     catalogue = objects.description.catalogue() if objects else BUILT_IN
     config = reading.validate(asked.over(values), catalogue)
     if objects:
-        chosen_objects.check(objects, config)
+        chosen_objects.check(objects, config, workspace)
     if rows:
         config = check_data(config, rows)
     else:
         taxi.check(config)
     defaults = inferred.values() if inferred else Config().plain()
-    return ResolvedConfig(config, defaults, rows, objects)
+    return ResolvedConfig(config, workspace, defaults, rows, objects)
 
 
 def resolve(found: ResolvedConfig) -> ResolvedRun:
@@ -103,11 +106,10 @@ def resolve(found: ResolvedConfig) -> ResolvedRun:
 
     Raises:
       SchemaError: the pinned schema cannot be used.
-      InputError: Beam's options are wrong.
+      InputError: Beam's options are wrong, or the workspace cannot be written.
       ObjectsError: a file of custom objects was changed since it was validated.
-      WorkspaceError: the workspace cannot be written.
     """
-    config, workspace = found.config, Workspace.at(found.config.workspace)
+    config, workspace = found.config, found.workspace
     profile = found.data.profile if found.data else None
     schema_file.check(config, profile.columns if profile else ())
     check_options(config.beam)
@@ -115,7 +117,7 @@ def resolve(found: ResolvedConfig) -> ResolvedRun:
         objects = chosen_objects.install(found.objects, workspace) if found.objects else None
         beam = resolve_target(config, objects, workspace)
     except OSError as error:
-        raise WorkspaceError.unwritable(workspace.root, error) from error
+        raise unwritable(workspace.root, error) from error
     return ResolvedRun(config, changes(found), profile, objects, beam, workspace)
 
 

@@ -12,9 +12,7 @@ from click.testing import CliRunner
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.cli.main import cli
 from huberflow.pipeline.config.writing import to_yaml
-from huberflow.pipeline.data.tally import count_rows
-from huberflow.pipeline.resolve import data_defaults
-from huberflow.pipeline.resolve.resolved_run import load
+from huberflow.pipeline.resolve.resolved_run import load, resolve_config
 
 
 @pytest.fixture
@@ -42,8 +40,14 @@ def houses(tmp_path):
 
 
 @pytest.fixture
-def config(houses):
-    return lambda *settings: load(None, [f"data.path={houses}", "data.label=price", *settings])
+def resolved(houses):
+    given = [f"data.path={houses}", "data.label=price"]
+    return lambda *settings: resolve_config(None, [*given, *settings])
+
+
+@pytest.fixture
+def config(resolved):
+    return lambda *settings: resolved(*settings).config
 
 
 class TestFound:
@@ -89,11 +93,11 @@ class TestTheUserHasTheLastWord:
         features = config("features.numeric=[area, rooms]").features
         assert (features.numeric, features.categorical) == (("area", "rooms"), ("district",))
 
-    def test_on_what_a_row_weighs(self, config):
-        found = config("data.weight=area")
-        assert found.features.numeric == ()
-        assert found.data.left_out["area"] == "weights of the rows"
-        assert "left out: area: weights of the rows" in data_defaults.remarks(found)
+    def test_on_what_a_row_weighs(self, resolved):
+        found = resolved("data.weight=area")
+        assert found.config.features.numeric == ()
+        assert found.config.data.left_out["area"] == "weights of the rows"
+        assert "left out: area: weights of the rows" in found.warnings()
 
     def test_on_all_else(self, config):
         found = config("evaluation.slices=[]", "name=homes", "model.label_scale=none")
@@ -123,8 +127,6 @@ class TestSplits:
         found = config("data.splits.column=sold")
         (tmp_path / "my.yaml").write_text(to_yaml(found))
         houses.write_text(houses.read_text() + "400,2031-03-01,North,3,90.5,Utopia,180000\n" * 400)
-        data_defaults.look.cache_clear()
-        count_rows.cache_clear()
         assert config("data.splits.column=sold").data.splits.days != found.data.splits.days
         assert load(tmp_path / "my.yaml").data.splits.days == found.data.splits.days
 
@@ -180,26 +182,25 @@ class TestRefused:
             load(None, [f"data.path={houses}"])
 
 
-class TestRemarks:
-    def test_say_what_a_user_should_know(self, config):
-        said = data_defaults.remarks(config())
-        assert "left out: country: always Utopia" in said
-        assert "set aside: 8 rows without price" in said
+class TestWarnings:
+    def test_name_what_is_left_out_and_dropped(self, resolved):
+        warnings = resolved().warnings()
+        assert "left out: country: always Utopia" in warnings
+        assert "dropped: 8 rows without price" in warnings
 
-    def test_tell_of_rows_that_a_date_sends_nowhere(self, config, houses):
+    def test_name_rows_without_a_date_to_split_by(self, resolved, houses):
         houses.write_text(houses.read_text() + "401,,North,3,90.5,Utopia,180000\n" * 3)
-        said = data_defaults.remarks(config("data.splits.column=sold"))
-        assert "set aside: 3 rows without sold" in said
+        assert "dropped: 3 rows without sold" in resolved("data.splits.column=sold").warnings()
 
-    def test_warn_of_a_feature_that_gives_the_label_away(self, houses):
+    def test_name_a_feature_that_predicts_the_label_alone(self, resolved, houses):
         lines = houses.read_text().splitlines()
         doubled = [f"{lines[0]},cents", *(f"{line},{_hundredfold(line)}" for line in lines[1:])]
         houses.write_text("\n".join(doubled) + "\n")
-        said = data_defaults.remarks(load(None, [f"data.path={houses}", "data.label=price"]))
-        assert any(line.startswith("cents alone predicts price: ") for line in said)
+        warnings = resolved().warnings()
+        assert any(line.startswith("cents alone predicts price: ") for line in warnings)
 
     def test_of_the_taxi_trips_are_none(self):
-        assert data_defaults.remarks(load()) == []
+        assert resolve_config().warnings() == []
 
 
 def _hundredfold(line: str) -> str:
