@@ -11,10 +11,10 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from huberflow.pipeline.execution.hooks import Hooks
 from huberflow.pipeline.execution.live_table import live
 from huberflow.pipeline.history.metadata_store import Execution, Records
 from huberflow.pipeline.history.reasons import reason
-from huberflow.pipeline.history.run_history import Status
 from huberflow.pipeline.system.interruption import first_line
 
 _STYLES = {
@@ -31,15 +31,15 @@ class _Row:
     state: str = "waiting"
     started: float = 0.0
     seconds: float | None = None
-    note: str = ""
+    why: str = ""
 
 
-class Display:
-    """The runner's hooks, drawn.
+class Display(Hooks):
+    """Shows each node's state, its seconds, and why it ran.
 
     Args:
-      console: where to; live only if it is a terminal.
-      records: to say why a node ran.
+      console: where to print; live only if it is a terminal.
+      records: the earlier runs, to explain why a node ran.
       cache: whether the run may reuse results.
     """
 
@@ -51,7 +51,7 @@ class Display:
         self._width = 0
 
     def shown(self) -> AbstractContextManager[None]:
-        """Draws until the block ends; the last state stays on the screen."""
+        """Shows the table until the block ends; its last state stays on the screen."""
         return live(self._console, self._table, per_second=4)
 
     def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
@@ -62,14 +62,14 @@ class Display:
             self._print(f"run {run_id}")
 
     def node_started(self, node: str) -> None:
-        """Starts its clock."""
+        """Starts the node's clock."""
         self._rows[node].state = "running"
         self._rows[node].started = time.perf_counter()
 
     def node_finished(self, execution: Execution, seconds: float) -> None:
-        """Shows its state, and why."""
-        note = reason(self._records, execution, cache=self._cache)
-        self._close(execution.node, execution.state, seconds, note)
+        """Shows the node's state and the reason for it."""
+        why = reason(self._records, execution, cache=self._cache)
+        self._close(execution.node, execution.state, seconds, why)
 
     def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
         """Shows the cause in one line."""
@@ -81,22 +81,19 @@ class Display:
         row = next((row for row in self._rows.values() if row.state == "running"), None)
         values = progress["values"]
         shown = {key: values[key] for key in ("loss", "val_loss") if key in values}
-        note = f"epoch {progress['epoch']}/{progress['epochs']}" + "".join(
+        why = f"epoch {progress['epoch']}/{progress['epochs']}" + "".join(
             f"  {key} {value:.4g}" for key, value in shown.items()
         )
         if row is not None:
-            row.note = note
+            row.why = why
         if not self._console.is_terminal:
-            self._print(f"  {'':{self._width}}  {note}")
+            self._print(f"  {'':{self._width}}  {why}")
 
-    def run_finished(self, status: Status) -> None:
-        """Nothing: the nodes say how it went."""
-
-    def _close(self, node: str, state: str, seconds: float, note: str) -> None:
+    def _close(self, node: str, state: str, seconds: float, why: str) -> None:
         row = self._rows[node]
-        row.state, row.seconds, row.note = state, seconds, note
+        row.state, row.seconds, row.why = state, seconds, why
         if not self._console.is_terminal:
-            self._print(f"  {node:{self._width}}  {state:8}{seconds:6.1f} s  {note}")
+            self._print(f"  {node:{self._width}}  {state:8}{seconds:6.1f} s  {why}")
 
     def _print(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -113,6 +110,6 @@ class Display:
                 node,
                 Spinner("dots", state) if running else state,
                 "" if seconds is None else f"{seconds:.1f}",
-                Text(row.note, overflow="ellipsis", no_wrap=True),
+                Text(row.why, overflow="ellipsis", no_wrap=True),
             )
         return table

@@ -1,4 +1,4 @@
-"""A table that is drawn anew while something goes on."""
+"""A table that is refreshed on a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +11,11 @@ from rich.live import Live
 def live(
     console: Console, table: Callable[[], RenderableType], *, per_second: float
 ) -> Iterator[None]:
-    """Draws until the block ends; the last state stays. Only on a terminal: a file gets nothing."""
+    """Shows the table until the block ends; its last state stays. Prints nothing to a file."""
     if not console.is_terminal:
         yield
         return
-    # Redirected, what libraries print would come here instead of into the log.
+    # With redirection, rich would print the libraries' output here instead of into the log.
     with Live(
         get_renderable=table,
         console=console,

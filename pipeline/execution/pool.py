@@ -1,4 +1,10 @@
-"""Works off tasks side by side, each worker a process of its own."""
+"""Runs jobs side by side, in worker processes that each run many.
+
+A worker that dies fails its own job alone, Ctrl-C lets busy workers close what they have open, and
+workers end with the process that started them. ``concurrent.futures`` fails all jobs with the first
+worker that dies, and cannot interrupt a busy one; Pebble 5.2 kills it 3 seconds after SIGTERM;
+either leaves busy workers behind when it is killed. The code to change that is as long as this.
+"""
 
 import contextlib
 import multiprocessing
@@ -7,117 +13,101 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from multiprocessing import connection
-from typing import Any, Generic, TypeVar
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, Generic, TypeVar, cast
 
-Task = TypeVar("Task")
-Outcome = TypeVar("Outcome")
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Died:
-    """The end of a worker that gave no outcome."""
+class WorkerDied:
+    """Stands for the result of a job whose worker process ended."""
 
     exit_code: int | None
     """Negative for a signal: -9 where memory ran out."""
 
 
-@dataclass
-class _Worker:
-    process: Any
-    pipe: Any
-
-
-class Pool(Generic[Task, Outcome]):
-    """Some workers, started at once; one that dies fails its task alone, and is replaced.
-
-    Python's own pools end all their tasks with the first worker that dies, and leave workers
-    behind when they are killed themselves. Here workers end with whoever started them, and heed
-    SIGTERM alone: Ctrl-C reaches every process, and would end an unwinding one twice.
+class Pool(Generic[Job, Result]):
+    """A fixed number of workers, started at once; one that dies is replaced.
 
     Args:
-      size: how many.
-      prepared: entered by each worker before its first task, left after the last; as ``work``,
-        something that can be imported by its name.
-      work: of a task, its outcome.
+      size: the number of workers.
+      work: yields the result of each job in turn. Workers import it by its name.
     """
 
-    def __init__(
-        self,
-        size: int,
-        prepared: Callable[[], AbstractContextManager[Any]],
-        work: Callable[[Task], Outcome],
-    ) -> None:
-        # Forked, a worker would have TensorFlow's locks without the threads that hold them.
+    def __init__(self, size: int, work: Callable[[Iterator[Job]], Iterator[Result]]) -> None:
+        # A forked worker would have TensorFlow's locks without the threads that release them.
         self._context = multiprocessing.get_context("spawn")
-        self._prepared, self._work = prepared, work
-        self._idle = [self._new() for _ in range(size)]
-        self._busy: dict[Any, tuple[_Worker, Task]] = {}
+        self._work = work
+        self._processes: dict[Connection, BaseProcess] = {}
+        self._busy: dict[Connection, Job] = {}
+        self._idle = [self._start_worker() for _ in range(size)]
 
     def run(
-        self, tasks: Iterable[Task], begun: Callable[[Task], None]
-    ) -> Iterator[tuple[Task, Outcome | Died]]:
-        """Each task with its outcome, as they end.
+        self, jobs: Iterable[Job], on_start: Callable[[Job], None]
+    ) -> Iterator[tuple[Job, Result | WorkerDied]]:
+        """Yields each job with its result, in the order in which they end.
 
         Args:
-          tasks: in the order in which they begin.
-          begun: told when one does.
+          jobs: in the order in which they start.
+          on_start: called with each job when it starts.
         """
-        waiting = deque(tasks)
+        waiting = deque(jobs)
         while waiting or self._busy:
             while waiting and self._idle:
-                self._begin(waiting.popleft(), begun)
-            for pipe in connection.wait(list(self._busy)):
-                worker, task = self._busy.pop(pipe)
+                pipe, job = self._idle.pop(), waiting.popleft()
+                self._busy[pipe] = job
+                with contextlib.suppress(BrokenPipeError):  # a dead worker: noticed below
+                    pipe.send(job)
+                on_start(job)
+            for pipe in cast(list[Connection], connection.wait(list(self._busy))):
+                job = self._busy.pop(pipe)
+                result: Result | WorkerDied
                 try:
-                    outcome = worker.pipe.recv()
-                    self._idle.append(worker)
+                    result = pipe.recv()
+                    self._idle.append(pipe)
                 except EOFError:
-                    worker.process.join()
-                    outcome = Died(worker.process.exitcode)
-                    self._idle.append(self._new())
-                yield task, outcome
+                    process = self._processes.pop(pipe)
+                    process.join()
+                    result = WorkerDied(process.exitcode)
+                    self._idle.append(self._start_worker())
+                yield job, result
 
     def close(self) -> None:
-        """Ends the workers; those that are busy are interrupted, and waited for."""
-        for worker, _ in self._busy.values():
-            worker.process.terminate()
-        for worker in [*self._idle, *(worker for worker, _ in self._busy.values())]:
-            worker.pipe.close()
-            worker.process.join()
+        """Ends the workers: interrupts the busy ones by SIGTERM, and waits for all."""
+        for pipe in self._busy:
+            self._processes[pipe].terminate()
+        for pipe, process in self._processes.items():
+            pipe.close()
+            process.join()
 
-    def _begin(self, task: Task, begun: Callable[[Task], None]) -> None:
-        worker = self._idle.pop()
-        with contextlib.suppress(BrokenPipeError):  # it has died: so says the other end
-            worker.pipe.send(task)
-        self._busy[worker.pipe] = worker, task
-        begun(task)
-
-    def _new(self) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        arguments = (theirs, self._prepared, self._work)
-        process = self._context.Process(target=_worker, args=arguments, daemon=True)
+    def _start_worker(self) -> Connection:
+        pipe, workers_pipe = self._context.Pipe()
+        process = self._context.Process(
+            target=_run_worker, args=(workers_pipe, self._work), daemon=True
+        )
         process.start()
-        theirs.close()  # else it would never be at its end here
-        return _Worker(process, ours)
+        workers_pipe.close()  # so that the pipe ends with the worker
+        self._processes[pipe] = process
+        return pipe
 
 
-def _worker(
-    pipe: Any,
-    prepared: Callable[[], AbstractContextManager[Any]],
-    work: Callable[[Any], Any],
-) -> None:
+def _run_worker(pipe: Connection, work: Callable[[Iterator[Any]], Iterator[Any]]) -> None:
+    # Ctrl-C reaches all processes of a terminal; a worker would be interrupted twice.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with prepared():
+    for result in work(_received(pipe)):
+        pipe.send(result)
+
+
+def _received(pipe: Connection) -> Iterator[Any]:
+    with contextlib.suppress(EOFError):
         while True:
-            try:
-                task = pipe.recv()
-            except EOFError:
-                return
-            pipe.send(work(task))
+            yield pipe.recv()
 
 
 def _end_with_parent() -> None:

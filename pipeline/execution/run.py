@@ -1,4 +1,4 @@
-"""Runs of the pipeline in one workspace, from config to result."""
+"""Runs the pipeline in a workspace, from a resolved run to its result."""
 
 import gc
 import logging
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from huberflow.pipeline.execution.hooks import Hooks, NodeFailedError
-from huberflow.pipeline.execution.session import Session, session
+from huberflow.pipeline.execution.session import Session, open_session
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.journal import Journal
 from huberflow.pipeline.history.metadata_store import Records
@@ -21,58 +21,58 @@ from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 
 @dataclass(frozen=True)
 class Sweep:
-    """The sweep that a run is a trial of: exports nothing, and has one baseline for all."""
+    """The sweep that a run is a trial of: exports nothing, and all trials have one baseline."""
 
     id: str
     name: str
     started: datetime
     newest_artifact: int
-    """Of the workspace, when it began."""
-    place: int = 0
-    """Of the trial in it, from 1."""
+    """The newest artifact id when the sweep began; later models are no baselines."""
+    trial: int = 0
+    """The number of the trial, from 1."""
 
 
 def execute(run: ResolvedRun, *, cache: bool = True, verbose: bool = False) -> result.Result:
-    """Runs the pipeline, shows it, and returns what came out.
+    """Runs the pipeline, shows its progress and its result.
 
     Args:
       run: resolved.
-      cache: reuse what did not change.
+      cache: reuse results of nodes that did not change.
       verbose: show the libraries' logs too.
 
     Raises:
-      WorkspaceError: the workspace is taken or cannot be written.
+      InputError: the workspace is locked or cannot be written.
       PreflightError: see ``prepare_workers``.
       NodeFailedError: it has the cause; the log has the traceback.
       KeyboardInterrupt: Ctrl-C or SIGTERM; nothing is half published.
     """
-    with session(run, verbose=verbose) as held:
-        with held.console.status("loading TensorFlow and TFX"):
+    with open_session(run, verbose=verbose) as session:
+        with session.console.status("loading TensorFlow and TFX"):
             load_libraries()
-        prepare_workers(held, run)
-        held.runs.append(held.id)
-        found = _shown(held, run, cache=cache)
-        held.console.print()
-        result.show(held.console, found, run.config.plain()["evaluation"])
-        held.say("log", result.from_here(held.workspace.log(held.id)))
+        prepare_workers(session, run)
+        session.runs.append(session.id)
+        found = _shown(session, run, cache=cache)
+        session.console.print()
+        result.show(session.console, found, run.config.plain()["evaluation"])
+        session.print_line("log", result.from_here(session.workspace.log(session.id)))
     return found
 
 
-def _shown(held: Session, run: ResolvedRun, *, cache: bool) -> result.Result:
+def _shown(session: Session, run: ResolvedRun, *, cache: bool) -> result.Result:
     from huberflow.pipeline.execution.display import Display
     from huberflow.pipeline.execution.prewarm import Prewarm
 
-    records = Records(held.workspace)
-    display = Display(held.console, records, cache=cache)
+    records = Records(session.workspace)
+    display = Display(session.console, records, cache=cache)
     with display.shown():
         run_once(
             run,
-            held.id,
+            session.id,
             cache=cache,
-            log=held.workspace.log(held.id),
+            log=session.workspace.log(session.id),
             hooks=[display, Prewarm()],
         )
-    return result.read(records.run(held.id))
+    return result.read(records.run(session.id))
 
 
 def run_once(
@@ -88,24 +88,23 @@ def run_once(
     """Runs the pipeline once, and writes its journal.
 
     Args:
-      run: resolved; its workspace is locked by the caller, or by who started this process.
+      run: resolved; its workspace is locked by this process, or by the one that started it.
       run_id: new.
-      cache: reuse what did not change.
-      log: where the libraries' words go, for whoever asks why it failed.
-      hooks: told of every step, after the journal.
-      name: of the run, for people; made from the config where there is none.
-      sweep: that the run is a trial of; others of its trials may run at the same time.
+      cache: reuse results of nodes that did not change.
+      log: the file with the libraries' output, which an error message names.
+      hooks: called at every event, after the journal.
+      name: the run's title; None for one made from the config.
+      sweep: the sweep that the run is a trial of; other trials may run at the same time.
 
     Raises:
       NodeFailedError: it has the cause; the log has the traceback.
     """
-    from huberflow.components.export import serving_export
     from huberflow.pipeline.execution.runner import LocalRunner
 
     config, workspace = run.config, run.workspace
     built = _pipeline(run, cache, sweep)
     metadata = replace(run_metadata.gather(run.changes, log), **(_of_sweep(sweep) if sweep else {}))
-    serving_export.RUN.set(run_metadata.lineage(workspace.identity, run_id, metadata.git))
+    lineage = run_metadata.lineage(workspace.identity, run_id, metadata.git)
     journal = Journal(
         workspace.journal(run_id),
         name or run_metadata.run_name(config, run.changes, datetime.now(UTC)),
@@ -113,11 +112,13 @@ def run_once(
         metadata,
         sweep=sweep.id if sweep else None,
     )
-    turns = workspace.turns(sweep.id) if sweep else None
+    node_locks = workspace.trial_locks(sweep.id) if sweep else None
     try:
         with run.beam.worker_imports():
             hooks = [journal, *hooks]
-            LocalRunner(run_id, workspace, hooks, turns, run.beam.arguments).run(built)
+            LocalRunner(run_id, workspace, hooks, node_locks, run.beam.arguments, lineage).run(
+                built
+            )
     except NodeFailedError as error:
         error.details += [*_misfits(error.cause, workspace), f"log: {result.from_here(log)}"]
         raise
@@ -146,13 +147,13 @@ def _of_sweep(sweep: Sweep) -> dict[str, Any]:
     return {
         "sweep_name": sweep.name,
         "sweep_started": sweep.started.timestamp(),
-        "sweep_trial": sweep.place,
+        "sweep_trial": sweep.trial,
     }
 
 
 def load_libraries() -> None:
-    """Imports TensorFlow, TFX and what else a pipeline needs; takes long."""
-    # A million objects that stay: looking for garbage among them is a third of the time here.
+    """Imports TensorFlow, TFX and what else a pipeline needs; takes up to a minute."""
+    # The imports make a million objects that stay; collecting garbage takes a third of the time.
     gc.disable()
     import huberflow.pipeline.dag.graph  # noqa: F401
 
@@ -160,18 +161,18 @@ def load_libraries() -> None:
     gc.enable()
 
 
-def prepare_workers(held: Session, run: ResolvedRun) -> None:
-    """Says where rows will be processed; where that is elsewhere, tries whether all is there.
+def prepare_workers(session: Session, run: ResolvedRun) -> None:
+    """Prints where rows will be processed; checks workers outside this process.
 
     Raises:
       PreflightError: a worker cannot import or build what the pipeline needs.
     """
     from huberflow.pipeline.beam import preflight
 
-    # It says goodbye to each job server when Python ends, after the log has been closed.
+    # It logs the end of each job server when Python ends, after the log has been closed.
     logging.getLogger("apache_beam.utils.subprocess_server").setLevel(logging.ERROR)
-    held.say("beam", run.beam.description)
+    session.print_line("beam", run.beam.description)
     if run.beam.has_workers:
-        with held.console.status("trying a worker"):
+        with session.console.status("checking the Beam workers"):
             seconds = preflight.check(run.beam, run.config, run.objects)
-        held.say("preflight", f"ok, {seconds:.0f} s")
+        session.print_line("preflight", f"ok, {seconds:.0f} s")

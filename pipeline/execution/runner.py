@@ -1,5 +1,6 @@
 """TFX's local runner, with hooks around each node."""
 
+import copy
 import functools
 import hashlib
 import logging
@@ -15,11 +16,18 @@ from tfx.orchestration import metadata
 from tfx.orchestration.local import local_dag_runner, runner_utils
 from tfx.orchestration.portable import (
     beam_executor_operator,
+    data_types,
     launcher,
+    python_executor_operator,
     runtime_parameter_utils,
 )
-from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
+from tfx.proto.orchestration import (
+    executable_spec_pb2,
+    execution_result_pb2,
+    pipeline_pb2,
+)
 
+from huberflow.components.contracts.lineage import LINEAGE, RunLineage
 from huberflow.pipeline.execution.hooks import Hooks, NodeFailedError
 from huberflow.pipeline.history.metadata_store import FINISHED, Records
 from huberflow.pipeline.history.run_history import Status
@@ -39,6 +47,7 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         the first one does it while the others wait, and find its result in the cache.
       beam_arguments: for the nodes that use Beam. They are not part of the cache's key, so that
         results are reused whichever runner made them.
+      lineage: the run as the certificate of an exported model names it; not part of the key either.
     """
 
     def __init__(
@@ -48,12 +57,14 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         hooks: Sequence[Hooks],
         node_locks: Path | None = None,
         beam_arguments: Sequence[str] = (),
+        lineage: RunLineage | None = None,
     ) -> None:
         super().__init__()
         self._run_id = run_id
         self._records = Records(workspace)
         self._hooks = hooks
         self._beam_arguments = beam_arguments
+        self._lineage = lineage
         self._node_locks = node_locks
 
     def run_with_ir(
@@ -88,7 +99,7 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         name, start = node.node_info.id, time.perf_counter()
         self._call("node_started", name)
         try:
-            _launcher(pipeline, node, self._beam_arguments).launch()
+            _launcher(pipeline, node, self._beam_arguments, self._lineage).launch()
             execution = self._records.run(self._run_id).get(name)
             if execution is None or execution.state not in FINISHED:
                 raise RuntimeError("its inputs could not be resolved; see the log")  # TFX only logs
@@ -144,7 +155,10 @@ def _fingerprints(nodes: Sequence[Any]) -> Iterator[str]:
 
 
 def _launcher(
-    pipeline: pipeline_pb2.Pipeline, node: Any, beam_arguments: Sequence[str]
+    pipeline: pipeline_pb2.Pipeline,
+    node: Any,
+    beam_arguments: Sequence[str],
+    lineage: RunLineage | None,
 ) -> launcher.Launcher:
     deployment = runner_utils.extract_local_deployment_config(pipeline)
     connection = deployment.metadata_connection_config
@@ -160,7 +174,10 @@ def _launcher(
         custom_executor_operators={
             executable_spec_pb2.BeamExecutableSpec: functools.partial(
                 _beam_operator, beam_arguments
-            )
+            ),
+            executable_spec_pb2.PythonClassExecutableSpec: functools.partial(
+                _PythonOperator, lineage
+            ),
         },
     )
 
@@ -176,3 +193,27 @@ def _beam_operator(
     for argument in beam_arguments:
         spec.beam_pipeline_args_placeholders.add().value.string_value = argument
     return beam_executor_operator.BeamExecutorOperator(spec, platform_config)
+
+
+class _PythonOperator(python_executor_operator.PythonExecutorOperator):
+    """TFX's operator with the run's lineage injected; ML Metadata keeps nothing of it."""
+
+    def __init__(
+        self,
+        lineage: RunLineage | None,
+        executor_spec: executable_spec_pb2.PythonClassExecutableSpec,
+        platform_config: Any = None,
+    ) -> None:
+        super().__init__(executor_spec, platform_config)
+        self._properties = {LINEAGE: lineage.to_text()} if lineage else {}
+
+    def run_executor(
+        self, execution_info: data_types.ExecutionInfo
+    ) -> execution_result_pb2.ExecutorOutput:
+        """Runs the executor, with one execution property more."""
+        info = copy.copy(execution_info)
+        info.exec_properties = {**execution_info.exec_properties, **self._properties}
+        output = super().run_executor(info)
+        for name in self._properties:
+            output.execution_properties.pop(name, None)
+        return output

@@ -1,4 +1,4 @@
-"""A workspace that is held for runs, whose results go to the tracker while they happen."""
+"""A session: the workspace is locked for runs, and the tracker gets their results meanwhile."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,26 +24,26 @@ from huberflow.pipeline.tracking.store import store_uri
 
 @dataclass
 class Session:
-    """A workspace, held for one or more runs."""
+    """A workspace that is locked for a run or a sweep."""
 
     id: str
-    """Of its run, or of its sweep."""
+    """The id of the run or sweep."""
     workspace: Workspace
     console: Console
     runs: list[str] = field(default_factory=list)
-    """Ids of those that have begun."""
+    """The ids of the runs that have started."""
 
-    def say(self, what: str, value: str) -> None:
-        """One line of the summary."""
-        self.console.print(f"{what:14}{value}", soft_wrap=True, highlight=False, markup=False)
+    def print_line(self, label: str, value: str) -> None:
+        """Prints one line of the summary."""
+        self.console.print(f"{label:14}{value}", soft_wrap=True, highlight=False, markup=False)
 
 
 @contextmanager
-def session(run: ResolvedRun, *, verbose: bool) -> Iterator[Session]:
-    """Holds the workspace, sends what libraries print to its log, and delivers to the tracker.
+def open_session(run: ResolvedRun, *, verbose: bool) -> Iterator[Session]:
+    """Locks the workspace, redirects what libraries print to a log, and delivers to the tracker.
 
     Raises:
-      WorkspaceError: the workspace is taken or cannot be written.
+      InputError: the workspace is locked or cannot be written.
     """
     workspace = run.workspace
     with workspace.locked(), termination_as_interrupt():
@@ -51,52 +51,53 @@ def session(run: ResolvedRun, *, verbose: bool) -> Iterator[Session]:
         session_id = workspace.new_id(datetime.now(UTC))
         with logs.captured(workspace.log(session_id), verbose=verbose) as terminal:
             console = Console(file=terminal, force_terminal=False if verbose else None)
-            held = Session(session_id, workspace, console)
-            with _tracked(held, run.config):
-                _close_killed(held)
-                yield held
+            session = Session(session_id, workspace, console)
+            with _tracked(session, run.config):
+                _close_killed(session)
+                yield session
 
 
-def _close_killed(held: Session) -> None:
-    for execution in Records(held.workspace).close_unfinished():
-        held.console.print(f"closed {execution.node} of run {execution.run}, which was killed")
+def _close_killed(session: Session) -> None:
+    for execution in Records(session.workspace).close_unfinished():
+        session.console.print(f"closed {execution.node} of run {execution.run}, which was killed")
 
 
 @contextmanager
-def _tracked(held: Session, config: Config) -> Iterator[None]:
-    """Delivers the runs while they happen; when they end, waits for the rest, for a while."""
+def _tracked(session: Session, config: Config) -> Iterator[None]:
+    """Delivers runs to the tracker in the background; waits a limited time for the rest."""
     if not config.tracking.enabled:
         yield
         return
-    uri, left_over = store_uri(config.tracking, held.workspace), undelivered(held.workspace)
-    follower = DeliveryProcess(held.workspace, uri, held.console.print)
+    earlier = undelivered(session.workspace)
+    uri = store_uri(config.tracking, session.workspace)
+    delivery = DeliveryProcess(session.workspace, uri, session.console.print)
     try:
         yield
     finally:
-        with held.console.status("delivering to MLflow"):
-            delivered = follower.finish(config.tracking.patience)
-        _sign(held, left_over)
-        held.say("mlflow", _where(held) if delivered else _how_later(held, config))
+        with session.console.status("delivering to MLflow"):
+            delivered = delivery.finish(config.tracking.patience)
+        _note_receipts(session, earlier)
+        session.print_line("mlflow", _run_page(session) if delivered else _later(session, config))
 
 
-def _sign(held: Session, left_over: Iterable[str]) -> None:
-    """Notes in ML Metadata where the runs are tracked, earlier ones too."""
-    records = Records(held.workspace)
-    for run in (*left_over, *held.runs):
-        found = receipt(held.workspace, run)
-        if found is not None:
-            records.note_tracked(run, found.run)
+def _note_receipts(session: Session, earlier: Iterable[str]) -> None:
+    """Writes to ML Metadata which run of the tracker each run is, earlier runs included."""
+    records = Records(session.workspace)
+    for run in (*earlier, *session.runs):
+        tracked = receipt(session.workspace, run)
+        if tracked is not None:
+            records.note_tracked(run, tracked.run)
 
 
-def _where(held: Session) -> str:
+def _run_page(session: Session) -> str:
     """The page of the last run, or the command that opens it."""
-    page = links.run_page(held.workspace, held.runs[-1]) if held.runs else None
-    return page or f"huberflow ui --workspace {result.from_here(held.workspace.root)}"
+    page = links.run_page(session.workspace, session.runs[-1]) if session.runs else None
+    return page or f"huberflow ui --workspace {result.from_here(session.workspace.root)}"
 
 
-def _how_later(held: Session, config: Config) -> str:
-    """The command that delivers what could not be delivered now."""
+def _later(session: Session, config: Config) -> str:
+    """The command that delivers the runs later."""
     uri = config.tracking.uri
     server = f" --set tracking.uri={masked_text(uri)}" if uri else ""
-    workspace = result.from_here(held.workspace.root)
+    workspace = result.from_here(session.workspace.root)
     return f"not delivered yet; later: huberflow track --workspace {workspace}{server}"

@@ -1,4 +1,4 @@
-"""Runs the pipeline over a grid, several trials at a time; what trials share is run once."""
+"""Runs the pipeline for each trial of a grid, several at a time; shared nodes run once."""
 
 import os
 import shutil
@@ -12,11 +12,11 @@ import psutil
 
 from huberflow.pipeline.config import Beam
 from huberflow.pipeline.execution import sweep_worker
-from huberflow.pipeline.execution.pool import Died, Pool
+from huberflow.pipeline.execution.pool import Pool, WorkerDied
 from huberflow.pipeline.execution.run import Sweep, prepare_workers
-from huberflow.pipeline.execution.session import Session, session
+from huberflow.pipeline.execution.session import Session, open_session
 from huberflow.pipeline.execution.sweep_display import SweepDisplay
-from huberflow.pipeline.execution.sweep_worker import Task
+from huberflow.pipeline.execution.sweep_worker import TrialJob
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.journal import Journal, append
 from huberflow.pipeline.history.metadata_store import Records
@@ -24,19 +24,18 @@ from huberflow.pipeline.history.run_history import Status
 from huberflow.pipeline.report import result
 from huberflow.pipeline.resolve import grid as grids
 from huberflow.pipeline.resolve.grid import Grid, Trial
-from huberflow.pipeline.resolve.resolved_run import ResolvedRun, resolve
+from huberflow.pipeline.resolve.resolved_run import resolve
 
 WORKER_MEMORY = 2 * 2**30
-"""Bytes that a worker may take: TensorFlow, TFX, and the model of a trial."""
+"""Bytes that a worker may need: TensorFlow, TFX, and the model of a trial."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a sweep went."""
+class SweepResult:
+    """The id of a sweep, and its failed trials, each with the cause."""
 
     id: str
     failed: Sequence[tuple[Trial, str]]
-    """Trials that failed, with the cause; the others went on."""
 
 
 def execute(
@@ -46,35 +45,35 @@ def execute(
     cache: bool = True,
     jobs: int | None = None,
     verbose: bool = False,
-) -> Outcome:
-    """Runs every trial, the first one alone, for the others to find in the cache what they share.
+) -> SweepResult:
+    """Runs every trial; the first one alone, so that the others reuse the nodes that they share.
 
     Nothing is exported or pushed. All trials are compared with one baseline: the model that was
     blessed last when the sweep began.
 
     Args:
       grid: its trials share a workspace.
-      settings: what was asked for, to be remembered.
+      settings: the user's ``KEY=VALUE`` options, for the journal.
       cache: reuse what did not change.
-      jobs: how many trials may run at the same time; None for what the machine has room for.
+      jobs: how many trials may run at the same time; None for as many as the machine can run.
       verbose: show the libraries' logs too.
 
     Raises:
       InputError: see ``resolve``.
-      WorkspaceError: the workspace is taken or cannot be written.
+      InputError: the workspace is locked or cannot be written.
       PreflightError: see ``prepare_workers``.
       KeyboardInterrupt: Ctrl-C or SIGTERM; trials that have finished are kept.
     """
     runs = [resolve(trial.resolved) for trial in grid.trials]
     config = runs[0].config
-    with session(runs[0], verbose=verbose) as held:
+    with open_session(runs[0], verbose=verbose) as session:
         if config.beam != Beam():
-            prepare_workers(held, runs[0])
+            prepare_workers(session, runs[0])
         started = datetime.now(UTC)
         name = config.tracking.run_name or _name(settings, started)
-        metadata = run_metadata.gather({}, held.workspace.log(held.id))
+        metadata = run_metadata.gather({}, session.workspace.log(session.id))
         journal = Journal(
-            held.workspace.journal(held.id),
+            session.workspace.journal(session.id),
             name,
             config.plain(),
             replace(metadata, changes={}, grid=tuple(settings)),
@@ -82,79 +81,75 @@ def execute(
         )
         status: Status = "interrupted"
         try:
-            newest = Records(held.workspace).newest_artifact()
-            sweep = Sweep(held.id, name, started, newest)
-            tasks = _tasks(held, grid, runs, sweep, cache, verbose)
-            failed = _run_all(held, tasks, jobs or room(len(tasks)), verbose)
+            newest = Records(session.workspace).newest_artifact()
+            sweep = Sweep(session.id, name, started, newest)
+            trials = [
+                TrialJob(
+                    trial.name, _reserve_id(session), run, replace(sweep, trial=n), cache, verbose
+                )
+                for n, (trial, run) in enumerate(zip(grid.trials, runs, strict=True), start=1)
+            ]
+            failed = _run_all(session, trials, jobs or machine_capacity(len(trials)), verbose)
             status = "done"
         finally:
             journal.run_finished(status)
-    return Outcome(held.id, [(grid.trials[task.sweep.place - 1], cause) for task, cause in failed])
+    return SweepResult(
+        session.id, [(grid.trials[job.sweep.trial - 1], cause) for job, cause in failed]
+    )
 
 
 def _name(settings: Sequence[str], started: datetime) -> str:
-    """After the keys that have several values."""
+    """A name made from the keys that have several values."""
     varied = [setting for setting in settings if len(grids.trials([setting])) > 1]
     keys = [setting.partition("=")[0].rpartition(".")[2] for setting in varied or settings]
     return f"sweep of {', '.join(keys)} {started:%m-%d %H:%M:%S}"
 
 
-def room(trials: int) -> int:
-    """How many trials this machine can run at the same time: by its processors and memory."""
+def machine_capacity(trials: int) -> int:
+    """How many of the trials this machine can run at the same time: by its cores and memory."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = psutil.virtual_memory().available // WORKER_MEMORY
     return max(1, min(trials, cores or 1, memory))
 
 
-def _tasks(
-    held: Session,
-    grid: Grid,
-    runs: Sequence[ResolvedRun],
-    sweep: Sweep,
-    cache: bool,
-    verbose: bool,
-) -> list[Task]:
-    return [
-        Task(trial.name, _reserved_id(held), run, replace(sweep, place=place), cache, verbose)
-        for place, (trial, run) in enumerate(zip(grid.trials, runs, strict=True), start=1)
-    ]
-
-
-def _reserved_id(held: Session) -> str:
-    """Of a run that begins later; its log is there already, so that no other takes it."""
-    found = held.workspace.new_id(datetime.now(UTC))
-    held.workspace.log(found).touch()
-    return found
+def _reserve_id(session: Session) -> str:
+    """A new id for a run that starts later; an empty log reserves it."""
+    run_id = session.workspace.new_id(datetime.now(UTC))
+    session.workspace.log(run_id).touch()
+    return run_id
 
 
 def _run_all(
-    held: Session, tasks: Sequence[Task], jobs: int, verbose: bool
-) -> list[tuple[Task, str]]:
+    session: Session, trials: Sequence[TrialJob], jobs: int, verbose: bool
+) -> list[tuple[TrialJob, str]]:
+    """Runs all trials; the failed ones, each with the cause."""
     failed = []
-    display = SweepDisplay(held.console, held.workspace, tasks)
-    prepared = partial(sweep_worker.libraries, held.workspace.log(held.id), verbose)
+    display = SweepDisplay(session.console, session.workspace, trials)
+    work = partial(sweep_worker.run_trials, session.workspace.log(session.id), verbose)
 
-    def begun(task: Task) -> None:
-        held.runs.append(task.run_id)
-        display.begun(task)
+    def on_start(trial: TrialJob) -> None:
+        session.runs.append(trial.run_id)
+        display.trial_started(trial)
 
     with (
-        _turns(held),
+        _locks_folder(session),
         display.shown(),
-        closing(Pool(min(jobs, len(tasks)), prepared, sweep_worker.run)) as pool,
+        closing(Pool(min(jobs, len(trials)), work)) as pool,
     ):
-        for some in (tasks[:1], tasks[1:]):
-            for task, outcome in pool.run(some, begun):
-                cause = _buried(held, task, outcome) if isinstance(outcome, Died) else outcome
-                display.ended(task, cause)
+        for some in (trials[:1], trials[1:]):
+            for trial, ended in pool.run(some, on_start):
+                cause = (
+                    _close_killed(session, trial, ended) if isinstance(ended, WorkerDied) else ended
+                )
+                display.trial_ended(trial, cause)
                 if cause is not None:
-                    failed.append((task, cause))
-    return sorted(failed, key=lambda each: each[0].sweep.place)
+                    failed.append((trial, cause))
+    return sorted(failed, key=lambda each: each[0].sweep.trial)
 
 
 @contextmanager
-def _turns(held: Session) -> Iterator[None]:
-    folder = held.workspace.turns(held.id)
+def _locks_folder(session: Session) -> Iterator[None]:
+    folder = session.workspace.trial_locks(session.id)
     folder.mkdir()
     try:
         yield
@@ -162,14 +157,14 @@ def _turns(held: Session) -> Iterator[None]:
         shutil.rmtree(folder)
 
 
-def _buried(held: Session, task: Task, died: Died) -> str:
-    """Closes the books of a run whose process died; what is to be said of it."""
-    Records(held.workspace).close_unfinished(task.run_id)
-    journal = held.workspace.journal(task.run_id)
+def _close_killed(session: Session, trial: TrialJob, died: WorkerDied) -> str:
+    """Closes the records of a trial whose process was killed; the message for the user."""
+    Records(session.workspace).close_unfinished(trial.run_id)
+    journal = session.workspace.journal(trial.run_id)
     if journal.exists():
         append(
             journal, {"event": "ended", "time": datetime.now(UTC).timestamp(), "status": "killed"}
         )
-    log = result.from_here(held.workspace.log(task.run_id))
+    log = result.from_here(session.workspace.log(trial.run_id))
     memory = "; memory may have run out, write: --jobs 1" if died.exit_code == -9 else ""
     return f"its process ended with {died.exit_code}{memory}\nlog: {log}"

