@@ -21,8 +21,8 @@ class Model(Strict):
 
     task: Task = Field(
         "regression",
-        description="regression: numbers; binary: one of two classes; multiclass: one of more "
-        "classes.",
+        description="regression: numbers; binary: one of two classes; multiclass: one of three or "
+        "more classes.",
     )
     hidden_units: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
         (64, 32), description="Width of each dense layer."
