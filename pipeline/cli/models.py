@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from huberflow.pipeline.cli.common import (
-
-if TYPE_CHECKING:
-    from huberflow.pipeline.resolve.resolved_run import ResolvedConfig
     FAILED,
     INTERRUPTED,
     WRONG_INPUT,
@@ -23,6 +20,9 @@ if TYPE_CHECKING:
     say,
     stop,
 )
+
+if TYPE_CHECKING:
+    from huberflow.pipeline.resolve.resolved_run import ResolvedConfig
 
 _device = click.option(
     "--device",
@@ -217,5 +217,5 @@ def _show(report: Mapping[str, Any], model: str) -> None:
     seconds = ", ".join(
         f"{name.replace('_', ' ')} {value:.2f} s" for name, value in report["seconds"].items()
     )
-    click.echo(f"on {report['device']}, held to {report['precision']}; {seconds}")
+    click.echo(f"on {report['device']}, tolerances of {report['precision']}; {seconds}")
     click.echo(f"{'ok' if report['ok'] else 'FAILED'}  {model}")

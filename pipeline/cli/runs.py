@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from huberflow.pipeline.cli.common import (
-
-if TYPE_CHECKING:
-    from huberflow.pipeline.history.workspace import Workspace
     FAILED,
     config_options,
     resolve_config,
     say,
 )
+
+if TYPE_CHECKING:
+    from huberflow.pipeline.history.workspace import Workspace
 
 
 @click.command()

@@ -4,19 +4,19 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from huberflow.pipeline.cli.common import (
-
-if TYPE_CHECKING:
-    from huberflow.pipeline.history.run_history import Run
-    from huberflow.pipeline.history.workspace import Workspace
     config_options,
     resolve_config,
     say,
 )
+
+if TYPE_CHECKING:
+    from huberflow.pipeline.history.run_history import Run
+    from huberflow.pipeline.history.workspace import Workspace
 
 
 @click.group()
