@@ -13,7 +13,8 @@ from google.protobuf import json_format, struct_pb2
 from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from huberflow.pipeline.history.workspace import Workspace, WorkspaceError
+from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.history.workspace import Workspace
 
 State = Literal["ran", "cached", "resolved", "failed", "running"]
 """How a node went: ``cached`` reused its earlier result, ``resolved`` only looks something up."""
@@ -72,12 +73,14 @@ class Records:
         try:
             return ml_metadata.MetadataStore(config)
         except (RuntimeError, errors.StatusError) as error:
-            _, *said = str(error).split(" query: ")  # then the query itself
-            reason = said[0] if said else str(error)
-            raise WorkspaceError(
-                f"{path}: expected the database of ML Metadata, received a file that it cannot "
-                f"read ({reason}); choose another workspace: --workspace other; or set the file "
-                f"aside, and with it all that may be reused: mv {path} {path}.damaged"
+            _, *message = str(error).split(" query: ")  # then the query itself
+            reason = message[0] if message else str(error)
+            raise InputError(
+                str(path),
+                expected="the database of ML Metadata",
+                received=f"a file that it cannot read ({reason})",
+                hint="choose another workspace, or move the file away and lose all cached results",
+                write=f"mv {path} {path}.damaged",
             ) from error
 
     def run(self, run_id: str) -> dict[str, Execution]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.components.contracts.json_record import JSON, JsonRecord
 from huberflow.components.validation import validation_findings
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.history.git import GitState
 from huberflow.pipeline.history.metadata_store import Artifact, Execution, State
 from huberflow.pipeline.history.workspace import Workspace
@@ -125,10 +126,6 @@ class Run:
         return json.loads(path.read_text()) if path and path.is_file() else None
 
 
-class UnreadableError(ValueError):
-    """A journal is damaged, or of another version; the message is one line for the user."""
-
-
 def runs(workspace: Workspace, warn: Callable[[str], None]) -> list[Run]:
     """All runs and sweeps of a workspace, see ``read_all``."""
     return read_all(workspace.journals.glob("*.jsonl"), warn)
@@ -146,7 +143,7 @@ def read_all(journals: Iterable[Path], warn: Callable[[str], None]) -> list[Run]
         try:
             if journal.stat().st_size:
                 found.append(read(journal))
-        except UnreadableError as error:
+        except InputError as error:
             warn(str(error))
     return sorted(found, key=lambda run: (run.started, run.id))
 
@@ -170,7 +167,7 @@ def read(journal: Path) -> Run:
     """The run that a journal tells of.
 
     Raises:
-      UnreadableError: it is damaged, does not begin with a run, or has an event that is unknown.
+      InputError: it is damaged, does not begin with a run, or has an event that is unknown.
     """
     try:
         with journal.open(encoding="utf-8") as lines:
@@ -178,10 +175,12 @@ def read(journal: Path) -> Run:
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         # Whatever another version, or another hand, may have written.
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        aside = shlex.join(["mv", str(journal), f"{journal}.damaged"])
-        raise UnreadableError(
-            f"the journal {journal} cannot be read, its run is left out: {kind}{error}; "
-            f"to leave it out for good: {aside}"
+        raise InputError(
+            str(journal),
+            expected="the journal of a run, written by this version",
+            received=f"one that cannot be read ({kind}{error})",
+            hint="its run is left out; to leave it out for good",
+            write=shlex.join(["mv", str(journal), f"{journal}.damaged"]),
         ) from error
 
 

@@ -58,7 +58,7 @@ def lineage(identity: str, run_id: str, git_state: git.GitState | None) -> RunLi
     return RunLineage(
         run=run_id,
         mlflow=TrackingTag(tag="huberflow.key", value=f"{identity}/{run_id}"),
-        git=git_state and git_state.to_json(),
+        git=git_state.to_json() if git_state else None,
     )
 
 

@@ -1,30 +1,29 @@
-"""Which runs a person means."""
+"""Selects runs by the names that a person types."""
 
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import islice
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.history.run_history import Run
 
 LATEST = 10
-"""Runs that are compared where none is named."""
+"""How many runs are selected where none is named."""
 
-
-class CompareError(Exception):
-    """The runs to compare cannot be told; the message says what to write instead."""
+_START = "huberflow run"
 
 
 def choose(runs: Sequence[Run], names: Sequence[str]) -> list[Run]:
-    """The runs that are meant, each once.
+    """The named runs, each once.
 
     Args:
-      runs: all there are, oldest first.
+      runs: all runs of the workspace, oldest first.
       names: each the id of a run or sweep, the unique start of one, a name, ``latest``, or
         ``latest~2`` for the second before it; none: the latest that have a result.
 
     Raises:
-      CompareError: there is none of this name, or there are several.
+      InputError: a name fits no run, or several.
     """
     if names:
         found = [run for name in names for run in _named(runs, name)]
@@ -32,7 +31,7 @@ def choose(runs: Sequence[Run], names: Sequence[str]) -> list[Run]:
         evaluated = (run for run in reversed(runs) if run.kind == "run" and run.report())
         found = [*islice(evaluated, LATEST)][::-1]
     if not found:
-        raise CompareError("expected runs with a result, found none; write: huberflow run")
+        raise InputError("RUNS", expected="runs with a result", received="none", write=_START)
     return list({run.id: run for run in found}.values())
 
 
@@ -45,37 +44,42 @@ def _named(runs: Sequence[Run], name: str) -> list[Run]:
         or [run for run in runs if run.id.startswith(name)]
     )
     ids = {run.id for run in found}
-    found = [run for run in found if run.sweep not in ids]  # they are meant by their sweep
+    found = [run for run in found if run.sweep not in ids]  # its sweep stands for each trial
     if not found:
-        raise CompareError(_unknown(runs, name))
+        raise _unknown(runs, name)
     if len(found) > 1:
-        listed = ", ".join(run.id for run in found[-5:])
-        raise CompareError(
-            f"expected one run, received {name!r}, which {len(found)} are called; "
-            f"write the whole id, such as: {listed}"
+        raise InputError(
+            name,
+            expected="the name of one run",
+            received=f"one that fits {len(found)} runs",
+            hint="write the whole id, such as: " + ", ".join(run.id for run in found[-5:]),
         )
     (only,) = found
-    trials = [run for run in runs if run.sweep == only.id]
-    # Side by side, the second may start before the first.
-    return [only] if only.kind == "run" else sorted(trials, key=_number)
-
-
-def _number(trial: Run) -> int:
-    return trial.metadata.sweep_trial
+    if only.kind == "run":
+        return [only]
+    # Trials run at the same time: the second may start before the first.
+    trials = (run for run in runs if run.sweep == only.id)
+    return sorted(trials, key=lambda trial: trial.metadata.sweep_trial)
 
 
 def _latest(runs: Sequence[Run], back: int) -> Run:
     found = [run for run in runs if run.kind == "run"]
     if back >= len(found):
-        raise CompareError(
-            f"expected one of the {len(found)} runs there are, received latest~{back}; "
-            + (f"write: latest~{len(found) - 1}" if found else "write: huberflow run")
+        raise InputError(
+            f"latest~{back}",
+            expected=f"one of the {len(found)} runs of the workspace",
+            received=f"number {back} before the latest",
+            write=f"latest~{len(found) - 1}" if found else _START,
         )
     return found[-1 - back]
 
 
-def _unknown(runs: Sequence[Run], name: str) -> str:
-    known = list(dict.fromkeys(text for run in reversed(runs) for text in (run.id, run.name)))
-    close = get_close_matches(name, known, n=3) or known[:1]
-    hint = f"write: {' or '.join(close)}" if close else "there is none yet; write: huberflow run"
-    return f"expected the id or name of a run, received {name!r}; {hint}"
+def _unknown(runs: Sequence[Run], name: str) -> InputError:
+    names = list(dict.fromkeys(text for run in reversed(runs) for text in (run.id, run.name)))
+    close = get_close_matches(name, names, n=3) or names[:1]
+    return InputError(
+        name,
+        expected="the id or name of a run",
+        received="a name that no run has" if names else "a name, but there are no runs yet",
+        write=" or ".join(close) or _START,
+    )

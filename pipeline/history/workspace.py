@@ -1,4 +1,4 @@
-"""The folder that a run writes, and nothing outside it."""
+"""The workspace: the one folder that runs write, and where each thing lies in it."""
 
 import errno
 import itertools
@@ -13,32 +13,31 @@ from pathlib import Path
 
 import filelock
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.atomic_write import written_atomically
 
 VERSION = "1"
-"""Of how a workspace is laid out; another one cannot be read."""
+"""The version of the layout; a workspace of another version cannot be read."""
 
 LOCK_PATIENCE = 10
-"""Seconds to wait for another program that has locked the metadata."""
+"""Seconds to wait for another program that has locked the database."""
 
 LEAST_FREE = 100 * 2**20
-"""Bytes on its disk without which no run comes to its end."""
+"""Bytes of free space that a run needs on its disk."""
 
 
-class WorkspaceError(Exception):
-    """The workspace cannot be used; the message says why and what to do."""
-
-    @classmethod
-    def unwritable(cls, folder: Path, error: OSError) -> "WorkspaceError":
-        """Of what the system says of a folder."""
-        return cls(
-            f"workspace: expected a folder that can be written, received {folder} "
-            f"({error.strerror}); write: --workspace ~/huberflow"
-        )
+def unwritable(folder: Path, error: OSError) -> InputError:
+    """The refusal of a folder that the system does not allow to be written."""
+    return InputError(
+        "workspace",
+        expected="a folder that can be written",
+        received=f"{folder} ({error.strerror})",
+        write="--workspace ~/huberflow",
+    )
 
 
 def disk_is_full(error: BaseException | None) -> bool:
-    """Whether an error is, or was raised while something handled, the want of space on a disk."""
+    """Whether a full disk is the error, or a cause of it."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
@@ -48,7 +47,7 @@ def disk_is_full(error: BaseException | None) -> bool:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where everything lies; deleting ``root`` is a full reset."""
+    """The paths below one folder; deleting ``root`` is a full reset."""
 
     root: Path
 
@@ -59,25 +58,25 @@ class Workspace:
 
     @property
     def metadata(self) -> Path:
-        """SQLite file of ML Metadata: what ran, on what, and what came out."""
+        """The SQLite file of ML Metadata: executions, artifacts, and what used what."""
         return self.root / "metadata.sqlite"
 
     @property
     def artifacts(self) -> Path:
-        """What nodes write."""
+        """The artifacts that nodes write."""
         return self.root / "artifacts"
 
     def serving(self, name: str) -> Path:
-        """Pushed versions of one model."""
+        """The pushed versions of one model."""
         return self.root / "serving" / name
 
     @property
     def journals(self) -> Path:
-        """What each run did, event by event."""
+        """The folder of the journals."""
         return self.root / "journal"
 
     def journal(self, run_id: str) -> Path:
-        """What one run did."""
+        """The journal of one run: what it did, event by event."""
         return self.journals / f"{run_id}.jsonl"
 
     def new_id(self, now: datetime) -> str:
@@ -91,26 +90,26 @@ class Workspace:
 
     @property
     def objects(self) -> Path:
-        """The user's own objects, as runs used them."""
+        """The sources of custom objects, as runs used them."""
         return self.root / "objects"
 
-    def turns(self, sweep_id: str) -> Path:
-        """Locks of the trials of one sweep; a folder that is there while it runs."""
-        return self.root / f".turns-{sweep_id}"
+    def trial_locks(self, sweep_id: str) -> Path:
+        """The locks of a sweep's trials; the folder exists while the sweep runs."""
+        return self.root / f".trials-{sweep_id}"
 
     @property
-    def delivering(self) -> Path:
-        """Lock of whoever delivers the journals."""
-        return self.journals / ".delivering"
+    def delivery_lock(self) -> Path:
+        """The lock of the process that delivers the journals."""
+        return self.journals / ".delivery_lock"
 
     @property
     def tracking(self) -> Path:
-        """MLflow's database and artifacts, where no server is named."""
+        """MLflow's database and artifacts, unless a server is configured."""
         return self.root / "mlflow"
 
     @property
     def identity(self) -> str:
-        """A name of this workspace that no other has, made up when first asked for."""
+        """A random id of this workspace, created when it is first used."""
         path = self.journals / ".workspace"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,47 +118,52 @@ class Workspace:
         return path.read_text()
 
     def log(self, run_id: str) -> Path:
-        """All that one run has to say."""
+        """The log of one run."""
         return self.root / "logs" / f"{run_id}.log"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the workspace for one run; the lock ends with the process, however it ends.
+        """Locks the workspace for one run; the lock ends with the process, however that ends.
 
         Raises:
-          WorkspaceError: it cannot be written, its disk is full, it is of another version, or
-            another run or program holds it.
+          InputError: it cannot be written, its disk is full, it is of another version, or another
+            run or program has locked it.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.root / ".lock", timeout=0)
             lock.acquire()
         except filelock.Timeout as error:
-            raise WorkspaceError(
-                f"another run is using the workspace {self.root}; wait for it, or choose another: "
-                "--workspace other"
+            raise InputError(
+                "workspace",
+                expected="one that no other run is using",
+                received=str(self.root),
+                hint="wait for that run, or choose another workspace",
+                write="--workspace other",
             ) from error
         except OSError as error:
-            raise WorkspaceError.unwritable(self.root, error) from error
+            raise unwritable(self.root, error) from error
         try:
-            self._refuse_full_disk()
-            self._refuse_other_version()
-            self._refuse_locked_metadata()
+            self._check_free_space()
+            self._check_version()
+            self._check_metadata_lock()
             yield
         finally:
             lock.release()
 
-    def _refuse_full_disk(self) -> None:
+    def _check_free_space(self) -> None:
         free = shutil.disk_usage(self.root).free
         if free < LEAST_FREE:
-            raise WorkspaceError(
-                f"workspace: expected {LEAST_FREE / 2**20:.0f} MiB or more that are free on its "
-                f"disk, received {self.root} with {free / 2**20:.1f}; free some, or write a folder "
-                "on another disk: --workspace ~/huberflow"
+            raise InputError(
+                "workspace",
+                expected=f"{LEAST_FREE / 2**20:.0f} MiB or more of free space on its disk",
+                received=f"{self.root} with {free / 2**20:.1f} MiB",
+                hint="free some space, or choose a folder on another disk",
+                write="--workspace ~/huberflow",
             )
 
-    def _refuse_other_version(self) -> None:
-        """Writes the version where there is none yet: the workspace is new."""
+    def _check_version(self) -> None:
+        """Writes the version into a new workspace."""
         path = self.root / "version"
         if not path.exists():
             with written_atomically(path) as temporary:
@@ -167,16 +171,18 @@ class Workspace:
             return
         found = path.read_text(encoding="utf-8", errors="replace").strip()
         if found != VERSION:
-            raise WorkspaceError(
-                f"workspace: expected one of version {VERSION}, received {self.root} of version "
-                f"{found!r}, which another huberflow has made; run that one, or choose another "
-                "workspace: --workspace other"
+            raise InputError(
+                "workspace",
+                expected=f"one of version {VERSION}",
+                received=f"{self.root} of version {found!r}, made by another release of huberflow",
+                hint="run that release, or choose another workspace",
+                write="--workspace other",
             )
 
-    def _refuse_locked_metadata(self) -> None:
-        """ML Metadata would wait for half a minute, and not say for what.
+    def _check_metadata_lock(self) -> None:
+        """Refuses a locked database, for which ML Metadata would wait half a minute in silence.
 
-        Only while nothing in this process has the file open: SQLite there would lose its own locks.
+        Only while nothing in this process has the file open: SQLite would lose its locks there.
         """
         if not self.metadata.exists():
             return
@@ -186,9 +192,11 @@ class Workspace:
                 database.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                return  # no database, perhaps: whoever reads it says so
-            raise WorkspaceError(
-                f"{self.metadata}: expected a database that can be written, received one that "
-                f"another program has locked for {LOCK_PATIENCE} s; end that program, or choose "
-                "another workspace: --workspace other"
+                return  # perhaps no database at all, which is reported when it is read
+            raise InputError(
+                str(self.metadata),
+                expected="a database that can be written",
+                received=f"one that another program has locked for {LOCK_PATIENCE} s",
+                hint="end that program, or choose another workspace",
+                write="--workspace other",
             ) from error

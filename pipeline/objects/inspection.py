@@ -15,7 +15,7 @@ from typing import Any
 
 from huberflow.custom_objects.catalogue import BUILT_IN, Task
 from huberflow.custom_objects.user_objects import UserObjects
-from huberflow.pipeline.history.workspace import WorkspaceError
+from huberflow.pipeline.history.workspace import unwritable
 from huberflow.pipeline.objects import sources
 from huberflow.pipeline.objects.network import Network
 from huberflow.pipeline.objects.process import Process
@@ -161,7 +161,7 @@ def _write(cache: Path, known: Mapping[str, Any]) -> None:
             temporary.write_text(json.dumps(known, indent=1), encoding="utf-8")
     except OSError as error:
         Process.end()
-        raise WorkspaceError.unwritable(cache.parent, error) from error
+        raise unwritable(cache.parent, error) from error
 
 
 def _read(cache: Path | None) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def catch_up(workspace: Workspace, uri: str, tell: Callable[[Run, int, int], Non
     Raises:
       UnreachableError: there is no server.
     """
-    with filelock.FileLock(workspace.delivering):
+    with filelock.FileLock(workspace.delivery_lock):
         close_killed(workspace)
         delivery = Delivery(workspace, connect(uri, workspace), masked_text(uri))
         failed: list[str] = []

@@ -104,7 +104,7 @@ def main() -> int:
     ended = threading.Event()
     threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
     workspace = Workspace(Path(settings["workspace"]))
-    with filelock.FileLock(workspace.delivering):
+    with filelock.FileLock(workspace.delivery_lock):
         return _follow(workspace, settings["uri"], ended)
 
 

@@ -13,14 +13,10 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking.mlflow_client import connect
 from huberflow.pipeline.tracking.mlflow_errors import explained
-
-
-class NoSuchModelError(Exception):
-    """MLflow has no such model; the message says what it was asked for."""
-
 
 _NOT_THERE = {ErrorCode.Name(code) for code in (RESOURCE_DOES_NOT_EXIST, INVALID_PARAMETER_VALUE)}
 
@@ -36,11 +32,13 @@ def saved_model(uri: str, reference: str, folder: Path) -> Path:
       folder: where to.
 
     Raises:
-      NoSuchModelError: there is no such model, or it holds no SavedModel.
+      InputError: there is no such model, or it holds no SavedModel.
       TrackingError: the server cannot be reached, or refuses.
     """
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
-        raise NoSuchModelError(f"expected runs in {uri}, found no database; write: huberflow run")
+        raise InputError(
+            reference, expected=f"runs in {uri}", received="no database", write="huberflow run"
+        )
     with explained(uri, f"download {reference}"):
         client = connect(uri)
         try:
@@ -48,9 +46,11 @@ def saved_model(uri: str, reference: str, folder: Path) -> Path:
         except MlflowException as error:
             if error.error_code not in _NOT_THERE:
                 raise
-            raise NoSuchModelError(
-                f"expected a model that {masked_text(uri)} has, received {reference}: "
-                f"{error.message}; see those that it has with: huberflow ui"
+            raise InputError(
+                reference,
+                expected=f"a model of {masked_text(uri)}",
+                received=error.message,
+                hint="see its models with: huberflow ui",
             ) from error
         downloaded = mlflow.artifacts.download_artifacts(
             artifact_uri=source, dst_path=str(folder), tracking_uri=uri, registry_uri=uri
@@ -70,15 +70,16 @@ def _source(client: MlflowClient, reference: str) -> str:
         if not client.list_artifacts(*in_run.groups()):
             raise MlflowException(f"the run has no artifact {in_run[2]}", RESOURCE_DOES_NOT_EXIST)
         return f"{run.info.artifact_uri}/{in_run[2]}"
-    raise NoSuchModelError(f"expected {_FORMS}, received {reference}")
+    raise InputError(reference, expected=_FORMS, received="another form of reference")
 
 
 def _saved_model_in(model: Path, reference: str) -> Path:
     flavor = Model.load(model).flavors.get("python_function", {})
     entry = flavor.get("artifacts", {}).get("saved_model")
     if entry is None:
-        raise NoSuchModelError(
-            f"{reference}: expected a model that huberflow exported, received one of the flavors "
-            f"{', '.join(Model.load(model).flavors)}"
+        raise InputError(
+            reference,
+            expected="a model that huberflow exported",
+            received=f"one of the flavors {', '.join(Model.load(model).flavors)}",
         )
     return model / entry["path"]

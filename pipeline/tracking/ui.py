@@ -13,20 +13,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.atomic_write import written_atomically
 from huberflow.pipeline.system.interruption import termination_as_interrupt
 from huberflow.pipeline.system.masking import masked_text
+from huberflow.pipeline.tracking.tracker import TrackingError
 
 _PATIENCE = 120
 """Seconds that MLflow may take to start; on a slow machine it imports for half a minute."""
 
 # A proxy that the environment names would be asked for a page of this very machine.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-class UiError(Exception):
-    """The server does not run; the message says why, in its own last words."""
 
 
 def serve(
@@ -47,7 +45,8 @@ def serve(
       on_ready: told the server's URL as soon as it answers.
 
     Raises:
-      UiError: it did not start, or ended by itself.
+      TrackingError: it did not start, or ended by itself.
+      InputError: the address is not one of this machine.
     """
     url = f"http://{host}:{_free_port(host, port)}"
     log = workspace.log("ui")
@@ -117,7 +116,7 @@ def _wait_until_healthy(server: subprocess.Popen[bytes], url: str, log: Path) ->
         if server.poll() is not None:
             raise _ended(log)
         if time.monotonic() > deadline:
-            raise UiError(f"MLflow's server did not answer within {_PATIENCE} s; see {log}")
+            raise TrackingError(f"MLflow's server did not answer within {_PATIENCE} s; see {log}")
         time.sleep(0.1)
 
 
@@ -129,9 +128,9 @@ def _is_healthy(url: str) -> bool:
         return False
 
 
-def _ended(log: Path) -> UiError:
+def _ended(log: Path) -> TrackingError:
     lines = masked_text(log.read_text(errors="replace")).splitlines()
-    return UiError("\n".join([f"MLflow's server ended, see {log}:", *lines[-10:]]))
+    return TrackingError("\n".join([f"MLflow's server ended, see {log}:", *lines[-10:]]))
 
 
 @contextmanager
@@ -159,8 +158,10 @@ def _free_port(host: str, wanted: int) -> int:
         except OSError as error:
             if error.errno == errno.EADDRINUSE and wanted:
                 return _free_port(host, 0)
-            raise UiError(
-                f"expected an address to listen on, received {host}:{wanted} "
-                f"({error.strerror}); write: --port 5000"
+            raise InputError(
+                "--port",
+                expected="a port of this machine that the server may listen on",
+                received=f"{host}:{wanted} ({error.strerror})",
+                write="--port 5000",
             ) from error
         return int(probe.getsockname()[1])

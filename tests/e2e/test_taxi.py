@@ -172,7 +172,7 @@ def test_second_run_at_a_time_is_refused(
 ) -> None:
     refused = workspace.run("seed=12")
     assert refused.code == 2
-    assert "another run is using the workspace" in refused.errors
+    assert "no other run is using" in refused.errors
 
 
 def test_terminated_run_closes_its_books(

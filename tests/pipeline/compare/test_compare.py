@@ -8,12 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from rich.console import Console
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.compare import comparison as compared_runs
 from huberflow.pipeline.compare import views
-from huberflow.pipeline.config.reading import load
 from huberflow.pipeline.history import journal, run_history, select
-from huberflow.pipeline.history.select import CompareError
 from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.resolve.resolved_run import load
 from huberflow.pipeline.tracking import links
 
 NODES = {
@@ -160,26 +160,25 @@ class TestChoosing:
         assert [run.id for run in chosen] == [f"2026-03-{day}" for day in range(12, 22)]
 
     @pytest.mark.parametrize(
-        ("name", "reason"),
+        ("name", "remedy"),
         [
-            ("2026-01", "which 2 are called; write the whole id, such as: 2026-01-01T10, 2026-01"),
-            ("frist", "expected the id or name of a run, received 'frist'; write: first"),
-            ("zzz", "received 'zzz'; write: 2026-02-01T10-2"),
-            (
-                "latest~4",
-                "expected one of the 4 runs there are, received latest~4; write: latest~3",
-            ),
+            ("2026-01", "such as: 2026-01-01T10, 2026-01-02T10"),
+            ("frist", "write: first"),
+            ("zzz", "write: 2026-02-01T10-2"),
+            ("latest~4", "write: latest~3"),
         ],
     )
-    def test_what_is_not_one_run_is_refused(self, runs, name, reason):
-        with pytest.raises(CompareError) as caught:
+    def test_what_is_not_one_run_is_refused(self, runs, name, remedy):
+        with pytest.raises(InputError) as caught:
             select.choose(runs, [name])
-        assert reason in str(caught.value)
+        assert caught.value.key == name
+        assert str(caught.value).endswith(remedy)
 
     @pytest.mark.parametrize("names", [[], ["latest"], ["x"]])
     def test_an_empty_workspace_says_how_to_begin(self, journals, names):
-        with pytest.raises(CompareError, match="write: huberflow run"):
+        with pytest.raises(InputError) as caught:
             select.choose(journals.runs(), names)
+        assert caught.value.write == "huberflow run"
 
 
 class TestSettings:

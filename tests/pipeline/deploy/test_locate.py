@@ -7,11 +7,12 @@ from journals import Story
 from mlflow_servers import mlflow_server
 
 from huberflow.components.bundle import reload
-from huberflow.pipeline.config.reading import load
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy.locate import LocateError, located
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.tracking.port import Column, ExportedModel, NewRun, TrackingError
+from huberflow.pipeline.resolve.resolved_run import load
 from huberflow.pipeline.tracking.store import connect
+from huberflow.pipeline.tracking.tracker import Column, ExportedModel, NewRun, TrackingError
 
 
 @pytest.fixture
@@ -21,7 +22,8 @@ def workspace(tmp_path, monkeypatch):
 
 
 def found(reference, workspace, *settings):
-    return located(reference, load(None, (f"workspace={workspace.root}", *settings)))
+    config = load(None, (f"workspace={workspace.root}", *settings))
+    return located(reference, config, workspace)
 
 
 def where(reference, workspace):
@@ -31,7 +33,7 @@ def where(reference, workspace):
 
 def refusal(reference, workspace, *settings):
     with (
-        pytest.raises(LocateError) as refused,
+        pytest.raises((LocateError, InputError)) as refused,
         found(reference, workspace, *settings),
     ):
         pytest.fail("there is no model")
@@ -99,9 +101,9 @@ class TestRuns:
         exporting(workspace, "2026-11-22T06-07-05", name="night")
         (workspace.journals / "damaged.jsonl").write_text("{}\n")
         first, second = refusal("2026-11-22T06-07-06", workspace).splitlines()
-        assert first.startswith("no folder 2026-11-22T06-07-06 is here, and of the runs: expected ")
+        assert first.startswith("no folder 2026-11-22T06-07-06 is here, and of the runs: ")
         assert first.endswith("; write: 2026-11-22T06-07-05")
-        assert second.startswith("the journal ")
+        assert second.startswith(str(workspace.journals / "damaged.jsonl"))
 
     def test_that_are_points_of_a_sweep_export_nothing(self, workspace):
         changes = {"training.loss.name": "HuberLoss", "training.loss.config.threshold": 0.5}
@@ -174,12 +176,12 @@ class TestInMlflow:
     @pytest.mark.parametrize(
         ("reference", "message"),
         [
-            ("models:/taxi@rival", "received models:/taxi@rival: .*rival.*not found"),
-            ("models:/taxi/77", "received models:/taxi/77: .*not found"),
-            ("models:/bikes@champion", "received models:/bikes@champion: .*bikes.*not found"),
-            ("runs:/123/model", "received runs:/123/model: .*123.*not found"),
-            ("runs:/{run}/no", "received runs:/.*/no: the run has no artifact no"),
-            ("models:/taxi", "expected models:/NAME@ALIAS, .*, received models:/taxi"),
+            ("models:/taxi@rival", "^models:/taxi@rival: .*rival.*not found"),
+            ("models:/taxi/77", "^models:/taxi/77: .*not found"),
+            ("models:/bikes@champion", "^models:/bikes@champion: .*bikes.*not found"),
+            ("runs:/123/model", "^runs:/123/model: .*123.*not found"),
+            ("runs:/{run}/no", "^runs:/.*/no: .*the run has no artifact no"),
+            ("models:/taxi", "^models:/taxi: expected models:/NAME@ALIAS, "),
         ],
     )
     def test_under_a_name_that_it_does_not_have(self, workspace, database, reference, message):
@@ -189,7 +191,7 @@ class TestInMlflow:
 
     def test_without_a_database_makes_none(self, workspace):
         assert refusal("models:/taxi@champion", workspace).endswith(
-            "found no database; write: huberflow run"
+            "received no database; write: huberflow run"
         )
         assert not workspace.tracking.exists()
 

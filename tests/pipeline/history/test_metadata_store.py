@@ -8,8 +8,9 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 from written_metadata import Metadata
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.history.metadata_store import Records
-from huberflow.pipeline.history.workspace import Workspace, WorkspaceError
+from huberflow.pipeline.history.workspace import Workspace
 
 RESOLVER = "tfx.dsl.components.common.resolver.Resolver"
 
@@ -209,13 +210,13 @@ def everything_below(folder: Path) -> set[str]:
 class TestADamagedDatabase:
     def test_is_named_with_what_to_do(self, records, workspace):
         workspace.metadata.write_text("this is no database at all")
-        with pytest.raises(WorkspaceError) as refused:
+        with pytest.raises(InputError) as refused:
             records.close_unfinished()
-        message = str(refused.value)
-        assert message.startswith(f"{workspace.metadata}: expected the database of ML Metadata")
-        assert "(file is not a database)" in message
-        assert message.endswith(f"mv {workspace.metadata} {workspace.metadata}.damaged")
-        assert "\n" not in message
+        error = refused.value
+        assert error.key == str(workspace.metadata)
+        assert "(file is not a database)" in error.received
+        assert error.write == f"mv {workspace.metadata} {workspace.metadata}.damaged"
+        assert "\n" not in str(error)
 
 
 class TestCloseUnfinished:

@@ -76,10 +76,10 @@ class TestMemory:
             worker.stdin.close()
         assert during > before + 80
 
-    def test_is_not_that_of_the_tracking_follower(self):
-        """It has a session of its own, as ``huberflow.pipeline.tracking.delivery_process`` starts it."""
+    def test_is_not_that_of_the_delivery_process(self):
+        """It has its own session, see ``huberflow.pipeline.tracking.delivery_process``."""
         before = peak_during(lambda: None)
-        with child(own_session=True) as follower:
+        with child(own_session=True) as delivery:
             during = peak_during(lambda: None)
             follower.stdin.close()
         assert during < before + 50

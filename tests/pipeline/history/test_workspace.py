@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from huberflow.pipeline.history.workspace import Workspace, WorkspaceError
+from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.history.workspace import Workspace
 
 HOLD = """
 import sys, time
@@ -35,10 +36,10 @@ def holder(tmp_path):
         process.kill()
 
 
-def refusal(workspace: Workspace) -> str:
-    with pytest.raises(WorkspaceError) as caught, workspace.locked():
+def refusal(workspace: Workspace) -> InputError:
+    with pytest.raises(InputError) as caught, workspace.locked():
         pass
-    return str(caught.value)
+    return caught.value
 
 
 def assert_free(workspace: Workspace) -> None:
@@ -48,10 +49,10 @@ def assert_free(workspace: Workspace) -> None:
 
 class TestLock:
     def test_keeps_another_process_out(self, holder, tmp_path):
-        assert refusal(Workspace(tmp_path / "w")) == (
-            f"another run is using the workspace {tmp_path}/w; wait for it, or choose another: "
-            "--workspace other"
-        )
+        error = refusal(Workspace(tmp_path / "w"))
+        assert (error.key, error.received) == ("workspace", f"{tmp_path}/w")
+        assert "no other run" in error.expected
+        assert error.write == "--workspace other"
 
     def test_leaves_other_workspaces_free(self, holder, tmp_path):
         assert_free(Workspace(tmp_path / "other"))
@@ -64,7 +65,7 @@ class TestLock:
 
     def test_keeps_this_process_out_too(self, tmp_path):
         with Workspace(tmp_path).locked():
-            assert "another run" in refusal(Workspace(tmp_path))
+            assert "no other run" in refusal(Workspace(tmp_path)).expected
 
     def test_is_free_again_after_a_run_that_failed(self, tmp_path):
         with pytest.raises(ZeroDivisionError), Workspace(tmp_path).locked():
@@ -76,17 +77,14 @@ class TestUnusablePlace:
     @pytest.mark.parametrize("below", ["file", "file/w", "file/a/b"])
     def test_a_file_in_the_way(self, below, tmp_path):
         (tmp_path / "file").touch()
-        message = refusal(Workspace(tmp_path / below))
-        assert message.startswith(
-            f"workspace: expected a folder that can be written, received {tmp_path}/{below} ("
-        )
-        assert message.endswith("); write: --workspace ~/huberflow")
+        error = refusal(Workspace(tmp_path / below))
+        assert error.key == "workspace"
+        assert error.received.startswith(f"{tmp_path}/{below} (")
+        assert error.write == "--workspace ~/huberflow"
 
     @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
     def test_a_place_that_nobody_can_write(self):
-        assert "expected a folder that can be written, received /proc/w" in refusal(
-            Workspace(Path("/proc/w"))
-        )
+        assert refusal(Workspace(Path("/proc/w"))).received.startswith("/proc/w (")
 
 
 class TestPlaces:
@@ -97,7 +95,7 @@ class TestPlaces:
     def test_everything_lies_inside(self, tmp_path):
         w = Workspace(tmp_path)
         places = (w.metadata, w.artifacts, w.serving("taxi"), w.log("run-1"), w.journal("run-1"))
-        for place in (*places, w.delivering, w.tracking):
+        for place in (*places, w.delivery_lock, w.tracking):
             assert tmp_path in place.parents
 
     def test_models_and_runs_lie_apart(self, tmp_path):
