@@ -1,47 +1,51 @@
-"""Reads CSV files as text, block by block; what TFX would read otherwise is refused."""
+"""Reads CSV files as text, block by block; refuses what TFX would read differently."""
 
-import gzip
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from io import BufferedReader
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from huberflow.components.data import csv_records
-from huberflow.components.data.files import DataError, Source, unreadable_file
+from huberflow.components.data.files import Source, decompressed, unreadable_file
+from huberflow.custom_objects.input_error import InputError
 
 BLOCK = 8 * 2**20
-"""Bytes that are looked at together."""
+"""Bytes that are checked together."""
 
 LONGEST_RECORD = 2**20
-"""Bytes that a record may have before its end is looked for no further."""
+"""Bytes that a record may have before the search for its end stops."""
 
 
-def read_batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa.Table]:
+def read_batches(
+    source: Source, on_bytes: Callable[[int], None] = lambda read: None
+) -> Iterator[pa.Table]:
     """All rows; empty fields are null.
 
     Args:
       source: of CSV files.
-      on_bytes: told how much of all files is read.
+      on_bytes: gets the number of bytes read so far, of all files.
 
     Raises:
-      DataError: a file is damaged, or TFX would read it wrongly.
+      InputError: a file is damaged, or TFX would read it wrongly.
     """
     columns: list[str] = []
     before = 0
     for file in source.files:
         try:
             with file.open("rb") as raw:
-                plain = gzip.GzipFile(fileobj=raw) if source.compressed else raw
-                header = plain.readline(LONGEST_RECORD)
+                stream = decompressed(file, raw)
+                header = stream.readline(LONGEST_RECORD)
                 if not header:
-                    raise DataError(f"{file}: expected a header and rows, received an empty file")
-                names = csv_records.names(file, header)
+                    raise InputError(
+                        str(file), expected="a header and rows", received="an empty file"
+                    )
+                names = csv_records.column_names(file, header)
                 columns = columns or names
                 _check_same(source.files[0], columns, file, names)
-                for data in _records(file, plain, columns):
+                for data in _records(file, stream, columns):
                     on_bytes(before + raw.tell())
                     yield _table(data, columns)
                 before += raw.tell()
@@ -52,32 +56,31 @@ def read_batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa
 def _check_same(first: Path, columns: Sequence[str], file: Path, names: Sequence[str]) -> None:
     for expected, received in zip([*columns, None], [*names, None], strict=False):
         if expected != received:
-            raise DataError(
-                f"{file}, line 1: expected the columns of {first.name} in their order, received "
-                f"{received or 'none'} where it has {expected or 'none'}"
+            raise InputError(
+                f"{file}, line 1",
+                expected=f"the columns of {first.name} in their order",
+                received=f"{received or 'none'} where it has {expected or 'none'}",
             )
 
 
-def _records(
-    file: Path, stream: gzip.GzipFile | BufferedReader, columns: Sequence[str]
-) -> Iterator[bytes]:
+def _records(file: Path, stream: BinaryIO, columns: Sequence[str]) -> Iterator[bytes]:
     """Whole records, checked, some megabytes at a time."""
     rest, line = b"", 2
     while block := stream.read(BLOCK):
         rest += block
-        length = csv_records.complete(rest)
+        length = csv_records.complete_length(rest)
         if not length and len(rest) > LONGEST_RECORD:
-            raise csv_records.too_long(f"{file}, line {line}")
+            raise csv_records.field_too_long(f"{file}, line {line}")
         if length:
             data, rest = rest[:length], rest[length:]
-            csv_records.check(file, data, line, columns)
+            csv_records.check_records(file, data, line, columns)
             line += data.count(b"\n")
             yield data
     if rest:
         rest += b"\n"
-        if csv_records.complete(rest) < len(rest):
-            raise csv_records.too_long(f"{file}, line {line}")
-        csv_records.check(file, rest, line, columns)
+        if csv_records.complete_length(rest) < len(rest):
+            raise csv_records.field_too_long(f"{file}, line {line}")
+        csv_records.check_records(file, rest, line, columns)
         yield rest
 
 

@@ -9,26 +9,26 @@ from pyarrow import types
 from tfx_bsl.coders import example_coder
 
 
-def serialized(columns: Mapping[str, pa.Array]) -> Iterator[bytes]:
-    """Rows as TFX's readers write them: an empty list of the column's type where nothing is.
+def serialize_rows(columns: Mapping[str, pa.Array]) -> Iterator[bytes]:
+    """The rows as TFX's readers write them: a missing value is an empty list of the column's type.
 
     Args:
-      columns: of one length: int64, float, string, or null where no row has a value.
+      columns: of one length; int64, float, string, or null if no row has a value.
     """
     batch = pa.RecordBatch.from_pydict({name: _lists(each) for name, each in columns.items()})
     yield from map(canonical, example_coder.RecordBatchToExamplesEncoder().encode(batch))
 
 
 def canonical(row: bytes) -> bytes:
-    """The same row, columns by name.
+    """The same row with its columns in the order of their names.
 
-    Protobuf writes them in any order, and TFX takes what is written for the hash that splits.
+    Protobuf writes them in any order, and TFX splits rows by a hash of their bytes.
     """
     return tf.train.Example.FromString(row).SerializeToString(deterministic=True)
 
 
 def _lists(column: pa.Array) -> pa.Array:
-    """A list for each row: of its value, or of nothing."""
+    """A list for each row, of its value or empty."""
     if types.is_null(column.type):
         return pa.nulls(len(column), pa.list_(pa.float32()))
     values = column.drop_null()

@@ -1,8 +1,4 @@
-"""The node that reads rows and splits them, told of its own code."""
-
-import json
-from collections.abc import Mapping
-from typing import Any
+"""The node that reads rows and splits them."""
 
 from tfx import types
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
@@ -12,9 +8,11 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ExecutionParameter
 
+from huberflow.components.contracts.node_config import ExampleGenConfig
+
 
 class ExampleGenSpec(types.ComponentSpec):
-    """TFX's, but for ``custom_config``, which is plain JSON."""
+    """TFX's specification, with a ``custom_config`` of JSON."""
 
     PARAMETERS = {  # noqa: RUF012 (TFX's attribute)
         **standard_component_specs.FileBasedExampleGenSpec.PARAMETERS,
@@ -25,15 +23,14 @@ class ExampleGenSpec(types.ComponentSpec):
 
 
 class ExampleGen(FileBasedExampleGen):
-    """TFX's ExampleGen with a reader of ours.
+    """TFX's ExampleGen with an executor of ``data.examples`` or ``data.splits``.
 
     Args:
-      executor: reads one kind of files, see ``data.examples`` and ``data.splits``.
+      executor: reads files of one format.
       input_base: folder of the files.
       input_config: their pattern, or one for each split.
       output_config: the splits, where there is one pattern.
-      custom_config: ``source``: hashes of the code that runs here, for TFX's cache sees no code;
-        and the rule of ``huberflow.components.data.splits``, where that one splits.
+      custom_config: see ``contracts.node_config.ExampleGenConfig``.
     """
 
     SPEC_CLASS = ExampleGenSpec
@@ -45,7 +42,7 @@ class ExampleGen(FileBasedExampleGen):
         input_base: str,
         input_config: example_gen_pb2.Input,
         output_config: example_gen_pb2.Output,
-        custom_config: Mapping[str, Any],
+        custom_config: ExampleGenConfig,
     ) -> None:
         base_beam_component.BaseBeamComponent.__init__(
             self,
@@ -55,7 +52,7 @@ class ExampleGen(FileBasedExampleGen):
                 output_config=output_config,
                 output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
                 output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
-                custom_config=json.dumps(custom_config, sort_keys=True),
+                custom_config=custom_config.to_text(),
                 examples=types.Channel(type=standard_artifacts.Examples),
             ),
             custom_executor_spec=executor_spec.BeamExecutorSpec(executor),

@@ -1,32 +1,54 @@
-"""Files of a data set, and what is said of those that cannot be used."""
+"""The files of a data set."""
 
+import gzip
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal, cast
+
+from huberflow.custom_objects.input_error import InputError
 
 FileFormat = Literal["csv", "parquet", "tfrecord"]
 
 
-class DataError(ValueError):
-    """The data cannot be used; one line for the user: where, expected, received, what to write."""
-
-
-def unreadable_file(file: Path, reason: object) -> DataError:
-    """What a library says of a file that it cannot read, in one line."""
-    return DataError(f"{file}: cannot be read: {' '.join(str(reason).split())}")
-
-
 @dataclass(frozen=True)
 class Source:
-    """Files of one kind."""
+    """Files of one format."""
 
     file_format: FileFormat
     files: tuple[Path, ...]
-    """By name, at least one."""
+    """At least one, in the order of their names."""
     compressed: bool
-    """All of them by gzip, or none."""
+    """Whether all are compressed by gzip; otherwise none is."""
 
 
 def is_compressed(file: Path) -> bool:
-    """Whether its name says gzip."""
+    """Whether a file's name ends in ``.gz``."""
     return file.suffix.lower() == ".gz"
+
+
+def decompressed(file: Path, raw: BinaryIO) -> BinaryIO:
+    """The content of an open file, decompressed if its name ends in ``.gz``."""
+    return cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if is_compressed(file) else raw
+
+
+def unreadable_file(file: Path, reason: object) -> InputError:
+    """The error for a file that a library fails to read."""
+    return InputError(
+        str(file),
+        expected="a file that can be read",
+        received=f"an error: {' '.join(str(reason).split())}",
+    )
+
+
+def check_unique(where: str, names: Sequence[str]) -> None:
+    """Refuses two columns of one name.
+
+    Raises:
+      InputError: a name comes twice.
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                where, expected="each column once", received=f"two of {name!r}", hint="rename one"
+            )

@@ -1,7 +1,7 @@
-"""Writes rows in random order, however many there are, in memory that does not grow with them.
+"""Writes rows in random order, in memory that does not grow with their number.
 
-Beam's own ``Reshuffle``, which TFX writes with, mixes nothing on the local runner, and holds all
-rows in memory there. Here rows go through files, and between Beam's stages only their names.
+TFX uses Beam's ``Reshuffle``, which on the local runner mixes nothing and keeps all rows in memory.
+Here rows go through files, and only the files' names pass between Beam's stages.
 """
 
 import math
@@ -9,7 +9,6 @@ import random
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
@@ -17,46 +16,48 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 INPUT_BYTES = 2**23
-"""Of the user's files for each file that is written, which is mixed in memory."""
+"""Size of the input for each file that is written; a file is mixed in memory."""
 
 MOST_FILES = 64
-"""Of each split, for all are open at once; of more than 512 MiB each takes more."""
+"""Files of a split, all of which are open at once; above 512 MiB of input they grow."""
 
 _BATCH_ROWS = 4096
 
 
-def files(input_bytes: int) -> int:
-    """How many files to write for so large an input."""
+def count_files(input_bytes: int) -> int:
+    """The number of files to write for an input of this size."""
     return min(MOST_FILES, max(1, math.ceil(input_bytes / INPUT_BYTES)))
 
 
 @beam.ptransform_fn
-def write(rows: Any, folder: str, into: int, aside: str) -> Any:
+def write_mixed(
+    rows: beam.PCollection, folder: str, files: int, temporary: str
+) -> beam.PCollection:
     """Writes serialized rows as gzipped TFRecords, named as TFX names them.
 
     Args:
       rows: serialized.
       folder: for the files.
-      into: how many files; a row may come into any of them.
-      aside: folder for rows on their way; on a cluster, one that all workers see.
+      files: how many to write; each row goes to any of them.
+      temporary: folder for rows in between; on a cluster, one that all workers see.
     """
     return (
         rows
-        | "Scatter" >> beam.ParDo(_Scatter(aside, into)).with_output_types(tuple[int, str])
+        | "Scatter" >> beam.ParDo(_Scatter(temporary, files)).with_output_types(tuple[int, str])
         | "Gather" >> beam.GroupByKey()
-        | "Mix" >> beam.Map(_mix, folder, into)
+        | "Mix" >> beam.Map(_mix, folder, files)
     )
 
 
 class _Scatter(beam.DoFn):
-    """Rows to files aside, one for each file to write: its number, and its path."""
+    """Writes rows to temporary files, one for each final file; yields its number and its path."""
 
-    def __init__(self, aside: str, files: int) -> None:
-        self._aside, self._files = Path(aside), files
+    def __init__(self, temporary: str, files: int) -> None:
+        self._temporary, self._files = Path(temporary), files
 
     def start_bundle(self) -> None:
         name = uuid.uuid4().hex
-        self._paths = [str(self._aside / f"{name}-{number}") for number in range(self._files)]
+        self._paths = [str(self._temporary / f"{name}-{number}") for number in range(self._files)]
         self._writers = [tf.io.TFRecordWriter(path) for path in self._paths]
         self._random = random.Random(0)  # noqa: S311 (nothing secret)
 
@@ -69,13 +70,13 @@ class _Scatter(beam.DoFn):
             yield WindowedValue((number, path), GlobalWindow().max_timestamp(), [GlobalWindow()])
 
 
-def _mix(scattered: tuple[int, Iterable[str]], folder: str, into: int) -> None:
-    number, parts = scattered
-    rows = [row for part in parts for row in _rows(part)]
+def _mix(scattered: tuple[int, Iterable[str]], folder: str, files: int) -> None:
+    number, paths = scattered
+    rows = [row for path in paths for row in _rows(path)]
     random.Random(number).shuffle(rows)  # noqa: S311 (nothing secret)
-    path = Path(folder) / f"data_tfrecord-{number:05}-of-{into:05}.gz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
+    file = Path(folder) / f"data_tfrecord-{number:05}-of-{files:05}.gz"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(file), "GZIP") as writer:
         for row in rows:
             writer.write(row)
 

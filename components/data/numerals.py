@@ -1,7 +1,7 @@
-"""Which texts of a CSV file TFX takes for numbers: those that Python's ``int`` and ``float`` do.
+"""Parses texts of CSV files as TFX does: a number is what Python's ``int`` or ``float`` reads.
 
-Arrow reads most of them faster; what it refuses is looked at again by Python's rules (a plus sign,
-blanks around, underscores between digits).
+Arrow parses most numbers faster; the others are parsed again by Python's rules (a plus sign, blanks
+around, underscores between digits).
 """
 
 from dataclasses import dataclass
@@ -23,33 +23,30 @@ _PROBE = 64
 
 
 @dataclass(frozen=True)
-class Numerals:
-    """Some texts, told apart."""
+class ParsedTexts:
+    """Texts, divided into numbers and others."""
 
     numbers: np.ndarray
-    """int64, or float64 where any has a fraction; of all that are no text, in order."""
-    text: np.ndarray
-    """bool, of each: it is no number."""
+    """The numbers in order: int64, or float64 where any has a fraction."""
+    is_text: np.ndarray
+    """Whether each text is no number."""
 
 
-def read(texts: pa.StringArray) -> Numerals:
-    """Tells numbers and text apart as TFX's CSV reader does.
-
-    Whole numbers beyond 64 bits are text there.
-    """
-    none = np.zeros(len(texts), bool)
+def parse(texts: pa.StringArray) -> ParsedTexts:
+    """The numbers among some texts. Whole numbers beyond 64 bits are text, as TFX has it."""
+    no_text = np.zeros(len(texts), bool)
     integers = _cast(texts, pa.int64())
     if integers is not None and not _any_has(texts, "x") and not _any_has(texts, "X"):
-        return Numerals(integers, none)  # Arrow, not Python, reads 0x1f as a number
+        return ParsedTexts(integers, no_text)  # Arrow, not Python, reads 0x1f as a number
     numbers = _cast(texts, pa.float64())
     if numbers is not None and not _may_be_integers(numbers):
-        return Numerals(numbers, none)
+        return ParsedTexts(numbers, no_text)
     return _as_python_reads(texts)
 
 
 def _cast(texts: pa.StringArray, to: pa.DataType) -> np.ndarray | None:
     try:
-        texts[:_PROBE].cast(to)  # Arrow goes through all before it says that the first was wrong
+        texts[:_PROBE].cast(to)  # Arrow reports a wrong first value only after all others
         return texts.cast(to).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
         return None
@@ -60,15 +57,15 @@ def _any_has(texts: pa.StringArray, letter: str) -> bool:
 
 
 def _may_be_integers(numbers: np.ndarray) -> bool:
-    """All of them, such as +3, or one that is too large, whatever the others are."""
+    """Whether all are whole, such as +3, or one may be a whole number that is too large."""
     return bool(np.all(numbers == np.floor(numbers)) or np.any(np.abs(numbers) >= _LIMIT))
 
 
-def _as_python_reads(texts: pa.StringArray) -> Numerals:
+def _as_python_reads(texts: pa.StringArray) -> ParsedTexts:
     text = ~pc.match_substring_regex(texts, _NUMBER).to_numpy(zero_copy_only=False)
     whole = pc.match_substring_regex(texts, _INTEGER).to_numpy(zero_copy_only=False)
     for place in np.flatnonzero(whole):
         text[place] = not -_LIMIT <= int(texts[place].as_py()) < _LIMIT
     kind = int if np.all(whole[~text]) else float
     numbers = [kind(value) for value in texts.filter(pa.array(~text)).to_pylist()]
-    return Numerals(np.array(numbers, np.int64 if kind is int else np.float64), text)
+    return ParsedTexts(np.array(numbers, np.int64 if kind is int else np.float64), text)

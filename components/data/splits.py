@@ -1,14 +1,12 @@
-"""Splits rows by a column, or by the files that they lie in.
+"""Splits rows by the values of a column, or by the files that hold them.
 
-TFX's own ExampleGen splits by hashes only, of rows or of a column's values; from files of their own
-for each split it draws no validation rows.
+TFX's own ExampleGen splits by hashes only, of rows or of a column's values; it draws no validation
+rows where each split has its own files.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
 
 import apache_beam as beam
 import tensorflow as tf
@@ -16,53 +14,51 @@ from tfx.proto import example_gen_pb2
 from tfx.utils import proto_utils
 
 from huberflow.components.contracts.date_formats import DATE_FORMATS
+from huberflow.components.contracts.node_config import DrawnShares, ExampleGenConfig, SplitDays
 from huberflow.components.data import examples
+from huberflow.components.data.examples import Properties
+from huberflow.custom_objects.input_error import InputError
 
 SPLITS = ("train", "validation", "eval")
 
 
-def split_of(row: bytes | tf.train.Example, rule: Mapping[str, Any], file: str) -> str | None:
-    """The split of a row; None where it has no date, and is set aside.
+def split_of(example: tf.train.Example, config: ExampleGenConfig, file_split: str) -> str | None:
+    """The split of a row; None for a row to drop, which has no date.
 
     Args:
-      row: a ``tf.Example``, serialized or not.
-      rule: plain JSON: ``column``, which says the split, or null; ``values``, the split of each of
-        its values, or ``days``, how its dates are ``written`` and the first day of ``validation``
-        and ``eval``; ``draw``, in which shares rows to train on are drawn by hash for ``train``
-        and ``validation``, or null.
-      file: split of the file that the row lies in; any, where a column decides.
+      example: the row.
+      config: says how rows are split.
+      file_split: split of the file that holds the row; ignored where a column decides.
 
     Raises:
-      ValueError: the row's value of the column stands for no split.
+      InputError: the row's value of the column has no split.
     """
-    example = tf.train.Example.FromString(row) if isinstance(row, bytes) else row
-    said = _said(example, rule) if rule["column"] else file
-    return _drawn(example, rule["draw"]) if said == "train" and rule["draw"] else said
+    split = _by_column(example, config) if config.column else file_split
+    return _draw(example, config.draw) if split == "train" and config.draw else split
 
 
-def _said(example: tf.train.Example, rule: Mapping[str, Any]) -> str | None:
-    """What the row's column says."""
-    value = _value(example, rule["column"])
-    if rule["days"]:
-        if not value:
-            return None
-        return _by_day(DATE_FORMATS[rule["days"]["written"]].day(value), rule["days"])
-    if value not in rule["values"]:
-        raise ValueError(
-            f"data.splits.values: expected one of {', '.join(rule['values'])} in every row of "
-            f"{rule['column']!r}, received {value!r}"
+def _by_column(example: tf.train.Example, config: ExampleGenConfig) -> str | None:
+    value = _value(example, str(config.column))
+    if config.days:
+        return _by_day(value, config.days) if value else None
+    if value is None or value not in config.values:
+        raise InputError(
+            "data.splits.values",
+            expected=f"one of {', '.join(config.values)} in every row of {config.column!r}",
+            received=repr(value),
         )
-    return str(rule["values"][value])
+    return config.values[value]
 
 
-def _by_day(value: date, first: Mapping[str, str]) -> str:
-    if value < date.fromisoformat(first["validation"]):
+def _by_day(text: str, first: SplitDays) -> str:
+    day = DATE_FORMATS[first.written].day(text)
+    if day < date.fromisoformat(first.validation):
         return "train"
-    return "validation" if value < date.fromisoformat(first["eval"]) else "eval"
+    return "validation" if day < date.fromisoformat(first.eval) else "eval"
 
 
 def _value(example: tf.train.Example, column: str) -> str | None:
-    """As text; None where the row has none."""
+    """The row's value as text; None where it is missing."""
     features = example.features.feature
     if column not in features:  # asking for it would add it to the row
         return None
@@ -73,39 +69,40 @@ def _value(example: tf.train.Example, column: str) -> str | None:
     return values[0].decode() if kind == "bytes_list" else str(values[0])
 
 
-def _drawn(example: tf.train.Example, shares: Mapping[str, int]) -> str:
-    """By the row's content alone: the same in every process, in whichever order columns come."""
+def _draw(example: tf.train.Example, shares: DrawnShares) -> str:
+    """Draws by the row's content alone: the same in every process and order of columns."""
     digest = hashlib.sha256(example.SerializeToString(deterministic=True)).digest()
-    place = int.from_bytes(digest) % (shares["train"] + shares["validation"])
-    return "train" if place < shares["train"] else "validation"
+    place = int.from_bytes(digest) % (shares.train + shares.validation)
+    return "train" if place < shares.train else "validation"
 
 
 class _SplitExecutor(examples.Executor):
-    """Reads each file once, however many splits its rows go to."""
+    """Reads each file once, for all splits that its rows go to."""
 
     def GenerateExamplesByBeam(  # noqa: N802 (TFX's name)
-        self, pipeline: Any, exec_properties: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Rows of each split."""
-        told = example_gen_pb2.Input()
-        proto_utils.json_to_proto(exec_properties["input_config"], told)
+        self, pipeline: beam.Pipeline, exec_properties: Properties
+    ) -> dict[str, beam.PCollection]:
+        """The rows of each split."""
+        files = example_gen_pb2.Input()
+        proto_utils.json_to_proto(exec_properties["input_config"], files)
         # Where no file has validation rows, they share the pattern of the train rows.
-        files = {split.pattern: split.name for split in reversed(told.splits)}
-        rule = json.loads(exec_properties["custom_config"])
-        found = self.rows(pipeline, exec_properties, list(files))
-        parts = [
-            found[pattern] | f"Split[{name}]" >> beam.Partition(_place, len(SPLITS) + 1, rule, name)
-            for pattern, name in files.items()
+        split_names = {split.pattern: split.name for split in reversed(files.splits)}
+        config = ExampleGenConfig.from_text(exec_properties["custom_config"])
+        rows = self.rows(pipeline, exec_properties, list(split_names))
+        partitions = [
+            rows[pattern]
+            | f"Split[{name}]" >> beam.Partition(_partition, len(SPLITS) + 1, config, name)
+            for pattern, name in split_names.items()
         ]
         return {
-            name: [part[place] for part in parts] | f"Together[{name}]" >> beam.Flatten()
-            for place, name in enumerate(SPLITS)
+            name: [each[number] for each in partitions] | f"Together[{name}]" >> beam.Flatten()
+            for number, name in enumerate(SPLITS)
         }
 
     def rows(
-        self, pipeline: Any, exec_properties: dict[str, Any], patterns: Sequence[str]
-    ) -> dict[str, Any]:
-        """Rows of the files of each pattern."""
+        self, pipeline: beam.Pipeline, exec_properties: Properties, patterns: Sequence[str]
+    ) -> Mapping[str, beam.PCollection]:
+        """The rows of the files of each pattern."""
         read = self.GetInputSourceToExamplePTransform()
         return {
             pattern: pipeline | f"Read[{pattern}]" >> read(exec_properties, pattern)
@@ -113,27 +110,31 @@ class _SplitExecutor(examples.Executor):
         }
 
 
-def _place(row: bytes | tf.train.Example, places: int, rule: Mapping[str, Any], file: str) -> int:
-    said = split_of(row, rule, file)
-    return SPLITS.index(said) if said else places - 1
+def _partition(
+    row: bytes | tf.train.Example, count: int, config: ExampleGenConfig, name: str
+) -> int:
+    """The number of the row's split; the last of ``count`` partitions is dropped."""
+    example = tf.train.Example.FromString(row) if isinstance(row, bytes) else row
+    split = split_of(example, config, name)
+    return SPLITS.index(split) if split else count - 1
 
 
 class CsvSplitExecutor(_SplitExecutor, examples.CsvExecutor):
-    """Of CSV, gzipped or not; a column has one type in all files."""
+    """Reads CSV, compressed by gzip or not; a column has one type in all files."""
 
     def rows(
-        self, pipeline: Any, exec_properties: dict[str, Any], patterns: Sequence[str]
-    ) -> dict[str, Any]:
-        """Rows of the files of each pattern."""
+        self, pipeline: beam.Pipeline, exec_properties: Properties, patterns: Sequence[str]
+    ) -> Mapping[str, beam.PCollection]:
+        """The rows of the files of each pattern."""
         return examples.csv_rows(pipeline, exec_properties, patterns)
 
 
 class ParquetSplitExecutor(_SplitExecutor, examples.ParquetExecutor):
-    """Of Parquet."""
+    """Reads Parquet."""
 
 
 class RecordSplitExecutor(_SplitExecutor, examples.RecordExecutor):
-    """Of TFRecords of ``tf.Example``s."""
+    """Reads TFRecords of ``tf.Example``s."""
 
 
 EXECUTORS = {

@@ -136,9 +136,9 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 
 def _wrong_input() -> tuple[type[Exception], ...]:
-    from huberflow.pipeline.objects.sources import ObjectsError
+    from huberflow.pipeline.schema.schema_file import SchemaError
 
-    return (ObjectsError,)
+    return (SchemaError,)
 
 
 def workspace_setting(workspace: str) -> str:

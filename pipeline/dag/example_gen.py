@@ -1,95 +1,91 @@
-"""Generators of examples, for the kinds of files that a user may have."""
+"""The node that reads the rows, for each file format and each way to split them."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from tfx.proto import example_gen_pb2
 
+from huberflow.components.contracts.node_config import DrawnShares, ExampleGenConfig, SplitDays
 from huberflow.components.data import examples, splits
 from huberflow.components.data.example_gen import ExampleGen
-from huberflow.components.data.files import Source
 from huberflow.pipeline.config import Data, Splits
 from huberflow.pipeline.data import source, taxi
 from huberflow.pipeline.system.source_hash import source_hashes
 
 
-def example_gen(data: Data, folder: str | None = None) -> Any:
-    """The node that reads a user's files, or the taxi trips, and splits their rows.
+def example_gen(data: Data, folder: str | None = None) -> ExampleGen:
+    """The node that reads the user's files, or the taxi trips, and splits their rows.
 
     Args:
-      data: as it is here; the files are looked for here.
-      folder: where the node will find them, if that is not here.
+      data: names files on this machine.
+      folder: where the node finds them, if it runs elsewhere.
 
     Raises:
-      DataError: see ``source.find_source``.
+      InputError: see ``source.find_source``.
     """
     if data.splits.files.train is not None:
         return _by_files(data, folder)
     found = source.find_source(data.path or taxi.folder())
-    made = _by_hash if data.splits.column is None else _by_column
-    return made(found, data.splits, folder)
-
-
-def _by_hash(found: Source, asked: Splits, folder: str | None) -> Any:
-    return ExampleGen(
-        examples.EXECUTORS[found.file_format],
-        **_all_rows(found, folder),
-        output_config=_shares(asked),
-        custom_config={"source": source_hashes("huberflow.components.data.examples")},
-    )
-
-
-def _by_column(found: Source, asked: Splits, folder: str | None) -> Any:
-    values, days = asked.values, asked.days
-    return ExampleGen(
-        splits.EXECUTORS[found.file_format],
-        **_all_rows(found, folder),
-        output_config=_shares(asked),
-        custom_config={
-            "column": asked.column,
-            "values": values,
-            "days": days and days.model_dump(mode="json"),
-            "draw": None if days or "validation" in values.values() else _drawn(asked),
-            "source": source_hashes("huberflow.components.data.splits"),
-        },
-    )
-
-
-def _by_files(data: Data, folder: str | None) -> Any:
-    found = source.find_sources(data.paths())
-    placed = {
-        key.rpartition(".")[2]: Path(*source.folder_and_pattern(each.files))
-        for key, each in found.items()
-    }
-    base = Path(os.path.commonpath([pattern.parent for pattern in placed.values()]))
-    draw = "validation" not in placed
-    if draw:
-        placed["validation"] = placed["train"]
-    split = example_gen_pb2.Input.Split
-    each = [(name, str(placed[name].relative_to(base))) for name in splits.SPLITS]
-    return ExampleGen(
-        splits.EXECUTORS[source.merge_sources(found).file_format],
-        input_base=folder or str(base),
-        input_config=example_gen_pb2.Input(splits=[split(name=n, pattern=p) for n, p in each]),
-        output_config=example_gen_pb2.Output(),  # the splits of the input
-        custom_config={
-            "column": None,
-            "draw": _drawn(data.splits) if draw else None,
-            "source": source_hashes("huberflow.components.data.splits"),
-        },
-    )
-
-
-def _all_rows(found: Source, folder: str | None) -> dict[str, Any]:
-    """Tells TFX where all of them lie."""
     base, pattern = source.folder_and_pattern(found.files)
-    split = example_gen_pb2.Input.Split(name="all", pattern=pattern)
-    return {"input_base": folder or base, "input_config": example_gen_pb2.Input(splits=[split])}
+    by_column = data.splits.column is not None
+    return ExampleGen(
+        (splits if by_column else examples).EXECUTORS[found.file_format],
+        input_base=folder or base,
+        input_config=_input({"all": pattern}),
+        output_config=_shares(data.splits),
+        custom_config=_by_column(data.splits) if by_column else _by_hash(),
+    )
+
+
+def _by_hash() -> ExampleGenConfig:
+    return ExampleGenConfig(source=source_hashes("huberflow.components.data.examples"))
+
+
+def _by_column(asked: Splits) -> ExampleGenConfig:
+    days = asked.days
+    return ExampleGenConfig(
+        column=asked.column,
+        values=asked.values,
+        days=SplitDays.from_json(days.model_dump(mode="json")) if days else None,
+        draw=None if days or "validation" in asked.values.values() else _drawn(asked),
+        source=source_hashes("huberflow.components.data.splits"),
+    )
+
+
+def _by_files(data: Data, folder: str | None) -> ExampleGen:
+    sources = source.find_sources(data.paths())
+    patterns = {
+        key.rpartition(".")[2]: Path(*source.folder_and_pattern(each.files))
+        for key, each in sources.items()
+    }
+    base = Path(os.path.commonpath([pattern.parent for pattern in patterns.values()]))
+    draw = "validation" not in patterns
+    if draw:
+        patterns["validation"] = patterns["train"]
+    return ExampleGen(
+        splits.EXECUTORS[source.merge_sources(sources).file_format],
+        input_base=folder or str(base),
+        input_config=_input(
+            {name: str(patterns[name].relative_to(base)) for name in splits.SPLITS}
+        ),
+        output_config=example_gen_pb2.Output(),  # the splits of the input
+        custom_config=ExampleGenConfig(
+            draw=_drawn(data.splits) if draw else None,
+            source=source_hashes("huberflow.components.data.splits"),
+        ),
+    )
+
+
+def _input(patterns: Mapping[str, str]) -> example_gen_pb2.Input:
+    split = example_gen_pb2.Input.Split
+    return example_gen_pb2.Input(
+        splits=[split(name=name, pattern=pattern) for name, pattern in patterns.items()]
+    )
 
 
 def _shares(asked: Splits) -> example_gen_pb2.Output:
-    """Of each split; TFX calls them buckets."""
+    """The share of each split; TFX counts it in hash buckets."""
     split = example_gen_pb2.SplitConfig.Split
     return example_gen_pb2.Output(
         split_config=example_gen_pb2.SplitConfig(
@@ -98,6 +94,5 @@ def _shares(asked: Splits) -> example_gen_pb2.Output:
     )
 
 
-def _drawn(asked: Splits) -> dict[str, int]:
-    """Shares of the rows to train on and of those drawn from them for validation."""
-    return {"train": asked.train, "validation": asked.validation}
+def _drawn(asked: Splits) -> DrawnShares:
+    return DrawnShares(train=asked.train, validation=asked.validation)

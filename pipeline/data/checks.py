@@ -1,4 +1,4 @@
-"""Checks the label and the weights, and looks for features that give the label away."""
+"""Checks the label, the weights and the features, and finds features that leak the label."""
 
 import math
 from collections.abc import Iterable
@@ -9,7 +9,8 @@ import numpy as np
 
 from huberflow.components.contracts import weights
 from huberflow.components.contracts.target import Target
-from huberflow.components.data.files import DataError, Source
+from huberflow.components.data.files import Source
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.data import reading
 from huberflow.pipeline.data.labelled import is_labelled, numbers
@@ -19,76 +20,74 @@ from huberflow.pipeline.data.source import did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-ALMOST_PERFECT = 0.999
-"""Correlation with the label from which on a feature alone predicts it."""
+LEAKING = 0.999
+"""The correlation with the label from which on a feature alone predicts it."""
 
 SAMPLE = 20_000
-"""Rows that leaks are looked for in, spread over the data."""
+"""Rows in which leaks are sought, spread over the data."""
 
 FEWEST = 20
-"""Rows below which a correlation may be chance."""
+"""Rows; among fewer, a correlation may be chance."""
 
 ROWS_PER_VALUE = 5
 """On average; with fewer, any column would seem to determine the label."""
 
-_NUMERIC = ("integer", "number")
-
 
 def check_label(table: DataProfile, label: str) -> ColumnProfile:
-    """The label's column, if there is something to learn.
+    """The label's column.
 
     Raises:
-      DataError: it is no column, or has no values or only one.
+      InputError: there is no such column, or it has no values or only one.
     """
     column = column_with_values("data.label", table, label)
     if column.distinct == 1:
-        raise _refused(
-            "data.label", column, "values that differ", f"{column.examples[0]!r} in all rows"
-        )
+        received = f"{column.examples[0]!r} in all rows"
+        raise _refused("data.label", column, "values that differ", received)
     return column
 
 
 def check_numeric_label(column: ColumnProfile) -> None:
-    """Whether a label can be predicted as a number.
+    """Refuses a label that cannot be predicted as a number.
 
     Raises:
-      DataError: some of its values are none, or not finite.
+      InputError: some values are no finite numbers, or 32-bit floats hardly distinguish them.
     """
     _check_numeric("data.label", column)
-    if column.blurred:
+    if column.narrow_range:
         raise _refused(
             "data.label",
             column,
-            "numbers that 32-bit floats tell apart",
-            f"{column.blurred}; subtract from all what they have in common",
+            "numbers that 32-bit floats distinguish",
+            column.narrow_range,
+            hint="subtract from all what they have in common",
         )
     if column.non_finite:
         raise _refused(
             "data.label",
             column,
             "finite numbers",
-            f"{column.non_finite:,} that are infinite or beyond 3.4e+38; leave these fields empty",
+            f"{column.non_finite:,} that are infinite or beyond 3.4e+38",
+            hint="leave these fields empty",
         )
 
 
 def check_weight(source: Source, table: DataProfile, weight: str, target: Target) -> None:
-    """Whether every row with a label has a weight.
+    """Refuses weights that some labelled row lacks.
 
     Raises:
-      DataError: it is no column, is the label, or no column of numbers; or a row's weight is
-        missing, infinite or below 0, or the weights of all rows are 0.
+      InputError: there is no such column, it is the label, or it has no numbers; or a row's weight
+        is missing, infinite or below 0, or the weights of all rows are 0.
     """
     column = column_with_values("data.weight", table, weight)
     if weight in target.labels:
-        raise DataError(
-            f"data.weight: expected a column that is not the label, received {weight!r}"
+        raise InputError(
+            "data.weight", expected="a column that is not the label", received=repr(weight)
         )
     _check_numeric("data.weight", column)
     total = 0.0
     for batch in reading.read_batches(source):
         values = numbers(batch, weight)[is_labelled(batch, target)]
-        if wrong := weights.mistake(values, weight):
-            raise DataError(wrong)
+        weights.check_weights(values, weight)
         total += values.sum()
     if not total:
         raise _refused("data.weight", column, "weights above 0", "0 in all rows with a label")
@@ -98,14 +97,11 @@ def column_with_values(key: str, table: DataProfile, name: str) -> ColumnProfile
     """The column that the config names under a key.
 
     Raises:
-      DataError: there is none, or it has no values.
+      InputError: there is no such column, or it has no values.
     """
     column = table.columns.get(name)
     if column is None:
-        raise DataError(
-            f"{key}: expected a column of the data, received {name!r}"
-            + (did_you_mean(name, table.columns) or f"; columns: {', '.join(table.columns)}")
-        )
+        raise no_such_column(key, name, table)
     if column.kind == "empty":
         raise _refused(key, column, "values", "none")
     if column.kind == "list":
@@ -113,11 +109,17 @@ def column_with_values(key: str, table: DataProfile, name: str) -> ColumnProfile
     return column
 
 
+def no_such_column(key: str, name: str, table: DataProfile) -> InputError:
+    """The error for a name that is no column."""
+    hint = did_you_mean(name, table.columns) or f"columns: {', '.join(table.columns)}"
+    return InputError(key, expected="a column of the data", received=repr(name), hint=hint)
+
+
 def check_uses(table: DataProfile, config: Config) -> None:
-    """Whether the data have the columns that a config names for features and slices.
+    """Refuses features and slices of a config that the data do not have.
 
     Raises:
-      DataError: they lack one, or hold no numbers where it wants some.
+      InputError: the data lack a column, or it has no numbers where they are needed.
     """
     features = config.features
     slices = chain.from_iterable(config.evaluation.slices)
@@ -135,7 +137,7 @@ def check_uses(table: DataProfile, config: Config) -> None:
 
 
 def _check_numeric(key: str, column: ColumnProfile) -> None:
-    if column.kind in _NUMERIC:
+    if column.is_number:
         return
     if column.suggestion:
         raise _refused(key, column, "numbers", column.suggestion)
@@ -143,8 +145,11 @@ def _check_numeric(key: str, column: ColumnProfile) -> None:
     raise _refused(key, column, "numbers", f"{column.kind} such as {examples}")
 
 
-def _refused(key: str, column: ColumnProfile, expected: str, received: str) -> DataError:
-    return DataError(f"{key}: expected {expected} in {column.name!r}, received {received}")
+def _refused(
+    key: str, column: ColumnProfile, expected: str, received: str, hint: str | None = None
+) -> InputError:
+    expected = f"{expected} in {column.name!r}"
+    return InputError(key, expected=expected, received=received, hint=hint)
 
 
 def describe_leaks(
@@ -152,19 +157,19 @@ def describe_leaks(
 ) -> list[str]:
     """Warnings of features that alone predict a numeric label almost perfectly.
 
-    Numbers do where they rise or fall with it, along a line or not; other values do where each has
+    Numbers leak it if they rise or fall with it, along a line or not; other values do if each has
     one value of the label.
     """
-    if table.columns[label].kind not in _NUMERIC:
+    if not table.columns[label].is_number:
         return []
     features = [name for name in features if table.columns[name].kind not in ("date", "list")]
     rows = _sample(source, table, [*features, label])
     rows = rows[np.isfinite(rows[label])]
     return [
-        f"{name} alone predicts {label}: {how}; if it is not known when a prediction is needed, "
+        f"{name} alone predicts {label}: {leak}; if it is not known when a prediction is needed, "
         f"write: --set data.exclude=[{name}]"
         for name in features
-        if (how := _gives_away(rows[name], rows[label]))
+        if (leak := _leak(rows[name], rows[label]))
     ]
 
 
@@ -181,28 +186,28 @@ def _sample(source: Source, table: DataProfile, names: list[str]) -> "pd.DataFra
         before += len(batch)
     rows = pd.concat(parts, ignore_index=True).reindex(columns=names)
     for name in names:
-        if table.columns[name].kind in _NUMERIC:
+        if table.columns[name].is_number:
             rows[name] = pd.to_numeric(rows[name], errors="coerce").astype(np.float64)
     return rows
 
 
-def _gives_away(feature: "pd.Series", label: "pd.Series") -> str | None:
-    """How the feature tells the label, if it does."""
+def _leak(feature: "pd.Series", label: "pd.Series") -> str | None:
+    """How the feature predicts the label, if it does."""
     both = feature.notna()
     feature, label = feature[both], label[both]
     if len(label) < FEWEST or feature.nunique() < 2 or label.nunique() < 2:
         return None
     if feature.dtype == np.float64:
         correlation = np.corrcoef(feature, label)[0, 1]
-        if abs(correlation) >= ALMOST_PERFECT:
+        if abs(correlation) >= LEAKING:
             return f"their correlation is {correlation:.4f}"
         correlation = np.corrcoef(feature.rank(), label.rank())[0, 1]
-        if abs(correlation) >= ALMOST_PERFECT:
+        if abs(correlation) >= LEAKING:
             return f"the correlation of their ranks is {correlation:.4f}"
     if len(label) / feature.nunique() < ROWS_PER_VALUE:
         return None
     rest = label - label.groupby(feature).transform("mean")
     explained = 1 - (rest**2).sum() / ((label - label.mean()) ** 2).sum()
-    if explained >= ALMOST_PERFECT**2:
+    if explained >= LEAKING**2:
         return f"its values explain {explained:.2%} of the variance"
     return None

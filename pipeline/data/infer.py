@@ -1,26 +1,26 @@
-"""Decides what each column is for, from what its rows say. The same table, the same decision."""
+"""Infers what each column is used for; the same data give the same uses."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from huberflow.components.data.files import DataError
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.data import rules
+from huberflow.pipeline.data.checks import no_such_column
 from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
-from huberflow.pipeline.data.source import did_you_mean
 
 
 @dataclass(frozen=True)
 class InferredUses:
-    """What each column is for; every one but the label stands in one of these."""
+    """What each column is used for; every column but the label is in one of these."""
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     cyclic: Mapping[str, float]
-    """With their periods."""
+    """Periodic columns and their period."""
     dates: Mapping[str, str]
-    """With their formats, see ``DATE_FORMATS``."""
+    """Columns of dates and the names of their ``DATE_FORMATS``."""
     left_out: Mapping[str, str]
-    """With the reason."""
+    """Columns that are not used, and the reason for each."""
 
 
 @dataclass
@@ -50,18 +50,18 @@ def infer_uses(
     exclude: Iterable[str] = (),
     keep: Iterable[str] = (),
 ) -> InferredUses:
-    """Decides what each column is for.
+    """Infers what each column is used for.
 
     Args:
-      table: what the rows say.
+      table: the profile of the data.
       labels: columns to predict.
-      weight: column of the rows' weights, if there is one.
-      split: column that says the rows' split in words, if there is one.
+      weight: column of the rows' weights, if any.
+      split: column that names the rows' split, if any.
       exclude: columns that are not used.
-      keep: columns that are used even where a rule would leave them out.
+      keep: columns that are used even if a rule leaves them out.
 
     Raises:
-      DataError: a name is no column, is named for two uses, cannot be kept; or nothing is left.
+      InputError: a name is no column, has two uses, or cannot be kept; or no column is left.
     """
     exclude, keep = tuple(exclude), tuple(keep)
     taken: dict[str | None, str] = dict.fromkeys(labels, "data.label")
@@ -74,10 +74,10 @@ def infer_uses(
         if name == weight:
             left_out[name] = "weights of the rows"
         elif name == split:
-            left_out[name] = "says the split"
+            left_out[name] = "names the split"
         elif name in exclude:
             left_out[name] = "excluded"
-        elif name not in keep and (reason := rules.why_not(column)):
+        elif name not in keep and (reason := rules.reason_to_leave_out(column)):
             left_out[name] = reason
         else:
             uses.add(column)
@@ -88,13 +88,15 @@ def infer_uses(
     )
 
 
-def _nothing_left(labels: Sequence[str], left_out: Mapping[str, str]) -> DataError:
-    message = f"data: expected a column to predict {', '.join(labels)} from, received none"
-    if left_out:
-        some = [f"{name} ({reason})" for name, reason in left_out.items()]
-        more = f" and {len(some) - 5} more" if len(some) > 5 else ""
-        message += f"; left out: {', '.join(some[:5])}{more}"
-    return DataError(message)
+def _nothing_left(labels: Sequence[str], left_out: Mapping[str, str]) -> InputError:
+    reasons = [f"{name} ({reason})" for name, reason in left_out.items()]
+    more = f" and {len(reasons) - 5} more" if len(reasons) > 5 else ""
+    return InputError(
+        "data",
+        expected=f"a column to predict {', '.join(labels)} from",
+        received="none",
+        hint=f"left out: {', '.join(reasons[:5])}{more}" if reasons else None,
+    )
 
 
 def _check_names(
@@ -106,15 +108,11 @@ def _check_names(
     for key, names in (("data.exclude", exclude), ("data.keep", keep)):
         for name in names:
             if name not in table.columns:
-                raise DataError(
-                    f"{key}: expected a column of the data, received {name!r}"
-                    f"{did_you_mean(name, table.columns)}"
-                )
+                raise no_such_column(key, name, table)
             if taken.setdefault(name, key) != key:
-                raise DataError(
-                    f"{key}: expected a column that is not {taken[name]} too, received {name!r}"
-                )
+                expected = f"a column that is not {taken[name]} too"
+                raise InputError(key, expected=expected, received=repr(name))
     for name in keep:
-        reason = rules.unusable(table.columns[name])
-        if reason:
-            raise DataError(f"data.keep: expected columns of values, received {name!r}: {reason}")
+        if reason := rules.reason_unusable(table.columns[name]):
+            received = f"{name!r}: {reason}"
+            raise InputError("data.keep", expected="columns of values", received=received)

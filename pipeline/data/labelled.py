@@ -1,9 +1,10 @@
-"""Which rows have a label."""
+"""Which rows of a table are labelled; see ``components.contracts.labelled_rows``."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from huberflow.components.contracts.labelled_rows import classes_as_numbers
 from huberflow.components.contracts.target import Target
 
 if TYPE_CHECKING:
@@ -11,19 +12,19 @@ if TYPE_CHECKING:
 
 
 def is_labelled(batch: "pa.Table", target: Target) -> np.ndarray:
-    """Rows with a finite number in each of the columns, or with one of the classes."""
+    """Whether each row is labelled, bool ``[rows]``."""
     if not target.classes:
         return np.all([np.isfinite(numbers(batch, name)) for name in target.labels], axis=0)
     (label,) = target.labels
-    if all(name.removeprefix("-").isdecimal() for name in target.classes):
-        return np.isin(numbers(batch, label), [float(name) for name in target.classes])
+    if (classes := classes_as_numbers(target.classes)) is not None:
+        return np.isin(numbers(batch, label), classes)
     if label not in batch.column_names:
         return np.zeros(len(batch), bool)
     return np.isin(batch[label].to_pandas().astype(str), target.classes)
 
 
 def numbers(batch: "pa.Table", name: str) -> np.ndarray:
-    """A column of numbers, NaN where there is none; TFRecords may lack it."""
+    """The numbers of a column, NaN where there is none; TFRecords may lack the column."""
     import pandas as pd
 
     if name not in batch.column_names:

@@ -1,4 +1,4 @@
-"""Looks at every row once, and keeps of each column what decides its use."""
+"""Profiles a data set: reads every row once, and keeps of each column what decides its use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,26 +6,27 @@ from typing import Literal
 
 import numpy as np
 
-from huberflow.components.data.files import DataError, Source
+from huberflow.components.data.files import Source
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.data import reading
-from huberflow.pipeline.data.sketch import Sketch
+from huberflow.pipeline.data.column_summary import ColumnSummary
 
 ColumnKind = Literal["integer", "number", "boolean", "date", "text", "empty", "list", "mixed"]
 
-_MARKERS = ("na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", ".")
-"""How missing numbers are written; TFX takes them for text, but for ``nan``."""
+_MISSING_WORDS = ("na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", ".")
+"""How missing numbers are often written; TFX takes them for text, except ``nan``."""
 
 _EXAMPLES = 5
 
 _FEW = 50
 
 _FEWEST_STEPS = 100
-"""Of 32-bit floats, in which a network computes, between the least and the largest number."""
+"""Steps of 32-bit floats, in which a network computes, between the least and the largest number."""
 
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """What the rows say of a column."""
+    """What the rows have in a column."""
 
     name: str
     kind: ColumnKind
@@ -33,29 +34,29 @@ class ColumnProfile:
     that is no single number or text: lists, structures, bytes."""
     rows: int
     missing: int
-    """Rows with nothing, or NaN."""
+    """Rows without a value, or with NaN."""
     distinct: int
-    """Values; exact up to 10,000, beyond that within some percent."""
+    """The number of distinct values; exact up to 10,000, beyond that within some percent."""
     least: float | str | None
-    """Of its numbers; of dates the first, in ISO form."""
+    """The least number, or the first date in ISO form."""
     most: float | str | None
     mean: float | None
     whole: bool
-    """All numbers are whole, such as 3 or 3.0."""
+    """Whether all numbers are whole, such as 3 or 3.0."""
     non_finite: int
-    """Infinite numbers, or beyond what 32-bit floats hold."""
+    """The count of numbers that are infinite, or beyond the range of 32-bit floats."""
     longest: int
     """Characters of the longest text."""
     words: float
-    """Of a text, on average."""
+    """Words of a text, on average."""
     date_format: str | None
-    """One of ``DATE_FORMATS``."""
+    """The name of one of ``DATE_FORMATS``."""
     examples: tuple[object, ...]
     """The first few values."""
-    few: tuple[object, ...] | None
-    """All values; None where there are more than 50."""
+    values: tuple[object, ...] | None
+    """All values; None if there are more than 50."""
     suggestion: str | None
-    """What to write, where it is not what it seems to be meant for."""
+    """What the values are and what to write, where the column seems to be meant otherwise."""
 
     @property
     def present(self) -> int:
@@ -63,9 +64,14 @@ class ColumnProfile:
         return self.rows - self.missing
 
     @property
-    def blurred(self) -> str | None:
-        """From where to where its numbers go, if 32-bit floats hardly tell them apart."""
-        if self.kind not in ("integer", "number") or self.least is None or self.most is None:
+    def is_number(self) -> bool:
+        """Whether the values are numbers."""
+        return self.kind in ("integer", "number")
+
+    @property
+    def narrow_range(self) -> str | None:
+        """The range of the numbers, if 32-bit floats hardly distinguish them."""
+        if not self.is_number or self.least is None or self.most is None:
             return None
         least, most = float(self.least), float(self.most)
         step = np.spacing(np.float32(max(abs(least), abs(most))))
@@ -74,94 +80,96 @@ class ColumnProfile:
 
 @dataclass(frozen=True)
 class DataProfile:
-    """What the rows of a source say."""
+    """What the rows of a data set have in each column."""
 
     rows: int
     columns: Mapping[str, ColumnProfile]
 
 
-def profile_rows(source: Source, *, on_progress: reading.OnProgress | None = None) -> DataProfile:
+def profile_rows(
+    source: Source, *, on_progress: reading.OnProgress = lambda share: None
+) -> DataProfile:
     """Reads all rows once; memory does not grow with them.
 
     Args:
-      source: what ``source.find_source`` found.
-      on_progress: told how much is read, from 0 to 1.
+      source: the files, see ``source.find_source``.
+      on_progress: gets the share that is read, from 0 to 1.
 
     Raises:
-      DataError: a file is damaged, TFX would read it wrongly, or there is no row.
+      InputError: a file is damaged, TFX would read it wrongly, or there is no row.
     """
-    sketches: dict[str, Sketch] = {}
+    summaries: dict[str, ColumnSummary] = {}
     rows = 0
     for table in reading.read_batches(source, on_progress):
         rows += len(table)
         for name in table.column_names:
-            sketch = sketches.setdefault(name, Sketch(written=source.file_format == "csv"))
-            sketch.add(table[name])
+            if name not in summaries:
+                summaries[name] = ColumnSummary(from_text=source.file_format == "csv")
+            summaries[name].add(table[name])
     if not rows:
         where = ", ".join(str(file) for file in source.files[:3])
-        raise DataError(f"{where}: expected rows, received none")
-    return DataProfile(
-        rows, {name: _column(name, rows, sketch) for name, sketch in sketches.items()}
-    )
+        raise InputError(where, expected="rows", received="none")
+    return DataProfile(rows, {name: _column(name, rows, each) for name, each in summaries.items()})
 
 
-def _column(name: str, rows: int, sketch: Sketch) -> ColumnProfile:
-    kind = _kind(sketch)
-    numbers, texts = sketch.numbers, sketch.texts
+def _column(name: str, rows: int, summary: ColumnSummary) -> ColumnProfile:
+    kind = _kind(summary)
+    numbers, texts = summary.numbers, summary.texts
     date_format = texts.dates.formats[0] if kind == "date" else None
     least, most = texts.dates.range(date_format) if date_format else (numbers.least, numbers.most)
-    values = _values(sketch, kind)
-    present = numbers.finite + numbers.infinite + texts.count + sketch.nested
+    values = _exact_values(summary, kind)
+    present = numbers.count + texts.count + summary.nested
     if kind in ("text", "mixed"):
         present += numbers.nan  # among text, the word
-    known = numbers.finite > 0 or date_format is not None
+    has_range = numbers.finite > 0 or date_format is not None
+    first = _as_kind(summary.values.first, kind) if values is None else values
     return ColumnProfile(
         name=name,
         kind=kind,
         rows=rows,
         missing=rows - present,
-        distinct=min(sketch.values.distinct, present) if values is None else len(values),
-        least=least if known else None,
-        most=most if known else None,
+        distinct=min(summary.values.count, present) if values is None else len(values),
+        least=least if has_range else None,
+        most=most if has_range else None,
         mean=numbers.mean if numbers.finite else None,
         whole=numbers.finite > 0 and numbers.whole,
         non_finite=numbers.infinite,
         longest=texts.longest,
         words=texts.words / texts.count if texts.count else 0.0,
         date_format=date_format,
-        examples=tuple(_read(sketch.values.first, kind) if values is None else values)[:_EXAMPLES],
-        few=values if values is not None and len(values) <= _FEW else None,
-        suggestion=_suggestion(sketch, kind),
+        examples=tuple(first)[:_EXAMPLES],
+        values=values if values is not None and len(values) <= _FEW else None,
+        suggestion=_suggestion(summary, kind),
     )
 
 
-def _kind(sketch: Sketch) -> ColumnKind:
-    numbers, texts = sketch.numbers, sketch.texts
-    if sketch.nested:
+def _kind(summary: ColumnSummary) -> ColumnKind:
+    numbers, texts = summary.numbers, summary.texts
+    if summary.nested:
         return "list"
     if not texts.count:
-        if not numbers.finite + numbers.infinite:
+        if not numbers.count:
             return "empty"
         return "integer" if numbers.integers else "number"
-    if numbers.finite + numbers.infinite:
+    if numbers.count:
         return "mixed"
     if numbers.nan:
         return "text"
     if len(texts.dates.formats) == 1:
         return "date"
-    few = texts.few or {}
+    few = texts.counts or {}
     return "boolean" if few and {text.lower() for text in few} <= {"true", "false"} else "text"
 
 
-def _values(sketch: Sketch, kind: ColumnKind) -> tuple[object, ...] | None:
-    """Each value once: numbers as such, in whichever way they are written."""
-    if sketch.values.exact is None:
+def _exact_values(summary: ColumnSummary, kind: ColumnKind) -> tuple[object, ...] | None:
+    """Each value once; a number counts once, however it is written."""
+    if summary.values.exact is None:
         return None
-    values = dict.fromkeys(_read(list(sketch.values.exact), kind))
+    values = dict.fromkeys(_as_kind(list(summary.values.exact), kind))
     return tuple(value for value in values if value == value)  # without NaN
 
 
-def _read(values: list[object], kind: ColumnKind) -> list[object]:
+def _as_kind(values: list[object], kind: ColumnKind) -> list[object]:
     if kind == "integer":
         return [int(str(value)) for value in values]
     if kind in ("number", "empty"):
@@ -169,17 +177,17 @@ def _read(values: list[object], kind: ColumnKind) -> list[object]:
     return values
 
 
-def _suggestion(sketch: Sketch, kind: ColumnKind) -> str | None:
-    texts = sketch.texts
+def _suggestion(summary: ColumnSummary, kind: ColumnKind) -> str | None:
+    texts = summary.texts
     if kind == "text" and len(texts.dates.formats) == 2:
-        return "dates whose day and month cannot be told apart; write them as YYYY-MM-DD"
+        return "dates in which day and month look alike; write them as YYYY-MM-DD"
     if kind != "mixed":
         return None
-    few = texts.few or {}
-    if few and all(text.strip().lower() in (*_MARKERS, "") for text in few):
+    few = texts.counts or {}
+    if few and all(text.strip().lower() in (*_MISSING_WORDS, "") for text in few):
         named = ", ".join(f"{count:,} x {text!r}" for text, count in few.items())
-        return f"numbers but for {named}; leave these fields empty"
-    numbers = sketch.numbers.finite + sketch.numbers.infinite
-    if texts.count > numbers:  # codes, some of which have no letter
+        return f"numbers except {named}; leave these fields empty"
+    if texts.count > summary.numbers.count:  # codes, some of which have no letter
         return None
-    return f"numbers but for text in {texts.count:,} of {numbers + texts.count:,} rows"
+    rows = summary.numbers.count + texts.count
+    return f"numbers except text in {texts.count:,} of {rows:,} rows"

@@ -15,19 +15,16 @@ _READERS = {
 }
 
 OnProgress = Callable[[float], None]
-"""Told how much of all files is read, from 0 to 1."""
+"""Gets the share of all files that is read, from 0 to 1."""
 
 
-def read_batches(source: Source, on_progress: OnProgress | None = None) -> Iterator[pa.Table]:
-    """All rows, columns as in ``plain``; of CSV all are text.
+def read_batches(
+    source: Source, on_progress: OnProgress = lambda share: None
+) -> Iterator[pa.Table]:
+    """All rows, in the types of ``arrow_types``; in CSV all values are text.
 
     Raises:
-      DataError: a file is damaged, or TFX would read it wrongly.
+      InputError: a file is damaged, or TFX would read it wrongly.
     """
     total = max(1, sum(file.stat().st_size for file in source.files))
-
-    def on_bytes(read: int) -> None:
-        if on_progress is not None:
-            on_progress(read / total)
-
-    return _READERS[source.file_format](source, on_bytes)
+    return _READERS[source.file_format](source, lambda read: on_progress(read / total))

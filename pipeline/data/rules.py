@@ -1,4 +1,4 @@
-"""What a column can be used for, and whether it is worth it; each rule with its reason."""
+"""Rules that decide what a column can be used for, and whether to leave it out, and why."""
 
 import re
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from huberflow.pipeline.data.profile import ColumnProfile
 
 ALMOST_ALWAYS = 0.99
-"""Share of missing rows from which on a column says too little to be worth its inputs."""
+"""Share of missing rows from which on a column is not worth its inputs."""
 
 HARDLY_AGAIN = 2.0
-"""Rows per value, on average, below which most values that come later were never trained on."""
+"""Rows per value, on average; with fewer, most values of later rows were never trained on."""
 
 MANY_WORDS = 5.0
-"""On average; so long a text is written freely, not chosen from a list."""
+"""On average; so long a text is free text, not chosen from a list."""
 
 CATEGORIES = 30
 """Whole numbers of at most so many values may be names, such as codes of districts."""
@@ -41,59 +41,59 @@ _PERIODS = {
     "day": 7,  # of the month has other values
     "month": 12,
 }
-"""Of numbers that come round, by a word in the column's name."""
+"""Periods of numbers, by a word in the column's name."""
 
 
-def why_not(column: ColumnProfile) -> str | None:
-    """Why a column had better be left out, or None."""
+def reason_to_leave_out(column: ColumnProfile) -> str | None:
+    """The reason why a column had better be left out, or None."""
     rules: tuple[Callable[[ColumnProfile], str | None], ...] = (
-        unusable, _rare, _constant, _blurred, _misread, _identifier, _free_text,
+        reason_unusable, _rare, _constant, _narrow, _ambiguous, _identifier, _free_text,
     )  # fmt: skip
     return next((reason for rule in rules if (reason := rule(column))), None)
 
 
-def unusable(column: ColumnProfile) -> str | None:
-    """There is nothing that a feature could be made from; infinity leaves no mean to scale by."""
+def reason_unusable(column: ColumnProfile) -> str | None:
+    """The reason why no feature can be made from a column; infinity leaves no mean to scale by."""
     if column.kind == "empty":
         return "no value in any row"
-    if column.kind in ("integer", "number") and column.non_finite:
+    if column.is_number and column.non_finite:
         return f"infinite, or beyond 3.4e+38, in {column.non_finite:,} of {column.rows:,} rows"
     return "lists, structures or bytes" if column.kind == "list" else None
 
 
 def _rare(column: ColumnProfile) -> str | None:
-    """Hardly any row would profit."""
+    """Hardly any row has a value."""
     if column.missing < ALMOST_ALWAYS * column.rows:
         return None
     return f"missing in {column.missing:,} of {column.rows:,} rows"
 
 
 def _constant(column: ColumnProfile) -> str | None:
-    """It tells no row from another; one value that is missing elsewhere does."""
+    """All rows are equal; one value that is missing in other rows still distinguishes them."""
     if column.distinct > 1 or column.missing:
         return None
     return f"always {column.examples[0]}"
 
 
-def _blurred(column: ColumnProfile) -> str | None:
-    """As numbers they are all but one; what they have in common hides what differs."""
-    if column.blurred is None or is_category(column) or period(column):
+def _narrow(column: ColumnProfile) -> str | None:
+    """As 32-bit floats the numbers are nearly equal."""
+    if column.narrow_range is None or is_category(column) or period(column):
         return None
-    return f"the same as 32-bit floats, or nearly: {column.blurred}"
+    return f"the same as 32-bit floats, or nearly: {column.narrow_range}"
 
 
-def _misread(column: ColumnProfile) -> str | None:
-    """Its meaning needs the user: as categories, its values would lose it."""
+def _ambiguous(column: ColumnProfile) -> str | None:
+    """Only the user knows the meaning; as categories, the values would lose it."""
     if column.suggestion and column.distinct > CATEGORIES:
         return column.suggestion
     return None
 
 
 def _identifier(column: ColumnProfile) -> str | None:
-    """It names a row, and says nothing of others; learnt by heart, it harms.
+    """An identifier is learnt by heart, which harms on other rows.
 
-    Whole numbers may have a different value in every row and yet measure something: they count as
-    ids by their name, or where they number the rows.
+    Whole numbers may differ in every row and yet measure something: they count as ids by the
+    column's name, or if they number the rows.
     """
     hardly = _rows_per_value(column) < HARDLY_AGAIN
     if not hardly or column.kind in ("date", "boolean"):
@@ -109,7 +109,7 @@ def _identifier(column: ColumnProfile) -> str | None:
 
 
 def _free_text(column: ColumnProfile) -> str | None:
-    """Sentences hardly come twice, so a vocabulary of whole ones is of no use."""
+    """Sentences hardly come twice, so a vocabulary of whole sentences is of no use."""
     if column.kind != "text" or column.words < MANY_WORDS:
         return None
     if _rows_per_value(column) >= HARDLY_AGAIN:
@@ -118,7 +118,7 @@ def _free_text(column: ColumnProfile) -> str | None:
 
 
 def period(column: ColumnProfile) -> int | None:
-    """Of whole numbers that come round: the name says what they are, and all of them are there.
+    """The period of whole numbers: the column's name says what they are, and all of them occur.
 
     Whether they begin at 0 or 1 does not matter on a circle.
     """
@@ -126,14 +126,17 @@ def period(column: ColumnProfile) -> int | None:
         return None
     values = (column.distinct, column.least, column.most)
     for word in _words(column.name):
-        turn = _PERIODS.get(word, 0)
-        if values in ((turn, 0, turn - 1), (turn, 1, turn)):
-            return turn
+        length = _PERIODS.get(word, 0)
+        if values in ((length, 0, length - 1), (length, 1, length)):
+            return length
     return None
 
 
 def is_category(column: ColumnProfile) -> bool:
-    """Text, and whole numbers that may be names: few, each in many rows, no amount by name."""
+    """Whether values are categories: text, or a few whole numbers that may be codes.
+
+    Each such number is in many rows, and the column's name is not one of an amount.
+    """
     if column.kind in ("text", "mixed", "boolean"):
         return True
     if not _is_whole(column):
@@ -145,7 +148,7 @@ def is_category(column: ColumnProfile) -> bool:
 
 
 def _is_whole(column: ColumnProfile) -> bool:
-    return column.kind in ("integer", "number") and column.whole
+    return column.is_number and column.whole
 
 
 def _is_named_id(column: ColumnProfile) -> bool:

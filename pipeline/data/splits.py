@@ -1,19 +1,21 @@
-"""How a column splits the rows, in words or by dates; and whether each split has rows to use."""
+"""Splits rows by the words or the dates in a column; checks that each split has labelled rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any
+from itertools import islice
 
 import numpy as np
 
+from huberflow.components.contracts.json_record import JSON
 from huberflow.components.contracts.target import Target
-from huberflow.components.data.files import DataError, Source
+from huberflow.components.data.files import Source
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Splits
 from huberflow.pipeline.data.profile import ColumnProfile
-from huberflow.pipeline.data.tally import Tally, any_label
+from huberflow.pipeline.data.tally import Tally, has_label
 
 MOST_VALUES = 20
-"""Of a column that says the split in words; one with more says something else."""
+"""Of a column that names splits; one with more means something else."""
 
 FEWEST_DAYS = 3
 """One for each split: rows of one day stay together."""
@@ -26,7 +28,7 @@ _WORDS = {
 
 
 def may_name_splits(column: ColumnProfile) -> bool:
-    """Whether its values may say the split, such as train and test, or 0 and 1."""
+    """Whether the values may name splits, such as train and test, or 0 and 1."""
     may_be_dates = column.kind == "text" and column.suggestion is not None
     words = column.kind in ("text", "mixed", "boolean", "integer") and not may_be_dates
     return words and column.distinct <= MOST_VALUES
@@ -37,7 +39,7 @@ def can_split(column: ColumnProfile) -> bool:
     return column.kind == "date" or may_name_splits(column)
 
 
-def infer_splits(counted: Tally, column: ColumnProfile, splits: Splits) -> dict[str, Any]:
+def infer_splits(counted: Tally, column: ColumnProfile, splits: Splits) -> dict[str, JSON]:
     """The config's ``values`` or ``days``, as far as they follow from the rows.
 
     Args:
@@ -49,11 +51,11 @@ def infer_splits(counted: Tally, column: ColumnProfile, splits: Splits) -> dict[
         days = +counted.labelled
         return {"days": _days(days, splits, column)} if len(days) >= FEWEST_DAYS else {}
     values = sorted(counted.labelled)
-    known = {value: _WORDS.get(value.strip().lower()) for value in values}
-    return {"values": {value: split for value, split in known.items() if split}}
+    splits_of = {value: _WORDS.get(value.strip().lower()) for value in values}
+    return {"values": {value: split for value, split in splits_of.items() if split}}
 
 
-def _days(rows: Mapping[date, int], splits: Splits, column: ColumnProfile) -> dict[str, Any]:
+def _days(rows: Mapping[date, int], splits: Splits, column: ColumnProfile) -> dict[str, JSON]:
     days = sorted(rows)
     counts = np.array([rows[day] for day in days])
     before = (np.cumsum(counts) - counts) / counts.sum()
@@ -79,50 +81,58 @@ def check_split_column(
       target: what is predicted.
 
     Raises:
-      DataError: says what the column has, and what to write.
+      InputError: what the column has, and what to write.
     """
     by_split = _by_day if column.kind == "date" else _by_value
     rows = by_split(counted, column, splits, target)
     lacking = [split for split, count in rows.items() if not count]
     if lacking:
         if splits.days:
-            hint = "to have the days found anew, write: --set data.splits.days=null"
+            hint, write = "to infer the days again", "--set data.splits.days=null"
         else:
-            hint = f"write which word is: --set 'data.splits.values={{WORD: {lacking[0]}}}'"
-        raise DataError(
-            f"data.splits: expected rows with {target.name} in {', '.join(rows)}, "
-            f"received none in {', '.join(lacking)}; {hint}"
+            hint = "name the word for it"
+            write = f"--set 'data.splits.values={{WORD: {lacking[0]}}}'"
+        raise InputError(
+            "data.splits",
+            expected=f"rows with {target.name} in {', '.join(rows)}",
+            received=f"none in {', '.join(lacking)}",
+            hint=hint,
+            write=write,
         )
 
 
 def check_split_files(files: Mapping[str, Source], target: Target) -> None:
-    """Whether there are rows with a label in the files of each split, named by the config's keys.
+    """Refuses files of a split without labelled rows.
 
     Raises:
-      DataError: there are none.
+      InputError: there is no labelled row in the files of a key of the config.
     """
     for key, source in files.items():
-        if not any_label(source, target):
-            raise DataError(f"{key}: expected rows with {target.name}, received none")
+        if not has_label(source, target):
+            raise InputError(key, expected=f"rows with {target.name}", received="none")
 
 
 def _by_day(
     counted: Tally, column: ColumnProfile, splits: Splits, target: Target
 ) -> dict[str, int]:
-    """Rows with a label in each split."""
+    """The number of labelled rows in each split."""
     days, first = +counted.labelled, splits.days
     if splits.values:
-        raise DataError(
-            f"data.splits.values: expected none, for {column.name} has dates, "
-            f"received {_some(splits.values)}; write: --set 'data.splits.values={{}}'"
+        raise InputError(
+            "data.splits.values",
+            expected=f"none, for {column.name} has dates",
+            received=_list(splits.values),
+            write="--set 'data.splits.values={}'",
         )
     if first is None:
         expected = f"at least {FEWEST_DAYS} days among the rows with {target.name}"
         raise _refused(column, expected, str(len(days)))
     if first.written != column.date_format:
-        raise DataError(
-            f"data.splits.days.written: expected {column.date_format}, as {column.name} is "
-            f"written, received {first.written}; write: --set data.splits.days=null"
+        raise InputError(
+            "data.splits.days.written",
+            expected=f"{column.date_format}, as {column.name} is written",
+            received=first.written,
+            write="--set data.splits.days=null",
         )
     rows = {"train": 0, "validation": 0, "eval": 0}
     for day, count in days.items():
@@ -134,7 +144,7 @@ def _by_day(
 def _by_value(
     counted: Tally, column: ColumnProfile, splits: Splits, target: Target
 ) -> dict[str, int]:
-    """Rows with a label in each split that a value stands for."""
+    """The number of labelled rows in each split that a value names."""
     if splits.days or not may_name_splits(column):
         raise _no_splits(column, splits)
     values = splits.values
@@ -145,30 +155,39 @@ def _by_value(
         raise _refused(
             column,
             "words such as train and eval",
-            f"{_some(unknown)}; write what they stand for: "
-            f"--set 'data.splits.values={{{written}}}'",
+            _list(unknown),
+            hint="name the split of each",
+            write=f"--set 'data.splits.values={{{written}}}'",
         )
-    if counted.silent:
-        raise _refused(column, "a word for every row", f"none in {counted.silent:,}")
+    if counted.without_value:
+        raise _refused(column, "a word for every row", f"none in {counted.without_value:,}")
     rows: dict[str, int] = dict.fromkeys(("train", "eval", *values.values()), 0)
     for value, count in counted.labelled.items():
         rows[values[value]] += count
     return rows
 
 
-def _no_splits(column: ColumnProfile, splits: Splits) -> DataError:
+def _no_splits(column: ColumnProfile, splits: Splits) -> InputError:
     expected = "dates" if splits.days else "words such as train and eval, or dates"
     if column.kind == "text" and column.suggestion:
         return _refused(column, expected, column.suggestion)
     what = f"{column.distinct:,} values" if column.distinct > MOST_VALUES else column.kind
-    return _refused(column, expected, f"{what} such as {_some(column.examples[:2])}")
+    return _refused(column, expected, f"{what} such as {_list(column.examples[:2])}")
 
 
-def _some(values: Any) -> str:
-    return ", ".join(repr(value) for value in list(values)[:5])
+def _list(values: Iterable[object]) -> str:
+    return ", ".join(repr(value) for value in islice(values, 5))
 
 
-def _refused(column: ColumnProfile, expected: str, received: str) -> DataError:
-    return DataError(
-        f"data.splits.column: expected {expected} in {column.name!r}, received {received}"
+def _refused(
+    column: ColumnProfile,
+    expected: str,
+    received: str,
+    *,
+    hint: str | None = None,
+    write: str | None = None,
+) -> InputError:
+    expected = f"{expected} in {column.name!r}"
+    return InputError(
+        "data.splits.column", expected=expected, received=received, hint=hint, write=write
     )

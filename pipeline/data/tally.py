@@ -1,8 +1,9 @@
-"""Counts rows by what a column says of them: a word, or the day of a date."""
+"""Counts rows by the value of a column, or by the day of its dates."""
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,51 +19,50 @@ from huberflow.pipeline.data.profile import ColumnProfile
 
 @dataclass
 class Tally:
-    """Rows by what the column says; a day where it has dates, else text."""
+    """Numbers of rows by the column's value: a day if it has dates, otherwise text."""
 
-    labelled: Counter[Any] = field(default_factory=Counter)
-    """How many of them have a label; 0 where none does."""
-    silent: int = 0
-    """Rows, with a label or not, in which the column has no value."""
+    labelled: Counter[date | str] = field(default_factory=Counter)
+    """The number of labelled rows; 0 for a value that only other rows have."""
+    without_value: int = 0
+    """The number of rows, labelled or not, without a value."""
 
 
 def count_rows(source: Source, column: ColumnProfile, target: Target) -> Tally:
     """Counts all rows.
 
-    Memory grows with days, not rows; of other columns, only for such with few values.
+    Memory grows with the distinct values or days, not with rows.
     """
     counted = Tally()
     for batch in reading.read_batches(source):
         text = _values(batch, column.name).cast(pa.string())
-        speaks = pc.and_(pc.is_valid(text), pc.not_equal(text, "").fill_null(False))
-        counted.silent += len(batch) - pc.sum(speaks).as_py()
-        if not pc.any(speaks).as_py():
+        present = pc.and_(pc.is_valid(text), pc.not_equal(text, "").fill_null(False))
+        counted.without_value += len(batch) - pc.sum(present).as_py()
+        if not pc.any(present).as_py():
             continue
-        labels = is_labelled(batch, target)[speaks.to_numpy()].astype(int)
-        said = pa.table({"said": _said(text.filter(speaks), column), "labels": labels})
-        for row in said.group_by("said").aggregate([("labels", "sum")]).to_pylist():
-            counted.labelled[row["said"]] += row["labels_sum"]
+        labels = is_labelled(batch, target)[present.to_numpy()].astype(int)
+        rows = pa.table({"value": _normalized(text.filter(present), column), "labels": labels})
+        for row in rows.group_by("value").aggregate([("labels", "sum")]).to_pylist():
+            counted.labelled[row["value"]] += row["labels_sum"]
     return counted
 
 
-def any_label(source: Source, target: Target) -> bool:
-    """Whether any row has one; reads on until then."""
+def has_label(source: Source, target: Target) -> bool:
+    """Whether any row is labelled; reads no further than the first one."""
     return any(is_labelled(batch, target).any() for batch in reading.read_batches(source))
 
 
 def _values(batch: pa.Table, column: str) -> pa.ChunkedArray:
-    """Nothing where none of a batch of TFRecords has the column."""
+    """The column; nulls if no TFRecord of the batch has it."""
     if column in batch.column_names:
         return batch[column]
     return pa.chunked_array([pa.nulls(len(batch))])
 
 
-def _said(text: pa.ChunkedArray, column: ColumnProfile) -> pa.ChunkedArray:
-    """Days in UTC where dates have a zone; whole numbers as TFX keeps them, 7 for 07."""
+def _normalized(text: pa.ChunkedArray, column: ColumnProfile) -> pa.ChunkedArray:
+    """Days, in UTC where dates have a zone; whole numbers as TFX stores them, 7 for 07."""
     if column.date_format is not None:
         points = parse_dates(text, DATE_FORMATS[column.date_format])
-        assert points is not None  # noqa: S101 (for the type checker: the look found the format)
-        return points.cast(pa.date32())
+        return cast(pa.TimestampArray, points).cast(pa.date32())  # profiling inferred the format
     if column.kind == "integer":
         return pa.chunked_array([[str(int(value)) for value in text.to_pylist()]], pa.string())
     return text

@@ -7,30 +7,31 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from huberflow.components.data.files import DataError, Source, unreadable_file
-from huberflow.pipeline.data.plain import plain
+from huberflow.components.data.arrow_types import plain_table
+from huberflow.components.data.files import Source, unreadable_file
+from huberflow.custom_objects.input_error import InputError
 
 ROWS = 2**14
 """In a batch."""
 
-_TENSORFLOWS_OWN = re.compile(r"\{\{.*?\}\}|\[Op:.*", re.DOTALL)
-"""What its messages say of its graph."""
+_GRAPH_DETAILS = re.compile(r"\{\{.*?\}\}|\[Op:.*", re.DOTALL)
+"""The part of TensorFlow's messages about its graph."""
 
 
 def read_batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa.Table]:
-    """All records; a feature that a record has no value of is null.
+    """All records; a feature without a value is null.
 
     Args:
       source: of TFRecord files.
-      on_bytes: told how much of all files is read.
+      on_bytes: gets the number of bytes read so far, of all files.
 
     Raises:
-      DataError: a file is damaged, holds other records, or a feature changes its type.
+      InputError: a file is damaged, has other records, or a feature changes its type.
     """
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
     decoder = ExamplesToRecordBatchDecoder()
-    known: dict[str, pa.DataType] = {}
+    types: dict[str, pa.DataType] = {}
     before = 0
     for file in source.files:
         record = 1
@@ -40,10 +41,10 @@ def read_batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa
                 batch = decoder.DecodeBatch(records)
             except Exception as error:  # tfx_bsl raises what pybind makes of its C++ status
                 reason = " ".join(str(error).split())
-                raise DataError(
-                    f"{where}: expected tf.Examples, each feature of one type: {reason}"
+                raise InputError(
+                    where, expected="tf.Examples, each feature of one type", received=reason
                 ) from error
-            yield plain(where, _flat(where, batch, known))
+            yield plain_table(where, _flat(where, batch, types))
             record += len(records)
         before += file.stat().st_size
         on_bytes(before)
@@ -57,28 +58,29 @@ def _records(file: Path, compressed: bool) -> Iterator[list[bytes]]:
         for batch in dataset.as_numpy_iterator():
             yield batch.tolist()
     except tf.errors.OpError as error:
-        raise unreadable_file(file, _TENSORFLOWS_OWN.sub("", error.message)) from error
+        raise unreadable_file(file, _GRAPH_DETAILS.sub("", error.message)) from error
 
 
-def _flat(where: str, batch: pa.RecordBatch, known: dict[str, pa.DataType]) -> pa.Table:
-    """Features of at most one value as columns of it; others stay lists."""
+def _flat(where: str, batch: pa.RecordBatch, types: dict[str, pa.DataType]) -> pa.Table:
+    """Features of at most one value as columns of values; the others stay lists."""
     columns = {}
     for name, lists in zip(batch.schema.names, batch.columns, strict=True):
         if pa.types.is_null(lists.type):
             columns[name] = lists
             continue
         stored = lists.type.value_type
-        if known.setdefault(name, stored) != stored:
-            raise DataError(
-                f"{where}: expected {name} of one type in all records, received {known[name]} "
-                f"and {stored}"
+        if types.setdefault(name, stored) != stored:
+            raise InputError(
+                where,
+                expected=f"{name} of one type in all records",
+                received=f"{types[name]} and {stored}",
             )
         columns[name] = _single(lists)
     return pa.table(columns)
 
 
 def _single(lists: pa.LargeListArray) -> pa.Array:
-    """Its values, null where there is none; as it is where a record has several or bytes."""
+    """The single values, null where missing; the lists if a record has several values, or bytes."""
     lengths = pc.list_value_length(lists).fill_null(0)
     if pc.max(lengths).as_py() > 1:
         return lists

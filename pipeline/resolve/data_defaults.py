@@ -139,7 +139,7 @@ def data_warnings(config: Config, rows: DataRows) -> list[str]:
         labels = " or ".join(data.labels)
         lines.append(f"dropped: {data.rows_without_label:,} rows without {labels}")
     if splits.days and splits.column:
-        undated = rows.tally(table.columns[splits.column], target).silent
+        undated = rows.tally(table.columns[splits.column], target).without_value
         lines += [f"dropped: {undated:,} rows without {splits.column}"] if undated else []
     for label in data.labels:
         lines += filter(None, [classes.remark_on_label(table.columns[label], config.model.task)])

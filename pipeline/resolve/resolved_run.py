@@ -14,8 +14,8 @@ from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.data import taxi
 from huberflow.pipeline.data.profile import DataProfile
 from huberflow.pipeline.history.workspace import Workspace, unwritable
-from huberflow.pipeline.objects import chosen_objects
-from huberflow.pipeline.objects.inspection import Objects
+from huberflow.pipeline.objects import config_objects
+from huberflow.pipeline.objects.inspection import ValidatedObjects
 from huberflow.pipeline.resolve.data_defaults import check_data, data_warnings, infer_defaults
 from huberflow.pipeline.resolve.data_rows import DataRows, DataSets
 from huberflow.pipeline.schema import schema_file
@@ -37,7 +37,7 @@ class ResolvedConfig:
     workspace: Workspace
     defaults: Mapping[str, Any]
     data: DataRows | None
-    objects: Objects | None
+    objects: ValidatedObjects | None
 
     def warnings(self) -> list[str]:
         """What works and may surprise, a line each; reads a sample of the rows."""
@@ -85,16 +85,16 @@ def resolve_config(
     rows = (data_sets or DataSets()).rows(_paths(together))
     inferred = infer_defaults(together, rows) if rows else None
     workspace = Workspace.at(Path(str(together.get("workspace") or Config().workspace)))
-    objects = chosen_objects.inspect(together, workspace)
+    objects = config_objects.inspect(together, workspace)
     values = inferred.values(together.get("features")) if inferred else Config().plain()
     catalogue = objects.description.catalogue() if objects else BUILT_IN
     config = reading.validate(asked.over(values), catalogue)
     if objects:
-        chosen_objects.check(objects, config, workspace)
+        config_objects.check(objects, config, workspace)
     if rows:
         config = check_data(config, rows)
     else:
-        taxi.check(config)
+        taxi.check_columns(config.data.labels, config.data.weight)
     defaults = inferred.values() if inferred else Config().plain()
     return ResolvedConfig(config, workspace, defaults, rows, objects)
 
@@ -107,14 +107,14 @@ def resolve(found: ResolvedConfig) -> ResolvedRun:
     Raises:
       SchemaError: the pinned schema cannot be used.
       InputError: Beam's options are wrong, or the workspace cannot be written.
-      ObjectsError: a file of custom objects was changed since it was validated.
+      InputError: a file of custom objects was changed since it was validated.
     """
     config, workspace = found.config, found.workspace
     profile = found.data.profile if found.data else None
     schema_file.check(config, profile.columns if profile else ())
     check_options(config.beam)
     try:
-        objects = chosen_objects.install(found.objects, workspace) if found.objects else None
+        objects = config_objects.install(found.objects, workspace) if found.objects else None
         beam = resolve_target(config, objects, workspace)
     except OSError as error:
         raise unwritable(workspace.root, error) from error

@@ -9,12 +9,11 @@ from typing import Any
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from huberflow.components.data.files import DataError
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.system.atomic_write import written_atomically
 
 
-class SchemaError(DataError):
+class SchemaError(ValueError):
     """A schema cannot be used; one line for the user: expected, received, what to write."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from huberflow.components.data.files import DataError
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Data, Files, Splits
 from huberflow.pipeline.dag.example_gen import example_gen
 
@@ -51,7 +51,7 @@ def test_parquet(folder):
 
 def test_files_that_no_pattern_tells_from_others_are_refused(folder):
     (folder / "a" / "2024-10.csv").touch()
-    with pytest.raises(DataError, match=r"beside others like 2024-\*\.csv; move them"):
+    with pytest.raises(InputError, match=r"beside others like 2024-\*\.csv; move them"):
         example_gen(Data(path=folder / "a" / "2024-?.csv"))
 
 

@@ -10,8 +10,8 @@ from tfx.components.example_gen.csv_example_gen import executor
 from tfx_bsl.coders import csv_decoder
 
 from huberflow.components.data import csv_columns
-from huberflow.components.data.encoding import serialized
-from huberflow.components.data.files import DataError
+from huberflow.components.data.encoding import serialize_rows
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.data.infer import infer_uses
 from huberflow.pipeline.data.profile import profile_rows
 from huberflow.pipeline.data.source import find_source
@@ -54,7 +54,7 @@ def as_we_read(file):
     """What ExampleGen takes from a file, as TFX takes it for the hash that splits rows."""
     types = csv_columns.common_types([csv_columns.infer_types(file)])
     batches = csv_columns.read_typed(file, types)
-    return [row for columns in batches for row in serialized(columns)]
+    return [row for columns in batches for row in serialize_rows(columns)]
 
 
 NUMBERS = ["1", "-2", "+3", " 4", "1_0", "0x1", "9" * 19, "1.5", "1e3", "nan", "inf", ".", "-"]
@@ -79,11 +79,11 @@ def test_csv_is_refused_where_tfx_fails_and_else_read_as_by_tfx(folder, body, en
     try:
         types, rows, examples = as_tfx_reads(file)
     except (ValueError, csv.Error, ReadForEverError):
-        with pytest.raises(DataError):
+        with pytest.raises(InputError):
             profile_rows(find_source(file))
         return
     if not rows:
-        with pytest.raises(DataError, match="expected rows, received none"):
+        with pytest.raises(InputError, match="expected rows, received none"):
             profile_rows(find_source(file))
         return
     table = profile_rows(find_source(file))
@@ -168,7 +168,7 @@ BAD = {
 def test_records_are_refused(tmp_path, write, expected):
     file = tmp_path / "a.tfrecord"
     write(file)
-    with pytest.raises(DataError, match=expected) as refused:
+    with pytest.raises(InputError, match=expected) as refused:
         profile_rows(find_source(file))
     assert str(refused.value).startswith(str(file))
     assert "\n" not in str(refused.value)
@@ -177,7 +177,7 @@ def test_records_are_refused(tmp_path, write, expected):
 def test_a_feature_of_another_type_in_another_file_is_refused(tmp_path):
     records(tmp_path / "a.tfrecord", example(x=[1]))
     records(tmp_path / "b.tfrecord", example(x=[1.5]))
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(InputError) as refused:
         profile_rows(find_source(tmp_path))
     assert str(refused.value) == (
         f"{tmp_path}/b.tfrecord, from record 1: expected x of one type in all records, "
@@ -187,5 +187,5 @@ def test_a_feature_of_another_type_in_another_file_is_refused(tmp_path):
 
 def test_gzip_that_is_none_is_refused(tmp_path):
     (tmp_path / "a.tfrecord.gz").write_bytes(records(tmp_path / "b.tfrecord", *ROWS).read_bytes())
-    with pytest.raises(DataError, match=r"a\.tfrecord\.gz: cannot be read: "):
+    with pytest.raises(InputError, match=r"a\.tfrecord\.gz: cannot be read: "):
         profile_rows(find_source(tmp_path / "a.tfrecord.gz"))

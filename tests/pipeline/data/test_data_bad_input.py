@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.cli.main import cli
-from huberflow.pipeline.config.reading import ConfigError
 from huberflow.pipeline.resolve.resolved_run import load
 
 PANDAS = """python -c "import pandas; pandas.{}.to_csv('data.csv', index=False)\""""
@@ -651,7 +651,7 @@ def test_files_are_refused(tmp_path, files, expected):
 @pytest.mark.parametrize(("settings", "expected"), USES.values(), ids=USES)
 def test_a_use_is_refused(tmp_path, settings, expected):
     written(tmp_path, {"a.parquet": HOUSES})
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(InputError) as refused:
         load(None, [f"data.path={tmp_path}/a.parquet", "data.label=y", *settings])
     assert str(refused.value) == expected
 
@@ -719,7 +719,7 @@ def test_a_choice_of_columns_is_refused(tmp_path, options, expected):
 @pytest.mark.parametrize(("files", "settings", "expected"), SPLITS.values(), ids=SPLITS)
 def test_a_split_is_refused(tmp_path, files, settings, expected):
     written(tmp_path, files)
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(InputError) as refused:
         load(None, ["data.label=y", *(each.replace("~", str(tmp_path)) for each in settings)])
     assert str(refused.value).replace(str(tmp_path), "~") == expected
 

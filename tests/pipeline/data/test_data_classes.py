@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from huberflow.components.data.files import DataError
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.data import classes
 from huberflow.pipeline.data.profile import profile_rows
 from huberflow.pipeline.data.source import find_source
@@ -79,7 +79,7 @@ def test_classes_are_in_order_as_text(columns, name, found):
     ],
 )
 def test_what_are_no_classes_is_refused(columns, name, received):
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(InputError) as refused:
         classes.class_names(columns[name])
     expected = f"data.label: expected numbers or a few classes in {name!r}, received {received}"
     assert str(refused.value) == expected
@@ -87,7 +87,7 @@ def test_what_are_no_classes_is_refused(columns, name, received):
 
 def test_a_class_that_no_row_has_is_refused(columns):
     classes.check_chosen_classes(columns["species"], ["cat", "ant"])
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(InputError) as refused:
         classes.check_chosen_classes(columns["species"], ["cat", "dog"])
     assert str(refused.value) == (
         "data.classes: expected values of 'species', received 'dog'; "

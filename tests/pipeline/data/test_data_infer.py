@@ -146,7 +146,7 @@ def test_numbers_with_words_for_missing_are_left_out(tmp_path):
     rows = [f"{number},{number / 2},{number % 7}" for number in range(100)]
     file.write_text("\n".join(["x,z,y", "NA,1,1", *rows]) + "\n")
     found = infer_uses(profile_rows(find_source(file)), ["y"])
-    assert found.left_out["x"] == "numbers but for 1 x 'NA'; leave these fields empty"
+    assert found.left_out["x"] == "numbers except 1 x 'NA'; leave these fields empty"
 
 
 class TestLabel:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huberflow.components.data import csv_reading
-from huberflow.pipeline.data import parquet_reading, sketch
+from huberflow.pipeline.data import column_summary, parquet_reading
 from huberflow.pipeline.data.profile import profile_rows
 from huberflow.pipeline.data.source import find_source
 
@@ -53,8 +53,8 @@ class TestTaxi:
     def test_columns(self, taxi):
         assert taxi.rows == 15_002
         found = [(c.name, c.kind, c.missing, c.distinct) for c in taxi.columns.values()]
-        exact = [row for row in self.KINDS if row[3] <= sketch.EXACT]
-        assert [row for row in found if row[3] <= sketch.EXACT] == exact
+        exact = [row for row in self.KINDS if row[3] <= column_summary.EXACT]
+        assert [row for row in found if row[3] <= column_summary.EXACT] == exact
         assert [row[:3] for row in found] == [row[:3] for row in self.KINDS]
 
     def test_many_values_are_estimated(self, taxi):
@@ -90,7 +90,7 @@ WRITTEN = {
     "integer": (["1", "-2", "", "+3", "004"], "integer"),
     "integers with blanks and underscores": ([" 1", "2 ", "1_000"], "integer"),
     "fractions": (["1", "2.5", ".5", "3.", "1e3"], "number"),
-    "numbers but for NaN": (["1", "nan", "NaN"], "number"),
+    "numbers except NaN": (["1", "nan", "NaN"], "number"),
     "infinity": (["1", "inf", "-Infinity"], "number"),
     "hexadecimal": (["0x10", "0x20"], "text"),
     "too large for 64 bits": (["9223372036854775808", "99999999999999999999"], "text"),
@@ -186,7 +186,7 @@ def test_day_and_month_that_cannot_be_told_apart_are_said(tmp_path):
     found = column(csv_of(tmp_path, x=["01/02/2024", "03/04/2024"], y=["1", "2"]))
     assert (found.kind, found.suggestion) == (
         "text",
-        "dates whose day and month cannot be told apart; write them as YYYY-MM-DD",
+        "dates in which day and month look alike; write them as YYYY-MM-DD",
     )
 
 
@@ -194,13 +194,13 @@ def test_words_for_missing_numbers_are_said(tmp_path):
     found = column(csv_of(tmp_path, x=["1", "N/A", "2", "N/A", "?"], y=["1"] * 5))
     assert (found.kind, found.suggestion) == (
         "mixed",
-        "numbers but for 2 x 'N/A', 1 x '?'; leave these fields empty",
+        "numbers except 2 x 'N/A', 1 x '?'; leave these fields empty",
     )
 
 
 def test_text_among_many_numbers_is_said(tmp_path):
     found = column(csv_of(tmp_path, x=["1", "2", "3", "some"], y=["1"] * 4))
-    assert found.suggestion == "numbers but for text in 1 of 4 rows"
+    assert found.suggestion == "numbers except text in 1 of 4 rows"
 
 
 def test_csv_as_tfx_reads_it_is_accepted(tmp_path):
@@ -254,7 +254,7 @@ def test_progress_ends_with_all(tmp_path):
 
 
 def test_distinct_values_beyond_what_is_counted_are_estimated(tmp_path):
-    count = 3 * sketch.EXACT
+    count = 3 * column_summary.EXACT
     numbers = pa.array(range(count))
     table = pa.table({"x": pa.concat_arrays([numbers, numbers])})
     pq.write_table(table, tmp_path / "a.parquet")
@@ -357,7 +357,7 @@ class TestAnyTable:
     @settings(max_examples=20, deadline=None)
     @given(step=st.integers(1, 7))
     def test_many_values_are_estimated_alike(self, folder, step):
-        numbers = [str(number * step) for number in range(sketch.EXACT + 2)]
+        numbers = [str(number * step) for number in range(column_summary.EXACT + 2)]
         file = csv_of(folder, x=numbers)
         whole = profile_rows(find_source(file))
         with pytest.MonkeyPatch.context() as patch:

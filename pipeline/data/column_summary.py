@@ -1,7 +1,9 @@
-"""What is kept of a column while its rows go by: little, however many they are.
+"""What is kept of a column while its rows are read: little, however many rows there are.
 
-Nothing here depends on how the rows are cut into batches.
+Nothing here depends on how the rows are divided into batches.
 """
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -10,14 +12,17 @@ import pyarrow.compute as pc
 from huberflow.components.data import numerals
 from huberflow.pipeline.data.dates import DateFormatDetector
 
-EXACT = 10_000
-"""Distinct values that are kept; how many more there are is estimated."""
+if TYPE_CHECKING:
+    from tfx_bsl.sketches import KmvSketch
 
-_SMALLEST = 4096
+EXACT = 10_000
+"""Distinct values that are kept; if there are more, their number is estimated."""
+
+_HASHES = 4096
 """Hashes that the estimate is made from; its standard error is 1 / sqrt(4096), 1.6 %."""
 
 _LARGEST = float(np.finfo(np.float32).max)
-"""What TFX's floats can hold; beyond it they are infinite."""
+"""TFX's floats are infinite beyond it."""
 
 _FEW = 20
 """Texts among numbers that are kept to name them."""
@@ -25,47 +30,38 @@ _FEW = 20
 _PLAIN = (pa.int64(), pa.float64(), pa.string())
 
 
-class Values:
+class DistinctValues:
     """Which values there are, and how many."""
 
     def __init__(self) -> None:
         self.exact: dict[object, None] | None = {}
-        """In the order they came; None where there are more than ``EXACT``."""
+        """The values in the order they came; None if there are more than ``EXACT``."""
         self.first: list[object] = []
         """Some of them."""
-        self._hashes = np.array([], np.uint64)
-        """The smallest of all values: their spread tells how many values there are."""
+        self._sketch: KmvSketch | None = None
 
     def add(self, values: pa.Array) -> None:
-        """Distinct values of some rows."""
-        if self.exact is None:
-            self._add_hashes(values)
-            return
-        self.exact |= dict.fromkeys(values.to_pylist())
-        self.first = [value for value, _ in zip(self.exact, range(5), strict=False)]
-        if len(self.exact) > EXACT:
-            self._add_hashes(pa.array(self.exact, values.type))
-            self.exact = None
+        """Adds the distinct values of some rows."""
+        if self.exact is not None:
+            self.exact |= dict.fromkeys(values.to_pylist())
+            self.first = [value for value, _ in zip(self.exact, range(5), strict=False)]
+            if len(self.exact) <= EXACT:
+                return
+            from tfx_bsl.sketches import KmvSketch
 
-    def _add_hashes(self, values: pa.Array) -> None:
-        from pandas.util import hash_array
-
-        plain = values.to_numpy(zero_copy_only=False)
-        hashes = hash_array(plain, categorize=False)
-        if len(self._hashes) == _SMALLEST:
-            hashes = hashes[hashes < self._hashes[-1]]
-        self._hashes = np.union1d(self._hashes, hashes)[:_SMALLEST]
+            self._sketch = KmvSketch(_HASHES)
+            values, self.exact = pa.array(self.exact, values.type), None
+        self._sketch.AddValues(values)
 
     @property
-    def distinct(self) -> int:
-        """Exact up to ``EXACT``."""
+    def count(self) -> int:
+        """The number of distinct values, exact up to ``EXACT``."""
         if self.exact is not None:
             return len(self.exact)
-        share = float(self._hashes[-1]) / 2**64
-        return max(EXACT + 1, round((_SMALLEST - 1) / share))
+        return max(EXACT + 1, self._sketch.Estimate())
 
 
-class Numbers:
+class NumberSummary:
     """Least, most and mean."""
 
     def __init__(self) -> None:
@@ -74,12 +70,17 @@ class Numbers:
         self.most: float = -np.inf
         self.mean = 0.0
         self.integers = True
-        """All are stored or written as whole numbers."""
+        """Whether all are stored or written as whole numbers."""
         self.whole = True
-        """All have whole values, such as 3.0."""
+        """Whether all have whole values, such as 3.0."""
+
+    @property
+    def count(self) -> int:
+        """The number of values but NaN."""
+        return self.finite + self.infinite
 
     def add(self, values: np.ndarray, counts: np.ndarray) -> None:
-        """Distinct values, each with how often it came."""
+        """Adds distinct values, each with its number of rows."""
         self.integers &= not len(values) or values.dtype == np.int64
         missing = np.isnan(values)
         infinite = np.abs(values.astype(np.float64)) > _LARGEST
@@ -90,25 +91,25 @@ class Numbers:
             self._add_finite(values[finite], counts[finite])
 
     def _add_finite(self, values: np.ndarray, counts: np.ndarray) -> None:
-        some = int(counts.sum())
-        self.finite += some
-        self.mean += (float(np.average(values, weights=counts)) - self.mean) * some / self.finite
+        added = int(counts.sum())
+        self.finite += added
+        self.mean += (float(np.average(values, weights=counts)) - self.mean) * added / self.finite
         self.least = min(self.least, values.min().item())
         self.most = max(self.most, values.max().item())
         self.whole &= bool(np.all(values == np.floor(values)))
 
 
-class Texts:
-    """How long, and whether they are dates."""
+class TextSummary:
+    """Lengths, and whether the texts are dates."""
 
     def __init__(self) -> None:
         self.count = self.words = self.longest = 0
         self.dates = DateFormatDetector()
-        self.few: dict[str, int] | None = {}
-        """How often each value comes; None where there are more than a few."""
+        self.counts: dict[str, int] | None = {}
+        """The number of rows of each text; None if there are more than ``_FEW`` texts."""
 
     def add(self, values: pa.StringArray, counts: np.ndarray) -> None:
-        """Distinct values, each with how often it came."""
+        """Adds distinct values, each with its number of rows."""
         if not len(values):
             return
         self.count += int(counts.sum())
@@ -119,31 +120,30 @@ class Texts:
         self._keep_few(values, counts)
 
     def _keep_few(self, values: pa.StringArray, counts: np.ndarray) -> None:
-        if self.few is None or len(values) > _FEW:
-            self.few = None
+        if self.counts is None or len(values) > _FEW:
+            self.counts = None
             return
         for value, count in zip(values.to_pylist(), counts.tolist(), strict=True):
-            self.few[value] = self.few.get(value, 0) + count
-        if len(self.few) > _FEW:
-            self.few = None
+            self.counts[value] = self.counts.get(value, 0) + count
+        if len(self.counts) > _FEW:
+            self.counts = None
 
 
-class Sketch:
-    """Of one column."""
+class ColumnSummary:
+    """What is kept of one column.
 
-    def __init__(self, *, written: bool) -> None:
-        """Begins without rows.
+    Args:
+      from_text: all values are text in which numbers are to be recognised, as in CSV.
+    """
 
-        Args:
-          written: all is text, in which numbers are to be recognised, as in CSV.
-        """
-        self._written = written
-        self.values, self.numbers, self.texts = Values(), Numbers(), Texts()
+    def __init__(self, *, from_text: bool) -> None:
+        self._from_text = from_text
+        self.values, self.numbers, self.texts = DistinctValues(), NumberSummary(), TextSummary()
         self.nested = 0
-        """Values that are lists, structures or bytes."""
+        """The number of values that are lists, structures or bytes."""
 
     def add(self, rows: pa.ChunkedArray) -> None:
-        """Some rows of it: null, int64, double or string; any other type counts as nested."""
+        """Adds some rows: null, int64, double or string; any other type counts as nested."""
         if pa.types.is_null(rows.type):
             return
         if rows.type not in _PLAIN:
@@ -160,9 +160,9 @@ class Sketch:
         self.values.add(values)
         if not pa.types.is_string(values.type):
             self.numbers.add(values.to_numpy(zero_copy_only=False), counts)
-        elif not self._written:
+        elif not self._from_text:
             self.texts.add(values, counts)
         else:
-            read = numerals.read(values)
-            self.numbers.add(read.numbers, counts[~read.text])
-            self.texts.add(values.filter(pa.array(read.text)), counts[read.text])
+            parsed = numerals.parse(values)
+            self.numbers.add(parsed.numbers, counts[~parsed.is_text])
+            self.texts.add(values.filter(pa.array(parsed.is_text)), counts[parsed.is_text])
