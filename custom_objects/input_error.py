@@ -1,6 +1,6 @@
 """The one error for what a user asked and cannot have."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -47,6 +47,15 @@ class InputError(ValueError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), **vars(self)), ()  # an error crosses processes as a pickle
+
+    def to_json(self) -> dict[str, str | None]:
+        """The fields, for another process."""
+        return {key: vars(self)[key] for key in _FIELDS}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, str | None]) -> "InputError":
+        """The error whose ``to_json`` gave these values."""
+        return partial(cls, **values)()
 
     def below(self, prefix: str) -> "InputError":
         """The same error, its key below another: ``threshold`` in ``training.loss.config``."""

@@ -92,9 +92,7 @@ class Choice(Protocol):
         """The arguments."""
 
 
-def build_choice(
-    kind: ObjectKind, choice: Choice | None, catalogue: Catalogue = BUILT_IN
-) -> Any:
+def build_choice(kind: ObjectKind, choice: Choice | None, catalogue: Catalogue = BUILT_IN) -> Any:
     """``build`` for a config's choice; None for no choice."""
     return None if choice is None else build(kind, choice.name, choice.config, catalogue)
 

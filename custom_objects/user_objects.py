@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 from .catalogue import BUILT_IN, Catalogue, Entry, ObjectKind, Task
 
@@ -23,19 +23,34 @@ class UserModule:
 
 
 @dataclass(frozen=True)
-class UserObject:
+class ObjectName:
+    """A class or function by the module that defines it."""
+
+    name: str
+    module: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The object whose ``to_json`` gave these values."""
+        lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **lists})
+
+
+@dataclass(frozen=True)
+class UserObject(ObjectName):
     """A class or function that a config may name.
 
     Attributes:
-      module: the module that defines it.
       registered: its name in Keras's registry and in saved models.
       arguments: the constructor's, with their defaults as JSON.
       tasks: those that a loss or a metric fits.
     """
 
-    name: str
     kind: ObjectKind
-    module: str
     registered: str
     arguments: Mapping[str, Any]
     tasks: tuple[Task, ...]
@@ -44,14 +59,6 @@ class UserObject:
     def entry(self) -> Entry:
         """The object in a catalogue; its constructor checks the values."""
         return Entry(self.kind, self.module, dict.fromkeys(self.arguments, lambda _, value: value))
-
-
-@dataclass(frozen=True)
-class ObjectName:
-    """A class or function by the module that defines it."""
-
-    name: str
-    module: str
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ class UserObjects:
         """The description that ``to_json`` gave."""
         network, folder = values["network"], values.get("folder")
         if network is not None:
-            parts = tuple(ObjectName(**part) for part in network["parts"])
+            parts = tuple(map(ObjectName.from_json, network["parts"]))
             network = UserNetwork(network["module"], network["function"], parts)
         return cls(
             sha256=values["sha256"],
@@ -111,9 +118,7 @@ class UserObjects:
                 name: UserModule(tuple(module["files"]), module["sha256"])
                 for name, module in values["modules"].items()
             },
-            objects=tuple(
-                UserObject(**{**each, "tasks": tuple(each["tasks"])}) for each in values["objects"]
-            ),
+            objects=tuple(map(UserObject.from_json, values["objects"])),
             network=network,
             folder=None if folder is None else Path(folder),
             sources=values.get("sources"),

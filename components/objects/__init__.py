@@ -1,5 +1,5 @@
-"""Tries a user's own losses, metrics, layers and the like, before a pipeline relies on them.
+"""Validates user-defined losses, metrics, layers and networks before a pipeline relies on them.
 
-Runs in a process of its own, ``python -P -m huberflow.components.objects``, which sees a user's
-modules as a worker would; ``huberflow.pipeline.objects.inspection`` starts it and asks.
+``python -P -m huberflow.components.objects`` runs in a process of its own, which imports a user's
+modules as a Beam worker would; ``huberflow.pipeline.objects.inspection`` starts it.
 """

@@ -1,140 +1,115 @@
-"""The process that tries: reads questions, one JSON object a line, and answers likewise.
-
-``{"modules": [{"name", "file", "origin", "offers"}], "choices": null}`` asks for everything that
-the modules offer: ``objects``, ``warnings`` and ``refusals``; and for the ``parts`` of the network
-in a module that offers nothing. With ``choices``, by key ``{"name", "config", "task"}``, and
-``network``, only these are tried: ``refusals``.
-"""
+"""The process that validates user-defined objects: see ``protocol``."""
 
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import tf_keras
 
-from huberflow.components.objects.attempt import description, try_choice
-from huberflow.components.objects.discovery import Subject, imported, offered, public
-from huberflow.components.objects.network_trial import network
-from huberflow.components.objects.refusal import RefusalError, told
+from huberflow.components.objects import discovery, network_check, validation
+from huberflow.components.objects.discovery import Candidate
+from huberflow.components.objects.protocol import Answer, Question
+from huberflow.components.objects.user_errors import collected
 from huberflow.custom_objects import registry
+from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.user_objects import ObjectName
 
 
-def answer(question: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """See the module."""
-    refusals: list[str] = []
-    subjects = {
-        module["name"]: _subjects(module, folder, refusals) for module in question["modules"]
+def answer(question: Question, folder: Path) -> Answer:
+    """Validates the user's modules in ``folder``."""
+    errors: list[InputError] = []
+    offered = {name: _candidates(name, folder, errors) for name in question.modules}
+    parts = {
+        name: _candidates(name, folder, errors, may_be_none=True)
+        for name in question.network_modules
     }
-    if question["choices"] is not None:
-        _try_choices(question["choices"], chain(*subjects.values()), refusals)
-        if question["network"] is not None:
-            _try_network(question["network"], subjects, folder, refusals)
-        return {"refusals": refusals}
-    offering = [module["name"] for module in question["modules"] if module["offers"]]
-    found = [
-        each
-        for module in offering
-        for subject in subjects[module]
-        if (each := _described(subject, module, folder, refusals))
+    if question.choices or question.network:
+        _check_asked(question, offered | parts, folder, errors)
+        return Answer(errors=tuple(errors))
+    objects, warnings = [], []
+    for module, candidates in offered.items():
+        for each in candidates:
+            with collected(errors, each.key, "to work on small data, in a graph too", folder):
+                objects.append(validation.validate(each, module))
+                warnings += validation.warnings(each, objects[-1].tasks[0])
+    names = [
+        ObjectName(each.name, each.target.__module__) for many in parts.values() for each in many
     ]
-    parts = [
-        {"name": subject.name, "module": subject.target.__module__}
-        for module, held in subjects.items()
-        if module not in offering
-        for subject in held
-    ]
-    warnings = [warning for each in found for warning in each.pop("warnings")]
-    return {"objects": found, "parts": parts, "warnings": warnings, "refusals": refusals}
+    return Answer(
+        objects=tuple(objects),
+        network_parts=tuple(names),
+        warnings=tuple(warnings),
+        errors=tuple(errors),
+    )
 
 
-def _described(
-    subject: Subject, module: str, folder: Path, refusals: list[str]
-) -> dict[str, Any] | None:
-    try:
-        return description(subject, module)
-    except RefusalError as refusal:
-        refusals.append(str(refusal))
-    except Exception as error:
-        refusals.append(
-            f"{subject.who}: expected to work on small data, received {told(error, folder)}"
-        )
-    return None
-
-
-def _subjects(module: Mapping[str, Any], folder: Path, refusals: list[str]) -> list[Subject]:
-    ours = registry.registered()
-    find = offered if module["offers"] else public
-    try:
-        found = find(
-            imported(module["name"], folder, Path(module["origin"])), module["file"], folder
-        )
-        _refuse_takeover(ours, module["file"])
-    except RefusalError as refusal:
-        refusals.append(str(refusal))
-        return []
-    return found
-
-
-def _refuse_takeover(ours: Mapping[str, Any], file: str) -> None:
-    for name, target in ours.items():
-        registered = f"{registry.PACKAGE}>{name}"
-        if tf_keras.saving.get_registered_object(registered) is not target:
-            tf_keras.utils.register_keras_serializable(registry.PACKAGE, name)(target)
-            raise RefusalError(
-                f"{file}: expected a name of its own in Keras's registry, received {registered}, "
-                "which is ours; write: @tf_keras.utils.register_keras_serializable("
-                f'"{Path(file).stem}")'
+def _candidates(
+    name: str, folder: Path, errors: list[InputError], *, may_be_none: bool = False
+) -> list[Candidate]:
+    file = f"{name}/__init__.py" if (folder / name).is_dir() else f"{name}.py"
+    built_in = registry.registered()
+    with collected(errors, file, "a module that can be imported in a fresh process", folder):
+        found = discovery.candidates(name, file, folder)
+        for built_in_name, target in built_in.items():
+            _check_registered(built_in_name, target, file)
+        if not found and not may_be_none:
+            raise InputError(
+                file,
+                expected="a class derived from tf_keras's Loss, Metric, Layer, Regularizer, "
+                "Initializer or Constraint, or a function of (y_true, y_pred) or of (x), with a "
+                "public name at the top",
+                received="none",
             )
+        return found
+    return []
 
 
-def _try_choices(
-    choices: Mapping[str, Mapping[str, Any]], subjects: Iterable[Subject], refusals: list[str]
-) -> None:
-    by_name = {subject.name: subject for subject in subjects}
-    for key, choice in choices.items():
-        try:
-            if choice["name"] in by_name:
-                subject = replace(by_name[choice["name"]], task=choice["task"])
-                try_choice(subject, key, choice["config"])
-        except RefusalError as refusal:
-            refusals.append(str(refusal))
-
-
-def _try_network(
-    asked: Mapping[str, Any],
-    subjects: Mapping[str, Iterable[Subject]],
-    folder: Path,
-    refusals: list[str],
-) -> None:
-    for module, found in subjects.items():
-        for subject in found:
-            registry.adopt(subject.target, module)
-    try:
-        network(asked, subjects, folder)
-    except RefusalError as refusal:
-        refusals.append(str(refusal))
-    except Exception as error:
-        refusals.append(
-            f"model.build: expected a network that works on small data, received "
-            f"{told(error, folder)}"
+def _check_registered(name: str, target: object, file: str) -> None:
+    """Refuses a module that registered its own object under the name of one of huberflow's."""
+    registered = f"{registry.PACKAGE}>{name}"
+    if tf_keras.saving.get_registered_object(registered) is not target:
+        tf_keras.utils.register_keras_serializable(registry.PACKAGE, name)(target)
+        raise InputError(
+            file,
+            expected="a new name in Keras's registry",
+            received=f"{registered}, which huberflow has",
+            write=f'@tf_keras.utils.register_keras_serializable("{Path(file).stem}")',
         )
+
+
+def _check_asked(
+    question: Question,
+    candidates: dict[str, list[Candidate]],
+    folder: Path,
+    errors: list[InputError],
+) -> None:
+    by_name = {each.name: each for found in candidates.values() for each in found}
+    for choice in question.choices:
+        if choice.name in by_name:
+            candidate = replace(by_name[choice.name], task=choice.task)
+            expected = f"arguments that {choice.name} accepts"
+            with collected(errors, choice.key, expected, folder):
+                validation.check_choice(candidate, choice.key, choice.config)
+    if question.network is not None:
+        for module, found in candidates.items():
+            for each in found:
+                registry.adopt(each.target, module)
+        with collected(errors, "model.build", "a network that works on small data", folder):
+            network_check.check(question.network, candidates, folder)
 
 
 def main() -> None:
-    """Answers until who asks has gone."""
+    """Answers questions until the process that asks has ended."""
     folder = Path(sys.argv[1])
-    # A user's module may print, or read what is typed: the answers and questions are apart.
+    # A user's module may print or read stdin: questions and answers get descriptors of their own.
     questions, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     sys.stdin = open(os.devnull)  # noqa: SIM115 (for as long as the process lives)
     sys.path.append(str(folder))
     for line in questions:
-        answers.write(json.dumps(answer(json.loads(line), folder)) + "\n")
+        answers.write(answer(Question.from_json(json.loads(line)), folder).to_text() + "\n")
         answers.flush()
 
 

@@ -88,7 +88,7 @@ def resolve_target(config: Config, objects: UserObjects | None, workspace: Works
 
     Args:
       config: validated.
-      objects: the custom objects, see ``chosen_objects.install``.
+      objects: the custom objects, see ``config_objects.install``.
       workspace: where packages for workers are built.
     """
     beam = config.beam

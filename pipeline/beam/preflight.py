@@ -15,7 +15,7 @@ from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.beam.beam_target import BeamTarget, PreflightError
 from huberflow.pipeline.config import Config
-from huberflow.pipeline.objects import chosen_objects
+from huberflow.pipeline.objects import config_objects
 from huberflow.pipeline.system.interruption import first_line
 from huberflow.pipeline.system.source_hash import NODE_PACKAGES
 
@@ -82,6 +82,6 @@ def _objects(config: Config, description: UserObjects | None) -> Iterator[Mappin
     }
     for each in description.objects if description else ():
         travelling[each.name] = {"module": each.module, "registered": each.registered}
-    for _, choice in chosen_objects.choices(config):
+    for _, choice in config_objects.choices(config):
         if choice.name in travelling:
             yield {**travelling[choice.name], "name": choice.name, "config": choice.config}

@@ -1,4 +1,4 @@
-"""What the verbs share: options, exit codes, errors in words."""
+"""What the verbs share: options, exit codes, and messages in place of tracebacks."""
 
 import functools
 import json
@@ -37,7 +37,7 @@ def config_options(command: Any) -> Any:
         click.option(
             "--workspace",
             metavar="FOLDER",
-            help="Where runs are kept; the same as --set workspace=FOLDER.",
+            help="Folder of the runs; the same as --set workspace=FOLDER.",
         ),
     ):
         command = option(command)
@@ -50,22 +50,22 @@ def own_options(command: Any) -> Any:
     @click.option(
         "--data",
         metavar="PATH",
-        help="Your own rows: a file, a folder or a pattern of CSV, Parquet or TFRecord files.",
+        help="Your own data: a file, a folder or a pattern of CSV, Parquet or TFRecord files.",
     )
     @click.option(
         "--eval-data",
         metavar="PATH",
-        help="Rows to judge the model by, where they lie in files of their own; all rows of --data "
-        "are then trained on.",
+        help="Rows for evaluation, if they are in separate files; all rows of --data are then for "
+        "training.",
     )
     @click.option(
-        "--label", multiple=True, metavar="NAME", help="The column to predict; may be repeated."
+        "--label", multiple=True, metavar="NAME", help="Column to predict; may be repeated."
     )
     @click.option(
         "--objects",
         multiple=True,
         metavar="PATH",
-        help="A Python file or package with losses, metrics, layers of your own; may be repeated.",
+        help="Python file or package with your own losses, metrics, layers; may be repeated.",
     )
     @functools.wraps(command)
     def with_own(

@@ -1,1 +1,1 @@
-"""A user's own losses, metrics, layers and the like: found, tried, and kept beside a run."""
+"""User-defined losses, metrics, layers and networks: found, validated and copied for a run."""

@@ -1,182 +1,172 @@
-"""Tries a user's objects in a fresh process, as a worker will see them, before the pipeline runs.
+"""Validates a user's objects in a fresh process, as a worker imports them, before a run.
 
 An import of TensorFlow is the price, once: what passed is remembered by the hash of the source, of
-our checks, and of the versions that they ran with.
+the checks, and of the versions that they ran with.
 """
 
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-from huberflow.custom_objects.catalogue import BUILT_IN, Task
-from huberflow.custom_objects.user_objects import UserObjects
+from huberflow.components.contracts.json_record import JSON
+from huberflow.components.objects.protocol import Answer, ChoiceQuestion, NetworkQuestion, Question
+from huberflow.custom_objects.catalogue import BUILT_IN
+from huberflow.custom_objects.input_error import InputError, InputErrors
+from huberflow.custom_objects.user_objects import (
+    UserModule,
+    UserNetwork,
+    UserObject,
+    UserObjects,
+)
 from huberflow.pipeline.history.workspace import unwritable
-from huberflow.pipeline.objects import sources
-from huberflow.pipeline.objects.network import Network
-from huberflow.pipeline.objects.process import Process
-from huberflow.pipeline.objects.sources import ObjectsError, Source
+from huberflow.pipeline.objects import module_sources
+from huberflow.pipeline.objects.module_sources import ModuleSource
+from huberflow.pipeline.objects.network_function import NetworkFunction
+from huberflow.pipeline.objects.validating_process import ValidatingProcess
 from huberflow.pipeline.system.atomic_write import written_atomically
 from huberflow.pipeline.system.source_hash import source_hashes
 
-Choices = Mapping[str, Mapping[str, Any]]
-
 
 @dataclass(frozen=True)
-class Objects:
-    """A user's modules, validated.
+class ValidatedObjects:
+    """A user's modules, and what they define.
 
     Attributes:
       sources: the modules.
-      description: what they define.
+      description: of their objects, without a folder.
       warnings: what works, and may surprise.
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[ModuleSource, ...]
     description: UserObjects
     warnings: tuple[str, ...]
 
 
 def inspect(
-    paths: Iterable[Path], cache: Path | None = None, network: Network | None = None
-) -> Objects:
-    """What the modules and packages at these paths offer.
+    paths: Iterable[Path], cache: Path | None = None, network: NetworkFunction | None = None
+) -> ValidatedObjects:
+    """Validates the objects in the modules and packages at these paths.
 
-    The process that finds out waits for ``check_choices``, which ends it.
+    The process that validates waits for ``check_choices``, which ends it.
 
     Args:
       paths: of Python files, or of folders with an ``__init__.py``.
-      cache: a JSON file, which may not exist yet; what is remembered there is not tried again.
-      network: the user's own; its module, where no path names it, offers nothing.
+      cache: a JSON file, which may not exist yet; what it remembers is not validated again.
+      network: the user's; a config cannot name the objects of its module, unless a path does.
 
     Raises:
-      ObjectsError: an object would break later, or a module cannot be imported.
+      InputErrors: an object would fail later, or a module cannot be imported.
     """
-    found = tuple(sources.find(paths, network.path if network else None))
-    answer = _remembered(found, {"choices": None}, cache)
-    if mistakes := [*answer["refusals"], *_clashes(found, answer["objects"])]:
-        Process.end()
-        raise ObjectsError("\n".join(mistakes))
-    built = None
-    if network is not None:
-        built = {"module": network.module, "function": network.function, "parts": answer["parts"]}
-    description = UserObjects.from_json(
-        {
-            "sha256": sources.digest(found),
-            "modules": {each.name: {"files": each.files, "sha256": each.sha256} for each in found},
-            "objects": answer["objects"],
-            "network": built,
-        }
+    sources = tuple(module_sources.find_sources(paths, network.path if network else None))
+    question = Question(
+        modules=tuple(each.name for each in sources if each.offered),
+        network_modules=tuple(each.name for each in sources if not each.offered),
     )
-    return Objects(found, description, tuple(answer["warnings"]))
+    answer = _answer(sources, question, cache)
+    if errors := [*answer.errors, *_clashes(sources, answer.objects)]:
+        ValidatingProcess.end()
+        raise InputErrors(errors)
+    description = UserObjects(
+        sha256=module_sources.digest(sources),
+        modules={each.name: UserModule(each.files, each.sha256) for each in sources},
+        objects=answer.objects,
+        network=network and UserNetwork(network.module, network.function, answer.network_parts),
+    )
+    return ValidatedObjects(sources, description, answer.warnings)
 
 
 def check_choices(
-    objects: Objects,
-    choices: Choices,
-    task: Task,
+    objects: ValidatedObjects,
+    choices: Iterable[ChoiceQuestion],
     cache: Path | None = None,
-    ends: Mapping[str, Any] | None = None,
+    network: NetworkQuestion | None = None,
 ) -> None:
-    """Builds and tries each of the user's objects as a config names it, and the network.
+    """Builds and uses each of the user's objects as a config names it, and the network.
 
     Args:
       objects: what ``inspect`` returned.
-      choices: ``name`` and ``config`` by key, ``{"training.loss": {"name": ..., "config": ...}}``;
-        those that are not the user's are passed over.
-      task: that losses and metrics are to fit.
+      choices: all that the config names; those that are not the user's are passed over.
       cache: as of ``inspect``.
-      ends: what the user's network is built for, see ``components.objects.network_trial``.
+      network: the user's, for the columns of the config.
 
     Raises:
-      ObjectsError: a constructor refuses its arguments, in its own words; a loss or a metric does
-        not fit the task; or the network would break later.
+      InputErrors: a constructor refuses its arguments, a loss or a metric does not fit the task, or
+        the network would fail later.
     """
     fitting = {each.name: each.tasks for each in objects.description.objects}
-    # Without arguments, for what it was found to fit, the object was tried already.
-    asked = {
-        key: {"name": choice["name"], "config": choice["config"], "task": task}
-        for key, choice in choices.items()
-        if choice["name"] in fitting and (choice["config"] or task not in fitting[choice["name"]])
-    }
-    built = objects.description.network
-    network = {**asdict(built), **ends} if built and ends else None
-    question = {"choices": asked, "network": network}
+    # Without arguments, for a task that it fits, an object was validated already.
+    asked = [
+        choice
+        for choice in choices
+        if choice.name in fitting and (choice.config or choice.task not in fitting[choice.name])
+    ]
+    names = tuple(objects.description.modules)
+    question = Question(network_modules=names, choices=tuple(asked), network=network)
     try:
-        tried = asked or network
-        refusals = _remembered(objects.sources, question, cache)["refusals"] if tried else []
+        answer = _answer(objects.sources, question, cache) if asked or network else Answer()
     finally:
-        Process.end()
-    if refusals:
-        raise ObjectsError("\n".join(refusals))
+        ValidatingProcess.end()
+    if answer.errors:
+        raise InputErrors(answer.errors)
 
 
-def snapshot(objects: Objects, into: Path) -> Path:
-    """A copy of the modules for ``user_objects.load``: ``into/<sha256[:16]>/my_losses.py``.
-
-    Raises:
-      ObjectsError: a file was changed since it was inspected.
-    """
-    return sources.write(objects.sources, into)
-
-
-def _clashes(found: Iterable[Source], objects: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    files = {source.name: source.file for source in found}
+def _clashes(
+    sources: Iterable[ModuleSource], objects: Iterable[UserObject]
+) -> Iterator[InputError]:
+    files = {source.name: source.path.relative_to(source.folder) for source in sources}
     first: dict[str, str] = {}
     for each in objects:
-        name, file = each["name"], files[each["module"].partition(".")[0]]
-        taken = BUILT_IN.owner(name) or first.get(name)
-        if taken is not None:
-            yield (
-                f"{file}: {name}: expected a name of its own, received one that {taken} has; "
-                f"write another, such as My{name}"
+        file = str(files[each.module.partition(".")[0]])
+        if owner := BUILT_IN.owner(each.name) or first.get(each.name):
+            yield InputError(
+                f"{file}: {each.name}",
+                expected="a new name",
+                received=f"one that {owner} has",
+                hint=f"rename it, such as My{each.name}",
             )
-        first.setdefault(name, file)
+        first.setdefault(each.name, file)
 
 
-def _remembered(
-    found: tuple[Source, ...], question: Mapping[str, Any], cache: Path | None
-) -> dict[str, Any]:
-    """The process's answer, from the cache where it is there; what was refused is tried again."""
-    if not found:
-        return {"objects": [], "parts": [], "warnings": [], "refusals": []}
-    key = _key(found, question)
-    known = _read(cache)
-    if key in known:
-        return known[key]
-    answer = Process.of(found).answer(question)
-    if cache is not None and not answer["refusals"]:
-        _write(cache, {**known, key: answer})
+def _answer(sources: Sequence[ModuleSource], question: Question, cache: Path | None) -> Answer:
+    """The process's answer, or that of the cache; errors are not remembered."""
+    if not sources:
+        return Answer()
+    key = _key(sources, question)
+    remembered = _read(cache)
+    if key in remembered:
+        return Answer.from_json(remembered[key])
+    answer = ValidatingProcess.of(sources).answer(question)
+    if cache is not None and not answer.errors:
+        _write(cache, {**remembered, key: answer.to_json()})
     return answer
 
 
-def _write(cache: Path, known: Mapping[str, Any]) -> None:
+def _write(cache: Path, answers: Mapping[str, Mapping[str, JSON]]) -> None:
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         with written_atomically(cache) as temporary:
-            temporary.write_text(json.dumps(known, indent=1), encoding="utf-8")
+            temporary.write_text(json.dumps(answers, indent=1), encoding="utf-8")
     except OSError as error:
-        Process.end()
+        ValidatingProcess.end()
         raise unwritable(cache.parent, error) from error
 
 
-def _read(cache: Path | None) -> dict[str, Any]:
+def _read(cache: Path | None) -> dict[str, dict[str, JSON]]:
     try:
-        known = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
+        answers = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
     except (OSError, ValueError):
-        return {}  # written anew: it holds nothing that a trial does not give again
-    return known if isinstance(known, dict) else {}
+        return {}  # written anew: a validation gives the same again
+    return answers if isinstance(answers, dict) else {}
 
 
-def _key(found: tuple[Source, ...], question: Mapping[str, Any]) -> str:
+def _key(sources: Sequence[ModuleSource], question: Question) -> str:
     about = {
-        "sources": sources.digest(found),
-        "offering": [source.name for source in found if source.offers],
-        "question": question,
+        "sources": module_sources.digest(sources),
+        "question": question.to_json(),
         "checks": source_hashes("huberflow.components.objects.__main__"),
         "versions": [platform.python_version()]
         + [metadata.version(name) for name in ("tensorflow", "tf-keras")],

@@ -12,7 +12,7 @@ from huberflow.components.beam import worker_probe
 from huberflow.custom_objects import registry
 from huberflow.pipeline.beam import preflight
 from huberflow.pipeline.beam.beam_target import PreflightError, resolve_target
-from huberflow.pipeline.objects import chosen_objects
+from huberflow.pipeline.objects import config_objects
 from huberflow.pipeline.resolve.resolved_run import load
 
 LOSS = """
@@ -50,7 +50,7 @@ def config(tmp_path):
 
 
 def test_workers_import_and_round_trip_every_object(config):
-    assert preflight.check(resolve_target(config, chosen_objects.installed(config)), config) > 0
+    assert preflight.check(resolve_target(config, config_objects.installed(config)), config) > 0
 
 
 def test_a_module_that_is_not_on_the_workers_is_named(config):

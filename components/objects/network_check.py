@@ -1,0 +1,174 @@
+"""Checks a user's network: built for the columns of the data, saved, reloaded, and compared."""
+
+import importlib
+import inspect
+import tempfile
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from tf_keras.src.engine.functional import Functional
+
+from huberflow.components.bundle import bundle_source
+from huberflow.components.contracts.json_record import JSON
+from huberflow.components.objects import round_trip
+from huberflow.components.objects.discovery import Candidate
+from huberflow.components.objects.protocol import NetworkQuestion
+from huberflow.components.objects.samples import ROWS
+from huberflow.components.objects.user_errors import prefixed, user_code
+from huberflow.components.training.fitting import precision
+from huberflow.components.training.model import LabelScale, ModelIO, build_model
+from huberflow.custom_objects import registry
+from huberflow.custom_objects.input_error import InputError
+
+_WRITE = "return tf_keras.Model(inputs, io.prediction(hidden)), with inputs = io.inputs()"
+_TABLE_ROWS = 5  # the real number follows from the vocabulary, which Transform makes
+_SCALES = {
+    "none": LabelScale(1.0),
+    "standard": LabelScale(1.0, 2.0),
+    "log": LabelScale(1.0, 2.0, logarithmic=True),
+}
+
+
+def check(question: NetworkQuestion, modules: Collection[str], folder: Path) -> None:
+    """Builds the network as the Trainer will, and checks what the pipeline needs of a model.
+
+    Args:
+      question: the function, and the columns of the data.
+      modules: names of all of the user's modules; their objects are registered.
+      folder: holds them.
+
+    Raises:
+      InputError: it would fail later, or a reload would differ.
+    """
+    key = f"{question.module.replace('.', '/')}.py: {question.function}"
+    tf_keras.utils.set_random_seed(7)
+    with (
+        precision(question.mixed_precision),
+        user_code(key, "a model from a function of (io, settings)", folder),
+    ):
+        model, io = _built(question)
+    _check_interface(model, io, key)
+    for layer in _layers(model):
+        target = type(layer)
+        if target.__module__.partition(".")[0] in modules:
+            file = Path(inspect.getfile(target)).relative_to(folder)
+            candidate = Candidate(
+                target.__name__, "layer", target, f"{file}: {target.__name__}", folder
+            )
+            round_trip.check(candidate, layer, {})
+    _check_source_travels(model, modules, key)
+    _check_reload(model, io, key, folder)
+
+
+def _built(question: NetworkQuestion) -> tuple[tf_keras.Model, ModelIO]:
+    """The model, and the inputs and outputs that its function got."""
+    function = getattr(importlib.import_module(question.module), question.function)
+    given: list[ModelIO] = []
+
+    def build(io: ModelIO, settings: Mapping[str, JSON]) -> tf_keras.Model:
+        given.append(io)
+        return function(io, settings)
+
+    model = build_model(
+        question.model,
+        numbers=question.numbers,
+        categories=question.categories,
+        table_rows=_TABLE_ROWS if question.categories else 0,
+        outputs=question.outputs,
+        activation=question.activation,
+        label_scale=_SCALES[question.model.label_scale],
+        build=build,
+    )
+    return model, given[0]
+
+
+def _check_interface(model: tf_keras.Model, io: ModelIO, key: str) -> None:
+    if type(model) is not Functional:  # to reload another class takes its code and config
+        received = f"{type(model).__name__} of {type(model).__module__.partition('.')[0]}"
+        expected = "a functional tf_keras.Model (Keras 2)"
+        raise InputError(key, expected=expected, received=received, write=_WRITE)
+    if model.optimizer is not None:
+        expected = "a model that is not compiled: the config names loss, optimizer and metrics"
+        raise InputError(key, expected=expected, received="a compiled one")
+    inputs = dict(zip(model.input_names, model.inputs, strict=True))
+    outputs = tf.nest.flatten(model.output)
+    for name, expected, received in (
+        ("inputs", _shapes(io.inputs()), _shapes(inputs)),
+        ("output", _shape(io.prediction(tf_keras.Input((1,)))), " and ".join(map(_shape, outputs))),
+    ):
+        if expected != received:
+            expected = f"the {name} {expected}"
+            raise InputError(key, expected=expected, received=received, write=_WRITE)
+
+
+def _shapes(tensors: Mapping[str, tf.Tensor]) -> str:
+    return ", ".join(f"{name} {_shape(tensors[name])}" for name in sorted(tensors))
+
+
+def _shape(tensor: tf.Tensor) -> str:
+    return f"{tensor.dtype.name} {['batch', *tensor.shape[1:]]}".replace("'", "")
+
+
+def _check_source_travels(model: tf_keras.Model, modules: Collection[str], key: str) -> None:
+    expected = "layers and functions whose source travels with the model"
+    for layer in _layers(model):
+        if isinstance(layer, tf_keras.layers.Lambda):
+            received, write = f"the Lambda {layer.name}", "class MyLayer(tf_keras.layers.Layer)"
+            raise InputError(key, expected=expected, received=received, write=write)
+    try:
+        used = bundle_source.used_objects(model)
+    except InputError as error:
+        raise prefixed(error, key) from error
+    for each in used:
+        root = each["module"].partition(".")[0]
+        if root not in (*modules, registry.PACKAGE):
+            received, write = f"{each['class']} of {root}", f"--objects {root}"
+            raise InputError(key, expected=expected, received=received, write=write)
+
+
+def _layers(model: tf_keras.Model) -> Iterator[tf_keras.layers.Layer]:
+    """All layers, those of models inside the model included."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, tf_keras.Model):
+            yield from _layers(layer)
+
+
+def _check_reload(model: tf_keras.Model, io: ModelIO, key: str, folder: Path) -> None:
+    random = np.random.default_rng(5)
+    rows = {
+        name: tf.constant(
+            random.integers(_TABLE_ROWS, size=(ROWS, each.shape[1]))
+            if each.dtype.is_integer
+            else random.normal(size=(ROWS, each.shape[1])),
+            each.dtype,
+        )
+        for name, each in io.inputs().items()
+    }
+
+    def compare(before: np.ndarray, model: tf_keras.Model, expected: str, hint: str) -> None:
+        if not np.array_equal(before, model(rows, training=False), equal_nan=True):
+            raise InputError(key, expected=expected, received="others", hint=hint)
+
+    before = model(rows, training=False).numpy()
+    compare(
+        before,
+        model,
+        "the same predictions for the same rows",
+        "be random in training alone, as tf_keras.layers.Dropout is",
+    )
+    with (
+        user_code(key, "a model that can be saved and reloaded", folder),
+        tempfile.TemporaryDirectory() as saved,
+    ):
+        model.save(saved, save_format="tf")
+        compare(
+            before,
+            tf_keras.models.load_model(saved),
+            "the same predictions from the saved and reloaded model",
+            "return in get_config of each layer all that decides what it computes, and create all "
+            "weights in build: a layer that holds others calls them there",
+        )
