@@ -1,4 +1,4 @@
-"""Which custom objects a model uses, and their source, which travels with it."""
+"""Finds the custom objects that a model uses, and copies their source, which travels with it."""
 
 import importlib
 import inspect
@@ -13,31 +13,33 @@ from typing import Any
 import tf_keras
 
 from huberflow.components.bundle import reload
+from huberflow.components.contracts.json_record import JSON
 from huberflow.custom_objects import registry, user_objects
+from huberflow.custom_objects.input_error import InputError
 
 
-def used_objects(model: tf_keras.Model) -> list[dict[str, Any]]:
-    """Every custom object that the model or its compile arguments name, as a certificate has it.
+def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
+    """Every custom object that the model or its compile arguments name.
 
     Raises:
-      ValueError: an object is not registered, so that no reload finds it; or it cannot be imported
-        by its name, so that its source cannot travel.
+      InputError: an object is not registered, so that a reload cannot find it; or it cannot be
+        imported by its name, so that its source cannot travel.
     """
     registered = tf_keras.utils.get_custom_objects()
     # TFT's layer, attached for serving, has no config; a reload takes its graph.
     transform = getattr(model, "transform", None)
     layers = [layer for layer in model.layers if layer is not transform]
-    parts = [model.get_compile_config(), *map(tf_keras.utils.serialize_keras_object, layers)]
+    configs = [model.get_compile_config(), *map(tf_keras.utils.serialize_keras_object, layers)]
     used = {
         (name, json.dumps(config, default=repr, sort_keys=True)): config
-        for part in parts
-        for name, config in _named(part, registered)
+        for each in configs
+        for name, config in _custom_objects(each, registered)
     }
     return [_entry(name, registered[name], used[name, text]) for name, text in sorted(used)]
 
 
-_OURS = registry.__package__
-"""The package of our own objects; it travels below a package of its parent's name."""
+_PACKAGE = registry.__package__
+"""The package of huberflow's custom objects; in a bundle its parent has nothing else."""
 
 _PARENT = '''"""The part of huberflow that travels with this model."""
 
@@ -49,13 +51,13 @@ def __getattr__(name):
 '''
 
 
-def copy_source(objects: Iterable[Mapping[str, Any]], folder: Path) -> None:
-    """Copies the source of these objects: of a package all modules, else the one module.
+def copy_source(modules: Iterable[str], folder: Path) -> None:
+    """Copies the source of these modules; of a module in a package, the whole package.
 
-    Our package always travels along: ``register`` is there. So do all of a user's own modules, if
-    one does: it may import the others. Each keeps the name that it is imported by.
+    huberflow's custom objects are always copied, for ``register``. If one user-defined module is
+    copied, all are, for it may import the others. Each keeps the name that it is imported by.
     """
-    roots = {_OURS, *(_root(each["module"]) for each in objects)}
+    roots = {_PACKAGE, *map(_root, modules)}
     if not roots.isdisjoint(user_objects.loaded_modules()):
         roots.update(user_objects.loaded_modules())
     for root in sorted(roots):
@@ -66,15 +68,15 @@ def copy_source(objects: Iterable[Mapping[str, Any]], folder: Path) -> None:
             shutil.copytree(file.parent, copy, ignore=_no_source)
         else:
             shutil.copyfile(file, copy.with_suffix(".py"))
-    (folder / _OURS.partition(".")[0] / "__init__.py").write_text(_PARENT, encoding="utf-8")
+    (folder / _PACKAGE.partition(".")[0] / "__init__.py").write_text(_PARENT, encoding="utf-8")
 
 
 def _root(module: str) -> str:
-    return _OURS if f"{module}.".startswith(f"{_OURS}.") else module.partition(".")[0]
+    return _PACKAGE if f"{module}.".startswith(f"{_PACKAGE}.") else module.partition(".")[0]
 
 
 def _no_source(folder: str, names: list[str]) -> list[str]:
-    """Names to leave out: files other than Python's source, and folders of bytecode."""
+    """The names to leave out: bytecode, and files that are no Python source."""
     return [
         name
         for name in names
@@ -82,53 +84,58 @@ def _no_source(folder: str, names: list[str]) -> list[str]:
     ]
 
 
-def _named(node: Any, registered: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _custom_objects(node: JSON, registered: Mapping[str, Any]) -> Iterator[tuple[str, JSON]]:
     """Registered name and config of each custom object in a Keras config; {} for a function's."""
-    if isinstance(node, str) and node in registered:
-        yield node, {}
+    if isinstance(node, str):
+        if node in registered:
+            yield node, {}
     elif isinstance(node, Mapping) and node.get("registered_name") in registered:
-        yield node["registered_name"], node["config"]
-        yield from _named(node["config"], registered)
-    elif isinstance(node, Mapping) and (unknown := _unknown(node)):
-        raise ValueError(
-            f"{unknown}: expected a registered class or function, which a reload finds by its "
-            "name; define it at the top of a module, and write above it: "
-            '@tf_keras.utils.register_keras_serializable("mine")'
+        yield str(node["registered_name"]), node["config"]
+        yield from _custom_objects(node["config"], registered)
+    elif isinstance(node, Mapping) and (name := _unregistered(node)):
+        raise InputError(
+            name,
+            expected="a registered class or function, which a reload finds by its name",
+            received="one that is not registered",
+            hint="define it at the top of a module",
+            write='@tf_keras.utils.register_keras_serializable("mine") above it',
         )
-    elif isinstance(node, (Mapping, list, tuple)):
+    elif isinstance(node, Mapping | list | tuple):
         for child in node.values() if isinstance(node, Mapping) else node:
-            yield from _named(child, registered)
+            yield from _custom_objects(child, registered)
 
 
-def _unknown(node: Mapping[str, Any]) -> str | None:
-    """The name in a Keras config, not of a registered object, that a reload would not find."""
+def _unregistered(node: Mapping[str, JSON]) -> str | None:
+    """The name of an object in a Keras config that is neither Keras's nor registered."""
     name = node.get("class_name")
     if name == "function":
-        return None if _is_known(node["config"]) else node["config"]
+        return None if _is_known(str(node["config"])) else str(node["config"])
     of_keras = str(node.get("module")).partition(".")[0] in ("keras", "tf_keras")
     unregistered = node.get("registered_name") is not None and not of_keras
-    return name if unregistered or name == "__lambda__" else None
+    return str(name) if unregistered or name == "__lambda__" else None
 
 
 def _is_known(function: str) -> bool:
     """Whether Keras finds a function by this name: its own, or a registered one."""
-    for find in (
+    for get in (
         tf_keras.activations.get,
         tf_keras.losses.get,
         lambda name: getattr(tf_keras.metrics, name),
     ):
         with suppress(ValueError, AttributeError):
-            find(function)
+            get(function)
             return True
     return False
 
 
-def _entry(name: str, target: Callable[..., Any], config: Any) -> dict[str, Any]:
+def _entry(name: str, target: Callable[..., Any], config: JSON) -> reload.CustomObject:
     module = importlib.import_module(target.__module__)
     if module.__name__ == "__main__" or getattr(module, target.__qualname__, None) is not target:
-        raise ValueError(
-            f"{name}: expected a class or function that can be imported, received "
-            f"{target.__module__}.{target.__qualname__}; define it at the top of a module"
+        raise InputError(
+            name,
+            expected="a class or function that can be imported",
+            received=f"{target.__module__}.{target.__qualname__}",
+            hint="define it at the top of a module",
         )
     file = module.__name__.replace(".", "/") + ("/__init__.py" if _is_package(module) else ".py")
     return {

@@ -1,4 +1,4 @@
-"""Checks a bundle with the bundle's own loader, in a process that can import nothing of ours.
+"""Checks a bundle with the bundle's own loader, in a process that cannot import huberflow.
 
 Run as a script, this file is that process: it imports TensorFlow, waits for a bundle, checks it.
 """
@@ -12,39 +12,40 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-OURS = "huberflow"
+if TYPE_CHECKING:  # where this file is a script, huberflow cannot be imported
+    from huberflow.components.bundle.reload import CheckReport
+
+PACKAGE = "huberflow"
 
 
 class CheckError(Exception):
-    """A bundle is not what its certificate says; the message says what differs."""
+    """A bundle is not what its certificate says; the message names the difference."""
 
 
-def check(bundle: Path, device: str | None = None) -> dict[str, Any]:
-    """Runs the bundle's own ``reload.py --check``, once its files are found to be as exported.
+def check_bundle(bundle: Path, device: str | None = None) -> "CheckReport":
+    """Compares the bundle's files with its certificate, then runs its own ``reload.py --check``.
 
     Args:
-      bundle: the SavedModel's folder; a copy of it, in another place, is checked.
-      device: "cpu" or "gpu", where all must run; None for TensorFlow's choice.
+      bundle: the SavedModel's folder; the check runs on a copy of it, in another place.
+      device: "cpu" or "gpu", where all ops must run; None for TensorFlow's choice.
 
     Returns:
       The report of ``huberflow.components.bundle.reload.check``; its ``ok`` is true.
 
     Raises:
-      ReloadError: see ``huberflow.components.bundle.reload.verify``; nothing of the bundle was run.
+      ReloadError: see ``huberflow.components.bundle.reload.verify``; no code of the bundle was run.
       CheckError: a value is further off than the certificate allows, or the process died.
     """
-    from huberflow.components.bundle import (
-        reload,  # not above, for where this file is a script it cannot be found
-    )
+    from huberflow.components.bundle import reload  # not at the top: see TYPE_CHECKING
 
     reload.verify(bundle)
-    with contextlib.closing(_spare.pop() if _spare else _Process()) as process:
-        report = process.answer(bundle.resolve(), device)
-    if "error" in report:
-        raise CheckError(report["error"])
+    with contextlib.closing(_prepared.pop() if _prepared else _CleanProcess()) as process:
+        report = process.check(bundle.resolve(), device)
     wrong = [
         f"{name} is off by {value['absolute']:.3g}, allowed {value['allowed']:.3g}"
         for name, value in report["values"].items()
@@ -56,22 +57,22 @@ def check(bundle: Path, device: str | None = None) -> dict[str, Any]:
 
 
 def prepare() -> None:
-    """Lets a process import TensorFlow while this one is busy; the next ``check`` takes it."""
-    if not _spare:
-        _spare.append(_Process())
+    """Starts the process of the next check, which imports TensorFlow while this one is busy."""
+    if not _prepared:
+        _prepared.append(_CleanProcess())
 
 
-_spare: list["_Process"] = []
+_prepared: list["_CleanProcess"] = []
 
 
-class _Process:
-    """A Python that imports TensorFlow, has no package of ours, and then waits for a bundle."""
+class _CleanProcess:
+    """A Python that imports TensorFlow, cannot import huberflow, and then waits for a bundle."""
 
     def __init__(self) -> None:
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (lives as long as the process)
         self._python = subprocess.Popen(
-            # Without site, no .pth file names the folder of our source.
-            [sys.executable, "-I", "-S", __file__, *_libraries()],
+            # Without site, no .pth file names the folder of huberflow's source.
+            [sys.executable, "-I", "-S", __file__, *_package_folders()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -80,27 +81,30 @@ class _Process:
         )
         atexit.register(self.close)
 
-    def answer(self, bundle: Path, device: str | None) -> dict[str, Any]:
-        """What it says of a bundle."""
-        said, _ = self._python.communicate(json.dumps([str(bundle), device]) + "\n")
+    def check(self, bundle: Path, device: str | None) -> "CheckReport":
+        """The report on a bundle; the process ends."""
+        output, _ = self._python.communicate(json.dumps([str(bundle), device]) + "\n")
         try:
-            return json.loads(said.splitlines()[-1])
+            report = json.loads(output.splitlines()[-1])
         except (IndexError, ValueError) as error:
             self._log.seek(0)
-            last = (self._log.read().splitlines() or ["it said nothing"])[-1]
+            last = (self._log.read().splitlines() or ["its log is empty"])[-1]
             raise CheckError(
                 f"the process that checks {bundle} ended with {self._python.returncode}: {last}"
             ) from error
+        if "error" in report:
+            raise CheckError(report["error"])
+        return report
 
     def close(self) -> None:
-        """Ends it, whatever it does."""
+        """Ends the process, also where it is still busy."""
         atexit.unregister(self.close)
         self._python.kill()
         self._python.communicate()
         self._log.close()
 
 
-def _libraries() -> list[str]:
+def _package_folders() -> list[str]:
     """The folders of installed packages."""
     return [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
 
@@ -108,15 +112,17 @@ def _libraries() -> list[str]:
 # -- The script: what follows runs in the clean process --------------------------------------------
 
 
-class _NothingOfOurs(importlib.abc.MetaPathFinder):
-    """Hides our package where it is installed beside TensorFlow, as a wheel.
+class _HideHuberflow(importlib.abc.MetaPathFinder):
+    """Hides huberflow where it is installed beside TensorFlow, as a wheel.
 
-    The bundle's own are found all the same: its loader looks first.
+    The bundle's modules are still imported: its loader comes first.
     """
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
-        """Raises for a module of ours, and finds no other."""
-        if fullname.partition(".")[0] == OURS:
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> None:
+        """Raises for a module of huberflow, and finds no other."""
+        if fullname.partition(".")[0] == PACKAGE:
             raise ModuleNotFoundError(f"{fullname}: not in a clean process", name=fullname)
 
 
@@ -124,17 +130,17 @@ def _main() -> None:
     import runpy
 
     sys.path += sys.argv[1:]
-    sys.meta_path.insert(0, _NothingOfOurs())
-    gc.disable()  # a sixth of the import, and one check leaves little behind
+    sys.meta_path.insert(0, _HideHuberflow())
+    gc.disable()  # a sixth of the import time; one check leaves little garbage
     import tensorflow as tf  # noqa: F401
     import tf_keras  # noqa: F401
 
-    asked = sys.stdin.readline()
-    if not asked:
-        return  # who asks has gone
-    bundle, device = json.loads(asked)
-    with tempfile.TemporaryDirectory(prefix="huberflow-check-") as elsewhere:
-        copy = shutil.copytree(bundle, Path(elsewhere, "model"))
+    request = sys.stdin.readline()
+    if not request:
+        return  # the parent process has ended
+    bundle, device = json.loads(request)
+    with tempfile.TemporaryDirectory(prefix="huberflow-check-") as folder:
+        copy = shutil.copytree(bundle, Path(folder, "model"))
         script = str(copy / "assets.extra" / "reload.py")
         sys.argv = [script, "--check", "--json", *(["--device", device] if device else [])]
         runpy.run_path(script, run_name="__main__")

@@ -1,115 +1,118 @@
-"""What a trained model gives for some rows, and how far another machine may be off."""
+"""Golden values: a trained model's values for some rows, and how far a reload may be off."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from huberflow.components.bundle import reload
+from huberflow.components.contracts.features import PREDICTION_LAYER
 from huberflow.components.contracts.target import Target
 from huberflow.components.features.preprocessing import is_labelled, truth
 from huberflow.components.serving import signatures
-from huberflow.components.training.model import PREDICTION
+from huberflow.components.serving.signatures import Spec
+from huberflow.custom_objects.input_error import InputError
+
+Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Golden:
-    """Rows, and what the model gave for them."""
+    """Rows, and the model's values for them."""
 
     examples: list[bytes]
     """Serialized ``tf.Example``s, each with a label."""
-    inputs: Mapping[str, np.ndarray]
+    inputs: Arrays
     """The rows, transformed."""
     label: np.ndarray
-    """``[rows]``; of several labels ``[rows, labels]``."""
-    values: Mapping[str, np.ndarray]
-    """What ``reload.check`` compares, by name; see ``huberflow.components.bundle.bundle``."""
-    tolerances: Mapping[str, Any]
-    """By how much each value may differ, for each precision."""
-    machine: Mapping[str, Any]
-    """Where they were computed."""
+    """``[rows]``; with several labels ``[rows, labels]``."""
+    values: Arrays
+    """The values that ``reload.check`` compares; see ``huberflow.components.bundle.bundle``."""
+    tolerances: reload.Tolerances
+    """How far each value may be off, for each precision."""
+    machine: reload.Machine
+    """The machine that computed them."""
 
 
-def of(
-    model: tf_keras.Model, examples: Sequence[bytes], spec: Mapping[str, Any], target: Target
+def golden_values(
+    model: tf_keras.Model, examples: Sequence[bytes], spec: Spec, target: Target
 ) -> Golden:
-    """Asks the model for its values on these rows, and leaves it as it was.
+    """Computes the model's values for these rows, and leaves the model as it was.
 
-    Each row counts alike: weights are no part of the model, which is what is to be compared.
+    Each row counts the same: weights are not part of the model.
 
     Raises:
-      ValueError: no row has a label.
+      InputError: no row has a label.
     """
     if model.distribute_strategy.num_replicas_in_sync > 1:
         model = _on_one_device(model)
-    kept, raw, labels = _labelled(examples, spec, target)
+    rows, raw, labels = _labelled(examples, spec, target)
     transformed = model.transform(raw)
     inputs = {name: _dense(transformed[name]) for name in model.input_names}
     features = {name: each for name, each in spec.items() if name not in target.labels}
     serve = signatures.signatures(model, features, target)["serving_default"]
-    with reload.sums_as_written():
-        # The name of a class follows from its probability, and is compared nowhere.
-        served = {name: each for name, each in serve(kept).items() if each.dtype != tf.string}
+    with reload.deterministic_sums():
+        # The name of the likeliest class follows from its probability, and is not compared.
+        served = {name: each for name, each in serve(rows).items() if each.dtype != tf.string}
         values = {
             **{f"serving/{name}": each.numpy() for name, each in served.items()},
-            **reload.measured(model, inputs, labels),
+            **reload.model_values(model, inputs, labels),
         }
         with _unchanged(model):
-            values["steps"] = reload.steps(model, inputs, labels)
-        predicted = values["model/prediction"] if target.classes else None
-        tolerances = _tolerances(values, _moved(model, inputs, labels, predicted))
+            values["steps"] = reload.step_losses(model, inputs, labels)
+        probabilities = values["model/prediction"] if target.classes else None
+        tolerances = _tolerances(values, _shifted(model, inputs, labels, probabilities))
     machine = reload.machine(reload.device_of(model, inputs))
-    return Golden(kept.numpy().tolist(), inputs, labels, values, tolerances, machine)
+    return Golden(rows.numpy().tolist(), inputs, labels, values, tolerances, machine)
 
 
 def _on_one_device(model: tf_keras.Model) -> tf_keras.Model:
-    """A twin without the strategy, under which each device sees a part of the rows only."""
+    """A copy without the strategy, under which each device sees only some of the rows."""
 
-    def cloned(layer: Any) -> Any:
+    def cloned(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         return layer if layer is model.transform else type(layer).from_config(layer.get_config())
 
-    twin = tf_keras.models.clone_model(model, clone_function=cloned)
-    twin.set_weights(model.get_weights())
-    twin.compile_from_config(model.get_compile_config())
-    twin.transform = model.transform
-    pairs = zip(reload.optimizer_variables(twin), reload.optimizer_variables(model), strict=True)
-    for mine, theirs in pairs:
-        mine.assign(theirs.numpy())
-    return twin
+    copy = tf_keras.models.clone_model(model, clone_function=cloned)
+    copy.set_weights(model.get_weights())
+    copy.compile_from_config(model.get_compile_config())
+    copy.transform = model.transform
+    pairs = zip(reload.optimizer_variables(copy), reload.optimizer_variables(model), strict=True)
+    for copied, original in pairs:
+        copied.assign(original.numpy())
+    return copy
 
 
 def _labelled(
-    examples: Sequence[bytes], spec: Mapping[str, Any], target: Target
-) -> tuple[tf.Tensor, dict[str, Any], np.ndarray]:
-    """The rows with a label; the same parsed; their labels as in training, ``[rows]`` of one.
+    examples: Sequence[bytes], spec: Spec, target: Target
+) -> tuple[tf.Tensor, dict[str, tf.SparseTensor], np.ndarray]:
+    """The rows with a label; their raw columns; their labels, ``[rows]`` of one as in training.
 
-    Of another rank they would change what a model does later: Keras then traces it anew, for labels
-    of any rank, and no longer lines them up with the predictions.
+    Labels of another rank would change the model's later values: Keras then traces it anew, for
+    labels of any rank, and no longer aligns them with the predictions.
     """
     rows = tf.constant(examples, tf.string)
     labels = truth(tf.io.parse_example(rows, spec), target)
     present = is_labelled(labels).numpy()
     if not present.any():
-        raise ValueError(f"examples: expected rows with {target.name}, received none")
-    kept = tf.boolean_mask(rows, present)
-    raw = tf.io.parse_example(kept, spec)
+        raise InputError("examples", expected=f"rows with {target.name}", received="none")
+    rows = tf.boolean_mask(rows, present)
+    raw = tf.io.parse_example(rows, spec)
     for label in target.labels:
         del raw[label]
-    return kept, raw, labels.numpy()[present]
+    return rows, raw, labels.numpy()[present]
 
 
-def _dense(column: Any) -> np.ndarray:
+def _dense(column: tf.Tensor | tf.SparseTensor) -> np.ndarray:
     return (tf.sparse.to_dense(column) if isinstance(column, tf.SparseTensor) else column).numpy()
 
 
 @contextmanager
 def _unchanged(model: tf_keras.Model) -> Iterator[None]:
-    """Whatever is learned inside is forgotten."""
+    """Restores the model's and the optimizer's variables after the block."""
     variables = [*model.variables, *reload.optimizer_variables(model)]
     before = [variable.numpy() for variable in variables]
     try:
@@ -132,53 +135,51 @@ _CHOSEN = (
 )
 
 
-def _moved(
-    model: tf_keras.Model,
-    inputs: Mapping[str, np.ndarray],
-    labels: np.ndarray,
-    probabilities: np.ndarray | None,
-) -> Callable[[float], Mapping[str, np.ndarray]]:
-    """What the model gives, all predictions off by so much: see ``_CHOSEN``."""
+def _shifted(
+    model: tf_keras.Model, inputs: Arrays, labels: np.ndarray, probabilities: np.ndarray | None
+) -> Callable[[float], Arrays]:
+    """A function of an offset: the model's values with all predictions off by it; see ``_CHOSEN``.
+
+    Numbers are off by the offset itself, logits of classes by this share of the largest one.
+    """
     if probabilities is None:
-        # To a loss of the difference it is the same.
-        return lambda off: reload.measured(model, inputs, labels + off)
-    bias = model.get_layer(PREDICTION).bias
+        # A loss depends on the difference, so that the labels may move instead.
+        return lambda offset: reload.model_values(model, inputs, labels + offset)
+    bias = model.get_layer(PREDICTION_LAYER).bias
     before, largest = bias.numpy(), _largest(np.log(np.maximum(probabilities, 1e-7)))
-    # To move all logits of a softmax alike would change nothing.
+    # A softmax is the same where all logits move alike.
     direction = np.resize([largest, -largest], before.shape)
 
-    def measured(off: float) -> Mapping[str, np.ndarray]:
-        bias.assign(before + off * direction)
+    def shifted_values(offset: float) -> Arrays:
+        bias.assign(before + offset * direction)
         try:
-            return reload.measured(model, inputs, labels)
+            return reload.model_values(model, inputs, labels)
         finally:
             bias.assign(before)
 
-    return measured
+    return shifted_values
 
 
-def _tolerances(
-    values: Mapping[str, np.ndarray], measured: Callable[[float], Mapping[str, np.ndarray]]
-) -> dict[str, Any]:
-    """For each precision and each of ``values``, by how much it may differ elsewhere.
-
-    Args:
-      values: what the model gives.
-      measured: the same with all predictions off by so much.
-    """
-    tolerances: dict[str, Any] = {"chosen": _CHOSEN, "same_machine": 0}
-    for precision, rounding in _ROUNDING.items():
-        off = rounding * _largest(values["model/prediction"])
-        moved = [measured(off), measured(-off)]
-        allowed = {
+def _tolerances(values: Arrays, shifted_values: Callable[[float], Arrays]) -> reload.Tolerances:
+    def allowed(rounding: float) -> dict[str, float]:
+        offset = rounding * _largest(values["model/prediction"])
+        shifted = [shifted_values(offset), shifted_values(-offset)]
+        found = {
             name: rounding * _largest(value)
-            + 2 * max(_largest(each.get(name, value) - value) for each in moved)
+            + 2 * max(_largest(each.get(name, value) - value) for each in shifted)
             for name, value in values.items()
         }
-        # Of a rare class the largest is small, and its rounding is that of the others.
-        allowed |= {name: allowed["model/prediction"] for name in values if _PROBABILITY in name}
-        tolerances[precision] = {**allowed, "steps": 2 * allowed["model/loss"]}
-    return tolerances
+        # The probabilities of a rare class are small; their rounding is that of the others.
+        found |= {name: found["model/prediction"] for name in values if _PROBABILITY in name}
+        return {**found, "steps": 2 * found["model/loss"]}
+
+    return {
+        "chosen": _CHOSEN,
+        "same_machine": 0,
+        "float32": allowed(_ROUNDING["float32"]),
+        "tf32": allowed(_ROUNDING["tf32"]),
+        "mixed_float16": allowed(_ROUNDING["mixed_float16"]),
+    }
 
 
 _PROBABILITY = "serving/probability_"

@@ -1,14 +1,16 @@
 """Reloads an exported model with the custom objects it was trained with, and proves it.
 
-This file travels in every bundle, in ``assets.extra/``; it needs tensorflow and tf_keras alone::
+This file is in every bundle, in ``assets.extra/``; it needs only tensorflow and tf_keras::
 
     python reload.py --check                       # this bundle, on this machine
     python reload.py MODEL --check --device gpu --json
 
-``load`` gives the compiled Keras model, ``predictor`` the serving signature without custom code,
-``check`` holds both against the golden values of the trained model. Each refuses a bundle with a
+``load`` returns the compiled Keras model, ``predictor`` the serving signature without custom code,
+``check`` compares both with the golden values of the trained model. Each refuses a bundle with a
 changed, missing or additional file, and runs code of the bundle only after that.
 """
+
+from __future__ import annotations
 
 import sys
 
@@ -32,8 +34,14 @@ import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from importlib.machinery import ModuleSpec
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    import numpy as np
+    import tensorflow as tf
+    import tf_keras
 
 SCHEMA_VERSION = 1
 KERAS_GENERATION = "tf_keras 2"
@@ -59,21 +67,121 @@ GOLDEN_VALUES = f"{EXTRA}/golden.npz"
 OPTIMIZER = f"{EXTRA}/optimizer.npz"
 LOADER = f"{EXTRA}/reload.py"
 
+CustomObject = TypedDict(
+    "CustomObject",
+    {"name": str, "module": str, "class": str, "config": Any, "file": str, "sha256": str},
+)
+"""A custom object of the model: its registered name, and the place of its source."""
+
+
+class Tensor(TypedDict):
+    """An input or output of a signature; None in ``shape`` stands for any length."""
+
+    dtype: str
+    shape: list[int | None]
+
+
+class Signature(TypedDict):
+    """A signature of the SavedModel."""
+
+    inputs: dict[str, Tensor]
+    outputs: dict[str, Tensor]
+
+
+class Versions(TypedDict):
+    """Versions that a model's numbers may depend on."""
+
+    python: str
+    tensorflow: str
+    tf_keras: str
+
+
+class Machine(Versions):
+    """All that decides whether two machines compute the same bits."""
+
+    processor: str
+    threads: int
+    device: str
+
+
+class Tolerances(TypedDict):
+    """The largest allowed absolute difference of each golden value, for each precision."""
+
+    chosen: str
+    same_machine: int
+    float32: dict[str, float]
+    tf32: dict[str, float]
+    mixed_float16: dict[str, float]
+
+
+class GoldenFile(TypedDict):
+    """The number of golden rows, and the SHA-256 of their values' file."""
+
+    rows: int
+    sha256: str
+
+
+class Captured(TypedDict):
+    """What only the process that trained the model knows."""
+
+    versions: Versions
+    machine: Machine
+    objects: list[CustomObject]
+    training: Any
+    tolerances: Tolerances
+
+
+class Unsealed(Captured):
+    """A certificate without its own SHA-256."""
+
+    schema_version: int
+    keras_generation: str
+    signatures: dict[str, Signature]
+    lineage: Any
+    golden: GoldenFile
+    files: dict[str, str]
+
+
+class Certificate(Unsealed):
+    """``certificate.json``; its fields are described in ``certificate.schema.json``."""
+
+    sha256: str
+
+
+class Difference(TypedDict):
+    """How far a value is off."""
+
+    absolute: float
+    relative: float
+    allowed: float
+    ok: bool
+
+
+class CheckReport(TypedDict):
+    """The result of ``check``."""
+
+    ok: bool
+    path: str
+    device: str
+    precision: str
+    seconds: dict[str, float]
+    values: dict[str, Difference]
+
 
 class ReloadError(Exception):
     """The bundle is not as it was written, or this machine cannot run it; the message says why."""
 
 
-def load(path: str | os.PathLike[str], *, trainable: bool = True) -> Any:
+def load(path: str | os.PathLike[str], *, trainable: bool = True) -> tf_keras.Model:
     """The compiled tf_keras model, as it was when training ended.
 
-    Loss, metrics, regularizers and layers are those of the bundle's own source, whatever else is
-    imported or registered under their names, and remain so: two bundles work side by side.
+    Loss, metrics, regularizers and layers are those of the bundle's own source, also where other
+    objects are imported or registered under their names: several bundles work side by side.
 
     Args:
       path: the SavedModel's folder.
-      trainable: with the optimizer's state, so that training goes on where it ended; else every
-        weight is frozen.
+      trainable: whether to restore the optimizer's state, so that training goes on where it ended;
+        else every weight is frozen.
 
     Raises:
       ReloadError: see ``verify``.
@@ -87,7 +195,7 @@ def load(path: str | os.PathLike[str], *, trainable: bool = True) -> Any:
         model = tf_keras.models.load_model(root)
         if not trainable:
             model.trainable = False
-            model.compile_from_config(model.get_compile_config())  # Only this makes it count.
+            model.compile_from_config(model.get_compile_config())  # makes `trainable` take effect
     if trainable:
         _restore(model, root / OPTIMIZER)
     return model
@@ -95,13 +203,13 @@ def load(path: str | os.PathLike[str], *, trainable: bool = True) -> Any:
 
 def predictor(
     path: str | os.PathLike[str], signature: str = "serving_default"
-) -> Callable[..., dict[str, Any]]:
+) -> Callable[..., dict[str, np.ndarray]]:
     """A signature of the SavedModel as a function of arrays, by name; runs no custom code.
 
     ``predictor(path)(examples=[…])`` takes serialized ``tf.Example``s.
 
     Raises:
-      ReloadError: see ``verify``; or there is no such signature.
+      ReloadError: see ``verify``; or the model has no such signature.
     """
     import tensorflow as tf
 
@@ -114,8 +222,8 @@ def predictor(
         name: spec["dtype"] for name, spec in certificate["signatures"][signature]["inputs"].items()
     }
 
-    def predict(**inputs: Any) -> dict[str, Any]:
-        # By way of `loaded`: a signature alone does not keep its variables alive.
+    def predict(**inputs: Any) -> dict[str, np.ndarray]:
+        # Through `loaded`: a signature alone does not keep its variables alive.
         tensors = {name: tf.constant(value, dtypes[name]) for name, value in inputs.items()}
         outputs = loaded.signatures[signature](**tensors)
         return {name: tensor.numpy() for name, tensor in outputs.items()}
@@ -126,8 +234,8 @@ def predictor(
 # -- The certificate: nothing below runs code of the bundle ----------------------------------------
 
 
-def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The certificate, once every file is found to be what it says.
+def verify(path: str | os.PathLike[str]) -> Certificate:
+    """The certificate, after every file of the bundle has been compared with it.
 
     Raises:
       ReloadError: a file was changed, is missing, was added, or is a link; or the bundle is for
@@ -135,13 +243,13 @@ def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     root = Path(path).resolve()
     certificate = _read_certificate(root)
-    expected, found = certificate["files"], _files(root)
+    expected, present = certificate["files"], _files(root)
     for name in expected:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise ReloadError(f"{name}: the certificate names a file outside of the bundle")
-        if name not in found:
+        if name not in present:
             raise ReloadError(f"{name}: missing from the bundle")
-    for name in sorted(found - {CERTIFICATE}):
+    for name in sorted(present - {CERTIFICATE}):
         if name not in expected:
             raise ReloadError(f"{name}: not part of the bundle; remove it, or export anew")
         if digest(root / name) != expected[name]:
@@ -149,8 +257,8 @@ def verify(path: str | os.PathLike[str]) -> dict[str, Any]:
     return certificate
 
 
-def seal(certificate: Mapping[str, Any]) -> str:
-    """The certificate's text, its own SHA-256 in it: one form only, so that any change shows."""
+def seal(certificate: Unsealed) -> str:
+    """The certificate's text, with its own SHA-256; there is one valid text, so a change shows."""
     body = {key: value for key, value in certificate.items() if key != "sha256"}
     sha256 = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     return json.dumps({**body, "sha256": sha256}, indent=1, sort_keys=True) + "\n"
@@ -162,15 +270,16 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read_certificate(root: Path) -> dict[str, Any]:
+def _read_certificate(root: Path) -> Certificate:
     try:
         text = (root / CERTIFICATE).read_bytes().decode()
-        certificate = json.loads(text)
+        parsed = json.loads(text)
     except FileNotFoundError as error:
         raise ReloadError(f"{root}: no {CERTIFICATE}; expected an exported model") from error
     except ValueError as error:
         raise ReloadError(f"{CERTIFICATE}: changed after the export: {error}") from error
-    if not isinstance(certificate, dict) or seal(certificate) != text:
+    certificate: Certificate = parsed
+    if not isinstance(parsed, dict) or seal(certificate) != text:
         raise ReloadError(f"{CERTIFICATE}: changed after the export; copy the model anew")
     if certificate.get("schema_version", 0) > SCHEMA_VERSION:
         raise ReloadError(
@@ -188,32 +297,32 @@ def _read_certificate(root: Path) -> dict[str, Any]:
 
 
 def _files(root: Path) -> set[str]:
-    """Every file below ``root``, but for the bytecode of this very script."""
-    found = set()
+    """Every file below ``root``, except this script's bytecode."""
+    present = set()
     for folder, folders, files in os.walk(root):
         for name in (*folders, *files):
             path = Path(folder, name)
             relative = path.relative_to(root).as_posix()
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
-                raise ReloadError(f"{relative}: a link or no plain file; a bundle holds no such")
+                raise ReloadError(f"{relative}: expected a plain file or folder in a bundle")
             if path.is_file() and not relative.startswith(f"{EXTRA}/__pycache__/reload."):
-                found.add(relative)
-    return found
+                present.add(relative)
+    return present
 
 
-def _warn_of_other_versions(certificate: Mapping[str, Any]) -> None:
-    here = versions()
+def _warn_of_other_versions(certificate: Certificate) -> None:
+    exported, current = certificate["versions"].items(), dict(versions())
     differences = [
-        f"{name} {version} there, {here[name]} here"
-        for name, version in certificate["versions"].items()
-        if here[name] != version
+        f"{name} {version}, now {current[name]}"
+        for name, version in exported
+        if current[name] != version
     ]
     if differences:
         warnings.warn(f"exported with other versions: {'; '.join(differences)}", stacklevel=3)
 
 
-def versions() -> dict[str, str]:
-    """What a model's numbers may depend on."""
+def versions() -> Versions:
+    """The versions of this process."""
     import tensorflow as tf
 
     return {
@@ -223,7 +332,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def _tf_keras() -> Any:
+def _tf_keras() -> types.ModuleType:
     try:
         import tf_keras
     except ImportError as error:
@@ -238,23 +347,22 @@ def _tf_keras() -> Any:
     return tf_keras
 
 
-# -- The bundle's source, imported under its own names, for itself alone ---------------------------
+# -- The bundle's source, imported under its own names, for this model only ------------------------
 
 
 class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports the modules of one bundle, which nobody else then sees.
+    """Imports the modules of one bundle; no other code in this process gets them.
 
-    Modules that are imported under the same names are set aside meanwhile. An import inside a
-    function, which runs long afterwards, still finds the bundle's modules: its code has an
-    ``__import__`` of its own.
+    Modules with the same names leave ``sys.modules`` meanwhile. An import inside a function, which
+    runs much later, still gets the bundle's modules: the bundle's code has its own ``__import__``.
     """
 
-    _turn = threading.RLock()
+    _lock = threading.RLock()
 
     def __init__(
-        self, folder: Path, files: Mapping[str, str], objects: Sequence[Mapping[str, Any]]
+        self, folder: Path, files: Mapping[str, str], objects: Sequence[CustomObject]
     ) -> None:
-        self._folder, self._named = folder, objects
+        self._folder, self._objects = folder, objects
         sources = {name: sha256 for name, sha256 in files.items() if _is_source(name)}
         self._sha256 = {str(folder.parent / name): sha256 for name, sha256 in sources.items()}
         self._roots = {name.split("/")[1].removesuffix(".py") for name in sources}
@@ -265,25 +373,25 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def objects(self) -> dict[str, Any]:
         """Every class and function that the model uses, by its registered name."""
-        found = {
+        objects = {
             entry["name"]: getattr(importlib.import_module(entry["module"]), entry["class"])
-            for entry in self._named
+            for entry in self._objects
         }
-        # A lazy package resolves its names now: later, it would find another package.
+        # A lazy package has to import its modules now: later, its name is another package's.
         for name in self._packages:
             package = importlib.import_module(name)
             for lazy in getattr(package, "__all__", []):
                 setattr(package, lazy, getattr(package, lazy))
-        return found
+        return objects
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """The bundle's modules stand in ``sys.modules``; afterwards, what stood there before."""
-        with self._turn:
+        """Puts the bundle's modules into ``sys.modules``, and restores it afterwards."""
+        with self._lock:
             if self in sys.meta_path:
                 yield
                 return
-            aside = self._taken_out()
+            others = self._taken_out()
             sys.modules.update(self._modules)
             sys.meta_path.insert(0, self)
             try:
@@ -291,7 +399,7 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             finally:
                 sys.meta_path.remove(self)
                 self._modules = self._taken_out()
-                sys.modules.update(aside)
+                sys.modules.update(others)
 
     def _taken_out(self) -> dict[str, types.ModuleType]:
         names = [name for name in sys.modules if name.partition(".")[0] in self._roots]
@@ -309,8 +417,13 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         with self.in_place() if bundled else nullcontext():
             return builtins.__import__(name, globals, locals, fromlist, level)
 
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        """Of a module that the bundle holds; None for any other."""
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: types.ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """The spec of a module in the bundle; None for any other."""
         base = self._folder.joinpath(*fullname.split("."))
         for file, folders in ((base / "__init__.py", [str(base)]), (Path(f"{base}.py"), None)):
             if str(file) in self._sha256:
@@ -320,12 +433,12 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return None
 
     def exec_module(self, module: types.ModuleType) -> None:
-        """Runs the module's code: the source, hashed again as it is read, and no bytecode."""
+        """Runs the module's source, whose hash is checked again; bytecode is never used."""
         file = str(module.__file__)
         source = Path(file).read_bytes()
         if hashlib.sha256(source).hexdigest() != self._sha256[file]:
             raise ReloadError(f"{file}: changed while it was read")
-        # AutoGraph reads source from here, at the first call: when the folder may be gone.
+        # AutoGraph reads the source from this cache at the first call; the folder may be gone then.
         text = importlib.util.decode_source(source)
         linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
         vars(module)["__builtins__"] = self._builtins
@@ -338,9 +451,9 @@ def _is_source(name: str) -> bool:
 
 @contextmanager
 def _restored(registry: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Keras's registry, free to change inside the block.
+    """Restores Keras's registry after the block.
 
-    A scope of custom objects would not do: what is registered wins over it.
+    A custom object scope is no alternative: registered objects win over it.
     """
     before = dict(registry)
     try:
@@ -350,11 +463,11 @@ def _restored(registry: dict[str, Any]) -> Iterator[dict[str, Any]]:
         registry.update(before)
 
 
-# -- What a model does: measured when it is written, and again when it is checked ------------------
+# -- What a model computes: measured when it is exported, and again when it is checked -------------
 
 
-def optimizer_variables(model: Any) -> list[Any]:
-    """The state that decides the next step, in a fixed order."""
+def optimizer_variables(model: tf_keras.Model) -> list[tf.Variable]:
+    """The optimizer's state, in a fixed order."""
     optimizer = model.optimizer
     optimizer.build(model.trainable_variables)
     variables = list(optimizer.variables)
@@ -364,7 +477,7 @@ def optimizer_variables(model: Any) -> list[Any]:
     return variables
 
 
-def _restore(model: Any, path: Path) -> None:
+def _restore(model: tf_keras.Model, path: Path) -> None:
     import numpy as np
 
     variables = optimizer_variables(model)
@@ -379,11 +492,11 @@ def _restore(model: Any, path: Path) -> None:
 
 
 @contextmanager
-def sums_as_written() -> Iterator[None]:
-    """TensorFlow adds up in the order of the code.
+def deterministic_sums() -> Iterator[None]:
+    """Makes TensorFlow add the terms of a sum in the order of the code.
 
-    It otherwise orders the terms of a sum by the names of their ops, and a reload names some anew:
-    a loss with its penalties would differ in the last bit.
+    It otherwise orders them by the names of their ops, and a reload renames some: a loss with its
+    penalties would differ in the last bit.
     """
     import tensorflow as tf
 
@@ -396,8 +509,10 @@ def sums_as_written() -> Iterator[None]:
         tf.config.optimizer.set_experimental_options({option: before})
 
 
-def measured(model: Any, inputs: Mapping[str, Any], label: Any) -> dict[str, Any]:
-    """What the model says of these rows, as one batch.
+def model_values(
+    model: tf_keras.Model, inputs: Mapping[str, np.ndarray], label: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The model's values for these rows, as one batch.
 
     Arrays by name: ``model/prediction``, ``model/loss_per_example``, and ``model/<name>`` for the
     loss and each metric.
@@ -416,8 +531,10 @@ def measured(model: Any, inputs: Mapping[str, Any], label: Any) -> dict[str, Any
     }
 
 
-def steps(model: Any, inputs: Mapping[str, Any], label: Any) -> Any:
-    """The losses of two training steps on these rows; the second shows what the first one did."""
+def step_losses(
+    model: tf_keras.Model, inputs: Mapping[str, np.ndarray], label: np.ndarray
+) -> np.ndarray:
+    """The losses of two training steps on these rows; the second depends on the first step."""
     import numpy as np
 
     return np.asarray(
@@ -425,8 +542,8 @@ def steps(model: Any, inputs: Mapping[str, Any], label: Any) -> Any:
     )
 
 
-def device_of(model: Any, inputs: Mapping[str, Any]) -> str:
-    """Where the model's ops really run: ``CPU:0``, ``GPU:1``."""
+def device_of(model: tf_keras.Model, inputs: Mapping[str, np.ndarray]) -> str:
+    """The device that the model's ops run on: ``CPU:0``, ``GPU:1``."""
     import tensorflow as tf
 
     one = {name: tf.constant(value[:1]) for name, value in inputs.items()}
@@ -434,8 +551,8 @@ def device_of(model: Any, inputs: Mapping[str, Any]) -> str:
     return f"{spec.device_type}:{spec.device_index}"
 
 
-def machine(device: str) -> dict[str, Any]:
-    """All that decides whether two machines compute the same bits."""
+def machine(device: str) -> Machine:
+    """This machine, with one of its devices."""
     import tensorflow as tf
 
     if hasattr(os, "sched_getaffinity"):
@@ -454,7 +571,7 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """Its name, and a digest of its instructions, which virtual machines hide under one name."""
+    """The processor's name and a digest of its instruction set, which may differ under one name."""
     about = Path("/proc/cpuinfo")
     lines = about.read_text().splitlines() if about.exists() else []
     facts = dict(
@@ -468,15 +585,15 @@ def _processor() -> str:
 # -- The check -------------------------------------------------------------------------------------
 
 
-def check(path: str | os.PathLike[str], device: str | None = None) -> dict[str, Any]:
-    """Holds predictions, losses, metrics and two training steps against the golden values.
+def check(path: str | os.PathLike[str], device: str | None = None) -> CheckReport:
+    """Compares predictions, losses, metrics and two training steps with the golden values.
 
     Args:
       path: the SavedModel's folder.
-      device: "cpu" or "gpu", where all must run; None for TensorFlow's choice.
+      device: "cpu" or "gpu", where all ops must run; None for TensorFlow's choice.
 
     Returns:
-      ``ok``; ``device`` that the ops ran on; ``precision``, which names the tolerances in use;
+      ``ok``; the ``device`` that the ops ran on; ``precision``, which names the tolerances in use;
       ``seconds`` for ``load``, ``first_prediction`` and ``warm_prediction`` (of all golden rows);
       ``values``, for each name the largest ``absolute`` difference, the same ``relative`` to the
       largest golden value, what is ``allowed`` (absolute), and ``ok``.
@@ -489,12 +606,12 @@ def check(path: str | os.PathLike[str], device: str | None = None) -> dict[str, 
     import tensorflow as tf
 
     if device == "gpu" and not tf.config.list_logical_devices("GPU"):
-        raise ReloadError("device: expected a GPU, but TensorFlow finds none; use --device cpu")
-    with tf.device(f"/{device.upper()}:0") if device else nullcontext(), sums_as_written():
+        raise ReloadError("device: expected a GPU, TensorFlow received none; use --device cpu")
+    with tf.device(f"/{device.upper()}:0") if device else nullcontext(), deterministic_sums():
         seconds, model = _timed(lambda: load(root))
         with np.load(root / GOLDEN_VALUES, allow_pickle=False) as file:
             golden = {name: file[name] for name in file}
-        label, inputs = golden.pop("label"), _taken(golden, "inputs/")
+        label, inputs = golden.pop("label"), _pop_all(golden, "inputs/")
         used = device_of(model, inputs)
         if device and not used.startswith(device.upper()):
             raise ReloadError(f"device: expected {device}, but the model's ops ran on {used}")
@@ -503,13 +620,12 @@ def check(path: str | os.PathLike[str], device: str | None = None) -> dict[str, 
         first, served = _timed(lambda: predict(examples=records))
         warm, _ = _timed(lambda: predict(examples=records))
         values = {f"serving/{name}": array for name, array in served.items()}
-        values |= measured(model, inputs, label)
-        values["steps"] = steps(model, inputs, label)
+        values |= model_values(model, inputs, label)
+        values["steps"] = step_losses(model, inputs, label)
     precision = _precision(model, used, certificate)
-    allowed = certificate["tolerances"][precision]
     compared = {
-        name: _compared(values[name], wanted, 0.0 if allowed == 0 else allowed[name])
-        for name, wanted in golden.items()
+        name: _difference(values[name], expected, _allowed(certificate, precision, name))
+        for name, expected in golden.items()
     }
     return {
         "ok": all(difference["ok"] for difference in compared.values()),
@@ -521,19 +637,24 @@ def check(path: str | os.PathLike[str], device: str | None = None) -> dict[str, 
     }
 
 
+def _allowed(certificate: Certificate, precision: str, name: str) -> float:
+    tolerances: Mapping[str, Any] = certificate["tolerances"]
+    return 0.0 if precision == "same_machine" else float(tolerances[precision][name])
+
+
 def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
     start = time.perf_counter()
     result = call()
     return time.perf_counter() - start, result
 
 
-def _taken(arrays: dict[str, Any], prefix: str) -> dict[str, Any]:
+def _pop_all(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     names = [name for name in arrays if name.startswith(prefix)]
     return {name.removeprefix(prefix): arrays.pop(name) for name in names}
 
 
-def _precision(model: Any, device: str, certificate: Mapping[str, Any]) -> str:
-    """Which of the certificate's tolerances holds here."""
+def _precision(model: tf_keras.Model, device: str, certificate: Certificate) -> str:
+    """The name of the certificate's tolerances for this machine and model."""
     import tensorflow as tf
 
     if machine(device) == certificate["machine"]:
@@ -544,14 +665,14 @@ def _precision(model: Any, device: str, certificate: Mapping[str, Any]) -> str:
     return "tf32" if device.startswith("GPU") and tf32 else "float32"
 
 
-def _compared(got: Any, wanted: Any, allowed: float) -> dict[str, Any]:
+def _difference(received: np.ndarray, expected: np.ndarray, allowed: float) -> Difference:
     import numpy as np
 
-    got, wanted = np.asarray(got, np.float64), np.asarray(wanted, np.float64)
-    same = (got == wanted) | (np.isnan(got) & np.isnan(wanted))
-    distance = np.nan_to_num(np.abs(got - wanted), nan=np.inf)
+    received, expected = np.asarray(received, np.float64), np.asarray(expected, np.float64)
+    same = (received == expected) | (np.isnan(received) & np.isnan(expected))
+    distance = np.nan_to_num(np.abs(received - expected), nan=np.inf)
     absolute = float(np.max(np.where(same, 0.0, distance), initial=0.0))
-    largest = float(np.max(np.abs(wanted), initial=0.0))
+    largest = float(np.max(np.abs(expected), initial=0.0))
     relative = absolute / largest if largest else absolute
     return {
         "absolute": absolute,
@@ -563,12 +684,13 @@ def _compared(got: Any, wanted: Any, allowed: float) -> dict[str, Any]:
 
 def _main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Checks an exported model on this machine.")
-    here = Path(__file__).resolve().parent.parent
-    parser.add_argument("path", nargs="?", default=here, help="the model's folder; default: mine")
-    parser.add_argument("--check", action="store_true", help="run it too, against golden values")
-    parser.add_argument("--device", choices=["cpu", "gpu"], help="where all of it must run")
+    bundle = Path(__file__).resolve().parent.parent
+    parser.add_argument("path", nargs="?", default=bundle, help="model folder; default: this one")
+    parser.add_argument("--check", action="store_true", help="also compare its values")
+    parser.add_argument("--device", choices=["cpu", "gpu"], help="where all ops must run")
     parser.add_argument("--json", action="store_true", help="the report as JSON")
     options = parser.parse_args(arguments)
+    report: Mapping[str, Any]
     try:
         if options.check:
             report = check(options.path, options.device)
@@ -591,7 +713,7 @@ def _text(report: Mapping[str, Any]) -> str:
         for name, each in report["values"].items()
     ]
     seconds = ", ".join(f"{name} {value:.3f} s" for name, value in report["seconds"].items())
-    lines.append(f"on {report['device']}, held to {report['precision']}; {seconds}")
+    lines.append(f"on {report['device']}, tolerances of {report['precision']}; {seconds}")
     return "\n".join([*lines, "ok" if report["ok"] else "FAILED"])
 
 

@@ -1,8 +1,6 @@
-"""Exports a model as a bundle, and fails unless a clean process reloads it faithfully."""
+"""Exports a model as a bundle, and fails unless a clean process reloads it with the same values."""
 
 import json
-from collections.abc import Mapping
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,9 @@ from tfx.utils import path_utils
 
 from huberflow.components.bundle import bundle, clean_process
 from huberflow.components.contracts import artifact_files
-
-RUN: ContextVar[Mapping[str, Any]] = ContextVar("RUN", default={})  # noqa: B039 (never changed)
-"""What is to be remembered of the run that exports, such as its git commit, plain JSON.
-
-The runner sets it. As a parameter of the node it would be new in every run, and TFX would never
-reuse an export.
-"""
+from huberflow.components.contracts.json_record import JSON
+from huberflow.components.contracts.lineage import LINEAGE, RunLineage
+from huberflow.components.contracts.node_config import ExportConfig
 
 
 class Executor(base_executor.BaseExecutor):
@@ -37,18 +31,18 @@ class Executor(base_executor.BaseExecutor):
 
         Raises:
           ReloadError: a file changed while the bundle was written.
-          CheckError: the reloaded model is not the one that was trained.
+          CheckError: the reloaded model differs from the one that was trained.
         """
-        model, written = _only(input_dict["model"]), _only(input_dict["model_run"])
-        out = Path(path_utils.serving_model_path(_only(output_dict["exported_model"]).uri))
+        model, model_run = _only(input_dict["model"]), _only(input_dict["model_run"])
+        exported = _only(output_dict["exported_model"])
+        out = Path(path_utils.serving_model_path(exported.uri))
         certificate = bundle.assemble(
             Path(path_utils.serving_model_path(model.uri)),
-            Path(written.uri) / artifact_files.CAPTURED,
+            Path(model_run.uri) / artifact_files.CAPTURED,
             out,
-            _lineage(input_dict),
+            _lineage(input_dict, exec_properties.get(LINEAGE)),
         )
-        report = clean_process.check(out)
-        exported = _only(output_dict["exported_model"])
+        report = clean_process.check_bundle(out)
         exported.set_string_custom_property("certificate", certificate["sha256"])
         exported.set_string_custom_property("checked", json.dumps(report, sort_keys=True))
 
@@ -57,23 +51,23 @@ def _only(artifacts: list[types.Artifact]) -> types.Artifact:
     return artifact_utils.get_single_instance(artifacts)
 
 
-def _lineage(inputs: Mapping[str, list[types.Artifact]]) -> dict[str, Any]:
-    """Where the model comes from: the run, and ids in ML Metadata of what went in."""
+def _lineage(inputs: dict[str, list[types.Artifact]], run: str | None) -> dict[str, JSON]:
+    """The run, the ids of the input artifacts in ML Metadata, and whether the model is blessed."""
     blessing = _only(inputs["blessing"])
     return {
-        **RUN.get(),
-        "artifacts": {key: [artifact.id for artifact in found] for key, found in inputs.items()},
+        **(RunLineage.from_text(run).to_json() if run else {}),
+        "artifacts": {key: [each.id for each in artifacts] for key, artifacts in inputs.items()},
         "blessed": bool(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)),
     }
 
 
 class ServingExportSpec(types.ComponentSpec):
-    """A trained and judged model in, the same as a bundle out."""
+    """A trained and evaluated model in, its bundle out."""
 
     PARAMETERS = {  # noqa: RUF012 (TFX's attribute)
         "custom_config": ExecutionParameter(type=str),
         "run_id": ExecutionParameter(type=str, optional=True),
-        "facts": ExecutionParameter(type=str, optional=True),
+        "run_metadata": ExecutionParameter(type=str, optional=True),
     }
     INPUTS = {  # noqa: RUF012
         "model": ChannelParameter(type=standard_artifacts.Model),
@@ -86,19 +80,20 @@ class ServingExportSpec(types.ComponentSpec):
 
 
 class ServingExport(base_component.BaseComponent):
-    """Makes a model carry its custom objects, and the proof that they arrived.
+    """Adds a model's custom objects to it, and the proof that it reloads with them.
 
-    A model that was not blessed is exported too: it is a challenger, to be tried and compared.
+    A model that was not blessed is exported too, as a challenger to compare with others.
 
     Args:
       model: the Trainer's.
-      model_run: of the same Trainer, which wrote down there what only it knew.
+      model_run: the same Trainer's; it has what ``bundle.capture`` wrote.
       blessing: the Evaluator's, for the certificate.
-      examples: that the model was trained on, for the certificate.
+      examples: the model's training data, for the certificate.
       schema: of these examples, for the certificate.
-      custom_config: ``source``: hashes of the code that runs here, which TFX's cache cannot see.
-      run_id: of the run, where an orchestrator fills it in; its containers set ``RUN`` by it.
-      facts: of that run, as JSON.
+      custom_config: see ``contracts.node_config.ExportConfig``.
+      run_id: the run's id, where the orchestrator fills it in; its container makes ``LINEAGE`` of
+        it before it starts the executor.
+      run_metadata: the run's metadata as JSON, likewise.
     """
 
     SPEC_CLASS = ServingExportSpec
@@ -112,9 +107,9 @@ class ServingExport(base_component.BaseComponent):
         blessing: types.BaseChannel,
         examples: types.BaseChannel,
         schema: types.BaseChannel,
-        custom_config: Mapping[str, Any],
+        custom_config: ExportConfig,
         run_id: str | None = None,
-        facts: str | None = None,
+        run_metadata: str | None = None,
     ) -> None:
         super().__init__(
             spec=ServingExportSpec(
@@ -123,9 +118,9 @@ class ServingExport(base_component.BaseComponent):
                 blessing=blessing,
                 examples=examples,
                 schema=schema,
-                custom_config=json.dumps(custom_config, sort_keys=True),
+                custom_config=custom_config.to_text(),
                 run_id=run_id,
-                facts=facts,
+                run_metadata=run_metadata,
                 exported_model=types.Channel(type=standard_artifacts.Model),
             )
         )

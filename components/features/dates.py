@@ -1,4 +1,4 @@
-"""Dates written as text, taken apart in TensorFlow: the same in training and in serving."""
+"""Dates written as text, parsed in TensorFlow: the same in training and in serving."""
 
 from typing import NamedTuple
 
@@ -7,61 +7,58 @@ import tensorflow as tf
 from huberflow.components.contracts.date_formats import DATE_FORMATS
 
 
-class Parts(NamedTuple):
-    """Of a date, each float32 ``[batch]``, NaN where there is none."""
+class ParsedDates(NamedTuple):
+    """The parts of dates, each float32 ``[batch]``, NaN where there is no date."""
 
     days: tf.Tensor
-    """Since 1970-01-01, in UTC where the date has a zone; with a fraction where it has a time."""
+    """Days since 1970-01-01, in UTC where the date has a zone; a fraction where it has a time."""
     weekday: tf.Tensor
     """0 on Mondays."""
     day_of_year: tf.Tensor
     """0 on January 1."""
     hours: tf.Tensor | None
-    """Since midnight, where dates of this format have a time."""
+    """Hours since midnight; None where the format has no time."""
 
 
-def parts(text: tf.Tensor, name: str) -> Parts:
-    """Takes dates apart.
-
-    A text that is none in this format counts as missing: in serving, anything may come.
+def parse_dates(text: tf.Tensor, format_name: str) -> ParsedDates:
+    """The parts of dates; text in another format counts as missing, for serving gets any text.
 
     Args:
       text: string ``[batch]``.
-      name: of the format, see ``DATE_FORMATS``.
+      format_name: one of ``DATE_FORMATS``.
     """
-    form = DATE_FORMATS[name]
-    pattern = form.pattern
-    written = tf.strings.regex_full_match(text, pattern)
+    written = DATE_FORMATS[format_name]
+    is_date = tf.strings.regex_full_match(text, written.pattern)
 
     def group(number: int) -> tf.Tensor:
-        # A group that is not there is empty: 0.
-        found = tf.strings.regex_replace(text, f"^{pattern}$", rf"0\{number}")
-        return tf.strings.to_number(tf.where(written, found, "0"), tf.int64)
+        # A group that is missing from the text is empty: 0.
+        digits = tf.strings.regex_replace(text, f"^{written.pattern}$", rf"0\{number}")
+        return tf.strings.to_number(tf.where(is_date, digits, "0"), tf.int64)
 
-    year, month, day = (group(number) for number in form.year_month_day)
+    year, month, day = map(group, written.year_month_day)
     date, minutes = _days(year, month, day), tf.zeros_like(year)
-    if form.has_time:
+    if written.has_time:
         hours = group(4)
-        if form.has_half_days:
+        if written.has_half_days:
             after_noon = tf.strings.regex_full_match(text, ".*PM")
             hours = hours % 12 + tf.where(after_noon, tf.constant(12, tf.int64), 0)
         minutes = 60 * hours + group(5)
-    if form.has_zone:
+    if written.has_zone:
         west = tf.strings.regex_full_match(text, r".*-\d{2}:?\d{2}")
         offset = 60 * group(8) + group(9)
         minutes += tf.where(west, offset, -offset)
     date, minutes = date + minutes // 1440, minutes % 1440
 
-    def where_written(value: tf.Tensor) -> tf.Tensor:
-        return tf.where(written, tf.cast(value, tf.float32), float("nan"))
+    def where_date(value: tf.Tensor) -> tf.Tensor:
+        return tf.where(is_date, tf.cast(value, tf.float32), float("nan"))
 
     year_began = _days(_year_of(date), tf.ones_like(date), tf.ones_like(date))
-    return Parts(
-        # float32 holds days of today to some three minutes.
-        days=where_written(tf.cast(date, tf.float64) + tf.cast(minutes, tf.float64) / 1440),
-        weekday=where_written((date + 3) % 7),  # 1970 began on a Thursday
-        day_of_year=where_written(date - year_began),
-        hours=where_written(tf.cast(minutes, tf.float32) / 60) if form.has_time else None,
+    return ParsedDates(
+        # float32 has room for the days of this century to some three minutes.
+        days=where_date(tf.cast(date, tf.float64) + tf.cast(minutes, tf.float64) / 1440),
+        weekday=where_date((date + 3) % 7),  # 1970 began on a Thursday
+        day_of_year=where_date(date - year_began),
+        hours=where_date(tf.cast(minutes, tf.float32) / 60) if written.has_time else None,
     )
 
 

@@ -9,9 +9,9 @@ from tfx.dsl.components.base import executor_spec
 
 
 class Executor(executor.Executor):
-    """Makes batches by their size.
+    """Reads batches of a fixed size in bytes.
 
-    By themselves TFX's readers make them by how long the last one took, and a mean in float32
+    TFX's readers choose the size of a batch by how long the last one took, and a mean in float32
     depends on where batches end: the same rows would give another model in every run.
     """
 
@@ -21,12 +21,12 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """As TFX's."""
+        """Runs TFX's executor."""
         flags.FLAGS.set_default("tfxio_use_byte_size_batching", True)
         super().Do(input_dict, output_dict, exec_properties)
 
 
 class Transform(component.Transform):
-    """TFX's Transform, with our executor."""
+    """TFX's Transform, with the executor above."""
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)

@@ -1,14 +1,14 @@
-"""The exported model's signatures: two ways in, one predict path.
+"""The exported model's signatures: two forms of input, one way to predict.
 
-Every output is ``[batch]``, a column of a table. A number is ``prediction``, in label units; those
-of several labels are ``prediction_<label>``. Of classes, ``prediction`` names the likeliest, and
-there is a ``probability_<class>`` for each.
+Every output is ``[batch]``, a column of a table. ``prediction`` is a number in label units, or the
+name of the likeliest class, beside a ``probability_<class>`` for each class. Several labels have a
+``prediction_<label>`` each.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import tensorflow as tf
 import tf_keras
@@ -17,11 +17,14 @@ from tensorflow.python.saved_model import fingerprinting_utils
 
 from huberflow.components.contracts.target import PREDICTION, Target
 
+Spec: TypeAlias = Mapping[str, tf.io.VarLenFeature]
+"""How to parse the columns of a raw ``tf.Example``."""
+
 
 def predict(
     model: tf_keras.Model, raw: Mapping[str, tf.SparseTensor], target: Target
 ) -> dict[str, tf.Tensor]:
-    """The outputs above, from raw columns: transform, then model."""
+    """The outputs of raw columns: transform, then model."""
     transformed = model.transform(raw)
     inputs = {name: transformed[name] for name in model.input_names}
     predicted = model(inputs, training=False)
@@ -34,76 +37,78 @@ def predict(
     return {PREDICTION: likeliest, **numbers}
 
 
-def outputs(saved_model: Path) -> set[str]:
-    """Names of what a SavedModel answers, read without loading it."""
-    return set(_read(saved_model).meta_graphs[0].signature_def["serving_default"].outputs)
+def output_names(saved_model: Path) -> set[str]:
+    """The outputs of ``serving_default``; the model is not loaded."""
+    graph = read_saved_model(saved_model).meta_graphs[0]
+    return set(graph.signature_def["serving_default"].outputs)
 
 
-def columns_read(saved_model: Path) -> dict[str, tf.DType]:
-    """Raw columns that ``serving_default`` parses, and their types, read without loading it."""
-    found: dict[str, tf.DType] = {}
-    for function in _read(saved_model).meta_graphs[0].graph_def.library.function:
+def parsed_columns(saved_model: Path) -> dict[str, tf.DType]:
+    """The raw columns that ``serving_default`` parses, and their types; the model is not loaded."""
+    columns: dict[str, tf.DType] = {}
+    for function in read_saved_model(saved_model).meta_graphs[0].graph_def.library.function:
         nodes = {node.name: node for node in function.node_def}
         for node in nodes.values():
             if node.op == "ParseExampleV2":
                 _, _, keys, *_ = node.input  # serialized, names, sparse_keys, …
                 names = tf.make_ndarray(nodes[keys.partition(":")[0]].attr["value"].tensor)
                 types = node.attr["sparse_types"].list.type
-                found |= {n.decode(): tf.as_dtype(t) for n, t in zip(names, types, strict=True)}
-    return found
+                columns |= {n.decode(): tf.as_dtype(t) for n, t in zip(names, types, strict=True)}
+    return columns
 
 
-def _read(saved_model: Path) -> Any:
+def read_saved_model(saved_model: Path) -> saved_model_pb2.SavedModel:
+    """The protobuf of a SavedModel, without its variables."""
     return saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
 
 
 def signatures(
-    model: tf_keras.Model, raw_spec: Mapping[str, Any], target: Target
-) -> dict[str, Any]:
-    """What the SavedModel answers to; every way in runs transform and model the same way.
+    model: tf_keras.Model, raw_spec: Spec, target: Target
+) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
+    """The signatures of the SavedModel; both run transform and model in the same way.
 
     * ``serving_default(examples)``: serialized ``tf.Example``s, string ``[batch]``.
     * ``columns(**columns)``: one ``[batch]`` tensor for each raw column. Numbers are float64, NaN
       where missing; text is a string, empty where missing.
 
-    Both give what ``predict`` does. Once it is saved, ``name_columns`` has to follow.
+    Both return the outputs of ``predict``. ``name_columns`` has to follow after the model is saved.
 
     Args:
-      model: takes transformed features; its ``transform`` attribute is TFT's layer, attached so
-        that it is saved along.
+      model: its inputs are transformed features; its attribute ``transform`` is TFT's layer, which
+        is saved with the model.
       raw_spec: parsing spec of the raw columns, the label left out.
       target: what the model predicts.
     """
 
-    def answer(raw: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Tensor]:
-        return predict(model, raw, target)
-
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return answer(tf.io.parse_example(examples, raw_spec))
+        return predict(model, tf.io.parse_example(examples, raw_spec), target)
 
-    called = _arguments(raw_spec)
+    argument = _arguments(raw_spec)
 
-    @tf.function(input_signature=[{called[n]: _column(s, called[n]) for n, s in raw_spec.items()}])
+    @tf.function(
+        input_signature=[{argument[n]: _column(s, argument[n]) for n, s in raw_spec.items()}]
+    )
     def columns(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return answer({n: _sparse(columns[called[n]], spec.dtype) for n, spec in raw_spec.items()})
+        raw = {n: _sparse(columns[argument[n]], spec.dtype) for n, spec in raw_spec.items()}
+        return predict(model, raw, target)
 
     return {"serving_default": serving_default, "columns": columns}
 
 
 def name_columns(saved_model: Path, columns: Iterable[str]) -> None:
-    """Gives the inputs of ``columns`` the columns' own names in a model that was just saved.
+    """Renames the inputs of the signature ``columns`` to the columns' names in a saved model.
 
-    TensorFlow saves no argument that is called ``Ship Mode``, and loads it well.
+    TensorFlow cannot save an argument called ``Ship Mode``, but it can load one.
 
     Args:
       saved_model: written with ``signatures``.
-      columns: of its ``raw_spec``.
+      columns: the names in its ``raw_spec``.
     """
     names = {argument: name for name, argument in _arguments(columns).items() if argument != name}
     if not names:
         return
-    proto = _read(saved_model)
+    proto = read_saved_model(saved_model)
     (graph,) = proto.meta_graphs
     inputs = graph.signature_def["columns"].inputs
     for argument, name in names.items():
@@ -118,7 +123,7 @@ def name_columns(saved_model: Path, columns: Iterable[str]) -> None:
 
 
 def _arguments(columns: Iterable[str]) -> dict[str, str]:
-    """What the function ``columns`` calls each column."""
+    """The argument of the function ``columns`` for each column."""
     return {
         name: name
         if re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name)
@@ -127,7 +132,7 @@ def _arguments(columns: Iterable[str]) -> dict[str, str]:
     }
 
 
-def _column(spec: Any, name: str) -> tf.TensorSpec:
+def _column(spec: tf.io.VarLenFeature, name: str) -> tf.TensorSpec:
     return tf.TensorSpec([None], tf.string if spec.dtype == tf.string else tf.float64, name=name)
 
 

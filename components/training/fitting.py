@@ -1,8 +1,8 @@
-"""How a model is fitted: on which devices, in which arithmetic, and when it stops."""
+"""Fits a model: the devices, the precision, and the end of training."""
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import tensorflow as tf
 import tf_keras
 
 from huberflow.components.contracts import artifact_files
+from huberflow.components.contracts.node_config import TrainingConfig
 from huberflow.custom_objects import registry
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
 
@@ -26,23 +27,23 @@ def strategy(gpus: list[Any]) -> tf.distribute.Strategy:
 
 def compile_model(
     model: tf_keras.Model,
-    training: Mapping[str, Any],
+    training: TrainingConfig,
     *,
     weighted: bool = False,
     catalogue: Catalogue = BUILT_IN,
 ) -> None:
-    """Attaches optimizer, loss and metrics, each as its config names it.
+    """Compiles the model with its optimizer, loss and metrics.
 
     Args:
       model: not compiled yet.
       training: names them.
-      weighted: whether the metrics, as the loss does anyway, count each row by its weight.
+      weighted: whether the metrics count each row by its weight, as the loss always does.
       catalogue: has the objects that ``training`` names.
     """
-    metrics = [registry.build_choice("metric", choice, catalogue) for choice in training["metrics"]]
+    metrics = [registry.build_choice("metric", choice, catalogue) for choice in training.metrics]
     model.compile(
-        optimizer=registry.build_choice("optimizer", training["optimizer"], catalogue),
-        loss=registry.build_choice("loss", training["loss"], catalogue),
+        optimizer=registry.build_choice("optimizer", training.optimizer, catalogue),
+        loss=registry.build_choice("loss", training.loss, catalogue),
         **{"weighted_metrics" if weighted else "metrics": metrics},
     )
 
@@ -51,7 +52,7 @@ def fit(
     model: tf_keras.Model,
     train: tf.data.Dataset,
     validation: tf.data.Dataset,
-    training: Mapping[str, Any],
+    training: TrainingConfig,
     log_dir: Path,
 ) -> tf_keras.callbacks.History:
     """Trains until the epochs are used up or validation loss stops falling.
@@ -59,26 +60,26 @@ def fit(
     Raises:
       FloatingPointError: the loss is no longer finite.
     """
-    if training["steps_per_epoch"] is not None:
+    if training.steps_per_epoch is not None:
         train = train.repeat()
-    patience = training["early_stopping_patience"]
+    patience = training.early_stopping_patience
     history = model.fit(
         train,
         validation_data=validation,
-        epochs=training["epochs"],
-        steps_per_epoch=training["steps_per_epoch"],
+        epochs=training.epochs,
+        steps_per_epoch=training.steps_per_epoch,
         verbose=0,
         callbacks=[
             tf_keras.callbacks.EarlyStopping(
-                patience=training["epochs"] if patience is None else patience,
+                patience=training.epochs if patience is None else patience,
                 restore_best_weights=True,
             ),
             tf_keras.callbacks.TerminateOnNaN(),
-            _Progress(training["epochs"]),
+            _Progress(training.epochs),
             tf_keras.callbacks.CSVLogger(str(log_dir / artifact_files.EPOCHS)),
         ],
     )
-    # The last step's damage shows in the validation loss alone.
+    # The effect of the last step is visible in the validation loss only.
     losses = [*history.history["loss"], *history.history.get("val_loss", [])]
     if not np.isfinite(losses).all():
         raise FloatingPointError(
@@ -100,9 +101,9 @@ def precision(mixed: bool) -> Iterator[None]:
 
 
 class _Progress(tf_keras.callbacks.Callback):
-    """Tells whoever listens to ``PROGRESS`` how an epoch went.
+    """Logs one record per epoch to ``PROGRESS``.
 
-    Adds learning rate, speed and time to what the callbacks after it see.
+    It adds learning rate, speed and time to the logs that the callbacks after it receive.
     """
 
     def __init__(self, epochs: int) -> None:
@@ -138,5 +139,5 @@ class _Progress(tf_keras.callbacks.Callback):
 
 
 def _learning_rate(optimizer: Any) -> float:
-    """What the optimizer uses now, where a schedule decides it as well."""
+    """The optimizer's current rate, also under a schedule."""
     return float(tf_keras.backend.get_value(optimizer.learning_rate))

@@ -1,15 +1,17 @@
-"""The model: embeddings for categories, dense layers, the prediction; or the user's network."""
+"""The model: embeddings for categories, dense layers, the prediction; or a custom network."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
-from huberflow.components.contracts.features import INDICES, NUMBERS
+from huberflow.components.contracts.features import INDICES, NUMBERS, PREDICTION_LAYER
+from huberflow.components.contracts.json_record import JSON
+from huberflow.components.contracts.node_config import ModelConfig
 from huberflow.custom_objects import registry
+from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
 
 
 @dataclass(frozen=True)
@@ -17,35 +19,32 @@ class LabelScale:
     """How the network's output becomes a prediction in label units."""
 
     middle: float | list[float] = 0.0
-    """Where predictions start: the label's median saves many steps. Of several labels, of each."""
+    """Where predictions start; for several labels, a value for each."""
     deviation: float | list[float] | None = None
     """What 1 of the output is; None where the output is in label units itself."""
     logarithmic: bool = False
-    """Both are of log(1 + label)."""
+    """Whether both are of log(1 + label)."""
 
 
 PLAIN = LabelScale()
 
-PREDICTION = "prediction"
-"""The layer that gives the outputs."""
-
 
 @dataclass(frozen=True)
-class Ends:
-    """Where a network begins and ends: what the data, and not its author, decide of it."""
+class ModelIO:
+    """The inputs and outputs of a network, which follow from the data."""
 
     numbers: int
     """Width of ``numbers``; 0 for none."""
     categories: int
     """Width of ``indices``; 0 for none."""
     table_rows: int
-    """How many different values ``indices`` have, over all columns."""
+    """The number of different values in ``indices``, over all columns."""
     prediction: Callable[[tf.Tensor], tf.Tensor]
     """The last layer, over any ``[batch, width]``: a float32 ``[batch, outputs]``, numbers in label
     units or probabilities."""
 
     def inputs(self) -> dict[str, tf.Tensor]:
-        """The Keras inputs by name, of the tensors of ``contracts.features``; one at least."""
+        """The Keras inputs by name, one or both tensors of ``contracts.features``."""
         inputs = {}
         if self.numbers:
             inputs[NUMBERS] = tf_keras.Input((self.numbers,), name=NUMBERS)
@@ -54,11 +53,11 @@ class Ends:
         return inputs
 
 
-Build = Callable[[Ends, Mapping[str, Any]], tf_keras.Model]
+Build = Callable[[ModelIO, Mapping[str, JSON]], tf_keras.Model]
 
 
 def build_model(
-    model: Mapping[str, Any],
+    model: ModelConfig,
     *,
     numbers: int,
     categories: int,
@@ -67,45 +66,46 @@ def build_model(
     activation: str = "linear",
     label_scale: LabelScale = PLAIN,
     build: Build | None = None,
+    catalogue: Catalogue = BUILT_IN,
 ) -> tf_keras.Model:
     """An uncompiled functional model over the tensors of ``components.contracts.features``.
 
     Args:
-      model: hidden_units, embedding_dimension, and the objects by name: activation, initializer,
-        regularizer, constraint, activity_regularization, metric_logging.
+      model: the network's layers.
       numbers: width of ``numbers``; 0 for none.
       categories: width of ``indices``; 0 for none.
       table_rows: rows of the embedding table.
-      outputs: numbers that it gives for a row.
-      activation: of these: sigmoid or softmax make them probabilities.
-      label_scale: where predictions start, and in which units the network thinks.
-      build: what makes the network of these ``Ends`` and of ``model``, in place of ours; it
-        returns ``tf_keras.Model(ends.inputs(), ends.prediction(hidden))``, with what it likes
-        between the two. ``huberflow.components.objects.network_trial`` holds it to that.
+      outputs: numbers in the prediction of a row.
+      activation: of the outputs: sigmoid or softmax make them probabilities.
+      label_scale: where predictions start, and the unit of the network's output.
+      build: a custom function that builds the network from a ``ModelIO`` and the fields of
+        ``model``; it returns ``tf_keras.Model(io.inputs(), io.prediction(hidden))``.
+        ``huberflow.components.objects.network_trial`` checks that.
+      catalogue: has the objects that ``model`` names.
 
     Returns:
       A model from a dict of inputs to a float32 ``[batch, outputs]`` prediction.
     """
     last = partial(_prediction, outputs=outputs, activation=activation, scale=label_scale)
-    ends = Ends(numbers, categories, table_rows, last)
-    return (build or _dense_network)(ends, model)
+    io = ModelIO(numbers, categories, table_rows, last)
+    return build(io, model.to_json()) if build else _dense_network(io, model, catalogue)
 
 
-def _dense_network(ends: Ends, model: Mapping[str, Any]) -> tf_keras.Model:
-    inputs, parts = ends.inputs(), []
+def _dense_network(io: ModelIO, model: ModelConfig, catalogue: Catalogue) -> tf_keras.Model:
+    inputs, columns = io.inputs(), []
     if NUMBERS in inputs:
-        parts.append(inputs[NUMBERS])
+        columns.append(inputs[NUMBERS])
     if INDICES in inputs:
-        embedding = tf_keras.layers.Embedding(ends.table_rows, model["embedding_dimension"])
-        parts.append(tf_keras.layers.Flatten()(embedding(inputs[INDICES])))
-    hidden = tf_keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
-    for units in model["hidden_units"]:
-        hidden = _dense(units, model)(hidden)
-    if model["activity_regularization"] is not None:
-        hidden = registry.build_choice("layer", model["activity_regularization"])(hidden)
-    if model["metric_logging"]:
+        embedding = tf_keras.layers.Embedding(io.table_rows, model.embedding_dimension)
+        columns.append(tf_keras.layers.Flatten()(embedding(inputs[INDICES])))
+    hidden = tf_keras.layers.Concatenate()(columns) if len(columns) > 1 else columns[0]
+    for units in model.hidden_units:
+        hidden = _dense(units, model, catalogue)(hidden)
+    if model.activity_regularization is not None:
+        hidden = registry.build_choice("layer", model.activity_regularization, catalogue)(hidden)
+    if model.metric_logging:
         hidden = registry.build("layer", "MetricLoggingLayer", {})(hidden)
-    return tf_keras.Model(inputs, ends.prediction(hidden))
+    return tf_keras.Model(inputs, io.prediction(hidden))
 
 
 def _prediction(hidden: tf.Tensor, outputs: int, activation: str, scale: LabelScale) -> tf.Tensor:
@@ -114,7 +114,7 @@ def _prediction(hidden: tf.Tensor, outputs: int, activation: str, scale: LabelSc
     prediction = tf_keras.layers.Dense(
         outputs,
         activation=activation,
-        name=PREDICTION,
+        name=PREDICTION_LAYER,
         dtype="float32",
         bias_initializer=tf_keras.initializers.Constant(bias),
     )(hidden)
@@ -126,11 +126,11 @@ def _prediction(hidden: tf.Tensor, outputs: int, activation: str, scale: LabelSc
     return tf.math.expm1(prediction) if scale.logarithmic else prediction
 
 
-def _dense(units: int, model: Mapping[str, Any]) -> tf_keras.layers.Dense:
+def _dense(units: int, model: ModelConfig, catalogue: Catalogue) -> tf_keras.layers.Dense:
     return tf_keras.layers.Dense(
         units,
-        activation=registry.build_choice("activation", model["activation"]),
-        kernel_initializer=registry.build_choice("initializer", model["initializer"]),
-        kernel_regularizer=registry.build_choice("regularizer", model["regularizer"]),
-        kernel_constraint=registry.build_choice("constraint", model["constraint"]),
+        activation=registry.build_choice("activation", model.activation, catalogue),
+        kernel_initializer=registry.build_choice("initializer", model.initializer, catalogue),
+        kernel_regularizer=registry.build_choice("regularizer", model.regularizer, catalogue),
+        kernel_constraint=registry.build_choice("constraint", model.constraint, catalogue),
     )

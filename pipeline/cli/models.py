@@ -1,4 +1,4 @@
-"""Verbs that use an exported model: verify, predict."""
+"""Verbs for an exported model: verify, predict."""
 
 import gc
 import json
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _device = click.option(
     "--device",
     type=click.Choice(["cpu", "gpu"]),
-    help="Where it must run; none: a GPU where there is one.",
+    help="Where the model must run; default: a GPU if there is one.",
 )
 
 
@@ -35,7 +35,7 @@ _device = click.option(
 @click.argument("model", required=False)
 @config_options
 @_device
-@click.option("--json", "as_json", is_flag=True, help="The report, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def verify(
     model: str | None,
     workspace: str | None,
@@ -44,19 +44,19 @@ def verify(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Check that an exported model is on this machine what it was where it was trained.
+    """Check that an exported model works on this machine as it did where it was trained.
 
-    Every file must be as it was exported; then predictions, losses, metrics and two steps of
-    training are held against those that the trained model gave. Exits with 1 where one differs.
+    No file may have changed since the export. Then predictions, losses, metrics and two training
+    steps are compared with those of the trained model. The exit code is 1 if a value differs.
 
-    MODEL is a folder, a run (`latest`, its id or name), or a model in MLflow; none: the version
-    that was pushed last.
+    MODEL is a folder, a run (`latest`, its id or name), or a model in MLflow; default: the newest
+    pushed version.
 
     \b
       huberflow verify
       huberflow verify models:/taxi@champion --device gpu
     """  # noqa: D301 (click reads the \b)
-    from huberflow.pipeline.report.result import from_here
+    from huberflow.pipeline.system.display_path import display_path
 
     with _found(model, resolve_config(workspace, config_file, settings)) as folder:
         report, warned = _checked(folder, device)
@@ -66,7 +66,7 @@ def verify(
         click.echo(json.dumps(report, indent=1))
     else:
         in_mlflow = model if model and model.startswith(("models:/", "runs:/")) else None
-        _show(report, in_mlflow or from_here(folder))
+        _show(report, in_mlflow or display_path(folder))
     sys.exit(0 if report["ok"] else FAILED)
 
 
@@ -78,20 +78,20 @@ def verify(
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Rows to predict: .csv, .csv.gz or .parquet.",
+    help="Input with the rows to predict: .csv, .csv.gz or .parquet.",
 )
 @click.option(
     "--output",
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The same rows with their predictions: .csv, .csv.gz or .parquet.",
+    help="Output with the same rows and their predictions: .csv, .csv.gz or .parquet.",
 )
 @click.option(
     "--bad",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Rows that the model cannot read; default: the output's name and .bad.csv.",
+    help="Output for rows that the model cannot read; default: the name of the output and .bad.csv.",
 )
 @_device
 def predict(
@@ -104,10 +104,11 @@ def predict(
     bad: Path | None,
     device: str | None,
 ) -> None:
-    """Predict every row of a file; it may be larger than memory.
+    """Predict all rows of a file, which may be larger than memory.
 
-    The output has all columns of the data, in the same order, and `prediction`. Rows that the model
-    cannot read are written to a file of their own, with line and reason; then it exits with 1.
+    The output has all columns of the input, in the same order, and the column `prediction`. Rows
+    that the model cannot read are written to a separate file, with line and reason; the exit code is
+    then 1.
 
     MODEL is a folder, a run (`latest`, its id or name), or a model in MLflow.
 
@@ -119,7 +120,7 @@ def predict(
     with _found(model, resolve_config(workspace, config_file, settings)) as folder:
         outcome = _predicted(folder, data, output, bad, device)
     for name in outcome.absent:
-        say(f"{data} has no column {name}: missing in every row")
+        say(f"{data} has no column {name}; its value is missing in every row")
     click.echo(f"predicted {outcome.rows:,} rows: {output}")
     if outcome.first_bad:
         first = outcome.first_bad
@@ -143,7 +144,7 @@ def _found(reference: str | None, found: "ResolvedConfig") -> Iterator[Path]:
 
 
 def _checked(folder: Path, device: str | None) -> tuple[Mapping[str, Any], list[str]]:
-    """The report of ``reload.check``, and what it warns of, such as other versions."""
+    """The report of ``reload.check`` and its warnings, such as other versions."""
     from huberflow.components.bundle import reload
     from huberflow.pipeline.system import logs
 

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tensorflow_data_validation import StatsOptions
 from tfx.components import SchemaGen, StatisticsGen
 from tfx.components.trainer.component import Trainer
+from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
-from tfx.types import Channel
+from tfx.types import BaseChannel, Channel
 from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Model, ModelBlessing
 
 from huberflow.components.contracts import node_ids
@@ -24,32 +24,32 @@ from huberflow.components.features.transform import Transform
 from huberflow.components.validation.earlier_data import LastOtherData
 from huberflow.components.validation.example_validator import ExampleValidator
 from huberflow.components.validation.pinned_schema import PinnedSchema, SchemaGate
+from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.dag import node_config
 from huberflow.pipeline.dag.example_gen import example_gen
-from huberflow.pipeline.dag.node_config import Own
 from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 from huberflow.pipeline.schema import schema_file
 from huberflow.pipeline.system.source_hash import source_hashes
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What lies elsewhere on a cluster than on this machine."""
+class Platform:
+    """What differs between this machine and a cluster."""
 
-    objects: Own
-    find_baseline: Callable[[Any], Any]
-    """Makes the node that finds the model which a candidate has to beat."""
-    find_earlier: Callable[[Any], Any] | None
-    """Makes the node that finds the data which these statistics are held against; or no such."""
+    objects: UserObjects | None
+    make_baseline: Callable[[BaseChannel], BaseNode]
+    """Makes the node that finds the model which the candidate is compared with."""
+    make_earlier_data: Callable[[BaseChannel], BaseNode] | None
+    """Makes the node that finds the statistics which new ones are compared with; None: no node."""
     serving: Path | None
-    """Where blessed models are pushed; none: nothing is exported."""
+    """Where blessed models are pushed; None: nothing is exported."""
     data: str | None = None
-    """Folder of the data, see ``example_gen``."""
+    """The folder of the data on the platform; see ``example_gen``."""
     schema: Path | None = None
-    """Where the pinned schema is, if that is not where the config says."""
-    of_run: Mapping[str, str] = field(default_factory=dict)
-    """``run_id`` and ``facts`` for ``ServingExport``, where nothing else tells it."""
+    """The path of the pinned schema on the platform, where it is not the config's."""
+    run_parameters: Mapping[str, str] = field(default_factory=dict)
+    """``run_id`` and ``run_metadata`` of ServingExport, where the runner does not add its lineage."""
 
 
 def create_pipeline(
@@ -60,22 +60,21 @@ def create_pipeline(
     Args:
       run: resolved; each node gets the part of its config that it uses, as JSON, so that a change
         re-runs that node and what follows it, and nothing else.
-      cache: whether nodes with the same code, config and inputs are reused.
-      newest: id of the newest artifact that the baseline, and the data to hold these against, may
-        come from; none: all.
+      cache: whether results of nodes with the same code, config and inputs are reused.
+      newest: id of the newest artifact that may become the baseline or the earlier data; None: any.
       export: whether the model is exported as a bundle, and pushed if it is blessed.
     """
     config, workspace = run.config, run.workspace
-    here = Surroundings(
+    local = Platform(
         objects=run.objects,
-        find_baseline=lambda candidate: _baseline(candidate, newest),
-        find_earlier=lambda statistics: _earlier_data(statistics, newest),
+        make_baseline=lambda candidate: _baseline(candidate, newest),
+        make_earlier_data=lambda statistics: _earlier_data(statistics, newest),
         serving=workspace.serving(config.name) if export else None,
     )
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(workspace.artifacts),
-        components=create_nodes(config, here),
+        components=create_nodes(config, local),
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             str(workspace.metadata)
         ),
@@ -83,46 +82,47 @@ def create_pipeline(
     )
 
 
-def create_nodes(config: Config, around: Surroundings) -> list[Any]:
-    """The nodes, in order: the same wherever they run, and told the same."""
-    data, objects = _data_nodes(config, around), around.objects
+def create_nodes(config: Config, platform: Platform) -> list[BaseNode]:
+    """The nodes in order, with the same config on every platform."""
+    data, objects = _data_nodes(config, platform), platform.objects
     examples, schema = data["examples"].outputs["examples"], data["schema"].outputs["schema"]
     transform = _transform(config, examples, schema)
     if "gate" in data:
         transform.add_upstream_node(data["gate"])
     trainer = _trainer(config, examples, transform.outputs["transform_graph"], objects)
     model = trainer.outputs["model"]
-    baseline = around.find_baseline(model)
+    baseline = platform.make_baseline(model)
     evaluator = Evaluator(
         examples=examples,
         model=model,
         baseline_model=baseline.outputs["model"],
         schema=schema,
-        custom_config=node_config.evaluator(config, objects),
+        custom_config=node_config.evaluator_config(config, objects),
     )
     nodes = [*data.values(), transform, trainer, baseline, evaluator]
-    if around.serving is not None:
+    if platform.serving is not None:
+        blessing = evaluator.outputs["blessing"]
         exporter = ServingExport(
             model=model,
             model_run=trainer.outputs["model_run"],
-            blessing=evaluator.outputs["blessing"],
+            blessing=blessing,
             examples=examples,
             schema=schema,
-            custom_config={"source": source_hashes("huberflow.components.export.serving_export")},
-            **around.of_run,
+            custom_config=node_config.export_config(),
+            **platform.run_parameters,
         )
-        exported, blessing = exporter.outputs["exported_model"], evaluator.outputs["blessing"]
-        nodes += [exporter, _pusher(around.serving, exported, blessing)]
+        exported = exporter.outputs["exported_model"]
+        nodes += [exporter, _pusher(platform.serving, exported, blessing)]
     return nodes
 
 
-def _transform(config: Config, examples: Any, schema: Any) -> Transform:
+def _transform(config: Config, examples: BaseChannel, schema: BaseChannel) -> Transform:
     return Transform(
         examples=examples,
         schema=schema,
         preprocessing_fn="huberflow.components.features.preprocessing.preprocessing_fn",
-        custom_config=node_config.transform(config),
-        # Nobody reads these: statistics cost more than the analysis, and the Trainer transforms
+        custom_config=node_config.transform_config(config).to_json(),
+        # Unused outputs: the statistics cost more than the analysis, and the Trainer transforms
         # the raw rows as it reads them.
         disable_statistics=True,
         materialize=False,
@@ -130,20 +130,25 @@ def _transform(config: Config, examples: Any, schema: Any) -> Transform:
     )
 
 
-def _trainer(config: Config, examples: Any, transform_graph: Any, objects: Own) -> Trainer:
+def _trainer(
+    config: Config,
+    examples: BaseChannel,
+    transform_graph: BaseChannel,
+    objects: UserObjects | None,
+) -> Trainer:
     return Trainer(
         examples=examples,
         transform_graph=transform_graph,
         run_fn="huberflow.components.training.trainer.run_fn",
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        # It looks at the eval rows once, when it has been trained.
+        # The Trainer reads the eval rows once, after training, for a sample of predictions.
         eval_args=trainer_pb2.EvalArgs(splits=["validation", "eval"]),
-        custom_config=node_config.trainer(config, objects),
+        custom_config=node_config.trainer_config(config, objects).to_json(),
     )
 
 
-def _baseline(candidate: Any, newest: int | None) -> Resolver:
-    return _last(
+def _baseline(candidate: BaseChannel, newest: int | None) -> Resolver:
+    return _resolver(
         LastBlessedOther,
         newest,
         candidate=candidate,
@@ -152,8 +157,8 @@ def _baseline(candidate: Any, newest: int | None) -> Resolver:
     ).with_id(node_ids.BASELINE)
 
 
-def _earlier_data(current: Any, newest: int | None) -> Resolver:
-    return _last(
+def _earlier_data(current: BaseChannel, newest: int | None) -> Resolver:
+    return _resolver(
         LastOtherData,
         newest,
         current=current,
@@ -162,12 +167,14 @@ def _earlier_data(current: Any, newest: int | None) -> Resolver:
     ).with_id(node_ids.EARLIER_DATA)
 
 
-def _last(strategy: type[ResolverStrategy], newest: int | None, **among: Any) -> Resolver:
-    told = {} if newest is None else {"newest": newest}
-    return Resolver(strategy_class=strategy, config=told, **among)
+def _resolver(
+    strategy: type[ResolverStrategy], newest: int | None, **channels: BaseChannel
+) -> Resolver:
+    config = {} if newest is None else {"newest": newest}
+    return Resolver(strategy_class=strategy, config=config, **channels)
 
 
-def _pusher(serving: Path, model: Any, blessing: Any) -> Pusher:
+def _pusher(serving: Path, model: BaseChannel, blessing: BaseChannel) -> Pusher:
     return Pusher(
         model=model,
         model_blessing=blessing,
@@ -178,24 +185,24 @@ def _pusher(serving: Path, model: Any, blessing: Any) -> Pusher:
     )
 
 
-def _data_nodes(config: Config, around: Surroundings) -> dict[str, Any]:
-    examples = example_gen(config.data, around.data)
-    # The validation rows end the training, and no more: what they are like decides nothing.
+def _data_nodes(config: Config, platform: Platform) -> dict[str, BaseNode]:
+    examples = example_gen(config.data, platform.data)
+    # Validation rows are used for early stopping only, so that nothing depends on their statistics.
     statistics = StatisticsGen(
         examples=examples.outputs["examples"],
         exclude_splits=["validation"],
-        # Else a column of ids takes memory for every row. Exact up to 1,024 values of a column.
+        # Without it, a column of ids takes memory for every row. Exact up to 1,024 values a column.
         stats_options=StatsOptions(experimental_use_sketch_based_topk_uniques=True),
     )
-    schema = _schema(config, statistics.outputs["statistics"], around.schema)
+    schema = _schema(config, statistics.outputs["statistics"], platform.schema)
     nodes = {"examples": examples, "statistics": statistics, "schema": schema}
-    if around.find_earlier is not None:
-        nodes["earlier"] = around.find_earlier(statistics.outputs["statistics"])
+    if platform.make_earlier_data is not None:
+        nodes["earlier"] = platform.make_earlier_data(statistics.outputs["statistics"])
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
         earlier=nodes["earlier"].outputs["statistics"] if "earlier" in nodes else None,
-        custom_config=node_config.validator(config),
+        custom_config=node_config.validator_config(config),
     )
     nodes["validator"] = validator
     if config.data.pinned_schema is not None:
@@ -203,12 +210,12 @@ def _data_nodes(config: Config, around: Surroundings) -> dict[str, Any]:
     return nodes
 
 
-def _schema(config: Config, statistics: Any, elsewhere: Path | None) -> Any:
-    """The node SchemaGen: it infers a schema from the train rows, or takes the pinned one."""
+def _schema(config: Config, statistics: BaseChannel, on_platform: Path | None) -> BaseNode:
+    """The node SchemaGen: it infers a schema from the train rows, or copies the pinned one."""
     pinned = config.data.pinned_schema
     if pinned is None:
         # No shapes: every column may be missing from a row, in training and in serving.
         return SchemaGen(statistics=statistics, infer_feature_shape=False)
     file = pinned.expanduser().absolute()
-    node = PinnedSchema(schema_file=str(elsewhere or file), sha256=schema_file.digest(file))
+    node = PinnedSchema(schema_file=str(on_platform or file), sha256=schema_file.digest(file))
     return node.with_id(node_ids.SCHEMA_GEN)

@@ -1,80 +1,102 @@
-"""What each node is told: its part of the config, and hashes of the code that it runs.
+"""The config of each node: its part of the user's config, and hashes of the code that it runs.
 
-No more than that, for TFX runs a node again where what it is told has changed.
+No more than that, for TFX runs a node again when its config has changed.
 """
 
-from typing import Any
+from typing import TypedDict
 
 from pydantic import BaseModel
 
+from huberflow.components.contracts.evaluation_config import EvaluationConfig
+from huberflow.components.contracts.features import FeaturesConfig
+from huberflow.components.contracts.node_config import (
+    EvaluatorConfig,
+    ExportConfig,
+    ModelConfig,
+    TrainerConfig,
+    TrainingConfig,
+    TransformConfig,
+    ValidatorConfig,
+)
 from huberflow.custom_objects.catalogue import HUBERFLOW
 from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.config import Choice, Config
 from huberflow.pipeline.system.source_hash import source_hashes
 
-Own = UserObjects | None
+
+def validator_config(config: Config) -> ValidatorConfig:
+    """The ExampleValidator's config."""
+    return ValidatorConfig(
+        columns=tuple(config.columns()),
+        drift_threshold=config.data.drift_threshold,
+        pinned=config.data.pinned_schema is not None,
+        source=source_hashes("huberflow.components.validation.example_validator"),
+    )
 
 
-def validator(config: Config) -> dict[str, Any]:
-    """Of the ExampleValidator."""
-    return {
-        "columns": config.columns(),
-        "drift_threshold": config.data.drift_threshold,
-        "pinned": config.data.pinned_schema is not None,
-        "source": source_hashes("huberflow.components.validation.example_validator"),
-    }
-
-
-def transform(config: Config) -> dict[str, Any]:
-    """Of the Transform."""
-    return {
-        "features": config.features.model_dump(mode="json"),
-        "label": config.data.label,
-        "classes": list(config.data.classes),
-        "weight": config.data.weight,
-        "source": source_hashes(
+def transform_config(config: Config) -> TransformConfig:
+    """The Transform's config."""
+    return TransformConfig(
+        **_label(config),
+        features=FeaturesConfig.from_json(config.plain()["features"]),
+        source=source_hashes(
             "huberflow.components.features.preprocessing", "huberflow.components.features.transform"
         ),
-    }
+    )
 
 
-def trainer(config: Config, objects: Own) -> dict[str, Any]:
-    """Of the Trainer."""
+def trainer_config(config: Config, objects: UserObjects | None) -> TrainerConfig:
+    """The Trainer's config."""
     values = config.plain()
     modules = _modules(config.model) | _modules(config.training)
     if config.model.metric_logging:
         modules.add(HUBERFLOW["MetricLoggingLayer"].module)
-    return {
-        "seed": config.seed,
-        "objects": objects.to_json() if objects else None,
-        "label": config.data.label,
-        "classes": list(config.data.classes),
-        "weight": config.data.weight,
-        "features": values["features"],
-        "model": values["model"],
-        "training": values["training"],
-        "source": source_hashes("huberflow.components.training.trainer", *modules),
-    }
+    return TrainerConfig(
+        **_label(config),
+        seed=config.seed,
+        objects=objects,
+        features=FeaturesConfig.from_json(values["features"]),
+        model=ModelConfig.from_json(values["model"]),
+        training=TrainingConfig.from_json(values["training"]),
+        source=source_hashes("huberflow.components.training.trainer", *modules),
+    )
 
 
-def evaluator(config: Config, objects: Own) -> dict[str, Any]:
-    """Of the Evaluator."""
+def evaluator_config(config: Config, objects: UserObjects | None) -> EvaluatorConfig:
+    """The Evaluator's config."""
     custom = {each.name for each in objects.objects} if objects else set()
-    used = any(metric.name in custom for metric in config.evaluation.metrics)
-    return {
-        "objects": objects.to_json() if objects and used else None,
-        "label": config.data.label,
-        "classes": list(config.data.classes),
-        "weight": config.data.weight,
-        "evaluation": config.plain()["evaluation"],
-        "source": source_hashes(
+    uses_custom = any(metric.name in custom for metric in config.evaluation.metrics)
+    return EvaluatorConfig(
+        **_label(config),
+        objects=objects if uses_custom else None,
+        evaluation=EvaluationConfig.from_json(config.plain()["evaluation"]),
+        source=source_hashes(
             "huberflow.components.evaluation.evaluator", *_modules(config.evaluation)
         ),
+    )
+
+
+def export_config() -> ExportConfig:
+    """ServingExport's config."""
+    return ExportConfig(source=source_hashes("huberflow.components.export.serving_export"))
+
+
+class _Label(TypedDict):
+    label: str | tuple[str, ...]
+    classes: tuple[str, ...]
+    weight: str | None
+
+
+def _label(config: Config) -> _Label:
+    return {
+        "label": config.data.label,
+        "classes": config.data.classes,
+        "weight": config.data.weight,
     }
 
 
 def _modules(section: BaseModel) -> set[str]:
-    """Our modules that hold the objects which a section names: they are imported by name."""
+    """The modules of huberflow's objects that a section names: no import statement names them."""
     choices = [
         choice
         for _, value in section

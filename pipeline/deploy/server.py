@@ -90,7 +90,7 @@ def _open(gate: Gate, bundle: Path, device: str | None) -> str:
     for gpu in tf.config.list_physical_devices("GPU"):
         # All of its memory otherwise, and none for the server that replaces this one.
         tf.config.experimental.set_memory_growth(gpu, True)
-    report = clean_process.check(bundle, device)
+    report = clean_process.check_bundle(bundle, device)
     scorer = Scorer(bundle)
     rows = golden_rows(bundle, scorer.columns)
     for count in _WARM_UP:

@@ -9,14 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.pipeline.execution.hooks import Hooks, NodeFailedError
 from huberflow.pipeline.execution.session import Session, open_session
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.journal import Journal
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.report import result
+from huberflow.pipeline.report.result import Result, print_result, read_result
 from huberflow.pipeline.resolve.resolved_run import ResolvedRun
+from huberflow.pipeline.system.display_path import display_path
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Sweep:
     """The number of the trial, from 1."""
 
 
-def execute(run: ResolvedRun, *, cache: bool = True, verbose: bool = False) -> result.Result:
+def execute(run: ResolvedRun, *, cache: bool = True, verbose: bool = False) -> Result:
     """Runs the pipeline, shows its progress and its result.
 
     Args:
@@ -53,12 +55,13 @@ def execute(run: ResolvedRun, *, cache: bool = True, verbose: bool = False) -> r
         session.runs.append(session.id)
         found = _shown(session, run, cache=cache)
         session.console.print()
-        result.show(session.console, found, run.config.plain()["evaluation"])
-        session.print_line("log", result.from_here(session.workspace.log(session.id)))
+        evaluation = EvaluationConfig.from_json(run.config.plain()["evaluation"])
+        print_result(session.console, found, evaluation)
+        session.print_line("log", display_path(session.workspace.log(session.id)))
     return found
 
 
-def _shown(session: Session, run: ResolvedRun, *, cache: bool) -> result.Result:
+def _shown(session: Session, run: ResolvedRun, *, cache: bool) -> Result:
     from huberflow.pipeline.execution.display import Display
     from huberflow.pipeline.execution.prewarm import Prewarm
 
@@ -72,7 +75,7 @@ def _shown(session: Session, run: ResolvedRun, *, cache: bool) -> result.Result:
             log=session.workspace.log(session.id),
             hooks=[display, Prewarm()],
         )
-    return result.read(records.run(session.id))
+    return read_result(records.run(session.id))
 
 
 def run_once(
@@ -120,7 +123,7 @@ def run_once(
                 built
             )
     except NodeFailedError as error:
-        error.details += [*_misfits(error.cause, workspace), f"log: {result.from_here(log)}"]
+        error.details += [*_misfits(error.cause, workspace), f"log: {display_path(log)}"]
         raise
 
 
@@ -130,7 +133,7 @@ def _misfits(cause: BaseException, workspace: Workspace) -> list[str]:
 
     if not isinstance(cause, MisfitError):
         return []
-    folder = shlex.quote(result.from_here(workspace.root))
+    folder = shlex.quote(display_path(workspace.root))
     accept = f"huberflow schema accept --workspace {folder}"
     return [*cause.anomalies, f"fix the data, or accept them as they are: {accept}"]
 

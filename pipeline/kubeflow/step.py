@@ -1,8 +1,9 @@
-"""Runs one component in its container: what every command of a compiled spec begins with.
+"""Runs one component in its container: the first part of every command of a compiled spec.
 
 Kubeflow's launcher copies a step's inputs from the bucket to this disk, runs the command, and
-copies the outputs back. TFX's components write where their artifacts' addresses point, so here
-those point to the disk. What a step took and was told travels with its outputs, for ``Report``.
+copies the outputs back. TFX's components write to the addresses of their artifacts, so the step
+replaces addresses by paths on the disk. What it used and its parameters become a property of its
+outputs, for ``TrackRun``.
 """
 
 import argparse
@@ -12,31 +13,46 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from huberflow.components.contracts.json_record import JSON, JsonRecord
+from huberflow.components.contracts.lineage import LINEAGE
 from huberflow.pipeline.history import run_metadata
-from huberflow.pipeline.history.git import GitState
+from huberflow.pipeline.history.run_history import RunMetadata
 from huberflow.pipeline.history.usage import Usage
 from huberflow.pipeline.objects.packing import unpacked
 
 CLUSTER = "kubeflow"
-"""Stands for the workspace in what tells runs apart; Kubeflow's run ids are unique."""
+"""In place of a workspace in the keys of tracked runs; Kubeflow's run ids are unique."""
 
 TAXI = "the taxi trips in this image"
-"""In place of a folder of data: the image has them where its TFX lies."""
+"""In place of a folder of data: the image has the taxi trips in its TFX package."""
 
-NOTE = "huberflow_step"
-"""Property of every output: when its step ran, what it used, and its parameters, as JSON."""
+STEP_RECORD = "huberflow_step"
+"""The property of every output that has the ``StepRecord`` as JSON."""
 
 BUCKETS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
-"""Where the launcher keeps a bucket's files."""
+"""The folders in which the launcher keeps the files of buckets."""
 
-_OF_RUN = ("run_id", "facts")
-"""Parameters that differ in every run, and say nothing of the component."""
+RUN_PARAMETERS = ("run_id", "title", "run_metadata")
+"""Parameters that describe the run, not the component."""
 
 _LOGS = "executor-logs"
-"""An output of a type that TFX does not know, which the launcher adds and writes itself."""
+"""An output of a type that TFX does not have; the launcher adds and writes it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRecord(JsonRecord):
+    """What a step reports of itself to the last step."""
+
+    started: float
+    """Seconds since the epoch."""
+    seconds: float
+    usage: Mapping[str, float]
+    properties: Mapping[str, JSON]
+    """The component's parameters."""
 
 
 def main() -> None:
@@ -46,21 +62,27 @@ def main() -> None:
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
     flags, beam_args = _parser().parse_known_args()
-    told = json.loads(flags.json_serialized_invocation_args)
-    parameters = told["inputs"].setdefault("parameterValues", {})
-    _tell_of_run(parameters)
-    sources = _take_sources(parameters)
-    note = {name: value for name, value in parameters.items() if name not in _OF_RUN}
-    addresses = _on_disk(told)
+    invocation = json.loads(flags.json_serialized_invocation_args)
+    parameters = invocation["inputs"].setdefault("parameterValues", {})
+    sources = _pop_sources(parameters)
+    properties = {key: value for key, value in parameters.items() if key not in RUN_PARAMETERS}
+    _add_lineage(parameters)
+    addresses = _use_local_paths(invocation)
     started, usage = time.time(), Usage()
     usage.start()
     with tempfile.TemporaryDirectory() as folder:
-        _put_sources(sources, Path(folder), parameters)
-        _find_taxi_trips(parameters)
-        flags.json_serialized_invocation_args = json.dumps(told)
+        if sources:
+            _write_sources(sources, Path(folder), parameters)
+        _replace_taxi(parameters)
+        flags.json_serialized_invocation_args = json.dumps(invocation)
         kubeflow_v2_run_executor.main((flags, beam_args))
-    took = {"started": started, "seconds": time.time() - started, "usage": usage.stop()}
-    _finish(Path(told["outputs"]["outputFile"]), addresses, {**took, "properties": note})
+    record = StepRecord(
+        started=started,
+        seconds=time.time() - started,
+        usage=usage.stop(),
+        properties=properties,
+    )
+    _finish(Path(invocation["outputs"]["outputFile"]), addresses, record)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,41 +94,41 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def path_of(address: str) -> str:
-    """Where the files of an artifact lie on this disk."""
+def local_path(address: str) -> str:
+    """The path on this disk of an artifact in a bucket."""
     for scheme, folder in BUCKETS.items():
         if address.startswith(scheme):
             return folder + address.removeprefix(scheme)
     return address
 
 
-def _on_disk(told: Mapping[str, Any]) -> dict[str, str]:
-    """Makes every artifact's address a path, and a folder of each output; their addresses."""
-    outputs = told["outputs"].get("artifacts", {})
+def _use_local_paths(invocation: Mapping[str, Any]) -> dict[str, str]:
+    """Replaces addresses by paths, and makes the outputs' folders; the outputs' addresses."""
+    outputs = invocation["outputs"].get("artifacts", {})
     outputs.pop(_LOGS, None)
     addresses = {key: artifact["uri"] for key, (artifact,) in _artifacts(outputs)}
-    for _, artifacts in (*_artifacts(told["inputs"].get("artifacts", {})), *_artifacts(outputs)):
+    inputs = invocation["inputs"].get("artifacts", {})
+    for _, artifacts in (*_artifacts(inputs), *_artifacts(outputs)):
         for artifact in artifacts:
-            artifact["uri"] = path_of(artifact["uri"])
+            artifact["uri"] = local_path(artifact["uri"])
     for address in addresses.values():
-        Path(path_of(address)).mkdir(parents=True, exist_ok=True)
+        Path(local_path(address)).mkdir(parents=True, exist_ok=True)
     return addresses
 
 
 def _artifacts(group: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(key, found["artifacts"]) for key, found in group.items()]
+    return [(key, value["artifacts"]) for key, value in group.items()]
 
 
-def _tell_of_run(parameters: Mapping[str, str]) -> None:
+def _add_lineage(parameters: dict[str, str]) -> None:
+    """Adds what ServingExport writes into the certificate, as the local runner does."""
     if "run_id" in parameters:
-        from huberflow.components.export import serving_export
-
-        known = GitState.from_json(git) if (git := json.loads(parameters["facts"])["git"]) else None
-        serving_export.RUN.set(run_metadata.lineage(CLUSTER, parameters["run_id"], known))
+        git = RunMetadata.from_text(parameters["run_metadata"]).git
+        parameters[LINEAGE] = run_metadata.lineage(CLUSTER, parameters["run_id"], git).to_text()
 
 
-def _take_sources(parameters: dict[str, Any]) -> dict[str, str]:
-    """Takes the files of the user's objects out of the parameters, where ``embedded`` put them."""
+def _pop_sources(parameters: dict[str, str]) -> dict[str, str]:
+    """Removes the packed files of custom objects from the parameters; the files by name."""
     config = json.loads(parameters.get("custom_config", "null"))
     if not config or not config.get("objects"):
         return {}
@@ -115,10 +137,8 @@ def _take_sources(parameters: dict[str, Any]) -> dict[str, str]:
     return sources
 
 
-def _put_sources(sources: Mapping[str, str], folder: Path, parameters: dict[str, Any]) -> None:
-    """Writes them into a folder, and names it where the component looks for it."""
-    if not sources:
-        return
+def _write_sources(sources: Mapping[str, str], folder: Path, parameters: dict[str, str]) -> None:
+    """Writes the files into a folder, and the folder's path into the parameters."""
     for name, text in sources.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -127,20 +147,20 @@ def _put_sources(sources: Mapping[str, str], folder: Path, parameters: dict[str,
     parameters["custom_config"] = json.dumps(config, sort_keys=True)
 
 
-def _find_taxi_trips(parameters: dict[str, Any]) -> None:
+def _replace_taxi(parameters: dict[str, str]) -> None:
     if parameters.get("input_base") == TAXI:
         from huberflow.pipeline.data import taxi
 
         parameters["input_base"] = str(taxi.folder())
 
 
-def _finish(output_file: Path, addresses: Mapping[str, str], note: Mapping[str, Any]) -> None:
-    """Gives the outputs their addresses back, and the note."""
-    said = json.loads(output_file.read_text())
-    for key, (artifact,) in _artifacts(said.get("artifacts", {})):
+def _finish(output_file: Path, addresses: Mapping[str, str], record: StepRecord) -> None:
+    """Gives the outputs their addresses back, and adds the record to each."""
+    result = json.loads(output_file.read_text())
+    for key, (artifact,) in _artifacts(result.get("artifacts", {})):
         artifact["uri"] = addresses[key]
-        artifact.setdefault("metadata", {})[NOTE] = json.dumps(note)
-    output_file.write_text(json.dumps(said))
+        artifact.setdefault("metadata", {})[STEP_RECORD] = record.to_text()
+    output_file.write_text(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -24,11 +24,11 @@ pytestmark = pytest.mark.e2e
 TRAIN_ON = """
 import json
 import numpy as np
-from reload import GOLDEN_VALUES, load, sums_as_written
+from reload import GOLDEN_VALUES, load, deterministic_sums
 
 golden = np.load("model/" + GOLDEN_VALUES)
 inputs = {name[7:]: golden[name] for name in golden if name.startswith("inputs/")}
-with sums_as_written():
+with deterministic_sums():
     model = load("model")
     losses = [float(model.train_on_batch(inputs, golden["label"])[0]) for _ in range(2)]
 print(json.dumps([losses, golden["steps"].tolist()]))

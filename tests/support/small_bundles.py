@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from huberflow.components.bundle import bundle, reload
+from huberflow.components.contracts.node_config import ModelConfig, ObjectChoice, TrainingConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.training import fitting, trainer
 from huberflow.components.training.model import build_model
@@ -15,33 +16,26 @@ from huberflow.components.training.model import build_model
 SPEC = {"miles": tf.io.VarLenFeature(tf.float32), "company": tf.io.VarLenFeature(tf.string)}
 FARE = Target(("fare",))
 LABELLED = {**SPEC, "fare": tf.io.VarLenFeature(tf.float32)}
-CONFIG = {
-    "hidden_units": [8, 4],
-    "embedding_dimension": 2,
-    "activation": {"name": "softplus", "config": {}},
-    "initializer": {"name": "GlorotNormalInitializer", "config": {"seed": 3}},
-    "regularizer": {"name": "L1Regularizer", "config": {"factor": 1e-3}},
-    "constraint": {"name": "PositiveWeights", "config": {}},
-    "activity_regularization": {"name": "ActivityRegularizationLayer", "config": {"rate": 1e-4}},
-    "metric_logging": True,
-}
-PLAIN = {
-    "hidden_units": [4],
-    "embedding_dimension": 2,
-    "activation": {"name": "relu", "config": {}},
-    "initializer": {"name": "HeNormal", "config": {"seed": 1}},
-    "regularizer": None,
-    "constraint": None,
-    "activity_regularization": None,
-    "metric_logging": False,
-}
-TRAINING = {
-    "optimizer": {"name": "Adam", "config": {"learning_rate": 0.02}},
-    "metrics": [
-        {"name": "HuberMetric", "config": {"threshold": 2.0}},
-        {"name": "AbsoluteErrorQuantile", "config": {"quantile": 0.9}},
-    ],
-}
+MODEL = ModelConfig(
+    hidden_units=(8, 4),
+    embedding_dimension=2,
+    activation=ObjectChoice(name="softplus"),
+    initializer=ObjectChoice(name="GlorotNormalInitializer", config={"seed": 3}),
+    regularizer=ObjectChoice(name="L1Regularizer", config={"factor": 1e-3}),
+    constraint=ObjectChoice(name="PositiveWeights"),
+    activity_regularization=ObjectChoice(name="ActivityRegularizationLayer", config={"rate": 1e-4}),
+    metric_logging=True,
+)
+PLAIN = ModelConfig(
+    hidden_units=(4,),
+    embedding_dimension=2,
+    activation=ObjectChoice(name="relu"),
+    initializer=ObjectChoice(name="HeNormal", config={"seed": 1}),
+)
+METRICS = (
+    ObjectChoice(name="HuberMetric", config={"threshold": 2.0}),
+    ObjectChoice(name="AbsoluteErrorQuantile", config={"quantile": 0.9}),
+)
 
 
 class Transform(tf_keras.layers.Layer):
@@ -86,14 +80,22 @@ def parsed():
     return Transform()(raw), label
 
 
+def training_config(loss, config, metrics):
+    return TrainingConfig(
+        loss=ObjectChoice(name=loss, config=config),
+        metrics=metrics,
+        optimizer=ObjectChoice(name="Adam", config={"learning_rate": 0.02}),
+    )
+
+
 def trained(threshold=2.0, *, loss="HuberLoss", policy="float32", strategy=None):
     tf_keras.utils.set_random_seed(11)
     config = {} if loss == "huber_fn" else {"threshold": threshold}
     before = tf_keras.mixed_precision.global_policy()
     tf_keras.mixed_precision.set_global_policy(policy)
     with (strategy or tf.distribute.get_strategy()).scope():
-        model = build_model(CONFIG, numbers=2, categories=1, table_rows=5)
-        fitting.compile_model(model, {**TRAINING, "loss": {"name": loss, "config": config}})
+        model = build_model(MODEL, numbers=2, categories=1, table_rows=5)
+        fitting.compile_model(model, training_config(loss, config, METRICS))
     tf_keras.mixed_precision.set_global_policy(before)
     model.fit(*parsed(), batch_size=16, epochs=2, shuffle=False, verbose=0)
     model.transform = Transform()
@@ -103,7 +105,7 @@ def trained(threshold=2.0, *, loss="HuberLoss", policy="float32", strategy=None)
 def bundled(model, folder):
     """The bundle of a model, made as the pipeline makes it."""
     bundle.capture(model, examples(), LABELLED, FARE, folder / "captured", training={"epochs": 2})
-    trainer.export(model, SPEC, FARE, str(folder / "exported"))
+    trainer.export(model, SPEC, FARE, folder / "exported")
     bundle.assemble(
         folder / "exported", folder / "captured", folder / "bundle", {"commit": "abc123"}
     )

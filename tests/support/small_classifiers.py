@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from small_bundles import PLAIN, SPEC, Transform, example
+from small_bundles import PLAIN, SPEC, Transform, example, training_config
 
 from huberflow.components.bundle import bundle
+from huberflow.components.contracts.node_config import ObjectChoice
 from huberflow.components.contracts.target import Target
 from huberflow.components.features.preprocessing import truth
 from huberflow.components.training import fitting, trainer
@@ -52,12 +53,7 @@ def trained(target: Target) -> tf_keras.Model:
         outputs=target.width,
         activation=target.activation,
     )
-    training = {
-        "loss": {"name": loss, "config": {}},
-        "metrics": [{"name": metric, "config": {}}],
-        "optimizer": {"name": "Adam", "config": {"learning_rate": 0.02}},
-    }
-    fitting.compile_model(model, training)
+    fitting.compile_model(model, training_config(loss, {}, (ObjectChoice(name=metric),)))
     raw = tf.io.parse_example(tf.constant(rows(target)), LABELLED)
     model.fit(
         Transform()(raw), truth(raw, target), batch_size=16, epochs=4, shuffle=False, verbose=0
@@ -76,6 +72,6 @@ def bundled(model: tf_keras.Model, target: Target, folder: Path) -> Path:
     config = {"label": list(target.labels), "classes": list(target.classes)}
     captured, out = folder / "captured", folder / "bundle"
     bundle.capture(model, rows(target), spec(target), target, captured, training=config)
-    trainer.export(model, SPEC, target, str(folder / "exported"))
+    trainer.export(model, SPEC, target, folder / "exported")
     bundle.assemble(folder / "exported", captured, out, {"commit": "abc123"})
     return out

@@ -17,12 +17,12 @@ USERS_SCRIPT = """
 import json
 from pathlib import Path
 import numpy as np
-from reload import GOLDEN_VALUES, load, sums_as_written
+from reload import GOLDEN_VALUES, load, deterministic_sums
 
 here = Path("model")
 golden = np.load(here / GOLDEN_VALUES)
 inputs = {name: golden["inputs/" + name] for name in ("numbers", "indices")}
-with sums_as_written():
+with deterministic_sums():
     model = load(here)
     predicted = model.predict(inputs, batch_size=96, verbose=0)
     evaluated = model.evaluate(inputs, golden["label"], verbose=0, return_dict=True)
@@ -50,7 +50,7 @@ def original(tmp_path_factory):
     with np.load(elsewhere / "model" / reload.GOLDEN_VALUES) as golden:
         inputs = {name: golden[f"inputs/{name}"] for name in ("numbers", "indices")}
         label = golden["label"]
-    with reload.sums_as_written():
+    with reload.deterministic_sums():
         return types.SimpleNamespace(
             folder=elsewhere,
             predicted=model.predict(inputs, batch_size=96, verbose=0).tolist(),

@@ -1,7 +1,7 @@
 """Each custom object, in a model of its own, arrives: the reload is the model of the export.
 
 Compared bit for bit with the model in memory. All sums are taken in the order of the code: see
-``reload.sums_as_written``.
+``reload.deterministic_sums``.
 """
 
 import json
@@ -87,13 +87,13 @@ def predictions(model):
 
 def evaluation(model):
     """Loss and metrics, over several batches."""
-    with reload.sums_as_written():
+    with reload.deterministic_sums():
         return model.evaluate(*parsed(), verbose=0, return_dict=True)
 
 
 def next_steps(model):
     """The losses of further steps, and the weights after them."""
-    with reload.sums_as_written():
+    with reload.deterministic_sums():
         losses = [model.train_on_batch(*parsed(), return_dict=True)["loss"] for _ in range(3)]
     return losses, [weight.tobytes() for weight in model.get_weights()]
 
@@ -164,7 +164,7 @@ def test_of_a_model_trained_with_weights_metrics_count_by_them(tmp_path):
     weights = np.random.default_rng(3).uniform(0, 5, len(examples())).astype(np.float32)
 
     def weighted(model):
-        with reload.sums_as_written():
+        with reload.deterministic_sums():
             return model.evaluate(*parsed(), sample_weight=weights, verbose=0, return_dict=True)
 
     model = build_model(PLAIN, numbers=2, categories=1, table_rows=5)

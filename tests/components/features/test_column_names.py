@@ -33,7 +33,7 @@ def saved(tmp_path_factory):
     model.transform = Transform()
     folder = tmp_path_factory.mktemp("model") / "saved"
     spec = {name: tf.io.VarLenFeature(tf.float32) for name in NAMES}
-    trainer.export(model, spec, FARE, str(folder))
+    trainer.export(model, spec, FARE, folder)
     return folder
 
 

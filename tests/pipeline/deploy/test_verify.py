@@ -50,7 +50,7 @@ class TestVerify:
         assert heading.split() == ["value", "off", "by", "relative", "allowed"]
         assert ["steps", "0", "0", "0", "ok"] in [line.split() for line in values]
         assert all(line.endswith("ok") for line in values)
-        assert where.startswith("on CPU:0, held to same_machine; load ")
+        assert where.startswith("on CPU:0, tolerances of same_machine; load ")
         assert result == f"ok  {bundle}"
 
     def test_shows_a_value_that_differs_and_fails(self, copy):

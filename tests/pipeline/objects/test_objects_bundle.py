@@ -1,32 +1,33 @@
 """A model with a user's own loss, metric and layer, where the user's module is not installed."""
 
+import dataclasses
 import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import small_bundles
 import tf_keras
-from small_bundles import CONFIG, Transform, bundled, loader_of, parsed
+from small_bundles import Transform, bundled, loader_of, parsed
 from users_objects import MY_LOSSES
 
 from huberflow.components.bundle import bundle_source, clean_process, reload
+from huberflow.components.contracts.node_config import ObjectChoice
 from huberflow.components.training import fitting
 from huberflow.components.training.model import build_model
 from huberflow.custom_objects import own
 from huberflow.pipeline.objects.inspection import check_choices, inspect, snapshot
 
 WAVES = "from my_losses import mish\n\ndef wave(x):\n    return 0.5 * mish(x)\n"
-MODEL = {
-    **CONFIG,
-    "activation": {"name": "wave", "config": {}},
-    "activity_regularization": {"name": "Scaled", "config": {"factor": 0.5}},
-}
-TRAINING = {
-    "optimizer": {"name": "Adam", "config": {"learning_rate": 0.02}},
-    "loss": {"name": "QuantileLoss", "config": {"quantile": 0.9}},
-    "metrics": [{"name": "Coverage", "config": {"margin": 0.25}}],
-}
+MODEL = dataclasses.replace(
+    small_bundles.MODEL,
+    activation=ObjectChoice(name="wave"),
+    activity_regularization=ObjectChoice(name="Scaled", config={"factor": 0.5}),
+)
+TRAINING = small_bundles.training_config(
+    "QuantileLoss", {"quantile": 0.9}, (ObjectChoice(name="Coverage", config={"margin": 0.25}),)
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def bundle(tmp_path_factory):
         model.fit(*parsed(), batch_size=16, epochs=2, shuffle=False, verbose=0)
         model.transform = Transform()
         path = bundled(model, folder)
-        bundle_source.copy_source([{"module": "my_waves"}], folder / "copied")
+        bundle_source.copy_source(["my_waves"], folder / "copied")
     finally:
         own.unload()
     for source in (folder / "objects").rglob("*.py"):
@@ -77,7 +78,7 @@ def test_with_one_module_travel_those_that_it_may_import(bundle):
 
 
 def test_a_clean_process_finds_no_difference(bundle):
-    report = clean_process.check(bundle)
+    report = clean_process.check_bundle(bundle)
     assert report["ok"]
     assert {"model/coverage", "model/loss"} <= report["values"].keys()
     assert {each["absolute"] for each in report["values"].values()} == {0.0}
@@ -98,7 +99,7 @@ def test_training_goes_on_where_the_module_is_not_installed(bundle):
         "    golden = dict(file)\n"
         "inputs = {n[7:]: v for n, v in golden.items() if n.startswith('inputs/')}\n"
         "model = reload.load(sys.argv[1])\n"
-        "print(json.dumps(reload.steps(model, inputs, golden['label']).tolist()))\n"
+        "print(json.dumps(reload.step_losses(model, inputs, golden['label']).tolist()))\n"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", script, str(bundle)], capture_output=True, text=True, cwd="/"
