@@ -1,4 +1,4 @@
-"""The command, and the verbs that make runs: run, sweep; init, config and doctor before them."""
+"""The command ``huberflow`` and its verbs run, sweep, config, init and doctor."""
 
 import atexit
 import gc
@@ -28,13 +28,13 @@ from huberflow.pipeline.cli.common import (
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="huberflow")
 def cli() -> None:
-    """Train, evaluate and push models with custom Keras losses and metrics, through TFX.
+    """Train, evaluate and push models with custom Keras losses and metrics, with TFX.
 
     \b
     A first run, on the Chicago Taxi trips that come with TFX:
       huberflow run
     \b
-    The same with another loss; only the Trainer and what follows it run again:
+    The same with another loss; only the Trainer and the nodes after it run again:
       huberflow run --set training.loss.config.threshold=2.0
 
     Exit codes: 0 done and blessed, 1 failed, 2 the config or input is wrong, 3 not blessed.
@@ -44,8 +44,10 @@ def cli() -> None:
 @cli.command()
 @own_options
 @config_options
-@click.option("--no-cache", is_flag=True, help="Run every node, also where nothing changed.")
-@click.option("--verbose", "-v", is_flag=True, help="Show the libraries' logs, and tracebacks.")
+@click.option("--no-cache", is_flag=True, help="Run every node, even if nothing has changed.")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Show the logs of the libraries, and tracebacks."
+)
 def run(
     workspace: str | None,
     config_file: Path | None,
@@ -55,16 +57,16 @@ def run(
 ) -> None:
     """Run the pipeline once: data, training, evaluation, gate, push.
 
-    Nodes whose code, config and inputs did not change are reused from earlier runs.
+    The results of nodes whose code, config and inputs have not changed are reused.
 
     \b
-    On data of your own; what each column is for is found by a look at them:
+    With your own data; profiling decides how each column is used:
       huberflow run --data houses.csv --label price
     \b
-    With a loss of your own, a class in a file of yours:
+    With your own loss, a class in your own file:
       huberflow run --objects my_losses.py --set training.loss.name=QuantileLoss
     \b
-    Try a harder gate; the model that serves stays:
+    With a stricter gate; a model that fails it is not pushed:
       huberflow run --set 'evaluation.gate=[{metric: huber, upper_bound: 0.5}]'
     """  # noqa: D301 (click reads the \b)
     resolved = resolve_config(workspace, config_file, settings)
@@ -79,15 +81,17 @@ def run(
 @cli.command()
 @own_options
 @config_options
-@click.option("--dry-run", is_flag=True, help="List the trials, and run none.")
+@click.option("--dry-run", is_flag=True, help="List the trials without running them.")
 @click.option(
     "--jobs",
     "-j",
     type=click.IntRange(min=1),
-    help="Trials that run at the same time; left out, as many as processors and memory allow.",
+    help="Number of trials at the same time; default: as many as processors and memory allow.",
 )
-@click.option("--no-cache", is_flag=True, help="Run every node, also where nothing changed.")
-@click.option("--verbose", "-v", is_flag=True, help="Show the libraries' logs, and tracebacks.")
+@click.option("--no-cache", is_flag=True, help="Run every node, even if nothing has changed.")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="Show the logs of the libraries, and tracebacks."
+)
 def sweep(
     workspace: str | None,
     config_file: Path | None,
@@ -99,12 +103,13 @@ def sweep(
 ) -> None:
     """Run the pipeline for every combination of values, then compare.
 
-    A --set may list values, parted by commas. The first trial runs alone, then the others side by
-    side; what they share runs once. Nothing is exported or pushed: run the trial that you choose.
-    Exits with 0 when every trial has finished, blessed or not.
+    --set can list several values, separated by commas; each combination is a trial. The first trial
+    runs alone, then the others at the same time; work that they share is done once. No model is
+    exported or pushed: use `huberflow run` for the best trial. The exit code is 0 if all trials
+    have finished, blessed or not.
 
     \b
-    Four losses that know a threshold, and one that does not:
+    Four thresholds of one loss, and a loss without a threshold:
       huberflow sweep --set training.loss.config.threshold=0.5,1,2,4 \\
                       --set training.loss.name=HuberLoss,CustomMSE
     """  # noqa: D301 (click reads the \b)
@@ -114,7 +119,7 @@ def sweep(
     grid = grids.resolve(config_file, fixed, settings)
     for trial, same in grid.dropped:
         click.echo(
-            f"left out, for it is the same config as {same.name}: {' '.join(trial.settings)}"
+            f"dropped, because its config equals that of {same.name}: {' '.join(trial.settings)}"
         )
     if dry_run:
         for number, trial in enumerate(grid.trials, start=1):
@@ -135,11 +140,13 @@ def sweep(
 @cli.command()
 @own_options
 @config_options
-@click.option("--schema", is_flag=True, help="Print the JSON schema of all keys instead.")
+@click.option("--schema", is_flag=True, help="Print the JSON schema of the config instead.")
 def config(
     workspace: str | None, config_file: Path | None, settings: tuple[str, ...], schema: bool
 ) -> None:
-    """Print the resolved config as commented YAML; a good start for a file of your own.
+    """Print the resolved config as YAML with comments.
+
+    The output is a good start for your own file.
 
     \b
       huberflow config > my.yaml
@@ -162,7 +169,7 @@ def config(
 def init(
     folder: Path, workspace: str | None, config_file: Path | None, settings: tuple[str, ...]
 ) -> None:
-    """Start a project: a config with every key explained, and a module for objects of your own.
+    """Start a project: a config, and a module for your own objects.
 
     \b
       huberflow init fares
@@ -181,9 +188,11 @@ def init(
 
 
 @cli.command()
-@click.option("--workspace", default="workspace", metavar="FOLDER", help="Whose disk to look at.")
+@click.option(
+    "--workspace", default="workspace", metavar="FOLDER", help="Workspace whose disk to check."
+)
 def doctor(workspace: str) -> None:
-    """Show what this machine has and lacks, and what each lack would prevent."""
+    """Check what this machine has, and what it lacks for which feature."""
     from rich.console import Console
 
     from huberflow.pipeline.doctor import examine, render
@@ -208,6 +217,6 @@ for verb in (
 
 def main() -> None:
     """Entry point of ``huberflow``."""
-    # At its end Python would walk through all that TensorFlow made, for two seconds.
+    # Otherwise Python would visit all of TensorFlow's objects at its exit, for two seconds.
     atexit.register(gc.freeze)
     cli()

@@ -44,10 +44,11 @@ def verify(
     device: str | None,
     as_json: bool,
 ) -> None:
-    """Check that an exported model works on this machine as it did where it was trained.
+    """Check that an exported model is still the model that was trained.
 
     No file may have changed since the export. Then predictions, losses, metrics and two training
-    steps are compared with those of the trained model. The exit code is 1 if a value differs.
+    steps on this machine are compared with those of the trained model. The exit code is 1 if a
+    value differs.
 
     MODEL is a folder, a run (`latest`, its id or name), or a model in MLflow; default: the newest
     pushed version.
@@ -91,7 +92,7 @@ def verify(
     "--bad",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Output for rows that the model cannot read; default: the name of the output and .bad.csv.",
+    help="Output for rows that the model cannot read; default: the output's name and .bad.csv.",
 )
 @_device
 def predict(
@@ -107,8 +108,8 @@ def predict(
     """Predict all rows of a file, which may be larger than memory.
 
     The output has all columns of the input, in the same order, and the column `prediction`. Rows
-    that the model cannot read are written to a separate file, with line and reason; the exit code is
-    then 1.
+    that the model cannot read are written to a separate file, with line and reason; the exit code
+    is then 1.
 
     MODEL is a folder, a run (`latest`, its id or name), or a model in MLflow.
 

@@ -1,4 +1,4 @@
-"""Verbs that look at runs that were made: compare, ui, track."""
+"""Verbs for finished runs: compare, ui, track."""
 
 import gc
 import sys
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("runs", nargs=-1)
 @config_options
-@click.option("--slices", is_flag=True, help="Also the gate's metric in every slice.")
-@click.option("--json", "form", flag_value="json", help="All of it, as JSON.")
-@click.option("--csv", "form", flag_value="csv", help="A line per run, as CSV.")
+@click.option("--slices", is_flag=True, help="Also compare the gate's metric in every slice.")
+@click.option("--json", "form", flag_value="json", help="Print everything as JSON.")
+@click.option("--csv", "form", flag_value="csv", help="Print one line per run as CSV.")
 def compare(
     runs: tuple[str, ...],
     workspace: str | None,
@@ -32,10 +32,10 @@ def compare(
     slices: bool,
     form: str | None,
 ) -> None:
-    """Show what differs between runs: in config, and in results.
+    """Show the differences between runs, in config and in results.
 
-    RUNS are ids, the start of an id, names, the id of a sweep, `latest`, `latest~1`, ...; none: the
-    latest ten that have a result. The first is what the others are compared with.
+    RUNS are ids, the start of an id, names, the id of a sweep, `latest`, `latest~1`, ...; default:
+    the ten latest runs with a result. All runs are compared with the first.
 
     \b
       huberflow compare
@@ -51,12 +51,14 @@ def compare(
     "--port",
     type=click.IntRange(1, 65535),
     default=5000,
-    help="5000 where none is named; another is taken if it is in use.",
+    help="Port of the UI; default: 5000, or another if 5000 is in use.",
 )
 def ui(
     workspace: str | None, config_file: Path | None, settings: tuple[str, ...], port: int
 ) -> None:
-    """Open MLflow's UI on this workspace, for this machine alone; Ctrl-C ends it.
+    """Open MLflow's UI for this workspace; Ctrl-C stops it.
+
+    Only this machine can reach it.
 
     \b
       huberflow ui
@@ -82,13 +84,16 @@ def ui(
 
 @click.command()
 @config_options
-@click.option("--dry-run", is_flag=True, help="List what has not been delivered, and send nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="List the runs that MLflow lacks, without sending them."
+)
 def track(
     workspace: str | None, config_file: Path | None, settings: tuple[str, ...], dry_run: bool
 ) -> None:
-    """Deliver to MLflow what it lacks: runs made while the server was down, or all of them anew.
+    """Deliver the runs that MLflow lacks.
 
-    Runs deliver themselves; this is for when they could not. What is there stays as it is.
+    Runs are delivered automatically; use this verb if that failed, or for another server.
+    Runs that are already there stay as they are.
 
     \b
       huberflow track
@@ -105,7 +110,7 @@ def track(
 def show_comparison(
     workspace: "Workspace", names: tuple[str, ...], *, slices: bool, form: str
 ) -> None:
-    """What ``compare`` prints; also the end of a sweep."""
+    """Prints the comparison of runs, for ``compare`` and at the end of a sweep."""
     from rich.console import Console
 
     from huberflow.pipeline.compare import comparison, views

@@ -1,4 +1,4 @@
-"""Verbs of the schema that data must fit: write a first one, accept what does not fit."""
+"""Verbs for the pinned schema: write a first one, accept changes in the data."""
 
 import shlex
 from collections.abc import Iterator
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 @click.group()
 def schema() -> None:
-    """Say what data are expected, so that a run ends where they are not.
+    """Pin a schema, so that a run stops when the data do not match it.
 
-    A schema is a text file to be read, edited and kept beside the code. It says of each column its
-    type, whether it may be missing, which values it may have; `drift_comparator` and
-    `skew_comparator`, where you add them, bound how far it may change.
+    A schema is a text file; read it, edit it, and keep it beside your code. It contains the type of
+    each column, whether values may be missing, and which values are allowed. You can add a
+    `drift_comparator` or `skew_comparator` to limit how far a column may shift.
 
     \b
-    After a run on data that are as they should be:
+    After a run on correct data:
       huberflow schema write schema.pbtxt
       huberflow run --set data.schema=schema.pbtxt
     \b
-    A run has found that the data changed, and they may:
+    After a run that stopped because the data have changed, if the change is correct:
       huberflow schema accept
     """  # noqa: D301 (click reads the \b)
 
@@ -44,9 +44,9 @@ def schema() -> None:
 def write(
     file: Path, run: str, workspace: str | None, config_file: Path | None, settings: tuple[str, ...]
 ) -> None:
-    """Write the schema of a run's data to a new FILE, to be curated.
+    """Write the schema of a run's data to a new FILE, which you can edit.
 
-    RUN is an id, the start of one, a name, `latest`, `latest~1`, ...; none: the latest.
+    RUN is an id, the start of an id, a name, `latest`, `latest~1`, ...; default: the latest.
     """
     place = resolve_config(workspace, config_file, settings).workspace
     with _chosen_run(place, run) as found:
@@ -60,7 +60,11 @@ def write(
 @click.argument("run", default="latest")
 @config_options
 @click.option(
-    "--column", "columns", multiple=True, metavar="NAME", help="Only this one; may be repeated."
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME",
+    help="Accept changes only in this column; may be repeated.",
 )
 def accept(
     run: str,
@@ -69,10 +73,10 @@ def accept(
     settings: tuple[str, ...],
     columns: tuple[str, ...],
 ) -> None:
-    """Change the pinned schema so that the data of a RUN fit it.
+    """Change the pinned schema so that the data of a RUN match it.
 
-    New values are added, columns that are gone are taken out, new ones described; nothing is made
-    stricter. Comments in the file are lost. Prints what changed in the file, column by column.
+    New values and new columns are added, and columns that no longer exist are removed; no limit
+    becomes stricter. The file loses its comments. The verb prints the changes of each column.
 
     \b
       huberflow schema accept
@@ -80,15 +84,15 @@ def accept(
     """  # noqa: D301 (click reads the \b)
     place = resolve_config(workspace, config_file, settings).workspace
     with _chosen_run(place, run) as found:
-        from huberflow.pipeline.report.result import from_here
         from huberflow.pipeline.schema import schema_update
+        from huberflow.pipeline.system.display_path import display_path
 
         path, changes = schema_update.accept(found, columns)
     for column, lines in changes.items():
         click.echo(column)
         for line in lines:
             click.echo(f"  {line}")
-    click.echo(f"{'accepted in' if changes else 'nothing to accept in'} {from_here(path)}")
+    click.echo(f"{'accepted in' if changes else 'nothing to accept in'} {display_path(path)}")
 
 
 @contextmanager

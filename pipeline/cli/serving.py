@@ -18,17 +18,21 @@ from huberflow.pipeline.cli.common import (
 @config_options
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="To listen on."
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8080,
+    show_default=True,
+    help="Port to listen on.",
 )
 @click.option(
     "--device",
     type=click.Choice(["cpu", "gpu"]),
-    help="Where the model must run; a GPU where there is one, if left out.",
+    help="Where the model must run; default: a GPU if there is one.",
 )
 @click.option(
     "--share-port",
     is_flag=True,
-    help="Take over from the server on this port: listen beside it, once ready; then end it.",
+    help="Share the port with an older server, to replace it without a gap; then stop that one.",
 )
 def serve(
     model: str | None,
@@ -40,17 +44,19 @@ def serve(
     device: str | None,
     share_port: bool,
 ) -> None:
-    """Serve an exported model over HTTP, as MLflow's scoring server does; Ctrl-C ends it.
+    """Serve an exported model over HTTP; Ctrl-C stops it.
 
-    MODEL is a folder, a run (its id, the start of it, its name, `latest`) or an address of MLflow
-    (models:/NAME@ALIAS, runs:/ID/model); the newest version that was pushed, if left out. It is
-    checked against its certificate first: /health answers from the start, /ready once it is served.
+    The API is that of MLflow's scoring server. The model is first compared with its certificate:
+    /health answers from the start, /ready once the model is served.
+
+    MODEL is a folder, a run (its id, the start of its id, its name, `latest`) or an address in
+    MLflow (models:/NAME@ALIAS, runs:/ID/model); default: the newest pushed version.
 
     \b
       huberflow serve
       huberflow serve latest --port 8081
     \b
-    Replace a version without a gap; end the old one once the new one says "serving":
+    Replace a version without a gap; stop the old server when the new one prints "serving":
       huberflow serve --share-port
     """  # noqa: D301 (click reads the \b)
     from huberflow.pipeline.deploy import server

@@ -161,7 +161,9 @@ class TestExitCode:
         with Workspace(tmp_path).locked():
             done = huberflow("run", "--workspace", str(tmp_path))
         assert done.exit_code == 2
-        assert done.stderr.startswith("huberflow: workspace: expected one that no other run is using")
+        assert done.stderr.startswith(
+            "huberflow: workspace: expected one that no other run is using"
+        )
 
     def test_of_a_workspace_that_is_a_file(self, tmp_path):
         (tmp_path / "file").touch()
@@ -187,13 +189,16 @@ class TestRun:
     def test_hands_over_config_cache_and_verbosity(self, execute):
         execute.return_value = finished(blessed=True)
         huberflow("run", "--set", "seed=7", "--workspace", "w", "--no-cache", "--verbose")
-        config = load(None, ["seed=7", "workspace=w"])
-        execute.assert_called_once_with(config, cache=False, verbose=True)
+        (run,), options = execute.call_args
+        assert run.config == load(None, ["seed=7", "workspace=w"])
+        assert options == {"cache": False, "verbose": True}
 
     def test_reuses_and_is_quiet_by_default(self, execute):
         execute.return_value = finished(blessed=True)
         huberflow("run")
-        execute.assert_called_once_with(Config(), cache=True, verbose=False)
+        (run,), options = execute.call_args
+        assert run.config == Config()
+        assert options == {"cache": True, "verbose": False}
 
 
 class TestSweep:
@@ -221,7 +226,7 @@ class TestSweep:
     def test_says_which_points_would_repeat_another(self):
         done = huberflow("sweep", "--set", "seed=1,1,2", "--dry-run")
         assert done.stdout.splitlines() == [
-            "left out, for it is the same config as seed=1: seed=1",
+            "dropped, because its config equals that of seed=1: seed=1",
             "  1  seed=1",
             "  2  seed=2",
         ]
@@ -354,7 +359,9 @@ class TestTrack:
         with workspace.locked():
             done = self.track(workspace)
         assert done.exit_code == 2
-        assert done.stderr.startswith("huberflow: workspace: expected one that no other run is using")
+        assert done.stderr.startswith(
+            "huberflow: workspace: expected one that no other run is using"
+        )
 
     def test_a_workspace_that_is_a_file_is_refused(self, tmp_path):
         (tmp_path / "file").touch()
