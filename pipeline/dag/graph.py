@@ -217,5 +217,5 @@ def _schema(config: Config, statistics: BaseChannel, on_platform: Path | None) -
         # No shapes: every column may be missing from a row, in training and in serving.
         return SchemaGen(statistics=statistics, infer_feature_shape=False)
     file = pinned.expanduser().absolute()
-    node = PinnedSchema(schema_file=str(on_platform or file), sha256=schema_file.digest(file))
+    node = PinnedSchema(schema_file=str(on_platform or file), sha256=schema_file.file_digest(file))
     return node.with_id(node_ids.SCHEMA_GEN)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from huberflow.custom_objects.input_error import InputError, InputErrors
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.execution.hooks import NodeFailedError
 from huberflow.pipeline.execution.run import Sweep, load_libraries, run_once
 from huberflow.pipeline.resolve.resolved_run import ResolvedRun
@@ -40,6 +40,6 @@ def run_trial(job: TrialJob) -> str | None:
     with termination_as_interrupt(), logs.captured(log, verbose=job.verbose):
         try:
             run_once(job.run, job.run_id, cache=job.cache, name=job.name, log=log, sweep=job.sweep)
-        except (NodeFailedError, InputError, InputErrors) as error:
+        except (NodeFailedError, InputError) as error:
             return str(error)
     return None

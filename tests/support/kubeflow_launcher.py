@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from huberflow.pipeline.kubeflow.step import path_of
+from huberflow.pipeline.kubeflow.step import local_path
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Bucket:
     """Where the nodes write.
 
     Attributes:
-      address: by which artifacts are named; its path, see ``path_of``, is where containers see it.
+      address: by which artifacts are named; its path, see ``local_path``, is where containers see it.
       folder: where it lies on this machine.
     """
 
@@ -155,7 +155,7 @@ class Cluster:
             for key, kind in types.items()
         }
         self._bucket.here(place).mkdir(parents=True)
-        return {"artifacts": artifacts, "outputFile": f"{path_of(place)}/output_metadata.json"}
+        return {"artifacts": artifacts, "outputFile": f"{local_path(place)}/output_metadata.json"}
 
     def _place(self, name: str) -> str:
         pipeline = self._spec["pipelineInfo"]["name"]

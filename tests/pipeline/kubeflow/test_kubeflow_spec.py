@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from huberflow.pipeline.config.reading import load
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.dag.graph import create_pipeline
 from huberflow.pipeline.kubeflow import spec
-from huberflow.pipeline.kubeflow.spec import SpecError
 from huberflow.pipeline.kubeflow.step import TAXI
 from huberflow.pipeline.objects.packing import unpacked
+from huberflow.pipeline.resolve.resolved_run import ResolvedRun, load, resolve, resolve_config
 
 pytest.importorskip("kfp", reason="kfp is missing; write: uv pip install 'kfp==2.16.*'")
 
@@ -37,11 +37,15 @@ class CubicLoss(tf_keras.losses.Loss):
 """
 
 
+def resolved(*settings: str) -> ResolvedRun:
+    return resolve(resolve_config(None, settings))
+
+
 class Spec:
     """A compiled spec, read as Kubeflow reads it."""
 
     def __init__(self, *settings: str) -> None:
-        self.text = spec.compiled(load(None, (*NEEDED, *settings)), IMAGE)
+        self.text = spec.compile_spec(resolved(*NEEDED, *settings), IMAGE)
         self.pipeline, platform = yaml.safe_load_all(self.text)
         self.added = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
         self.tasks = self.pipeline["root"]["dag"]["tasks"]
@@ -50,7 +54,7 @@ class Spec:
         label = self.pipeline["components"][node]["executorLabel"]
         return self.pipeline["deploymentSpec"]["executors"][label]["container"]
 
-    def told(self, node: str) -> dict:
+    def parameters(self, node: str) -> dict:
         """A node's parameters."""
         parameters = self.tasks[node].get("inputs", {}).get("parameters", {})
         return {key: value["runtimeValue"]["constant"] for key, value in parameters.items()}
@@ -66,10 +70,10 @@ def compiled() -> Spec:
     )
 
 
-def refusal(*settings: str) -> str:
-    with pytest.raises(SpecError) as caught:
-        spec.refuse(load(None, settings))
-    return str(caught.value)
+def refused(*settings: str) -> InputError:
+    with pytest.raises(InputError) as caught:
+        spec.check_for_cluster(load(None, settings))
+    return caught.value
 
 
 class TestSpec:
@@ -79,7 +83,7 @@ class TestSpec:
         (tmp_path / "pipeline.yaml").write_text(compiled.text)
         loaded = components.load_component_from_file(str(tmp_path / "pipeline.yaml"))
         assert loaded.name == "taxi"
-        assert set(loaded.pipeline_spec.root.dag.tasks) == {*NODES, "Report"}
+        assert set(loaded.pipeline_spec.root.dag.tasks) == {*NODES, "TrackRun"}
 
     def test_has_the_version_that_kubeflows_servers_take(self, compiled):
         assert compiled.pipeline["schemaVersion"] == "2.1.0"
@@ -94,14 +98,14 @@ class TestSpec:
         assert again.text == compiled.text
 
     def test_tells_the_nodes_what_a_run_on_this_machine_tells_them(self, compiled):
-        config = load(None, ["training.loss.config.threshold=2.0"])
-        here = {node.id: node.exec_properties for node in create_pipeline(config).components}
+        run = resolved("training.loss.config.threshold=2.0")
+        here = {node.id: node.exec_properties for node in create_pipeline(run).components}
         for node in set(NODES) - {"ExampleGen", "Baseline", "ServingExport", "Pusher"}:
             known = {key: value for key, value in here[node].items() if value is not None}
-            assert compiled.told(node) == known, node
+            assert compiled.parameters(node) == known, node
 
     def test_reads_the_taxi_trips_where_the_image_has_them(self, compiled):
-        assert compiled.told("ExampleGen")["input_base"] == TAXI
+        assert compiled.parameters("ExampleGen")["input_base"] == TAXI
 
     def test_runs_every_node_in_every_run(self, compiled):
         assert not any("cachingOptions" in task for task in compiled.tasks.values())
@@ -157,24 +161,26 @@ class TestContainers:
             if "secretAsEnv" in added
         }
         ((label, (secret,)),) = secrets.items()
-        assert (label, secret["secretName"]) == ("Report_executor", "mlflow-server")
+        assert (label, secret["secretName"]) == ("TrackRun_executor", "mlflow-server")
         assert secret["keyToEnv"] == [
             {"secretKey": "MLFLOW_TRACKING_URI", "envVar": "MLFLOW_TRACKING_URI"}
         ]
 
     def test_push_below_the_volume_and_look_there_for_the_model_to_beat(self, compiled):
-        destination = json.loads(compiled.told("Pusher")["push_destination"])
+        destination = json.loads(compiled.parameters("Pusher")["push_destination"])
         assert destination == {"filesystem": {"base_directory": "/huberflow/serving/taxi"}}
-        assert compiled.told("Baseline") == {"serving": "/huberflow/serving/taxi"}
+        assert compiled.parameters("Baseline") == {"serving": "/huberflow/serving/taxi"}
 
 
-class TestReport:
+class TestTrackRun:
     def test_is_told_the_config_and_which_run_it_is(self, compiled):
-        told = compiled.told("Report")
+        told = compiled.parameters("TrackRun")
         assert json.loads(told["config"])["training"]["loss"]["config"] == {"threshold": 2.0}
-        assert json.loads(told["facts"])["title"] == "threshold=2.0"
+        assert told["title"] == "threshold=2.0"
         assert (
-            told["run_id"] == "{{$.pipeline_job_uuid}}" == compiled.told("ServingExport")["run_id"]
+            told["run_id"]
+            == "{{$.pipeline_job_uuid}}"
+            == compiled.parameters("ServingExport")["run_id"]
         )
 
     def test_is_left_out_where_nothing_is_tracked(self):
@@ -185,19 +191,18 @@ class TestOwnObjects:
     def test_travel_in_the_spec(self, tmp_path):
         source = tmp_path / "my_losses.py"
         source.write_text(CUBIC_LOSS)
-        objects = json.loads(with_objects(source).told("Trainer")["custom_config"])["objects"]
+        objects = json.loads(with_objects(source).parameters("Trainer")["custom_config"])["objects"]
         assert unpacked(objects["sources"]) == {"my_losses.py": CUBIC_LOSS}
         assert "folder" not in objects
 
     def test_that_no_argument_of_a_container_can_hold_are_refused(self, tmp_path):
         source = tmp_path / "my_losses.py"
-        noise = "".join(sha256(bytes(n)).hexdigest() for n in range(spec.LONGEST // 32))
+        noise = "".join(sha256(bytes(n)).hexdigest() for n in range(spec.MAX_PARAMETER_BYTES // 32))
         source.write_text(f"{CUBIC_LOSS}\n\nTABLE = '{noise}'\n")
-        with pytest.raises(SpecError) as caught:
+        with pytest.raises(InputError) as caught:
             with_objects(source)
-        said = str(caught.value)
-        assert ": expected parameters of at most 98,304 bytes" in said
-        assert "install what these import as a package in the image" in said
+        assert "at most 98,304 bytes" in caught.value.expected
+        assert "install what these import as a package in the image" in caught.value.hint
 
 
 def with_objects(source: Path) -> Spec:
@@ -212,37 +217,38 @@ class TestPinnedSchema:
         features = [f'feature {{ name: "{name}" type: FLOAT }}' for name in load().columns()]
         (tmp_path / "schema.pbtxt").write_text("\n".join(features))
         settings = [*NEEDED, f"data.schema={tmp_path}/schema.pbtxt"]
-        assert refusal(*settings).startswith("kubeflow.schema_file: expected where containers")
+        assert refused(*settings).key == "kubeflow.schema_file"
         made = Spec(*settings, "kubeflow.schema_file=/huberflow/schema.pbtxt")
-        assert made.told("SchemaGen")["schema_file"] == "/huberflow/schema.pbtxt"
+        assert made.parameters("SchemaGen")["schema_file"] == "/huberflow/schema.pbtxt"
         assert "SchemaGate" in made.tasks["Transform"]["dependentTasks"]
 
 
 class TestRefusals:
-    def test_name_all_that_lacks_and_what_to_write(self):
-        assert refusal() == (
-            "kubeflow.volume: expected the PersistentVolumeClaim for the models that serve, "
-            "received none; write, for example: --set kubeflow.volume=models\n"
-            "tracking.uri: expected an MLflow server that the cluster reaches, received none; "
-            "write, for example: --set tracking.uri=http://mlflow.mlflow:5000, or "
-            "--set tracking.enabled=false"
-        )
+    def test_name_all_that_is_missing_and_what_to_write(self):
+        assert [(error.key, error.received, error.write) for error in refused().errors] == [
+            ("kubeflow.volume", "none", "--set kubeflow.volume=models"),
+            (
+                "tracking.uri",
+                "none",
+                "--set tracking.uri=http://mlflow.mlflow:5000, or --set tracking.enabled=false",
+            ),
+        ]
 
     def test_of_a_database_that_only_one_container_would_see(self):
-        said = refusal("kubeflow.volume=models", "tracking.uri=sqlite:////data/mlflow.db")
-        assert "received sqlite:////data/mlflow.db" in said
+        error = refused("kubeflow.volume=models", "tracking.uri=sqlite:////data/mlflow.db")
+        assert (error.key, error.received) == ("tracking.uri", "sqlite:////data/mlflow.db")
 
     def test_of_a_password_do_not_show_it(self):
-        said = refusal("kubeflow.volume=models", "tracking.uri=http://me:pass-word@mlflow:5000")
-        assert said.startswith("tracking.uri: expected no password")
-        assert "pass-word" not in said
-        assert "--set kubeflow.tracking_from=" in said
+        error = refused("kubeflow.volume=models", "tracking.uri=http://me:pass-word@mlflow:5000")
+        assert error.expected.startswith("no password")
+        assert "pass-word" not in str(error)
+        assert "--set kubeflow.tracking_from=" in error.write
 
-    def test_of_data_that_the_containers_cannot_find(self, tmp_path):
+    def test_of_data_that_the_containers_do_not_have(self, tmp_path):
         rows = tmp_path / "houses.csv"
         rows.write_text("size,price\n" + "".join(f"{n % 7}.5,{n % 11}.25\n" for n in range(40)))
         settings = [f"data.path={rows}", "data.label=price", *NEEDED]
-        assert refusal(*settings).startswith("kubeflow.data: expected the folder where")
+        assert refused(*settings).key == "kubeflow.data"
         made = Spec(*settings, "kubeflow.data=/huberflow/data")
-        assert made.told("ExampleGen")["input_base"] == "/huberflow/data"
-        assert str(tmp_path) not in made.told("ExampleGen")["input_config"]
+        assert made.parameters("ExampleGen")["input_base"] == "/huberflow/data"
+        assert str(tmp_path) not in made.parameters("ExampleGen")["input_config"]

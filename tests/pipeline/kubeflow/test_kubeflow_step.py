@@ -1,4 +1,4 @@
-"""What lies between Kubeflow's launcher and a component: addresses, and what is known of a step."""
+"""Between Kubeflow's launcher and a component: addresses, and the record of a step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tfx.dsl.components.base import base_executor
 
-from huberflow.components.export import serving_export
+from huberflow.components.contracts.lineage import LINEAGE
 from huberflow.pipeline.kubeflow import step
 from huberflow.pipeline.objects.packing import packed
 
@@ -26,8 +26,8 @@ class Component(base_executor.BaseExecutor):
         (model,) = output_dict["model"]
         seen = {
             "inputs": {key: found[0].uri for key, found in input_dict.items()},
-            "told": exec_properties,
-            "run": dict(serving_export.RUN.get()),
+            "parameters": exec_properties,
+            "lineage": json.loads(exec_properties.get(LINEAGE, "null")),
         }
         objects = json.loads(exec_properties.get("custom_config", "{}")).get("objects")
         if objects:
@@ -41,10 +41,9 @@ def run(tmp_path, monkeypatch):
     """Runs a step as the launcher does, with a bucket's files below ``tmp_path``."""
     buckets = {scheme: f"{tmp_path}{folder}" for scheme, folder in step.BUCKETS.items()}
     monkeypatch.setattr(step, "BUCKETS", buckets)
-    before = serving_export.RUN.set({})
 
     def run(parameters: dict) -> tuple[dict, dict]:
-        told = {
+        invocation = {
             "inputs": {
                 "parameterValues": parameters,
                 "artifacts": {
@@ -64,18 +63,17 @@ def run(tmp_path, monkeypatch):
         strings = {key: {"parameterType": "STRING"} for key in parameters}
         argv = [
             *("step", "--executor_class_path", f"{__name__}.Component"),
-            *("--json_serialized_invocation_args", json.dumps(told)),
+            *("--json_serialized_invocation_args", json.dumps(invocation)),
             *("--json_serialized_inputs_spec_args", json.dumps({"parameters": strings})),
             "--runner=FnApiRunner",
         ]
         monkeypatch.setattr(sys, "argv", argv)
         step.main()
         seen = json.loads((tmp_path / "minio" / "b" / "x" / "model" / "seen.json").read_text())
-        said = json.loads((tmp_path / "outputs" / "metadata.json").read_text())
-        return seen, said["artifacts"]["model"]["artifacts"][0]
+        result = json.loads((tmp_path / "outputs" / "metadata.json").read_text())
+        return seen, result["artifacts"]["model"]["artifacts"][0]
 
-    yield run
-    serving_export.RUN.reset(before)
+    return run
 
 
 class TestStep:
@@ -84,39 +82,39 @@ class TestStep:
         assert seen["inputs"] == {"schema": f"{tmp_path}/gcs/b/schema"}
         assert output["uri"] == "minio://b/x/model"
 
-    def test_tells_those_after_it_what_it_was_told_and_took(self, run):
+    def test_records_its_parameters_and_usage(self, run):
         _, output = run({"serving": "/models"})
-        note = json.loads(output["metadata"][step.NOTE])
-        assert note["properties"] == {"serving": "/models"}
-        assert note["seconds"] > 0
-        assert note["usage"]["peak_memory_mb"] > 0
+        record = json.loads(output["metadata"][step.STEP_RECORD])
+        assert record["properties"] == {"serving": "/models"}
+        assert record["seconds"] > 0
+        assert record["usage"]["peak_memory_mb"] > 0
         assert output["metadata"]["rows"] == 7
 
-    def test_of_taxi_trips_finds_those_of_the_image(self, run):
+    def test_of_taxi_trips_reads_those_of_the_image(self, run):
         seen, output = run({"input_base": step.TAXI})
-        assert list(Path(seen["told"]["input_base"]).glob("*.csv"))
-        told = json.loads(output["metadata"][step.NOTE])["properties"]
-        assert told == {"input_base": step.TAXI}
+        assert list(Path(seen["parameters"]["input_base"]).glob("*.csv"))
+        properties = json.loads(output["metadata"][step.STEP_RECORD])["properties"]
+        assert properties == {"input_base": step.TAXI}
 
     def test_has_the_users_objects_as_files(self, run):
         source = "class MyLoss: ...\n"
         objects = {"sha256": "0", "sources": packed({"package/losses.py": source})}
         seen, output = run({"custom_config": json.dumps({"seed": 1, "objects": objects})})
         assert seen["source"] == source
-        config = json.loads(seen["told"]["custom_config"])
+        config = json.loads(seen["parameters"]["custom_config"])
         assert config["seed"] == 1
         assert set(config["objects"]) == {"sha256", "folder"}
-        assert "MyLoss" not in output["metadata"][step.NOTE]
+        assert "MyLoss" not in output["metadata"][step.STEP_RECORD]
 
-    def test_that_exports_knows_its_run(self, run):
-        git = {"commit": "c0ffee"}
-        seen, output = run({"run_id": "8-4-4", "facts": json.dumps({"git": git})})
-        assert seen["run"] == {
+    def test_that_exports_has_the_lineage(self, run):
+        git = {"commit": "c0ffee", "branch": "main", "dirty": True, "remote": None}
+        seen, output = run({"run_id": "8-4-4", "run_metadata": json.dumps({"git": git})})
+        assert seen["lineage"] == {
             "run": "8-4-4",
             "mlflow": {"tag": "huberflow.key", "value": "kubeflow/8-4-4"},
             "git": git,
         }
-        assert json.loads(output["metadata"][step.NOTE])["properties"] == {}
+        assert json.loads(output["metadata"][step.STEP_RECORD])["properties"] == {}
 
 
 @pytest.mark.parametrize(
@@ -129,4 +127,4 @@ class TestStep:
     ],
 )
 def test_a_bucket_lies_where_kubeflows_launcher_copies_it(address, path):
-    assert step.path_of(address) == path
+    assert step.local_path(address) == path

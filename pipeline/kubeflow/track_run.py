@@ -1,6 +1,7 @@
-"""The last step on a cluster: tells the tracking server what the others did.
+"""The last step on a cluster: delivers the run to the tracking server.
 
-It knows of the run what its inputs say: each node's output, with the note that ``step`` put there.
+A container has no metadata store: the step reads the run from its inputs, which are an output of
+each node, with the record that ``step`` added to it.
 """
 
 import hashlib
@@ -9,13 +10,13 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from tfx import types
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.types import artifact_utils, standard_artifacts
+from tfx.dsl.components.base import base_component, base_executor, base_node, executor_spec
+from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from huberflow.components.contracts import node_ids
@@ -23,11 +24,16 @@ from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.metadata_store import Artifact, Execution, State, parsed, values
 from huberflow.pipeline.history.run_history import Node, Run, RunMetadata
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.kubeflow.step import CLUSTER, NOTE
+from huberflow.pipeline.kubeflow.step import (
+    CLUSTER,
+    RUN_PARAMETERS,
+    STEP_RECORD,
+    StepRecord,
+)
 from huberflow.pipeline.tracking.mirror import Mirror
 from huberflow.pipeline.tracking.store import connect
 
-SOURCES: Mapping[str, tuple[str, Any]] = {
+SOURCES: Mapping[str, tuple[str, type[types.Artifact]]] = {
     "examples": (node_ids.EXAMPLE_GEN, standard_artifacts.Examples),
     "statistics": (node_ids.STATISTICS_GEN, standard_artifacts.ExampleStatistics),
     "schema": (node_ids.SCHEMA_GEN, standard_artifacts.Schema),
@@ -39,7 +45,7 @@ SOURCES: Mapping[str, tuple[str, Any]] = {
     "exported_model": (node_ids.SERVING_EXPORT, standard_artifacts.Model),
     "pushed_model": (node_ids.PUSHER, standard_artifacts.PushedModel),
 }
-"""One output of each node, by its key: which node, and its type."""
+"""The node and the type of each input, which is one output of that node."""
 
 
 class Executor(base_executor.BaseExecutor):
@@ -49,7 +55,7 @@ class Executor(base_executor.BaseExecutor):
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+        exec_properties: dict[str, str],
     ) -> None:
         """Delivers all of the run; again, it changes nothing.
 
@@ -58,85 +64,98 @@ class Executor(base_executor.BaseExecutor):
           UndeliverableError: an artifact is gone or damaged.
         """
         run = finished_run(input_dict, exec_properties)
-        # From the secret, if the config has none.
+        # Without an address in the config, the variable has the one from the secret.
         uri = run.config["tracking"]["uri"] or os.environ["MLFLOW_TRACKING_URI"]
         with tempfile.TemporaryDirectory() as folder:
             Mirror(connect(uri, Workspace(Path(folder))), CLUSTER).update(run)
 
 
-def finished_run(inputs: Mapping[str, list[types.Artifact]], told: Mapping[str, Any]) -> Run:
-    """The run whose nodes wrote these artifacts, as a journal would tell of it.
+def finished_run(inputs: Mapping[str, list[types.Artifact]], parameters: Mapping[str, str]) -> Run:
+    """The run whose nodes wrote these artifacts, as its journal would have it.
 
     Args:
       inputs: by the keys of ``SOURCES``.
-      told: ``run_id``, ``config`` and ``facts``.
+      parameters: those of ``TrackRunSpec``.
     """
-    found = [_node(told["run_id"], key, artifacts) for key, artifacts in inputs.items()]
-    nodes = sorted(found, key=lambda node: node.started)
-    config, known = json.loads(told["config"]), json.loads(told["facts"])
-    title = known.pop("title")
+    nodes = sorted(
+        (_node(parameters["run_id"], key, *artifacts) for key, artifacts in inputs.items()),
+        key=lambda node: node.started,
+    )
+    config = json.loads(parameters["config"])
+    metadata = RunMetadata.from_text(parameters["run_metadata"])
     started = datetime.fromtimestamp(nodes[0].started, UTC)
     return Run(
-        id=told["run_id"],
-        name=config["tracking"]["run_name"] or f"{title} {started:%m-%d %H:%M:%S}",
+        id=parameters["run_id"],
+        name=config["tracking"]["run_name"] or f"{parameters['title']} {started:%m-%d %H:%M:%S}",
         started=nodes[0].started,
         status="done",
         ended=time.time(),
         config=config,
-        metadata=RunMetadata.from_json({**known, "versions": run_metadata.versions()}),
+        metadata=replace(metadata, versions=run_metadata.versions()),
         nodes={node.name: node for node in nodes},
     )
 
 
-def _node(run_id: str, key: str, artifacts: list[types.Artifact]) -> Node:
-    artifact = artifact_utils.get_single_instance(artifacts)
+def _node(run_id: str, key: str, artifact: types.Artifact) -> Node:
     name, _ = SOURCES[key]
     state: State = "resolved" if name == node_ids.BASELINE else "ran"
     properties = values(artifact.mlmd_artifact)
-    note = parsed(properties.pop(NOTE))  # Kubeflow hands it on wrapped, as text.
+    # Kubeflow passes it on as text, or wrapped in a struct.
+    record = StepRecord.from_json(parsed(properties.pop(STEP_RECORD)))
     output = Artifact(_number(artifact.uri), Path(artifact.uri), properties)
     execution = Execution(
         id=_number(f"{run_id}/{name}"),
         node=name,
         run=run_id,
         state=state,
-        properties={told: parsed(value) for told, value in note["properties"].items()},
+        properties={property: parsed(value) for property, value in record.properties.items()},
         inputs={},
         outputs={key: (output,)},
     )
-    return Node(name, state, note["started"], note["seconds"], execution, note["usage"])
+    return Node(name, state, record.started, record.seconds, execution, record.usage)
 
 
 def _number(name: str) -> int:
-    """Stands for an id in ML Metadata, of which a cluster's containers see none."""
+    """In place of an id in ML Metadata, which a cluster's containers do not see."""
     return int(hashlib.sha256(name.encode()).hexdigest()[:12], 16)
 
 
-class ReportSpec(types.ComponentSpec):
+class TrackRunSpec(types.ComponentSpec):
     """An output of every node in, nothing out."""
 
     PARAMETERS = {  # noqa: RUF012 (TFX's attribute)
-        "config": ExecutionParameter(type=str),
-        "run_id": ExecutionParameter(type=str),
-        "facts": ExecutionParameter(type=str),
+        name: ExecutionParameter(type=str) for name in ("config", *RUN_PARAMETERS)
     }
     INPUTS = {key: ChannelParameter(type=kind) for key, (_, kind) in SOURCES.items()}  # noqa: RUF012
     OUTPUTS: dict[str, ChannelParameter] = {}  # noqa: RUF012
 
 
-class Report(base_component.BaseComponent):
-    """Delivers a run to the tracking server, from inside the cluster, without a metadata store.
+class TrackRun(base_component.BaseComponent):
+    """Delivers a run to the tracking server, from inside the cluster.
 
     Args:
-      nodes: all others, by id.
-      config: the whole config, as JSON; without secrets, for it stands in the spec.
-      run_id: of the run; Kubeflow fills it in.
-      facts: what is known of the run beside its config, as JSON.
+      nodes: all other nodes, by id.
+      config: the whole config, as JSON; without secrets, because the spec contains it.
+      run_id: filled in by Kubeflow.
+      title: the run's name without its time.
+      run_metadata: a ``RunMetadata`` as JSON.
     """
 
-    SPEC_CLASS = ReportSpec
+    SPEC_CLASS = TrackRunSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, nodes: Mapping[str, Any], *, config: str, run_id: str, facts: str) -> None:
+    def __init__(
+        self,
+        nodes: Mapping[str, base_node.BaseNode],
+        *,
+        config: str,
+        run_id: str,
+        title: str,
+        run_metadata: str,
+    ) -> None:
         channels = {key: nodes[name].outputs[key] for key, (name, _) in SOURCES.items()}
-        super().__init__(spec=ReportSpec(config=config, run_id=run_id, facts=facts, **channels))
+        super().__init__(
+            spec=TrackRunSpec(
+                config=config, run_id=run_id, title=title, run_metadata=run_metadata, **channels
+            )
+        )
