@@ -382,10 +382,8 @@ class TestCompile:
         monkeypatch.setitem(sys.modules, "kfp", None)
         done = huberflow(*self.ARGUMENTS)
         assert (done.exit_code, done.stdout) == (2, "")
-        assert done.stderr == (
-            "huberflow: --target kubeflow: expected the package kfp, received none; "
-            "write: uv pip install 'kfp==2.16.*'\n"
-        )
+        assert "--target: expected the package kfp" in done.stderr
+        assert done.stderr.endswith("write: uv pip install 'kfp==2.16.*'\n")
 
     def test_of_a_config_that_lacks_what_a_cluster_needs(self, tmp_path):
         pytest.importorskip("kfp", reason="kfp is missing; write: uv pip install 'kfp==2.16.*'")
