@@ -7,12 +7,11 @@ import apache_beam as beam
 from apache_beam.io import iobase
 
 
-class SpreadRead(beam.PTransform):
-    """What ``beam.io.Read`` does, with the parts of the source dealt out before they are read.
+class DistributedRead(beam.PTransform):
+    """Reads like ``beam.io.Read``, but distributes the parts of the source before they are read.
 
-    Beam's own is a splittable DoFn. Flink and Spark run one where its source is, all parts in a
-    row on one worker (https://github.com/apache/beam/issues/21222), and TFX's nodes read their
-    rows by it.
+    Beam's own read is a splittable DoFn. Flink and Spark read all its parts on one worker, one
+    after another (https://github.com/apache/beam/issues/21222), and TFX's nodes read rows with it.
 
     Args:
       source: files, for example; a compressed file is one part.
@@ -22,7 +21,7 @@ class SpreadRead(beam.PTransform):
         super().__init__()
         self._source = source
 
-    def expand(self, begin: Any) -> Any:
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection:
         """The rows, from the beginning of a pipeline."""
         parts = begin | beam.Impulse() | "Split" >> beam.FlatMap(_parts, self._source)
         return parts | beam.Reshuffle() | "Read" >> beam.FlatMap(_rows)

@@ -7,22 +7,22 @@ from apache_beam.io import iobase
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability import flink_runner, spark_runner
 
-from huberflow.components.beam.splittable_reads import SpreadRead
+from huberflow.components.beam.splittable_reads import DistributedRead
 
 
-class _SpreadReads:
+class _DistributedReads:
     def apply(self, transform: beam.PTransform, input: Any, options: PipelineOptions) -> Any:
         """Expands a transform; Beam calls it so that a runner can replace some transforms."""
         if isinstance(transform, iobase.Read) and isinstance(
             transform.source, iobase.BoundedSource
         ):
-            return SpreadRead(transform.source).expand(input)
+            return DistributedRead(transform.source).expand(input)
         return super().apply(transform, input, options)  # type: ignore[misc]
 
 
-class FlinkRunner(_SpreadReads, flink_runner.FlinkRunner):
+class FlinkRunner(_DistributedReads, flink_runner.FlinkRunner):
     """Beam's Flink runner, see ``huberflow.components.beam.splittable_reads``."""
 
 
-class SparkRunner(_SpreadReads, spark_runner.SparkRunner):
+class SparkRunner(_DistributedReads, spark_runner.SparkRunner):
     """Beam's Spark runner, see ``huberflow.components.beam.splittable_reads``."""

@@ -1,15 +1,13 @@
 """A tiny Beam job before a run: checks that the workers can import and build all that it needs."""
 
-import json
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import apache_beam as beam
 
-from huberflow.components.beam import worker_probe
+from huberflow.components.beam.worker_probe import ProbedObject, ProbeFailure, probe_worker
 from huberflow.custom_objects.catalogue import HUBERFLOW
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.user_objects import UserObjects
@@ -23,7 +21,7 @@ ELEMENTS = 16
 """Enough elements for each of a few workers to get some, however the runner distributes them."""
 
 
-def check(target: BeamTarget, config: Config, objects: Mapping[str, Any] | None = None) -> float:
+def check(target: BeamTarget, config: Config, objects: UserObjects | None = None) -> float:
     """Imports and round-trips on the workers every custom object that a config names.
 
     Returns:
@@ -49,16 +47,14 @@ def add_job(pipeline: beam.Pipeline, config: Config, description: UserObjects | 
         pipeline
         | beam.Create(range(ELEMENTS))
         | beam.Reshuffle()
-        | beam.Map(worker_probe.check, modules, list(_objects(config, description)))
+        | beam.Map(probe_worker, modules, list(_objects(config, description)))
     )
 
 
 def explanation(message: str) -> InputError | None:
     """Which module is missing or broken, from the message of a failed job; None if none is."""
-    if worker_probe.MARK in message:
-        start = message.index(worker_probe.MARK) + len(worker_probe.MARK)
-        found, _ = json.JSONDecoder().raw_decode(message[start:])
-        return _broken_module(found["module"], f"the worker {found['worker']}", found["reason"])
+    if failure := ProbeFailure.from_message(message):
+        return _broken_module(failure.module, f"the worker {failure.worker}", failure.reason)
     if missing := re.search(r"No module named '([\w.]+)'", message):
         return _broken_module(missing[1], "the workers", missing[0])
     return None
@@ -74,14 +70,12 @@ def _broken_module(module: str, where: str, reason: str) -> InputError:
     )
 
 
-def _objects(config: Config, description: UserObjects | None) -> Iterator[Mapping[str, Any]]:
+def _objects(config: Config, description: UserObjects | None) -> Iterator[ProbedObject]:
     """The built-in and user-defined objects that the config names; tf_keras has its own."""
-    travelling = {
-        name: {"module": entry.module, "registered": f"custom_objects>{name}"}
-        for name, entry in HUBERFLOW.items()
-    }
+    places = {name: (entry.module, f"custom_objects>{name}") for name, entry in HUBERFLOW.items()}
     for each in description.objects if description else ():
-        travelling[each.name] = {"module": each.module, "registered": each.registered}
+        places[each.name] = (each.module, each.registered)
     for _, choice in config_objects.choices(config):
-        if choice.name in travelling:
-            yield {**travelling[choice.name], "name": choice.name, "config": choice.config}
+        if choice.name in places:
+            module, registered = places[choice.name]
+            yield ProbedObject(module, choice.name, registered, choice.config)

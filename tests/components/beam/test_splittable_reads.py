@@ -6,7 +6,7 @@ import apache_beam as beam
 import tensorflow as tf
 from apache_beam.testing.util import assert_that, equal_to
 
-from huberflow.components.beam.splittable_reads import SpreadRead
+from huberflow.components.beam.splittable_reads import DistributedRead
 
 ALONE = ["--runner=FnApiRunner", "--direct_running_mode=in_memory"]
 
@@ -19,7 +19,7 @@ def test_every_record_of_every_file_is_read_once(tmp_path):
                 if record.endswith(b"%d" % number):
                     file.write(record)
     with beam.Pipeline(argv=ALONE) as pipeline:
-        read = pipeline | SpreadRead(beam.io.ReadFromTFRecord(f"{tmp_path}/*.gz")._source)
+        read = pipeline | DistributedRead(beam.io.ReadFromTFRecord(f"{tmp_path}/*.gz")._source)
         assert_that(read, equal_to(records))
 
 
@@ -29,5 +29,5 @@ def test_a_large_file_is_read_in_parts(tmp_path):
     with beam.Pipeline(argv=ALONE) as pipeline:
         source = beam.io.ReadFromText(f"{tmp_path}/lines.txt")._source
         assert len(list(source.split(beam.io.iobase.Read.get_desired_chunk_size(4_000_000)))) > 1
-        read = pipeline | SpreadRead(source)
+        read = pipeline | DistributedRead(source)
         assert_that(read, equal_to(lines))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 
 import pytest
 
-from huberflow.components.beam import worker_probe
+from huberflow.components.beam.worker_probe import ProbedObject, ProbeFailure, probe_worker
 from huberflow.custom_objects import registry
 from huberflow.pipeline.beam import preflight
 from huberflow.pipeline.beam.beam_target import PreflightError, resolve_target
@@ -68,27 +67,27 @@ class TestOnTheWorker:
         forgetful = LOSS.replace('"quantile": self.quantile', '"quantile": self.quantile + 1')
         (tmp_path / "forgetful.py").write_text(forgetful)
         monkeypatch.syspath_prepend(tmp_path)
-        loss = {"module": "forgetful", "name": "QuantileLoss", "config": {"quantile": 0.8}}
-        loss["registered"] = registry.adopt(importlib.import_module("forgetful").QuantileLoss, "me")
+        name = registry.adopt(importlib.import_module("forgetful").QuantileLoss, "me")
+        loss = ProbedObject("forgetful", "QuantileLoss", name, {"quantile": 0.8})
         with pytest.raises(RuntimeError) as caught:
-            worker_probe.check(0, [], [loss])
-        found = json.loads(str(caught.value).removeprefix(worker_probe.MARK))
-        assert found["module"] == "forgetful"
-        assert f"process {os.getpid()}" in found["worker"]
-        assert "ValueError: QuantileLoss: expected" in found["reason"]
+            probe_worker(0, [], [loss])
+        failure = ProbeFailure.from_message(str(caught.value))
+        assert failure.module == "forgetful"
+        assert f"process {os.getpid()}" in failure.worker
+        assert "ValueError: QuantileLoss: expected" in failure.reason
 
     def test_what_keras_would_not_find_there_is_named(self, tmp_path, monkeypatch):
         (tmp_path / "unknown_here.py").write_text(LOSS)
         monkeypatch.syspath_prepend(tmp_path)
-        loss = {"module": "unknown_here", "name": "QuantileLoss", "config": {}}
-        with pytest.raises(RuntimeError, match="unknown_here>QuantileLoss is not in Keras's reg"):
-            worker_probe.check(0, [], [{**loss, "registered": "unknown_here>QuantileLoss"}])
+        name = "unknown_here>QuantileLoss"
+        with pytest.raises(RuntimeError, match=f"{name} is not in Keras's registry"):
+            probe_worker(0, [], [ProbedObject("unknown_here", "QuantileLoss", name, {})])
 
 
 class TestAFailedJob:
     def test_names_the_module_the_worker_and_the_reason(self):
-        found = '{"module": "a.b", "worker": "host7, process 9", "reason": "KeyError: 1"}'
-        message = f"java.lang.RuntimeException:\n RuntimeError: {worker_probe.MARK}{found} [while"
+        found = ProbeFailure("a.b", "host7, process 9", "KeyError: 1").to_message()
+        message = f"java.lang.RuntimeException:\n RuntimeError: {found} [while"
         error = preflight.explanation(message)
         assert (error.key, error.received) == ("a.b", "KeyError: 1")
         assert "the worker host7, process 9" in error.expected
