@@ -1,4 +1,4 @@
-"""Finds the model that serves, for a candidate to beat, where no metadata tell of it."""
+"""Finds the model in production as the baseline, where no metadata store knows it."""
 
 import os
 from typing import Any
@@ -14,7 +14,7 @@ from huberflow.components.export import pusher
 
 
 class Executor(base_executor.BaseExecutor):
-    """Copies the newest version; where nothing serves yet, its output stays empty."""
+    """Copies the newest version; without any version, the output stays empty."""
 
     def Do(  # noqa: N802 (TFX's name)
         self,
@@ -22,16 +22,16 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Copies the newest version of what the ``Pusher`` has published."""
+        """Copies the newest version that the ``Pusher`` has published."""
         base = exec_properties["serving"]
-        found = artifact_utils.get_single_instance(output_dict["model"])
-        if fileio.exists(base) and (versions := pusher.versions(base)):
+        model = artifact_utils.get_single_instance(output_dict["model"])
+        if fileio.exists(base) and (versions := pusher.published_versions(base)):
             newest = os.path.join(base, str(max(versions)))
-            io_utils.copy_dir(newest, path_utils.serving_model_path(found.uri))
+            io_utils.copy_dir(newest, path_utils.serving_model_path(model.uri))
 
 
 class LastPushedSpec(types.ComponentSpec):
-    """A folder of versions in, the newest out."""
+    """A folder of versions in, the newest one out."""
 
     PARAMETERS = {"serving": ExecutionParameter(type=str)}  # noqa: RUF012 (TFX's attribute)
     INPUTS: dict[str, ChannelParameter] = {}  # noqa: RUF012
@@ -39,7 +39,7 @@ class LastPushedSpec(types.ComponentSpec):
 
 
 class LastPushed(base_component.BaseComponent):
-    """The model that serves.
+    """The model that was pushed last.
 
     Args:
       serving: the folder that the Pusher publishes to.

@@ -1,9 +1,10 @@
-"""Publishes a blessed model as the next integer version, whole or not at all."""
+"""Publishes a blessed model as the next integer version, complete or not at all."""
 
 import os
 import re
 from typing import Any
 
+from tfx import types
 from tfx.components.pusher import component, executor
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.io import fileio
@@ -15,17 +16,17 @@ from huberflow.components.bundle import reload
 
 
 class Executor(executor.Executor):
-    """Copies a blessed model aside, then renames it to ``<base>/<version>``.
+    """Copies a blessed model to a temporary folder, then renames it to ``<base>/<version>``.
 
-    The version is one above the highest there. A model server sees either nothing or the whole
-    version: while the copy runs its folder has a name that is no number. What an interrupted copy
-    left is removed by the next one.
+    The version is one above the highest one. A model server sees only complete versions: while the
+    copy runs, the name of its folder is no number. The next push removes what an interrupted copy
+    left.
     """
 
     def Do(  # noqa: N802 (TFX's name)
         self,
-        input_dict: dict[str, list[Any]],
-        output_dict: dict[str, list[Any]],
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
         """Publishes the model if it is blessed; see ``tfx.components.pusher``."""
@@ -43,32 +44,35 @@ class Executor(executor.Executor):
 
 
 class Pusher(component.Pusher):
-    """TFX's Pusher with atomic, increasing integer versions."""
+    """TFX's Pusher with complete, increasing integer versions."""
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
 
 def publish(model: str, base: str) -> str:
-    """Copies the bundle ``model`` to the next version under ``base``; its path.
+    """Copies a bundle to the next version under ``base``, and returns its path.
 
     Raises:
-      ReloadError: the copy is not the bundle that was exported; no version is to be seen.
+      ReloadError: the copy differs from the bundle that was exported; there is no new version.
     """
     fileio.makedirs(base)
-    for leftover in fileio.listdir(base):
-        if leftover.startswith(_ASIDE):
-            fileio.rmtree(os.path.join(base, leftover))
-    version = 1 + max(versions(base), default=0)
-    aside, final = os.path.join(base, f"{_ASIDE}{version}"), os.path.join(base, str(version))
-    io_utils.copy_dir(model, aside)
-    reload.verify(aside)
-    fileio.rename(aside, final)
+    for name in fileio.listdir(base):
+        if name.startswith(_TEMPORARY):
+            fileio.rmtree(os.path.join(base, name))
+    version = 1 + max(published_versions(base), default=0)
+    temporary, final = (
+        os.path.join(base, f"{_TEMPORARY}{version}"),
+        os.path.join(base, f"{version}"),
+    )
+    io_utils.copy_dir(model, temporary)
+    reload.verify(temporary)
+    fileio.rename(temporary, final)
     return final
 
 
-def versions(base: str) -> list[int]:
-    """Those that have been published under ``base``, whole."""
+def published_versions(base: str) -> list[int]:
+    """The complete versions under ``base``."""
     return [int(name) for name in fileio.listdir(base) if re.fullmatch(r"\d+", name)]
 
 
-_ASIDE = ".pushing-"
+_TEMPORARY = ".pushing-"
