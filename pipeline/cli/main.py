@@ -195,11 +195,11 @@ def doctor(workspace: str) -> None:
     """Check what this machine has, and what it lacks for which feature."""
     from rich.console import Console
 
-    from huberflow.pipeline.doctor import examine, render
+    from huberflow.pipeline.doctor import results_table, run_checks
 
-    findings = examine(Path(workspace))
-    Console().print(render(findings))
-    sys.exit(FAILED if any(finding.status == "lack" for finding in findings) else 0)
+    results = run_checks(Path(workspace))
+    Console().print(results_table(results))
+    sys.exit(FAILED if any(result.severity == "error" for result in results) else 0)
 
 
 for verb in (

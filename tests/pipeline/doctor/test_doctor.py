@@ -14,7 +14,7 @@ from rich.console import Console
 
 from huberflow.installation import old_glibc
 from huberflow.pipeline import doctor
-from huberflow.pipeline.doctor import Finding, installation, machine
+from huberflow.pipeline.doctor import CheckResult, installation, machine
 from huberflow.pipeline.doctor.machine import GIB
 
 Usage = namedtuple("Usage", "total used free")
@@ -34,33 +34,25 @@ def no_gpu(monkeypatch):
     monkeypatch.setattr(machine, "_visible_gpus", list)
 
 
-def assert_hinders(finding: Finding, status: str, prevents: str) -> None:
-    assert finding.status == status
-    assert prevents in finding.prevents
+def assert_not_ok(result: CheckResult, severity: str, consequence: str) -> None:
+    assert result.severity == severity
+    assert consequence in result.consequence
 
 
-def assert_fine(finding: Finding, value: str) -> None:
-    assert (finding.status, finding.prevents) == ("ok", "")
-    assert value in finding.value
+def assert_ok(result: CheckResult, value: str) -> None:
+    assert (result.severity, result.consequence) == ("ok", "")
+    assert value in result.value
 
 
-class TestExamine:
-    def test_this_machine(self, no_gpu, tmp_path):
-        findings = doctor.examine(tmp_path)
-        subjects = [finding.subject for finding in findings]
-        assert len(set(subjects)) == len(subjects)
-        assert {"Python", "glibc", "CPUs", "memory", "GPUs", "disk", "Java", "Git"} < set(subjects)
-        assert set(installation.PACKAGES) < set(subjects)
-        assert all(finding.value for finding in findings)
-
-    def test_only_what_is_fine_prevents_nothing(self, no_gpu, tmp_path):
-        for finding in doctor.examine(tmp_path):
-            assert (finding.status == "ok") == (not finding.prevents), finding
-
-    def test_packages_of_this_environment_are_those_required(self, no_gpu, tmp_path):
-        by_subject = {finding.subject: finding for finding in doctor.examine(tmp_path)}
+class TestThisMachine:
+    def test_every_check_has_a_value_and_what_is_not_ok_a_consequence(self, no_gpu, tmp_path):
+        results = {result.subject: result for result in doctor.run_checks(tmp_path)}
+        assert {"glibc", "CPUs", "memory", "GPUs", "disk", "Java", "Git"} < set(results)
+        for result in results.values():
+            assert result.value
+            assert (result.severity == "ok") == (not result.consequence), result
         for name in ("Python", *installation.PACKAGES):
-            assert by_subject[name].status == "ok", by_subject[name]
+            assert results[name].severity == "ok", results[name]
 
     def test_every_package_has_a_required_version(self):
         for name in set(installation.PACKAGES) - {"huberflow"}:
@@ -74,34 +66,34 @@ class TestPackages:
             raise metadata.PackageNotFoundError(name)
 
         monkeypatch.setattr(metadata, "version", missing)
-        finding = installation.check_package(name)
-        assert_hinders(finding, "lack", installation.PACKAGES[name])
-        assert finding.prevents.endswith("install it with: make setup")
+        result = installation.check_package(name)
+        assert_not_ok(result, "error", installation.PACKAGES[name])
+        assert result.consequence.endswith("install it with: make setup")
 
     @pytest.mark.parametrize("version", ["1.20.0", "1.22.0rc1", "2.0"])
     def test_another_version(self, monkeypatch, version):
         monkeypatch.setattr(metadata, "version", lambda name: version)
-        finding = installation.check_package("tfx")
-        assert finding.value == f"{version}, expected ==1.21.0"
-        assert_hinders(finding, "note", "restore the tested version with:")
+        result = installation.check_package("tfx")
+        assert result.value == f"{version}, expected ==1.21.0"
+        assert_not_ok(result, "warning", "restore the tested version with:")
 
     def test_any_patch_release_of_a_minor_version_is_fine(self, monkeypatch):
         monkeypatch.setattr(metadata, "version", lambda name: "2.21.7")
-        assert_fine(installation.check_package("tensorflow"), "2.21.7")
+        assert_ok(installation.check_package("tensorflow"), "2.21.7")
 
     def test_another_python(self, monkeypatch):
         monkeypatch.setattr(installation.platform, "python_version", lambda: "3.10.4")
-        finding = installation.check_python()
-        assert_hinders(finding, "note", "relying on what was tested")
-        assert "3.10.4, expected" in finding.value
+        result = installation.check_python()
+        assert_not_ok(result, "warning", "restore the tested version with:")
+        assert "3.10.4, expected" in result.value
 
     def test_source_tree_that_is_not_installed(self, monkeypatch):
         def missing(name):
             raise metadata.PackageNotFoundError(name)
 
         monkeypatch.setattr(metadata, "metadata", missing)
-        assert installation.check_python().status == "ok"
-        assert installation.check_package("tfx").status == "ok"
+        assert installation.check_python().severity == "ok"
+        assert installation.check_package("tfx").severity == "ok"
 
 
 class TestGlibc:
@@ -116,44 +108,44 @@ class TestGlibc:
 
     def test_other_system(self, glibc):
         glibc(None)
-        assert_fine(installation.check_glibc(), "not what this system uses")
+        assert_ok(installation.check_glibc(), "not used by this system")
 
     def test_too_old(self, glibc):
         glibc((2, 31))
-        assert_hinders(installation.check_glibc(), "lack", "use a system with glibc 2.34 or later")
+        assert_not_ok(installation.check_glibc(), "error", "use a system with glibc 2.34 or later")
 
     def test_new_enough(self, glibc):
         glibc((2, 39))
-        assert_fine(installation.check_glibc(), "2.39, which needs no repair")
+        assert_ok(installation.check_glibc(), "2.39, which needs no repair")
 
     def test_repaired(self, glibc):
         glibc((2, 36))
-        assert_fine(installation.check_glibc(), "2.36, for which two libraries were repaired")
+        assert_ok(installation.check_glibc(), "2.36, for which two libraries were repaired")
 
     @pytest.mark.parametrize("state", ["as published", "missing", "unknown"])
     def test_one_of_the_two_is_not_repaired(self, glibc, state):
         glibc((2, 36), ("repaired", state))
-        finding = installation.check_glibc()
-        assert_hinders(finding, "lack", "ml-metadata and tensorflow-data-validation")
-        assert "metadata_store_extension.so: repaired" in finding.value
-        assert f"tensorflow_data_validation_extension.so: {state}" in finding.value
+        result = installation.check_glibc()
+        assert_not_ok(result, "error", "ml-metadata and tensorflow-data-validation")
+        assert "metadata_store_extension.so: repaired" in result.value
+        assert f"tensorflow_data_validation_extension.so: {state}" in result.value
 
 
 class TestResources:
-    @pytest.mark.parametrize(("free", "status"), [(3.9, "note"), (4, "ok"), (60, "ok")])
+    @pytest.mark.parametrize(("free", "status"), [(3.9, "warning"), (4, "ok"), (60, "ok")])
     def test_memory(self, monkeypatch, free, status):
         memory = SimpleNamespace(available=int(free * GIB), total=64 * GIB)
         monkeypatch.setattr(machine.psutil, "virtual_memory", lambda: memory)
-        finding = machine.check_memory()
-        assert (finding.status, finding.value) == (status, f"{free:.1f} GiB free of 64.0 GiB")
-        assert ("close other programs" in finding.prevents) == (status == "note")
+        result = machine.check_memory()
+        assert (result.severity, result.value) == (status, f"{free:.1f} GiB free of 64.0 GiB")
+        assert ("close other programs" in result.consequence) == (status == "warning")
 
-    @pytest.mark.parametrize(("free", "status"), [(4.9, "lack"), (5, "ok")])
+    @pytest.mark.parametrize(("free", "status"), [(4.9, "error"), (5, "ok")])
     def test_disk(self, monkeypatch, tmp_path, free, status):
         monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: Usage(0, 0, int(free * GIB)))
-        finding = machine.check_disk(tmp_path)
-        assert finding.status == status
-        assert ("expected 5.0 GiB for its artifacts" in finding.prevents) == (status == "lack")
+        result = machine.check_disk(tmp_path)
+        assert result.severity == status
+        assert ("expected 5.0 GiB for its artifacts" in result.consequence) == (status == "error")
 
     def test_disk_of_a_workspace_yet_to_be_made(self, monkeypatch, tmp_path):
         asked = []
@@ -166,25 +158,25 @@ class TestResources:
     def test_cpus_without_an_affinity(self, monkeypatch):
         monkeypatch.delattr(os, "sched_getaffinity", raising=False)
         monkeypatch.setattr(machine.psutil, "cpu_count", lambda: 12)
-        assert_fine(machine.check_cpus(), "12")
+        assert_ok(machine.check_cpus(), "12")
 
 
 class TestGpus:
     def test_none(self, no_gpu):
-        assert_hinders(machine.check_gpus(), "note", "`verify --device gpu` would fail")
+        assert_not_ok(machine.check_gpus(), "warning", "`verify --device gpu`")
 
     def test_some(self, monkeypatch):
         monkeypatch.setattr(machine, "_visible_gpus", lambda: ["NVIDIA H200", "NVIDIA H200"])
-        assert_fine(machine.check_gpus(), "NVIDIA H200, NVIDIA H200")
+        assert_ok(machine.check_gpus(), "NVIDIA H200, NVIDIA H200")
 
     def test_tensorflow_that_does_not_load(self, monkeypatch):
         def broken():
             raise ImportError("libcudart.so: cannot open")
 
         monkeypatch.setattr(machine, "_visible_gpus", broken)
-        finding = machine.check_gpus()
-        assert_hinders(finding, "lack", "training and serving")
-        assert "libcudart.so: cannot open" in finding.value
+        result = machine.check_gpus()
+        assert_not_ok(result, "error", "training and serving")
+        assert "libcudart.so: cannot open" in result.value
 
     def test_tensorflow_is_asked_in_silence(self, monkeypatch, capfd):
         class Config:
@@ -205,19 +197,19 @@ class TestGpus:
 
 class TestPrograms:
     @pytest.mark.parametrize(
-        ("check", "prevents"),
+        ("check", "consequence"),
         [
             (machine.check_java, "Flink jobs"),
             (machine.check_containers, "building images"),
             (machine.check_compiler, "pyfarmhash has no wheel"),
-            (machine.check_git, "naming the commit"),
+            (machine.check_git, "recording the commit"),
         ],
     )
-    def test_missing(self, programs, check, prevents):
-        finding = check()
-        assert_hinders(finding, "note", prevents)
-        assert finding.value == "not found"
-        assert "install" in finding.prevents
+    def test_missing(self, programs, check, consequence):
+        result = check()
+        assert_not_ok(result, "warning", consequence)
+        assert result.value == "not found"
+        assert "install" in result.consequence
 
     @pytest.mark.parametrize(
         ("check", "program"),
@@ -229,17 +221,17 @@ class TestPrograms:
     )
     def test_found(self, programs, check, program):
         programs[program] = f"/somewhere/{program}"
-        assert_fine(check(), program)
+        assert_ok(check(), program)
 
     def test_java_answers_on_stderr(self, programs, tmp_path):
         programs["java"] = str(tmp_path / "java")
         write_program(tmp_path / "java", "echo 'openjdk 17.0.1' >&2; echo more >&2")
-        assert machine.check_java() == Finding("Java", "ok", "openjdk 17.0.1")
+        assert machine.check_java() == CheckResult("Java", "ok", "openjdk 17.0.1")
 
     def test_a_mere_stub_of_java_is_no_java(self, programs, tmp_path):
         programs["java"] = str(tmp_path / "java")
         write_program(tmp_path / "java", "echo 'please install Java' >&2; exit 1")
-        assert machine.check_java().status == "note"
+        assert machine.check_java().severity == "warning"
 
 
 def write_program(path, body):
@@ -247,20 +239,20 @@ def write_program(path, body):
     path.chmod(0o755)
 
 
-class TestRender:
-    def test_every_word_is_in_the_table(self):
-        findings = [
-            Finding("a", "ok", "1.0"),
-            Finding("b", "note", "[red]2.0[/red]", "some"),
-            Finding("c", "lack", "none", "every run"),
+class TestTable:
+    def test_has_every_word(self):
+        results = [
+            CheckResult("a", "ok", "1.0"),
+            CheckResult("b", "warning", "[red]2.0[/red]", "some"),
+            CheckResult("c", "error", "none", "every run"),
         ]
         console = Console(width=120, color_system=None)
         with console.capture() as printed:
-            console.print(doctor.render(findings))
+            console.print(doctor.results_table(results))
         lines = [line.split() for line in printed.get().splitlines()]
         assert ["a", "ok", "1.0"] in lines
-        assert ["b", "note", "[red]2.0[/red]", "some"] in lines
-        assert ["c", "lack", "none", "every", "run"] in lines
+        assert ["b", "warning", "[red]2.0[/red]", "some"] in lines
+        assert ["c", "error", "none", "every", "run"] in lines
 
 
 def test_import_needs_neither_rich_nor_tensorflow():
