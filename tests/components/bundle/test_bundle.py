@@ -25,6 +25,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from huberflow.components.bundle import bundle, reload
 from huberflow.components.training.model import build_model
 from huberflow.custom_objects import losses
+from huberflow.custom_objects.input_error import InputError
 
 
 @pytest.fixture(scope="module")
@@ -129,8 +130,9 @@ class TestCapture:
             assert golden["serving/prediction"].shape == (3,)
 
     def test_no_row_with_a_label_is_an_error(self, model, tmp_path):
-        with pytest.raises(ValueError, match="expected rows with fare, received none"):
+        with pytest.raises(InputError) as caught:
             captured(model, tmp_path / "captured", [example(miles=1.0)])
+        assert (caught.value.key, caught.value.received) == ("examples", "none")
         assert not list(tmp_path.iterdir())
 
     def test_a_module_of_the_users_own_travels_with_its_package(self, tmp_path, monkeypatch):
@@ -170,8 +172,9 @@ class TestCapture:
         try:
             hidden = trained()
             hidden.compile("sgd", loss=Hidden())
-            with pytest.raises(ValueError, match=r"^mine>Hidden: .*at the top of a module$"):
+            with pytest.raises(InputError) as caught:
                 captured(hidden, tmp_path / "captured")
+            assert caught.value.key == "mine>Hidden"
         finally:
             tf_keras.utils.get_custom_objects().clear()
             tf_keras.utils.get_custom_objects().update(before)

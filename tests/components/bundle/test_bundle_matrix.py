@@ -6,17 +6,18 @@ Compared bit for bit with the model in memory. All sums are taken in the order o
 
 import json
 import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
 from small_bundles import (
-    CONFIG,
     FARE,
     LABELLED,
+    METRICS,
+    MODEL,
     PLAIN,
-    TRAINING,
     Transform,
     bundled,
     examples,
@@ -25,9 +26,11 @@ from small_bundles import (
 
 from huberflow import custom_objects
 from huberflow.components.bundle import bundle, bundle_source, reload
+from huberflow.components.contracts.node_config import ObjectChoice, TrainingConfig
 from huberflow.components.training import fitting
 from huberflow.components.training.model import build_model
 from huberflow.custom_objects import catalogue, create_huber, registry
+from huberflow.custom_objects.input_error import InputError
 
 TOGETHER = "all together"
 OBJECTS = list(catalogue.HUBERFLOW)
@@ -49,26 +52,24 @@ ARGUMENTS = {
 
 def choice(kind, name):
     arguments = catalogue.BUILT_IN.of_kind(kind)[name].arguments
-    return {"name": name, "config": {argument: ARGUMENTS[argument] for argument in arguments}}
+    return ObjectChoice(name=name, config={argument: ARGUMENTS[argument] for argument in arguments})
 
 
 def configs(name):
-    """Those of a model and of its training, with this object as the only custom one."""
-    training = {
-        "optimizer": choice("optimizer", "Adam"),
-        "loss": choice("loss", "MeanAbsoluteError"),
-        "metrics": [],
-    }
+    """The configs of a model and of its training, with this object as the only custom one."""
+    training = TrainingConfig(
+        optimizer=choice("optimizer", "Adam"), loss=choice("loss", "MeanAbsoluteError")
+    )
     if name == TOGETHER:
-        return CONFIG, {**training, **TRAINING, "loss": choice("loss", "HuberLoss")}
+        return MODEL, replace(training, metrics=METRICS, loss=choice("loss", "HuberLoss"))
     kind = "optimizer" if name in OPTIMIZERS else catalogue.HUBERFLOW[name].kind
-    mine = choice(kind, name)
+    custom = choice(kind, name)
     if kind in ("loss", "optimizer"):
-        return PLAIN, {**training, kind: mine}
+        return PLAIN, replace(training, **{kind: custom})
     if kind == "metric":
-        return PLAIN, {**training, "metrics": [mine]}
+        return PLAIN, replace(training, metrics=(custom,))
     place = "activity_regularization" if kind == "layer" else kind
-    return {**PLAIN, place: mine}, training
+    return replace(PLAIN, **{place: custom}), training
 
 
 def trained(name):
@@ -168,7 +169,7 @@ def test_of_a_model_trained_with_weights_metrics_count_by_them(tmp_path):
             return model.evaluate(*parsed(), sample_weight=weights, verbose=0, return_dict=True)
 
     model = build_model(PLAIN, numbers=2, categories=1, table_rows=5)
-    training = {**TRAINING, "loss": choice("loss", "HuberLoss")}
+    training = replace(configs(TOGETHER)[1], optimizer=choice("optimizer", "Adam"))
     fitting.compile_model(model, training, weighted=True)
     model.fit(*parsed(), sample_weight=weights, verbose=0)
     model.transform = Transform()
@@ -214,10 +215,10 @@ class TestWhatCouldNotBeReloaded:
         model = build_model(PLAIN, numbers=2, categories=1, table_rows=5)
         model.compile("sgd", **arguments)
         model.transform = Transform()
-        with pytest.raises(
-            ValueError, match=rf"^{name}: expected .* registered .*register_keras_serializable"
-        ):
+        with pytest.raises(InputError) as caught:
             bundle.capture(model, examples(), LABELLED, FARE, tmp_path / "captured", training={})
+        assert caught.value.key == name
+        assert "register_keras_serializable" in caught.value.write
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize(

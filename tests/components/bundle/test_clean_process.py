@@ -1,4 +1,4 @@
-"""What a bundle must withstand before anything is told of it."""
+"""The check of a bundle in a process that cannot import huberflow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from small_bundles import edited, rewritten
 
 from huberflow.components.bundle import clean_process, reload
-from huberflow.components.bundle.clean_process import CheckError, check
+from huberflow.components.bundle.clean_process import CheckError, check_bundle
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def path(bundle, tmp_path):
 
 @pytest.fixture(scope="module")
 def report(bundle):
-    return check(bundle, "cpu")
+    return check_bundle(bundle, "cpu")
 
 
 class TestCheck:
@@ -42,7 +42,7 @@ class TestCheck:
         golden["model/huber_metric"] = golden["model/huber_metric"] + 0.5
         np.savez(path / reload.GOLDEN_VALUES, **golden)
         with pytest.raises(CheckError, match=r"not the one .*model/huber_metric is off by 0\.5,"):
-            check(rewritten(path))
+            check_bundle(rewritten(path))
 
     def test_of_a_source_that_needs_ours_fails(self, path):
         """Where it would be imported from the machine that exports, and nowhere else."""
@@ -54,35 +54,35 @@ class TestCheck:
             "import huberflow.pipeline.config\nimport tensorflow",
         )
         with pytest.raises(CheckError, match="pipeline: not in a clean process"):
-            check(path)
+            check_bundle(path)
 
     def test_of_a_changed_bundle_runs_nothing_of_it(self, path, tmp_path):
         with (path / reload.LOADER).open("a") as loader:
             loader.write(f"\nopen({str(tmp_path / 'ran')!r}, 'w')\n")
         with pytest.raises(reload.ReloadError, match=r"reload\.py: changed after the export"):
-            check(path)
+            check_bundle(path)
         assert not (tmp_path / "ran").exists()
 
     def test_of_a_loader_that_dies_says_so(self, path):
         (path / reload.LOADER).write_text("raise SystemExit('no memory')")
         with pytest.raises(CheckError, match=r"ended with 1: no memory$"):
-            check(rewritten(path))
+            check_bundle(rewritten(path))
 
 
 class TestPrepare:
     def test_is_for_one_check(self, bundle, monkeypatch):
-        monkeypatch.setattr(clean_process, "_spare", [])
+        monkeypatch.setattr(clean_process, "_prepared", [])
         clean_process.prepare()
         clean_process.prepare()
-        (spare,) = clean_process._spare
-        check(bundle)
-        assert clean_process._spare == []
-        assert spare._python.poll() is not None
+        (process,) = clean_process._prepared
+        check_bundle(bundle)
+        assert clean_process._prepared == []
+        assert process._python.poll() is not None
 
     def test_ends_with_whoever_started_it(self):
         start = (
             "from huberflow.components.bundle import clean_process as c\n"
-            "c.prepare(); print(c._spare[0]._python.pid)"
+            "c.prepare(); print(c._prepared[0]._python.pid)"
         )
         done = subprocess.run(
             [sys.executable, "-c", start], capture_output=True, text=True, check=True
@@ -90,7 +90,7 @@ class TestPrepare:
         assert not psutil.pid_exists(int(done.stdout))
 
 
-def test_the_process_sees_libraries_and_nothing_of_ours(tmp_path):
+def test_the_process_sees_package_folders_and_nothing_of_ours(tmp_path):
     """Also where ours is installed beside them: here, through the path that it is given."""
     package = tmp_path / "site-packages" / "huberflow"
     package.mkdir(parents=True)
@@ -107,7 +107,7 @@ def test_the_process_sees_libraries_and_nothing_of_ours(tmp_path):
         "        found[name] = str(error)\n"
         "print(json.dumps([found, sys.flags.isolated, sys.flags.no_site, sys.argv[1:]]))\n"
     )
-    libraries = [str(tmp_path / "site-packages"), *clean_process._libraries()]
+    libraries = [str(tmp_path / "site-packages"), *clean_process._package_folders()]
     done = subprocess.run(
         [sys.executable, "-I", "-S", clean_process.__file__, *libraries],
         input=json.dumps([str(tmp_path / "model"), "cpu"]),

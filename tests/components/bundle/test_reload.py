@@ -306,18 +306,12 @@ class TestTampering:
         assert finished.stdout.startswith(f"refused: assets.extra/{place}: not part of the bundle")
         assert not planted.ran()
 
-    def test_a_link_is_refused(self, copy, tmp_path):
-        file = copy / "assets.extra/huberflow/custom_objects/losses.py"
-        shutil.move(file, tmp_path / "losses.py")
-        file.symlink_to(tmp_path / "losses.py")
-        with pytest.raises(reload.ReloadError, match=r"huberflow/custom_objects/losses.py: a link"):
-            reload.load(copy)
-
-    def test_a_linked_folder_is_refused(self, copy, tmp_path):
-        folder = copy / "assets.extra/huberflow/custom_objects"
-        shutil.move(folder, tmp_path / "moved")
-        folder.symlink_to(tmp_path / "moved")
-        with pytest.raises(reload.ReloadError, match=r"huberflow/custom_objects: a link"):
+    @pytest.mark.parametrize("linked", ["custom_objects/losses.py", "custom_objects"])
+    def test_a_link_is_refused(self, copy, tmp_path, linked):
+        place = copy / "assets.extra/huberflow" / linked
+        shutil.move(place, tmp_path / "moved")
+        place.symlink_to(tmp_path / "moved")
+        with pytest.raises(reload.ReloadError, match=rf"huberflow/{linked}: expected a plain"):
             reload.load(copy)
 
     @pytest.mark.parametrize("name", ["../planted.py", "/planted.py", "assets.extra/../../p.py"])
@@ -346,16 +340,9 @@ class TestRefusal:
         with pytest.raises(reload.ReloadError, match=r"no assets\.extra/certificate\.json"):
             reload.load(tmp_path)
 
-    @pytest.mark.parametrize(
-        ("changes", "words"),
-        [
-            ({"keras_generation": "keras 3"}, "expected 'tf_keras 2', received 'keras 3'"),
-            ({"schema_version": 2}, "schema_version: expected at most 1, received 2"),
-        ],
-    )
-    def test_of_what_this_loader_does_not_speak(self, copy, changes, words):
-        rewritten(copy, **changes)
-        with pytest.raises(reload.ReloadError, match=words):
+    def test_of_another_keras_generation(self, copy):
+        rewritten(copy, keras_generation="keras 3")
+        with pytest.raises(reload.ReloadError, match="expected 'tf_keras 2', received 'keras 3'"):
             reload.load(copy)
 
     def test_without_tf_keras(self, original, monkeypatch):
@@ -364,18 +351,18 @@ class TestRefusal:
             reload.load(original.bundle)
 
     def test_other_versions_are_one_warning_with_both(self, copy):
-        here = reload.versions()
-        rewritten(copy, versions={**here, "tensorflow": "2.20.9", "python": "3.9"})
+        now = reload.versions()
+        rewritten(copy, versions={**now, "tensorflow": "2.20.9", "python": "3.9"})
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             reload.load(copy)
         (warning,) = (each for each in caught if "other versions" in str(each.message))
-        assert f"python 3.9 there, {here['python']} here" in str(warning.message)
-        assert f"tensorflow 2.20.9 there, {here['tensorflow']} here" in str(warning.message)
+        assert f"python 3.9, now {now['python']}" in str(warning.message)
+        assert f"tensorflow 2.20.9, now {now['tensorflow']}" in str(warning.message)
 
 
 class TestCheck:
-    def test_another_machine_is_held_to_the_stated_tolerance(self, copy):
+    def test_another_machine_has_the_stated_tolerance(self, copy):
         certificate = json.loads((copy / reload.CERTIFICATE).read_text())
         rewritten(copy, machine={**certificate["machine"], "processor": "another"})
         report = reload.check(copy)
@@ -407,7 +394,7 @@ class TestCheck:
         if tf.config.list_logical_devices("GPU"):
             assert reload.check(original.bundle, "gpu")["device"].startswith("GPU")
         else:
-            with pytest.raises(reload.ReloadError, match="expected a GPU, but TensorFlow finds"):
+            with pytest.raises(reload.ReloadError, match="expected a GPU, received none"):
                 reload.check(original.bundle, "gpu")
 
     def test_the_script_reports_as_json(self, original):

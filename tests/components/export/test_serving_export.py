@@ -11,6 +11,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
 from huberflow.components.bundle import clean_process, reload
+from huberflow.components.contracts.lineage import LINEAGE, RunLineage, TrackingTag
 from huberflow.components.export import serving_export
 
 
@@ -29,7 +30,7 @@ def export(made, tmp_path):
         found.uri, found.id = str(tmp_path / name), number
         return found
 
-    def export(*, blessed=True):
+    def export(*, blessed=True, run=None):
         model = artifact(standard_artifacts.Model, 7, "model")
         shutil.copytree(made / "exported", path_utils.serving_model_dir(model.uri))
         model_run = artifact(standard_artifacts.ModelRun, 8, "model_run")
@@ -45,7 +46,8 @@ def export(made, tmp_path):
             "schema": [artifact(standard_artifacts.Schema, 2, "schema")],
         }
         exported = artifact(standard_artifacts.Model, 10, "exported")
-        serving_export.Executor().Do(inputs, {"exported_model": [exported]}, {})
+        properties = {LINEAGE: run.to_text()} if run else {}
+        serving_export.Executor().Do(inputs, {"exported_model": [exported]}, properties)
         return exported
 
     return export
@@ -64,14 +66,11 @@ class TestExport:
 
     @pytest.mark.parametrize("blessed", [True, False])
     def test_says_where_it_comes_from(self, export, blessed):
-        known = {"run": "2026-11-22T08-00-00", "git": {"commit": "c0ffee"}}
-        before = serving_export.RUN.set(known)
-        try:
-            lineage = certificate(export(blessed=blessed))["lineage"]
-        finally:
-            serving_export.RUN.reset(before)
+        tag = TrackingTag(tag="huberflow.key", value="w/8")
+        run = RunLineage(run="8", mlflow=tag, git={"commit": "c0ffee"})
+        lineage = certificate(export(blessed=blessed, run=run))["lineage"]
         ids = {"model": [7], "model_run": [8], "blessing": [9], "examples": [1], "schema": [2]}
-        assert lineage == {**known, "artifacts": ids, "blessed": blessed}
+        assert lineage == {**run.to_json(), "artifacts": ids, "blessed": blessed}
 
     def test_of_a_model_that_does_not_reload_faithfully_fails(self, export, made, tmp_path):
         """As where a loss loses its threshold on the way: golden values are of another model."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huberflow.components.contracts.date_formats import DATE_FORMATS
-from huberflow.components.features.dates import parts
+from huberflow.components.features.dates import parse_dates
 
 EPOCH = date(1970, 1, 1)
 STRFTIME = {
@@ -46,9 +46,9 @@ def test_every_format_is_tried():
 @pytest.mark.parametrize("name", DATE_FORMATS)
 @given(points=st.lists(POINTS, min_size=1, max_size=50), zone=ZONES)
 @settings(max_examples=20, deadline=None)
-def test_parts_are_those_of_python(name, points, zone):
+def test_dates_are_parsed_as_python_parses_them(name, points, zone):
     points = [point.replace(tzinfo=zone) for point in points]
-    found = parts(tf.constant([written(point, name) for point in points]), name)
+    found = parse_dates(tf.constant([written(point, name) for point in points]), name)
     zoned = "zone" in name
     expected = [point.astimezone(UTC) if zoned else point for point in points]
     minutes = [point.hour * 60 + point.minute if "hh" in name else 0 for point in expected]
@@ -68,7 +68,7 @@ def test_parts_are_those_of_python(name, points, zone):
 
 @pytest.mark.parametrize("text", ["", "soon", "2024-05-17 8", "17.05.2024", " 2024-05-17", "8"])
 def test_what_is_no_date_is_missing(text):
-    found = parts(tf.constant([text, "2024-05-17"]), "YYYY-MM-DD")
+    found = parse_dates(tf.constant([text, "2024-05-17"]), "YYYY-MM-DD")
     for values in found[:3]:
         first, second = values.numpy()
         assert math.isnan(first)
@@ -77,13 +77,13 @@ def test_what_is_no_date_is_missing(text):
 
 def test_midnight_is_twelve_before_noon_and_noon_is_twelve_after_it():
     texts = [f"02/29/2024 {time}" for time in ("12:15 AM", "01:15 AM", "12:15:59 PM", "11:45 PM")]
-    found = parts(tf.constant(texts), "MM/DD/YYYY hh:mm AM")
+    found = parse_dates(tf.constant(texts), "MM/DD/YYYY hh:mm AM")
     assert found.hours.numpy().tolist() == [0.25, 1.25, 12.25, 23.75]
     assert found.day_of_year.numpy().tolist() == [59] * 4
 
 
 def test_a_zone_may_be_z():
     texts = ["2024-02-29T23:30:00Z", "2024-02-29T23:30:00-0100", "2024-02-29T23:30+01:00"]
-    found = parts(tf.constant(texts), "YYYY-MM-DDThh:mm+zone")
+    found = parse_dates(tf.constant(texts), "YYYY-MM-DDThh:mm+zone")
     assert found.day_of_year.numpy().tolist() == [59, 60, 59]
     assert found.hours.numpy().tolist() == [23.5, 0.5, 22.5]

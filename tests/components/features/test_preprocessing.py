@@ -22,12 +22,13 @@ from huberflow.components.contracts.features import (
     NUMBERS,
     TRUTH,
     VOCABULARY,
-    count_numbers,
 )
+from huberflow.components.contracts.node_config import TransformConfig
 from huberflow.components.contracts.target import Target
-from huberflow.components.evaluation.labels import labelled
+from huberflow.components.evaluation.labels import labelled_rows
 from huberflow.components.features.preprocessing import is_labelled, preprocessing_fn, truth
-from huberflow.components.training import trainer
+from huberflow.components.training import rows as training_rows
+from huberflow.custom_objects.input_error import InputError
 
 CONFIG = {
     "features": {
@@ -40,7 +41,7 @@ CONFIG = {
     "label": "fare",
     "weight": "trips",
     "classes": [],
-    "seed": 5,
+    "source": {},
 }
 TYPES = {
     "miles": tf.float32,
@@ -131,9 +132,9 @@ def transform(analysed):
 
 def named(found: dict) -> dict[str, np.ndarray]:
     """The tensors by what each of their columns means, as `components.contracts.features` says."""
-    features = CONFIG["features"]
-    numeric = [*features["numeric"], "days"]
-    cyclic = [*features["cyclic"], "weekday", "day_of_year", "hours"]
+    features = TransformConfig.from_json(CONFIG).features
+    numeric = [*features.numeric, "days"]
+    cyclic = [*features.cyclic, "weekday", "day_of_year", "hours"]
     names = [
         *(f"{c}_value" for c in numeric),
         *(f"{c}_missing" for c in numeric),
@@ -141,10 +142,10 @@ def named(found: dict) -> dict[str, np.ndarray]:
         *(f"{c}_cosine" for c in cyclic),
     ]
     numbers, indices = np.atleast_2d(found[NUMBERS]), np.atleast_2d(found[INDICES])
-    assert numbers.shape[1] == count_numbers(features) == len(names)
+    assert numbers.shape[1] == features.numbers == len(names)
     return {
         **dict(zip(names, numbers.T, strict=True)),
-        **dict(zip((f"{c}_index" for c in features["categorical"]), indices.T, strict=True)),
+        **dict(zip((f"{c}_index" for c in features.categorical), indices.T, strict=True)),
         **{name: np.atleast_1d(found[name]) for name in (TRUTH, "trips")},
     }
 
@@ -216,16 +217,14 @@ class TestCategories:
         assert set(found["company_index"]) == {self.UNKNOWN}
 
 
-class TestColumns:
-    def test_one_that_the_data_lack_is_named(self):
-        config = {**CONFIG, "features": {**CONFIG["features"], "numeric": ["miles", "mile"]}}
-        columns = dict.fromkeys(TYPES)
-        with pytest.raises(ValueError, match=r"expected columns .*miles.*, received mile$"):
-            preprocessing_fn(columns, config)
-
-    def test_so_is_one_of_weights(self):
-        with pytest.raises(ValueError, match=r"expected columns .*trips.*, received trip$"):
-            preprocessing_fn(dict.fromkeys(TYPES), {**CONFIG, "weight": "trip"})
+@pytest.mark.parametrize(
+    "change", [{"features": {**CONFIG["features"], "numeric": ["miles", "x"]}}, {"weight": "x"}]
+)
+def test_a_column_that_the_data_lack_is_an_error(change):
+    with pytest.raises(InputError) as caught:
+        preprocessing_fn(dict.fromkeys(TYPES), {**CONFIG, **change})
+    assert caught.value.received == "x"
+    assert all(column in caught.value.expected for column in ("miles", "trips"))
 
 
 class TestCyclic:
@@ -324,7 +323,7 @@ class TestTruth:
                 "row": pa.array([1, 2, 3, 4, 5]),
             }
         )
-        found = labelled(batch, Target(("kind",), ("a", "b")))
+        found = labelled_rows(batch, Target(("kind",), ("a", "b")))
         assert found["row"].to_pylist() == [1, 2, 4]
         assert found["__truth__"].to_pylist() == [[1.0], [0.0], [1.0]]
 
@@ -394,7 +393,8 @@ class TestTrainersDataset:
     @pytest.fixture
     def rows(self, files, transform, tmp_path):
         layer = transform.output.transform_features_layer()
-        return trainer.blocks(files, transform.output, layer, CONFIG, str(tmp_path / "cache"))
+        config = TransformConfig.from_json(CONFIG)
+        return training_rows.blocks(files, transform.output, layer, config, str(tmp_path / "cache"))
 
     def labels(self, rows) -> list[float]:
         return [fare for _, labels, _ in rows for fare in labels.numpy().tolist()]
@@ -406,20 +406,20 @@ class TestTrainersDataset:
         assert self.labels(rows) == self.labels(rows)
 
     def test_are_shuffled_in_an_order_that_repeats_with_the_seed(self, rows):
-        first, again = (self.labels(trainer.shuffled(rows, seed=5)) for _ in range(2))
-        other = self.labels(trainer.shuffled(rows, seed=6))
+        first, again = (self.labels(training_rows.shuffled(rows, seed=5)) for _ in range(2))
+        other = self.labels(training_rows.shuffled(rows, seed=6))
         assert first == again
         assert first != other
         assert first != list(self.FARES)
         assert sorted(first) == sorted(self.FARES)
 
     def test_are_shuffled_anew_in_every_epoch(self, rows):
-        mixed = trainer.shuffled(rows, seed=5)
+        mixed = training_rows.shuffled(rows, seed=5)
         assert self.labels(mixed) != self.labels(mixed)
 
     def test_have_the_features_beside_their_label_and_weight(self, rows, transform):
         expected = transform(*TRAIN)
-        for features, label, weight in trainer.shuffled(rows, seed=5):
+        for features, label, weight in training_rows.shuffled(rows, seed=5):
             found = named({**features, TRUTH: label, "trips": weight})
             places = [self.FARES.index(fare) for fare in label.numpy()]
             for name, values in found.items():

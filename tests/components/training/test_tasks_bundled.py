@@ -14,6 +14,7 @@ from small_classifiers import SEVERAL, THREE, TWO, rows, spec, trained
 
 from huberflow.components.bundle import reload
 from huberflow.components.training import predictions
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import batch, protocol
 from huberflow.pipeline.deploy.scorer import Scorer
 
@@ -112,7 +113,7 @@ class TestDeployed:
 
     def test_over_http_a_row_has_every_output(self, scorer, target):
         table = pd.DataFrame({"miles": [0.1, None], "company": ["Blue", None]}, dtype=object)
-        found = json.loads(protocol.answer(scorer.predict(table)))["predictions"]
+        found = json.loads(protocol.encode_predictions(scorer.predict(table)))["predictions"]
         assert [sorted(row) for row in found] == [OUTPUTS[target]] * 2
         if target.classes:
             assert found[0]["prediction"] in target.classes
@@ -121,7 +122,7 @@ class TestDeployed:
     def test_a_file_gets_a_column_for_every_output(self, scorer, target, tmp_path, name):
         data, out = tmp_path / "data.csv", tmp_path / name
         data.write_text("miles,company,kind\n0.1,Blue,far\n2.5,,near\n")
-        outcome = batch.predict(scorer, data, out, tmp_path / "bad.csv")
+        outcome = batch.predict_file(scorer, data, out, tmp_path / "bad.csv")
         found = pd.read_csv(out) if name.endswith("csv") else pq.read_table(out).to_pandas()
         assert outcome.rows == 2
         assert list(found) == ["miles", "company", "kind", *OUTPUTS[target]]
@@ -133,5 +134,7 @@ class TestDeployed:
         taken = OUTPUTS[target][-1]
         (tmp_path / "data.csv").write_text(f"miles,{taken}\n1,2\n")
         files = [tmp_path / name for name in ("data.csv", "out.csv", "bad.csv")]
-        with pytest.raises(batch.TableError, match=f"has a column {taken} already"):
-            batch.predict(scorer, *files)
+        with pytest.raises(InputError) as refused:
+            batch.predict_file(scorer, *files)
+        assert refused.value.key == str(files[0])
+        assert f"no column {taken}" in refused.value.expected

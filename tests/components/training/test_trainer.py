@@ -14,11 +14,13 @@ import tensorflow as tf
 import tf_keras
 
 from huberflow.components.contracts import artifact_files
+from huberflow.components.contracts.node_config import ModelConfig, TrainingConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.training import fitting, trainer
 from huberflow.components.training.model import LabelScale, build_model
-from huberflow.components.training.rows import relative
+from huberflow.components.training.rows import scale_weights
 from huberflow.custom_objects import catalogue
+from huberflow.custom_objects.input_error import InputError
 
 WIDTHS = {"numbers": 4, "categories": 2, "table_rows": 5}
 MODEL = {
@@ -62,6 +64,14 @@ ARGUMENTS = {
 }
 
 
+def model_config(**changes) -> ModelConfig:
+    return ModelConfig.from_json({**MODEL, **changes})
+
+
+def training_config(**changes) -> TrainingConfig:
+    return TrainingConfig.from_json({**TRAINING, **changes})
+
+
 @pytest.fixture(autouse=True)
 def _fixed_seed():
     tf_keras.utils.set_random_seed(20260701)
@@ -88,8 +98,8 @@ def out_of_reach() -> tf.data.Dataset:
 
 
 def compiled(model=None, training=None, **options) -> tf_keras.Model:
-    made = build_model({**MODEL, **(model or {})}, **WIDTHS, **options)
-    fitting.compile_model(made, {**TRAINING, **(training or {})})
+    made = build_model(model_config(**(model or {})), **WIDTHS, **options)
+    fitting.compile_model(made, training_config(**(training or {})))
     return made
 
 
@@ -100,7 +110,7 @@ def fitted(folder, *, train=None, validation=None, model=None, **training):
         made,
         data(shuffle=3) if train is None else train,
         data(seed=2) if validation is None else validation,
-        {**TRAINING, **training},
+        training_config(**training),
         folder,
     )
     return made, history
@@ -174,14 +184,14 @@ class TestWeights:
 
     def model(self, **training):
         plain = {"regularizer": None, "activity_regularization": None, "metric_logging": False}
-        made = build_model({**MODEL, **plain}, **WIDTHS)
-        fitting.compile_model(made, {**TRAINING, **training}, weighted=True)
+        made = build_model(model_config(**plain), **WIDTHS)
+        fitting.compile_model(made, training_config(**training), weighted=True)
         return made
 
     @pytest.mark.parametrize("unit", [1, 1000])
     def test_are_as_many_copies_of_the_row_whatever_their_unit(self, unit):
         """In the loss and in every metric; of weight 0, none."""
-        train, _ = relative(*[self.weighted(unit * self.WEIGHTS)] * 2, "trips")
+        train, _ = scale_weights(*[self.weighted(unit * self.WEIGHTS)] * 2, "trips")
         median = {"name": "AbsoluteErrorQuantile", "config": {"quantile": 0.5}}
         absolute = {"name": "MeanAbsoluteError", "config": {}}
         model = self.model(metrics=[*TRAINING["metrics"], absolute, median])
@@ -203,9 +213,9 @@ class TestWeights:
             tf_keras.utils.set_random_seed(7)
             labels_of_all = np.where(self.WEIGHTS == 0, wrong, labels)
             data = [self.weighted(self.WEIGHTS, labels_of_all)] * 2
-            train, validation = (each.rebatch(16) for each in relative(*data, "trips"))
+            train, validation = (each.rebatch(16) for each in scale_weights(*data, "trips"))
             model = self.model()
-            history = fitting.fit(model, train, validation, TRAINING, tmp_path).history
+            history = fitting.fit(model, train, validation, training_config(), tmp_path).history
             return model.get_weights(), history["val_loss"], history["val_huber_metric"]
 
         one, other = fitted(5.0), fitted(-800.0)
@@ -216,13 +226,16 @@ class TestWeights:
     def test_that_cannot_be_used_do_not_train_in_silence(self, split, wrong):
         bad, good = self.weighted([*[1.0] * 63, wrong]), self.weighted(self.WEIGHTS)
         both = (bad, good) if split == "train" else (good, bad)
-        with pytest.raises(ValueError, match=r"data.weight: expected a finite number >= 0 in 'w'"):
-            relative(*both, "w")
+        with pytest.raises(InputError) as caught:
+            scale_weights(*both, "w")
+        assert caught.value.key == "data.weight"
+        assert "'w'" in caught.value.expected
 
     def test_all_0_are_refused(self):
         data = [self.weighted(np.zeros(64))] * 2
-        with pytest.raises(ValueError, match=r"weights above 0 in 'w', received 0 in all rows"):
-            relative(*data, "w")
+        with pytest.raises(InputError) as caught:
+            scale_weights(*data, "w")
+        assert "weights above 0 in 'w'" in caught.value.expected
 
     def test_have_no_part_in_the_scale_of_the_label(self):
         _, labels = rows()
@@ -232,9 +245,11 @@ class TestWeights:
 
 @pytest.mark.parametrize("split", ["train", "validation", "eval"])
 def test_a_split_without_a_labelled_row_is_an_error_that_says_what_to_write(split):
-    with pytest.raises(ValueError, match=rf"rows with fare in {split}, .*splits\.{split}=9$"):
-        trainer._check_some(0, split, Target(("fare",)))
-    trainer._check_some(1, split, Target(("fare",)))
+    with pytest.raises(InputError) as caught:
+        trainer._refuse_empty(0, split, Target(("fare",)))
+    assert caught.value.expected == f"rows with fare in {split}"
+    assert caught.value.write == f"--set data.splits.{split}=9"
+    trainer._refuse_empty(1, split, Target(("fare",)))
 
 
 class TestDivergence:
@@ -368,7 +383,7 @@ class TestStrategy:
             tf_keras.utils.set_random_seed(7)
             with strategy.scope():
                 model = compiled({"activity_regularization": None, "metric_logging": False})
-            training = {**TRAINING, "epochs": 2}
+            training = training_config(epochs=2)
             return fitting.fit(model, data(), data(seed=2), training, tmp_path).history
 
         alone, together = losses(fitting.strategy([])), losses(two_replicas)
@@ -397,8 +412,10 @@ class TestLabelScale:
         assert (found.middle, found.deviation) == pytest.approx((8, 2), rel=0.05)
 
     def test_log_of_a_label_that_has_none_is_refused(self):
-        with pytest.raises(ValueError, match=r"above -1, received -3; write: .*=standard$"):
+        with pytest.raises(InputError) as caught:
             self.scale("log", 5, -3)
+        assert caught.value.received == "-3"
+        assert caught.value.write.endswith("=standard")
 
     def test_of_several_labels_is_that_of_each(self):
         pairs = np.random.default_rng(3).normal([100, -7], [20, 0], (5000, 2))
@@ -517,7 +534,7 @@ class TestModel:
         ],
     )
     def test_reads_the_features_that_there_are(self, widths, inputs):
-        model = build_model(MODEL, **widths)
+        model = build_model(model_config(), **widths)
         assert {name: shape[1] for name, shape in model.input_shape.items()} == inputs
         answer = model({name: np.ones((3, width)) for name, width in inputs.items()})
         assert answer.shape == (3, 1)
@@ -525,14 +542,14 @@ class TestModel:
     def test_has_a_row_for_each_entry_of_the_vocabulary(self):
         (embedding,) = (
             layer
-            for layer in build_model(MODEL, **WIDTHS).layers
+            for layer in build_model(model_config(), **WIDTHS).layers
             if isinstance(layer, tf_keras.layers.Embedding)
         )
         assert embedding.input_dim == WIDTHS["table_rows"]
         assert embedding.output_dim == MODEL["embedding_dimension"]
 
     def test_has_the_layers_of_the_config(self):
-        model = build_model({**MODEL, "hidden_units": [5, 4, 3]}, **WIDTHS)
+        model = build_model(model_config(hidden_units=[5, 4, 3]), **WIDTHS)
         assert [layer.units for layer in hidden(model)] == [5, 4, 3]
         assert model.output_shape == (None, 1)
 
@@ -548,7 +565,7 @@ class TestModel:
         ids=["none", "standard", "log", "several, none", "several, standard"],
     )
     def test_starts_at_the_middle_of_the_label(self, scale, expected):
-        model = build_model(MODEL, **WIDTHS, outputs=np.size(expected), label_scale=scale)
+        model = build_model(model_config(), **WIDTHS, outputs=np.size(expected), label_scale=scale)
         kernel = model.get_layer("prediction").kernel
         kernel.assign(tf.zeros_like(kernel))
         features, _ = rows(4)
@@ -557,7 +574,7 @@ class TestModel:
     @pytest.mark.parametrize("logarithmic", [False, True])
     def test_one_of_its_output_is_a_deviation_of_the_label(self, logarithmic):
         scale = LabelScale(3.0, deviation=0.5, logarithmic=logarithmic)
-        model = build_model(MODEL, **WIDTHS, label_scale=scale)
+        model = build_model(model_config(), **WIDTHS, label_scale=scale)
         prediction = model.get_layer("prediction")
         prediction.kernel.assign(tf.zeros_like(prediction.kernel))
         prediction.bias.assign([1.0])

@@ -1,4 +1,4 @@
-"""What each node is told, for TFX runs a node again where that has changed."""
+"""The parameters of each node: TFX runs a node again when one of them has changed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import json
 import pytest
 from tfx.dsl.components.common.resolver import RESOLVER_CONFIG, RESOLVER_STRATEGY_CLASS
 
-from huberflow.pipeline.config.reading import load
 from huberflow.pipeline.dag.graph import create_pipeline
-from huberflow.pipeline.data import taxi
+from huberflow.pipeline.resolve.resolved_run import resolve, resolve_config
 
-# A config that names no object of ours in the Trainer.
+# A config whose Trainer uses none of huberflow's objects.
 PLAIN = [
     "training.loss.name=MeanAbsoluteError",
     "training.metrics=[]",
@@ -23,15 +22,21 @@ PLAIN = [
 ]
 
 
-def told(*settings: str) -> dict[str, dict]:
-    """Every node's parameters under a config."""
-    nodes = create_pipeline(load(None, settings)).components
-    return {node.id: dict(node.exec_properties) for node in nodes}
+def pipeline(*settings: str, **options):
+    return create_pipeline(resolve(resolve_config(None, settings)), **options)
+
+
+def nodes(*settings: str, **options) -> dict:
+    return {node.id: node for node in pipeline(*settings, **options).components}
+
+
+def parameters(*settings: str) -> dict[str, dict]:
+    return {name: dict(node.exec_properties) for name, node in nodes(*settings).items()}
 
 
 def sources(node: str, *settings: str) -> set[str]:
-    """The files whose hashes a node is told."""
-    return set(json.loads(told(*settings)[node]["custom_config"])["source"])
+    """The files whose hashes are in a node's config."""
+    return set(json.loads(parameters(*settings)[node]["custom_config"])["source"])
 
 
 class TestWhatAChangeRuns:
@@ -55,7 +60,7 @@ class TestWhatAChangeRuns:
         ],
     )
     def test_is_its_own_node_and_no_other(self, setting, nodes):
-        before, after = told(), told(setting)
+        before, after = parameters(), parameters(setting)
         assert {node for node in before if before[node] != after[node]} == nodes
 
     def test_of_how_a_column_splits_rows_is_reading_them(self, tmp_path):
@@ -63,19 +68,16 @@ class TestWhatAChangeRuns:
         (tmp_path / "flats.csv").write_text("area,date,rent\n" + rows)
         own = [f"data.path={tmp_path / 'flats.csv'}", "data.label=rent"]
         by_date = [*own, "data.splits.column=date"]
-        before = [told(*settings) for settings in (own, by_date)]
-        later = told(*by_date, "data.splits.days.eval=2024-05-29")
+        before = [parameters(*settings) for settings in (own, by_date)]
+        later = parameters(*by_date, "data.splits.days.eval=2024-05-29")
         for one, other in ((before[0], before[1]), (before[1], later)):
             assert {node for node in one if one[node] != other[node]} == {"ExampleGen"}
 
-    def test_the_same_config_is_told_the_same(self):
-        assert told() == told()
-
-    def test_where_rows_are_processed_is_told_to_none(self):
+    def test_of_beams_options_is_nothing(self):
         """Beam's arguments in the pipeline would be part of the cache's key."""
         flink = ["beam.runner=flink", "beam.options.parallelism=8"]
-        assert told(*flink) == told()
-        assert create_pipeline(load(None, flink)).beam_pipeline_args == []
+        assert parameters(*flink) == parameters()
+        assert pipeline(*flink).beam_pipeline_args == []
 
 
 class TestCodeOfNodes:
@@ -99,50 +101,38 @@ class TestCodeOfNodes:
         assert not {f"custom_objects/{name}.py" for name in ("layers", "metrics", "losses")} & files
 
 
-class TestPointOfASweep:
-    def nodes(self, **options) -> dict:
-        return {node.id: node for node in create_pipeline(load(), **options).components}
-
+class TestTrial:
     def test_exports_and_pushes_nothing(self):
-        assert list(self.nodes(export=False)) == [*self.nodes()][:-2]
-        assert [*self.nodes()][-2:] == ["ServingExport", "Pusher"]
+        assert list(nodes(export=False)) == [*nodes()][:-2]
+        assert [*nodes()][-2:] == ["ServingExport", "Pusher"]
 
     @pytest.mark.parametrize("node", ["Baseline", "EarlierData"])
-    def test_is_held_against_what_was_there_before_the_sweep(self, node):
-        told = self.nodes(newest=17)[node].exec_properties
-        assert told[RESOLVER_CONFIG] == {"newest": 17}
-        assert told[RESOLVER_STRATEGY_CLASS](**told[RESOLVER_CONFIG])
+    def test_is_compared_with_artifacts_from_before_the_sweep(self, node):
+        properties = nodes(newest=17)[node].exec_properties
+        assert properties[RESOLVER_CONFIG] == {"newest": 17}
+        assert properties[RESOLVER_STRATEGY_CLASS](**properties[RESOLVER_CONFIG])
 
-    def test_is_no_different_in_what_the_other_nodes_are_told(self):
-        """Else a sweep would find nothing in the cache that a run has left, nor a run after it."""
-        alone, trial = self.nodes(), self.nodes(newest=17, export=False)
+    def test_shares_the_cache_with_runs(self):
+        run, trial = nodes(), nodes(newest=17, export=False)
         for node in trial.keys() - {"Baseline", "EarlierData"}:
-            assert dict(trial[node].exec_properties) == dict(alone[node].exec_properties)
+            assert dict(trial[node].exec_properties) == dict(run[node].exec_properties)
 
 
 class TestPinnedSchema:
     @pytest.fixture
-    def nodes(self, tmp_path):
-        def nodes(schema='feature { name: "fare" }', name="mine.pbtxt") -> dict:
-            (tmp_path / name).write_text(schema)
-            config = load(None, [f"data.schema={tmp_path / name}"])
-            return {node.id: node for node in create_pipeline(config).components}
+    def pinned(self, tmp_path):
+        def pinned(schema='feature { name: "fare" }') -> dict:
+            (tmp_path / "mine.pbtxt").write_text(schema)
+            return nodes(f"data.schema={tmp_path / 'mine.pbtxt'}")
 
-        return nodes
+        return pinned
 
-    def test_is_told_by_what_it_says(self, nodes):
-        before, same, after = nodes(), nodes(), nodes('feature { name: "fare" type: FLOAT }')
-        told = [dict(each["SchemaGen"].exec_properties) for each in (before, same, after)]
-        assert told[0] == told[1] != told[2]
+    def test_is_a_parameter_by_its_content(self, pinned):
+        before, same, after = pinned(), pinned(), pinned('feature { name: "fare" type: FLOAT }')
+        found = [dict(each["SchemaGen"].exec_properties) for each in (before, same, after)]
+        assert found[0] == found[1] != found[2]
 
-    def test_is_a_gate_before_all_that_uses_the_data(self, nodes):
-        found = nodes()
-        assert found["SchemaGate"] in found["Transform"].upstream_nodes
-        assert "SchemaGate" not in told()
-
-
-class TestData:
-    def test_of_the_default_config_is_there(self):
-        (file,) = taxi.folder().glob("*.csv")
-        header, *_ = file.read_text().splitlines()
-        assert {"fare", "trip_miles"} < set(header.split(","))
+    def test_is_a_gate_before_all_that_uses_the_data(self, pinned):
+        with_schema = pinned()
+        assert with_schema["SchemaGate"] in with_schema["Transform"].upstream_nodes
+        assert "SchemaGate" not in nodes()
