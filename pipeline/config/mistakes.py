@@ -57,16 +57,12 @@ def _with_default(wrong: InputError) -> InputError:
     path = wrong.key.split(".")
     default = _lookup(Config().plain(), path)
     if default is None:
-        hint = "see: huberflow config"
+        wrong.hint = wrong.hint or "see: huberflow config"
     elif isinstance(default, dict | list) and not path[-1].isdigit():
-        hint = f"write, for example: {path[-1]}: {flow(_plain_default(path))}"
+        wrong.write = f"{path[-1]}: {flow(_plain_default(path))}"
     else:
-        setting = f"{wrong.key}={flow(_plain_default(path))}"
-        hint = f"write, for example: --set {shlex.quote(setting)}"
-    hints = [wrong.hint, hint] if wrong.hint else [hint]
-    return InputError(
-        wrong.key, expected=wrong.expected, received=wrong.received, hint="; ".join(hints)
-    )
+        wrong.write = "--set " + shlex.quote(f"{wrong.key}={flow(_plain_default(path))}")
+    return wrong
 
 
 def _plain_default(path: Sequence[str]) -> Any:

@@ -3,13 +3,13 @@
 import pytest
 from click.testing import CliRunner
 
+from huberflow.custom_objects.catalogue import BUILT_IN
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.cli.main import cli
 from huberflow.pipeline.config import task_rules
 from huberflow.pipeline.config.writing import to_yaml
-from huberflow.pipeline.history import run_metadata
-from huberflow.pipeline.resolve import data_defaults
-from huberflow.pipeline.resolve.resolved_run import load
+from huberflow.pipeline.resolve import resolved_run
+from huberflow.pipeline.resolve.resolved_run import load, resolve_config
 
 ROWS = 120
 
@@ -29,8 +29,13 @@ def flowers(tmp_path_factory):
 
 
 @pytest.fixture
-def config(flowers):
-    return lambda label, *settings: load(None, [f"data.path={flowers}", label, *settings])
+def resolved(flowers):
+    return lambda label, *settings: resolve_config(None, [f"data.path={flowers}", label, *settings])
+
+
+@pytest.fixture
+def config(resolved):
+    return lambda *settings: resolved(*settings).config
 
 
 def refusal(*settings):
@@ -88,20 +93,20 @@ class TestTheUserHasTheLastWord:
         assert found.training.loss.name == "BinaryCrossentropy"
         assert found.data.rows_without_label == 38 + 5  # the lilies, and those of no kind
 
-    def test_and_it_is_told_as_a_change(self, config):
-        found = config("data.label=age", "model.task=multiclass", "data.classes=[1, 0, 2]")
-        changes = run_metadata.changes(found)
+    def test_and_it_is_a_change(self, resolved):
+        found = resolved("data.label=age", "model.task=multiclass", "data.classes=[1, 0, 2]")
+        changes = resolved_run.changes(found)
         assert changes.keys() == {"data.path", "data.label", "data.classes", "model.task"}
 
 
-class TestRemarks:
-    def test_rows_that_lack_any_label_are_counted(self, config):
-        said = data_defaults.remarks(config("data.label=[length, depth]"))
-        assert "set aside: 24 rows without length or depth" in said
+class TestWarnings:
+    def test_rows_that_lack_any_label_are_counted(self, resolved):
+        warnings = resolved("data.label=[length, depth]").warnings()
+        assert "dropped: 24 rows without length or depth" in warnings
 
-    def test_few_whole_numbers_may_be_classes(self, config):
-        said = data_defaults.remarks(config("data.label=age"))
-        assert any(line.endswith("write: --set model.task=multiclass") for line in said)
+    def test_few_whole_numbers_may_be_classes(self, resolved):
+        warnings = resolved("data.label=age").warnings()
+        assert any(line.endswith("write: --set model.task=multiclass") for line in warnings)
 
 
 TWO = ["model.task=binary", "data.classes=[a, b]", "training.metrics=[]"]
@@ -181,7 +186,7 @@ def test_what_does_not_fit_is_refused(settings, message):
 def test_what_the_messages_say_to_write_are_losses_and_metrics_of_the_task():
     for task, usual in task_rules.DEFAULTS.items():
         for kind, name in task_rules._USUAL[task].items():
-            task_rules._check_object("training", kind, name, task)
+            task_rules._check_object(BUILT_IN, "training", kind, name, task)
         assert usual
 
 

@@ -134,7 +134,7 @@ class TestSplits:
         asked = "data.splits.values={North: train, South: eval}"
         found = config("data.splits.column=district", asked)
         assert found.data.splits.values == {"North": "train", "South": "eval"}
-        assert found.data.left_out["district"] == "says the split"
+        assert found.data.left_out["district"] == "names the split"
         assert "district" not in found.features.columns()
 
     def test_by_files_name_the_model_after_what_they_share(self, houses, tmp_path):

@@ -9,10 +9,10 @@ from huberflow.pipeline.resolve.resolved_run import load
 THRESHOLD = "training.loss.config.threshold"
 
 
-def refusal(*settings: str, fixed=()) -> str:
+def refusal(*settings: str, fixed=()) -> InputError:
     with pytest.raises(InputError) as caught:
         grid.resolve(None, fixed, settings)
-    return str(caught.value)
+    return caught.value
 
 
 def names(*settings: str) -> list[str]:
@@ -101,31 +101,34 @@ class TestNames:
 class TestRefusals:
     @pytest.mark.parametrize("setting", ["seed", "seed=", "seed= ", "=3", ""])
     def test_no_key_or_no_value(self, setting):
-        assert refusal(setting) == (
-            f"expected key=value,value, received {setting!r}; write: {THRESHOLD}=0.5,1,2"
-        )
+        error = refusal(setting)
+        assert (error.key, error.expected) == ("--set", "key=value,value")
+        assert error.received == repr(setting)
+        assert error.write == f"--set {THRESHOLD}=0.5,1,2"
 
     @pytest.mark.parametrize("listed", ["1,,2", "[1", "1],[2]", "1]: [2", "1] #", "{a: 1"])
     def test_values_that_are_no_yaml(self, listed):
-        assert f"seed: {listed!r} is not values in YAML" in refusal(f"seed={listed}")
+        error = refusal(f"seed={listed}")
+        assert (error.key, error.expected) == ("seed", "values in YAML")
+        assert error.received == repr(listed)
 
-    def test_too_many_points_says_how_many(self):
+    def test_too_many_trials(self):
         numbers = ",".join(map(str, range(1, 51)))
-        text = refusal(f"seed={numbers}", f"training.epochs={numbers}")
-        assert text.startswith("expected at most 1,000 trials, received 2,500 (50 x 50); write")
+        error = refusal(f"seed={numbers}", f"training.epochs={numbers}")
+        assert (error.expected, error.received) == ("at most 1,000 trials", "2,500 (50 x 50)")
 
-    def test_all_wrong_points_at_once(self):
-        first, second = refusal(f"{THRESHOLD}=-1,2,0").splitlines()
-        assert first.startswith(f"{THRESHOLD}=-1: {THRESHOLD}: expected a finite number > 0")
-        assert second.startswith(f"{THRESHOLD}=0: {THRESHOLD}: expected a finite number > 0")
+    def test_all_wrong_trials_at_once(self):
+        errors = refusal(f"{THRESHOLD}=-1,2,0").errors
+        assert [error.key for error in errors] == [
+            f"{THRESHOLD}=-1: {THRESHOLD}", f"{THRESHOLD}=0: {THRESHOLD}",
+        ]  # fmt: skip
+        assert {error.expected for error in errors} == {"a finite number > 0"}
 
-    def test_a_mistake_of_many_points_is_told_once(self):
-        (line,) = refusal("seed=1,2,3", fixed=["training.epoch=5"]).splitlines()
-        assert line == "seed=1 (and 2 more): training.epoch: no such key; did you mean " + (
-            "training.epochs?"
-        )
+    def test_a_mistake_of_several_trials_is_reported_once(self):
+        (error,) = refusal("seed=1,2,3", fixed=["training.epoch=5"]).errors
+        assert error.key == "seed=1 (and 2 more): training.epoch"
+        assert error.hint == "did you mean training.epochs?"
 
-
-def test_a_sweep_is_in_one_workspace():
-    with pytest.raises(InputError, match="workspace: expected one for all trials"):
-        grid.resolve(None, [], ["workspace=a,b"])
+    def test_several_workspaces(self):
+        error = refusal("workspace=a,b")
+        assert (error.key, error.received) == ("workspace", "a, b")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from huberflow.pipeline.data import profile, tally
-from huberflow.pipeline.resolve import grid, resolved_run
+from huberflow.pipeline.data import profile
+from huberflow.pipeline.resolve import data_rows, grid, resolved_run
 from huberflow.pipeline.resolve.resolved_run import load, resolve, resolve_config
 
 ROWS = "".join(
@@ -28,14 +28,14 @@ def data(tmp_path: Path) -> Path:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The name of each pass over all rows, in order."""
     passes: list[str] = []
-    for module, function in ((profile, "profile_rows"), (tally, "count_rows")):
+    for module, function in ((profile, "profile_rows"), (data_rows, "count_rows")):
         original = getattr(module, function)
 
         def counted(*args: object, _name: str = function, _original=original, **kwargs: object):
             passes.append(_name)
             return _original(*args, **kwargs)
 
-        monkeypatch.setattr(f"huberflow.pipeline.resolve.data_rows.{function}", counted)
+        monkeypatch.setattr(module, function, counted)
     return passes
 
 
@@ -114,7 +114,8 @@ class TestChanges:
             (
                 "x",
                 [
-                    "data.splits.values={0: train, 1: train, 2: train, 3: train, 4: eval, 5: eval, 6: eval}"
+                    "data.splits.values={0: train, 1: train, 2: train, 3: train, "
+                    "4: eval, 5: eval, 6: eval}"
                 ],
                 {"data.splits.column", *(f"data.splits.values.{value}" for value in range(7))},
             ),
