@@ -4,8 +4,8 @@ import gc
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ import click
 from huberflow.pipeline.cli.common import (
     FAILED,
     INTERRUPTED,
-    WRONG_INPUT,
     config_options,
     resolve_config,
     say,
@@ -22,6 +21,7 @@ from huberflow.pipeline.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from huberflow.pipeline.deploy.batch import BatchResult
     from huberflow.pipeline.resolve.resolved_run import ResolvedConfig
 
 _device = click.option(
@@ -59,7 +59,7 @@ def verify(
     """  # noqa: D301 (click reads the \b)
     from huberflow.pipeline.system.display_path import display_path
 
-    with _found(model, resolve_config(workspace, config_file, settings)) as folder:
+    with _model(model, resolve_config(workspace, config_file, settings)) as folder:
         report, warned = _checked(folder, device)
     for line in warned:
         say(line)
@@ -118,30 +118,25 @@ def predict(
       huberflow predict models:/taxi@champion --data trips.parquet --output fares.parquet
     """  # noqa: D301 (click reads the \b)
     bad = bad or output.with_name(f"{output.name}.bad.csv")
-    with _found(model, resolve_config(workspace, config_file, settings)) as folder:
-        outcome = _predicted(folder, data, output, bad, device)
-    for name in outcome.absent:
+    with _model(model, resolve_config(workspace, config_file, settings)) as folder:
+        result = _predicted(folder, data, output, bad, device)
+    for name in result.absent:
         say(f"{data} has no column {name}; its value is missing in every row")
-    click.echo(f"predicted {outcome.rows:,} rows: {output}")
-    if outcome.first_bad:
-        first = outcome.first_bad
+    click.echo(f"predicted {result.rows:,} rows: {output}")
+    if result.first_bad:
+        first = result.first_bad
         stop(
-            f"bad rows: {outcome.bad:,} of {outcome.rows + outcome.bad:,}, see {bad}; "
+            f"bad rows: {result.bad:,} of {result.rows + result.bad:,}, see {bad}; "
             f"the first, in line {first.line}: {first.reason}",
             FAILED,
         )
 
 
-@contextmanager
-def _found(reference: str | None, found: "ResolvedConfig") -> Iterator[Path]:
-    """The model's folder; that there is none, or that it was changed, ends the command."""
-    from huberflow.pipeline.deploy.locate import LocateError, located
+def _model(reference: str | None, found: "ResolvedConfig") -> AbstractContextManager[Path]:
+    """The folder of the model that a reference names."""
+    from huberflow.pipeline.deploy.locate import locate_model
 
-    try:
-        with located(reference, found.config, found.workspace) as folder:
-            yield folder
-    except LocateError as error:
-        stop(str(error), WRONG_INPUT)
+    return locate_model(reference, found.config, found.workspace)
 
 
 def _checked(folder: Path, device: str | None) -> tuple[Mapping[str, Any], list[str]]:
@@ -154,12 +149,13 @@ def _checked(folder: Path, device: str | None) -> tuple[Mapping[str, Any], list[
     return report, [str(each.message) for each in seen if each.filename == reload.__file__]
 
 
-def _predicted(folder: Path, data: Path, output: Path, bad: Path, device: str | None) -> Any:
-    """Runs ``batch.predict`` behind a progress bar."""
+def _predicted(
+    folder: Path, data: Path, output: Path, bad: Path, device: str | None
+) -> "BatchResult":
+    """Runs ``batch.predict_file`` behind a progress bar."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from huberflow.pipeline.deploy.reading import TableError
     from huberflow.pipeline.system import logs
     from huberflow.pipeline.system.interruption import termination_as_interrupt
 
@@ -178,15 +174,13 @@ def _predicted(folder: Path, data: Path, output: Path, bad: Path, device: str | 
             _use(device)
             scorer = Scorer(folder)
             gc.freeze()  # Python would look through all of TensorFlow every few rows.
-            return batch.predict(
+            return batch.predict_file(
                 scorer,
                 data,
                 output,
                 bad,
                 on_batch=lambda done: progress.update(bar, completed=done),
             )
-    except TableError as error:
-        stop(str(error), WRONG_INPUT)
     except OSError as error:
         stop(f"nothing was written: {error}", FAILED)
     except KeyboardInterrupt:

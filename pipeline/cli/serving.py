@@ -4,13 +4,7 @@ from pathlib import Path
 
 import click
 
-from huberflow.pipeline.cli.common import (
-    FAILED,
-    WRONG_INPUT,
-    config_options,
-    resolve_config,
-    stop,
-)
+from huberflow.pipeline.cli.common import FAILED, config_options, resolve_config, stop
 
 
 @click.command()
@@ -60,8 +54,7 @@ def serve(
       huberflow serve --share-port
     """  # noqa: D301 (click reads the \b)
     from huberflow.pipeline.deploy import server
-    from huberflow.pipeline.deploy.listening import PortError
-    from huberflow.pipeline.deploy.locate import LocateError, located
+    from huberflow.pipeline.deploy.locate import locate_model
 
     def on_ready(url: str, body: str) -> None:
         click.echo(f"serving: {url} {model or bundle}")
@@ -69,7 +62,7 @@ def serve(
 
     found = resolve_config(workspace, config_file, settings)
     try:
-        with located(model, found.config, found.workspace) as bundle:
+        with locate_model(model, found.config, found.workspace) as bundle:
             server.serve(
                 bundle,
                 host=host,
@@ -78,7 +71,5 @@ def serve(
                 share_port=share_port,
                 on_ready=on_ready,
             )
-    except (LocateError, PortError) as error:
-        stop(str(error), WRONG_INPUT)
     except server.ServerError as error:
         stop(str(error), FAILED)

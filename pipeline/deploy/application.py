@@ -2,19 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import protocol
-from huberflow.pipeline.deploy.protocol import RequestError
-from huberflow.pipeline.deploy.scorer import Scorer, ScoringError
+from huberflow.pipeline.deploy.scorer import Scorer
 
 MOST_BYTES = 64 * 2**20
 """Of a request's body."""
@@ -22,51 +22,70 @@ MOST_BYTES = 64 * 2**20
 PATIENCE = 60.0
 """Seconds that a client may take to send a body."""
 
+_ERROR_CODES = {500: "INTERNAL_ERROR", 503: "TEMPORARILY_UNAVAILABLE"}
+"""MLflow's codes for HTTP statuses; all others are BAD_REQUEST."""
 
-class Gate:
-    """An application that another one can take the place of while it runs."""
+_UNREAD_BODY = (408, 413, 415)
+"""HTTP statuses after which the connection is closed, for the rest of the body is not read."""
 
-    def __init__(self) -> None:
-        self.behind: ASGIApp = waiting()
+
+@dataclass(frozen=True)
+class ServedModel:
+    """The model that a server answers with, as ``/ready`` shows it."""
+
+    model: str
+    """The folder of the bundle."""
+    version: str
+    certificate: str
+    """The hash of the certificate."""
+    device: str
+
+
+class ReplaceableApp:
+    """Passes requests on to an application that can be replaced while the server runs."""
+
+    def __init__(self, application: ASGIApp) -> None:
+        self.current = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        await self.behind(scope, receive, send)
+        """Handles one request."""
+        await self.current(scope, receive, send)
 
 
-def waiting() -> Starlette:
-    """Alive, but not ready: the model is still being checked."""
+def waiting_app() -> Starlette:
+    """The pages while the model is being checked: the server is alive, but not ready."""
 
-    async def not_yet(_: Request) -> Response:
+    async def not_ready(_: Request) -> Response:
         return _refusal("the model is being checked; ask /ready until it answers 200", 503)
 
-    anything = Route("/{path:path}", not_yet, methods=["GET", "POST"])
+    anything = Route("/{path:path}", not_ready, methods=["GET", "POST"])
     return Starlette(routes=[*_alive(), anything])
 
 
-def serving(scorer: Scorer, about: Mapping[str, Any]) -> Starlette:
+def serving_app(scorer: Scorer, model: ServedModel) -> Starlette:
     """The pages of MLflow's scoring server, and ``/ready``.
 
     Args:
       scorer: answers ``/invocations``; see ``huberflow.pipeline.deploy.protocol``.
-      about: the model, for ``/ready``; plain JSON.
+      model: for ``/ready``.
     """
 
     async def ready(_: Request) -> Response:
-        return JSONResponse(dict(about))
+        return JSONResponse(asdict(model))
 
     async def invocations(request: Request) -> Response:
         try:
             body = await _body(request)
             return Response(
-                await asyncio.to_thread(_scored, scorer, body), media_type="application/json"
+                await asyncio.to_thread(_predictions, scorer, body), media_type="application/json"
             )
-        except RequestError as error:
-            return _refusal(str(error), error.status)
-        except ScoringError as error:
-            return _refusal(str(error), 400)
+        except HTTPException as error:
+            return _refusal(error.detail, error.status_code)
+        except InputError as error:
+            too_large = isinstance(error, protocol.TooManyRowsError)
+            return _refusal(str(error), 413 if too_large else 400)
         except ClientDisconnect:
-            return Response(status_code=400)  # Nobody is there to read it.
+            return Response(status_code=400)  # nobody reads it
 
     async def failed(_: Request, error: Exception) -> Response:
         # The log has the traceback.
@@ -84,49 +103,42 @@ def _alive() -> list[Route]:
     async def alive(_: Request) -> Response:
         return Response("\n", media_type="application/json")
 
-    async def ours(_: Request) -> Response:
+    async def huberflow_version(_: Request) -> Response:
         return Response(version("huberflow"), media_type="application/json")
 
-    return [Route("/ping", alive), Route("/health", alive), Route("/version", ours)]
+    return [Route("/ping", alive), Route("/health", alive), Route("/version", huberflow_version)]
 
 
-def _scored(scorer: Scorer, body: bytes) -> bytes:
-    return protocol.answer(scorer.predict(protocol.table(body)))
+def _predictions(scorer: Scorer, body: bytes) -> bytes:
+    return protocol.encode_predictions(scorer.predict(protocol.parse_request(body)))
 
 
 async def _body(request: Request) -> bytes:
     kind = request.headers.get("content-type", "none")
     if kind.partition(";")[0].strip().lower() != "application/json":
-        raise RequestError(f"Content-Type: expected application/json, received {kind[:60]}", 415)
+        detail = f"Content-Type: expected application/json, received {kind[:60]}"
+        raise HTTPException(415, detail)
     _check_size(int(request.headers.get("content-length", 0)))
     body = bytearray()
     try:
         async with asyncio.timeout(PATIENCE):
-            async for part in request.stream():
-                body += part
+            async for chunk in request.stream():
+                body += chunk
                 _check_size(len(body))
     except TimeoutError as error:
-        raise RequestError(f"the body did not arrive within {PATIENCE:g} seconds", 408) from error
+        raise HTTPException(408, f"the body did not arrive within {PATIENCE:g} seconds") from error
     return bytes(body)
 
 
 def _check_size(count: int) -> None:
     if count > MOST_BYTES:
-        raise RequestError(f"expected a body of at most {MOST_BYTES:,} bytes", 413)
+        raise HTTPException(413, f"expected a body of at most {MOST_BYTES:,} bytes")
 
 
 def _refusal(message: str, status: int) -> Response:
-    """In the form of MLflow's; the connection ends where the rest of a body is not waited for."""
-    headers = {"Connection": "close"} if status in (408, 413, 415) else {}
+    """An error in the form of MLflow's."""
+    headers = {"Connection": "close"} if status in _UNREAD_BODY else {}
+    code = _ERROR_CODES.get(status, "BAD_REQUEST")
     # As ASCII, since a client may have sent half of a character.
-    content = json.dumps({"error_code": _CODES.get(status, "INTERNAL_ERROR"), "message": message})
+    content = json.dumps({"error_code": code, "message": message})
     return Response(content, status, headers, media_type="application/json")
-
-
-_CODES = {
-    400: "BAD_REQUEST",
-    408: "BAD_REQUEST",
-    413: "BAD_REQUEST",
-    415: "BAD_REQUEST",
-    503: "TEMPORARILY_UNAVAILABLE",
-}

@@ -10,31 +10,29 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from huberflow.custom_objects.input_error import InputError
+
 _PARTING = 2.0
-"""Seconds in which clients that keep connections open are told that they end."""
+"""Seconds for clients with open connections to learn, by an answer, that these are closing."""
 
 _KEEP_ALIVE = 75
-"""Seconds that an idle connection stays open; load balancers end theirs after 60."""
+"""Seconds that an idle connection stays open; load balancers close theirs after 60."""
 
 _LAST_ANSWERS = 30
 """Seconds, after these, for answers that are being computed."""
 
 
-class PortError(Exception):
-    """Nothing can be served at this address; the message says why, and what to write."""
-
-
-def bound(host: str, port: int, *, shared: bool) -> socket.socket:
+def bind_port(host: str, port: int, *, shared: bool) -> socket.socket:
     """A socket that has the port, and does not listen yet.
 
     Args:
       host: address of this machine.
       port: 0 for any that is free.
-      shared: also where another server listens there, of ours and of this user; each then gets
-        some of the connections.
+      shared: take the port even if another huberflow server of this user listens on it; each then
+        gets some of the connections.
 
     Raises:
-      PortError: the port is taken, or the address is none of this machine's.
+      InputError: the port is taken, or the address is not one of this machine.
     """
     listener = None
     try:
@@ -46,32 +44,36 @@ def bound(host: str, port: int, *, shared: bool) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         listener.bind(address)
-        # Only now: set before, it would let two servers start that know nothing of each other.
+        # Only now: set before, it would let two servers start that do not expect each other.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     except OSError as error:
         if listener is not None:
             listener.close()
-        raise PortError(_why(host, port, shared, error)) from error
+        if error.errno != errno.EADDRINUSE:
+            reason = f"{host} ({error.strerror})"
+            expected = "an address of this machine"
+            raise InputError("--host", expected=expected, received=reason) from error
+        raise _taken(port, shared) from error
     return listener
 
 
-def _why(host: str, port: int, shared: bool, error: OSError) -> str:
-    if error.errno != errno.EADDRINUSE:
-        return f"--host {host}: expected an address of this machine ({error.strerror})"
-    if shared:
-        return f"port {port}: taken by a server that shares it with none; write: --port {port + 1}"
-    return (
-        f"port {port}: taken by another server; write: --port {port + 1}, or --share-port to take "
-        "over from one that `huberflow serve` runs"
+def _taken(port: int, shared: bool) -> InputError:
+    return InputError(
+        "--port",
+        expected="a free port",
+        received=f"{port}, taken by "
+        + ("a server that does not share it" if shared else "another server"),
+        hint=None if shared else "to take over from a running `huberflow serve`, add --share-port",
+        write=f"--port {port + 1}",
     )
 
 
 @contextmanager
-def answering(application: ASGIApp, listener: socket.socket) -> Iterator[threading.Event]:
-    """Serves while the block runs; at its end, every request that came is answered.
+def running_server(application: ASGIApp, listener: socket.socket) -> Iterator[threading.Event]:
+    """Serves while the block runs; at its end, answers every request that has arrived.
 
     Yields:
-      What is set where the server ends by itself.
+      An event that is set if the server ends by itself.
     """
     config = uvicorn.Config(
         application,
@@ -105,7 +107,7 @@ def answering(application: ASGIApp, listener: socket.socket) -> Iterator[threadi
 
 class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends no connection in whose next request a client may be: an answer says so first."""
+        """Closes a connection only after an answer has announced it to the client."""
         self.server_state.default_headers = [
             *self.server_state.default_headers,
             (b"connection", b"close"),

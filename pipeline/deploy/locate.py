@@ -1,4 +1,4 @@
-"""Which exported model a person means, and where it lies."""
+"""Finds the exported model that a reference names."""
 
 import json
 import re
@@ -18,24 +18,20 @@ from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.tracking.store import store_uri
 
 
-class LocateError(Exception):
-    """There is no such model; the message says where it was looked for, and what to write."""
-
-
 @contextmanager
-def located(reference: str | None, config: Config, workspace: Workspace) -> Iterator[Path]:
+def locate_model(reference: str | None, config: Config, workspace: Workspace) -> Iterator[Path]:
     """The folder of a bundle, for as long as the block runs.
 
     Args:
-      reference: a bundle, or a folder of versions, of which the newest is meant; else one of the
-        workspace's runs, as ``compare.choose`` names them: the model that it exported; or a model
-        in MLflow, such as ``models:/taxi@champion``, ``models:/taxi/3``, ``runs:/ID/model``, which
-        is downloaded and removed after the block. None: the newest version that was pushed.
+      reference: a bundle; a folder of versions, whose newest is taken; one of the workspace's runs,
+        see ``select.choose``, for the model that it exported; or a model in MLflow, such as
+        ``models:/taxi@champion``, ``models:/taxi/3``, ``runs:/ID/model``, which is downloaded, and
+        removed after the block. None: the newest version that was pushed.
       config: names the model and the tracking server.
       workspace: of the runs and the pushed models.
 
     Raises:
-      LocateError: there is none.
+      InputError: there is no such model.
       TrackingError: MLflow's server cannot be reached, or refuses.
     """
     if reference is None:
@@ -53,25 +49,29 @@ def _newest_pushed(workspace: Workspace, config: Config) -> Path:
     folder = workspace.serving(config.name)
     newest = _newest_version(folder)
     if newest is None:
-        raise LocateError(
-            f"expected a version of the model {config.name} in {folder}, found none; "
-            f"write: {_run_command(config)}"
+        raise InputError(
+            "MODEL",
+            expected=f"a version of the model {config.name} in {folder}",
+            received="none",
+            write=_run_command(config),
         )
     return newest
 
 
 def _bundle_at(folder: Path) -> Path:
-    found = folder if (folder / reload.CERTIFICATE).is_file() else _newest_version(folder)
-    if found is None:
-        raise LocateError(
-            f"expected an exported model, with {reload.CERTIFICATE} in it, or a folder of its "
-            f"versions, received {folder}; write the folder that huberflow run names as pushed"
+    bundle = folder if (folder / reload.CERTIFICATE).is_file() else _newest_version(folder)
+    if bundle is None:
+        raise InputError(
+            "MODEL",
+            expected=f"an exported model, with {reload.CERTIFICATE} in it, or a folder of versions",
+            received=str(folder),
+            hint="write the folder that `huberflow run` names as pushed",
         )
-    return found
+    return bundle
 
 
 def _newest_version(folder: Path) -> Path | None:
-    """As TensorFlow Serving chooses: the highest number."""
+    """The version with the highest number, as TensorFlow Serving chooses."""
     versions = [path for path in folder.glob("*/") if re.fullmatch(r"\d+", path.name)]
     return max(versions, key=lambda path: int(path.name), default=None)
 
@@ -79,40 +79,46 @@ def _newest_version(folder: Path) -> Path | None:
 def _run(reference: str, workspace: Workspace) -> Run:
     unreadable: list[str] = []
     try:
-        found = select.choose(run_history.runs(workspace, unreadable.append), [reference])
+        runs = select.choose(run_history.runs(workspace, unreadable.append), [reference])
     except InputError as error:
-        lines = [f"no folder {reference} is here, and of the runs: {error}", *unreadable]
-        raise LocateError("\n".join(lines)) from error
-    if len(found) > 1:
-        raise LocateError(
-            f"expected one run, received {reference}, a sweep of {len(found)}; to choose one, "
-            f"write: huberflow compare {reference}"
+        raise InputError(
+            error.key,
+            expected=f"a folder, or {error.expected}",
+            received=error.received,
+            hint="; ".join(filter(None, [error.hint, *unreadable])) or None,
+            write=error.write,
+        ) from error
+    if len(runs) > 1:
+        raise InputError(
+            "MODEL",
+            expected="one run",
+            received=f"{reference}, a sweep of {len(runs)}",
+            hint="choose one",
+            write=f"huberflow compare {reference}",
         )
-    return found[0]
+    return runs[0]
 
 
 def _exported_by(run: Run, config: Config) -> Path:
     artifact = run.artifact(node_ids.SERVING_EXPORT, "exported_model")
-    if artifact is None and run.sweep is not None:
-        raise LocateError(
-            f"{run.id} is a trial of a sweep, which exports nothing; "
-            f"write: {_run_command(config, run)}"
-        )
+    command = _run_command(config, run)
     if artifact is None:
-        raise LocateError(
-            f"{run.id} exported no model, it is {run.status}; write: {_run_command(config, run)}"
-        )
-    folder = artifact.uri / artifact_files.SERVING_MODEL  # TFX's name for it
+        state = "a trial of a sweep, which exports none" if run.sweep else f"which is {run.status}"
+        expected = "a run that exported a model"
+        raise InputError("MODEL", expected=expected, received=f"{run.id}, {state}", write=command)
+    folder = artifact.uri / artifact_files.SERVING_MODEL
     if not folder.is_dir():
-        raise LocateError(
-            f"the model that {run.id} exported is no longer in {folder}; "
-            f"write: {_run_command(config, run)} --no-cache"
+        raise InputError(
+            "MODEL",
+            expected=f"the model that {run.id} exported in {folder}",
+            received="none",
+            write=f"{command} --no-cache",
         )
     return folder
 
 
 def _run_command(config: Config, run: Run | None = None) -> str:
-    """What makes a model; with a run, the same again."""
+    """The command that makes a model; with a run, the same model again."""
     changes = run.metadata.changes if run else {}
     settings = [part for key in changes for part in ("--set", f"{key}={json.dumps(changes[key])}")]
     return shlex.join(["huberflow", "run", "--workspace", str(config.workspace), *settings])
@@ -123,6 +129,6 @@ def _downloaded(reference: str, workspace: Workspace, config: Config) -> Iterato
     from huberflow.pipeline.tracking import mlflow_download
 
     workspace.root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=workspace.root, prefix=".downloaded-") as aside:
+    with tempfile.TemporaryDirectory(dir=workspace.root, prefix=".downloaded-") as folder:
         uri = store_uri(config.tracking, workspace)
-        yield mlflow_download.saved_model(uri, reference, Path(aside))
+        yield mlflow_download.saved_model(uri, reference, Path(folder))

@@ -1,160 +1,166 @@
-"""What MLflow's scoring server takes and answers, as JSON, read strictly.
+"""The JSON of MLflow's scoring server, for requests and answers, read strictly.
 
-MLflow's own reading would not do: it drops columns that it does not know, puts ``instances`` that
+MLflow's own reader would not do: it drops columns that it does not know, puts ``instances`` that
 lack a column into the wrong rows, makes text of a number beside text, takes NaN for JSON, and puts
 tracebacks into its answers.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn, cast
 
 import numpy as np
 import pandas as pd
+
+from huberflow.components.contracts.json_record import JSON
+from huberflow.custom_objects.input_error import InputError
 
 MOST_ROWS = 100_000
 """Of one request; each of them costs memory, however short its JSON is."""
 
 _EXAMPLE = '{"dataframe_records": [{"column": value, ...}, ...]}'
 _FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_SPLIT = {"columns", "data", "index"}
 
 
-class RequestError(Exception):
-    """A request that is not served; the message says why.
-
-    Args:
-      message: for the client.
-      status: of HTTP, 400 or above.
-    """
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
+class TooManyRowsError(InputError):
+    """A request of more than ``MOST_ROWS`` rows, which has an HTTP status of its own."""
 
 
-def table(body: bytes) -> pd.DataFrame:
-    """The rows of a request, every value as JSON had it; null where a row lacks a column.
+def parse_request(body: bytes) -> pd.DataFrame:
+    """The rows of a request, with the values of the JSON; null where a row lacks a column.
 
     Args:
       body: an object with one key. ``dataframe_split`` has ``columns`` and ``data``, and an
-        ``index`` that is not looked at. ``dataframe_records``, ``instances`` and ``inputs`` have
-        objects, one for each row; the last two may have lists by column instead.
+        ``index`` that is ignored. ``dataframe_records``, ``instances`` and ``inputs`` have a list
+        of objects, one for each row; the last two may have lists by column instead.
 
     Raises:
-      RequestError: it is something else.
+      InputError: the body is something else.
     """
     request = _parsed(body)
     if not isinstance(request, dict) or len(request) != 1 or not request.keys() <= {*_FORMATS}:
-        keys = f"the keys {_named(request)}" if isinstance(request, dict) else _kind(request)
-        raise RequestError(
-            f"expected an object with one key of {', '.join(_FORMATS)}, received {keys}; "
-            f"write: {_EXAMPLE}"
+        keys = (
+            f"the keys {_list_keys(request)}" if isinstance(request, dict) else _describe(request)
+        )
+        raise InputError(
+            "body",
+            expected=f"an object with one key of {', '.join(_FORMATS)}",
+            received=keys,
+            write=_EXAMPLE,
         )
     [(key, rows)] = request.items()
     if key == "dataframe_split":
-        return _of_split(rows)
+        return _from_split(rows)
     if key in ("instances", "inputs") and isinstance(rows, dict):
-        return _of_columns(key, rows)
-    return _of_records(key, rows)
+        return _from_columns(key, rows)
+    return _from_records(key, rows)
 
 
-def answer(outputs: pd.DataFrame) -> bytes:
-    """``{"predictions": [{"prediction": 9.5}, ...]}``, as of the model that MLflow registers.
+def encode_predictions(outputs: pd.DataFrame) -> bytes:
+    """``{"predictions": [{"prediction": 9.5}, ...]}``, as the model in MLflow's registry answers.
 
     Raises:
-      RequestError: an output is no number that JSON has.
+      InputError: an output is no number of JSON.
     """
     for name, column in outputs.select_dtypes("number").items():
         wrong = np.flatnonzero(~np.isfinite(column))
         if wrong.size:
-            raise RequestError(
-                f"row {wrong[0] + 1} of {len(column)}: the model gives {column[wrong[0]]} as "
-                f"{name}; expected values like those that it was trained on"
+            raise InputError(
+                f"row {wrong[0] + 1} of {len(column)}",
+                expected="values like those that the model was trained on",
+                received=f"values for which it gives {column[wrong[0]]} as {name}",
             )
     rows = outputs.to_dict("records")
     return json.dumps({"predictions": rows}, allow_nan=False).encode()
 
 
-def _parsed(body: bytes) -> Any:
+def _parsed(body: bytes) -> JSON:
     try:
-        return json.loads(body, parse_constant=_no_json)
+        return cast(JSON, json.loads(body, parse_constant=_refuse_constant))
     except RecursionError as error:
-        raise RequestError("expected JSON of a few levels, received a deeper one") from error
-    except ValueError as error:  # Bytes that are no text, and numbers too long to be read, too.
-        raise RequestError(f"expected JSON, received something else: {error}") from error
+        expected = "JSON of a few levels"
+        raise InputError("body", expected=expected, received="a deeper one") from error
+    except ValueError as error:  # bytes that are no text, and numbers too long to be read, too
+        received = f"something else: {error}"
+        raise InputError("body", expected="JSON", received=received) from error
 
 
-def _no_json(constant: str) -> NoReturn:
+def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is none of its numbers; write: null")
 
 
-def _of_split(split: Any) -> pd.DataFrame:
+def _from_split(split: JSON) -> pd.DataFrame:
     if not isinstance(split, dict) or not {"columns", "data"} <= split.keys() <= _SPLIT:
-        raise RequestError(
-            f"dataframe_split: expected an object with columns and data, received {_kind(split)}; "
-            'write: {"columns": ["column"], "data": [[value], ...]}'
+        raise InputError(
+            "dataframe_split",
+            expected="an object with columns and data",
+            received=_describe(split),
+            write='{"columns": ["column"], "data": [[value], ...]}',
         )
     columns, data = split["columns"], split["data"]
     if not _is_list_of(columns, str):
-        raise RequestError("dataframe_split: columns: expected a list of names")
-    _check_rows("dataframe_split: data", data, list)
+        raise InputError(
+            "dataframe_split.columns", expected="a list of names", received=_describe(columns)
+        )
+    _check_rows("dataframe_split.data", data, list)
     for number, row in enumerate(data, start=1):
         if len(row) != len(columns):
-            raise RequestError(
-                f"row {number} of {len(data)}: expected {len(columns)} values, one for each "
-                f"column, received {len(row)}"
+            raise InputError(
+                f"row {number} of {len(data)}",
+                expected=f"{len(columns)} values, one for each column",
+                received=str(len(row)),
             )
     return pd.DataFrame(data, columns=columns, dtype=object, index=range(len(data)))
 
 
-_SPLIT = {"columns", "data", "index"}
-
-
-def _of_records(key: str, rows: Any) -> pd.DataFrame:
+def _from_records(key: str, rows: JSON) -> pd.DataFrame:
     _check_rows(key, rows, dict)
-    names = dict.fromkeys(name for row in rows for name in row)
+    records = cast(Sequence[Mapping[str, JSON]], rows)
+    names = dict.fromkeys(name for row in records for name in row)
     # By column: a table of rows would lose those without a single value.
-    return _frame({name: [row.get(name) for row in rows] for name in names}, len(rows))
+    return _frame({name: [row.get(name) for row in records] for name in names}, len(records))
 
 
-def _of_columns(key: str, columns: Mapping[str, Any]) -> pd.DataFrame:
+def _from_columns(key: str, columns: Mapping[str, JSON]) -> pd.DataFrame:
     for name, values in columns.items():
-        _check_rows(f"{key}: {name}", values, object)
-    lengths = {len(values) for values in columns.values()}
+        _check_rows(f"{key}.{name}", values, object)
+    by_name = cast(Mapping[str, Sequence[JSON]], columns)
+    lengths = {len(values) for values in by_name.values()}
     if len(lengths) > 1:
-        raise RequestError(
-            f"{key}: expected as many values in each column, received between {min(lengths)} and "
-            f"{max(lengths)}"
+        raise InputError(
+            key,
+            expected="as many values in each column",
+            received=f"between {min(lengths)} and {max(lengths)}",
         )
-    return _frame(columns, max(lengths, default=0))
+    return _frame(by_name, max(lengths, default=0))
 
 
-def _frame(columns: Mapping[str, Sequence[Any]], rows: int) -> pd.DataFrame:
+def _frame(columns: Mapping[str, Sequence[JSON]], rows: int) -> pd.DataFrame:
     return pd.DataFrame(columns, dtype=object, index=range(rows))
 
 
-def _check_rows(name: str, rows: Any, kind: type) -> None:
+def _check_rows(key: str, rows: JSON, kind: type) -> None:
     if not _is_list_of(rows, kind):
-        expected = f"a list{_OF.get(kind, '')}"
-        raise RequestError(f"{name}: expected {expected}; write: {_EXAMPLE}")
-    if len(rows) > MOST_ROWS:
-        raise RequestError(
-            f"expected at most {MOST_ROWS:,} rows in a request, received {len(rows):,}", 413
+        expected = {dict: "a list of objects", list: "a list of lists"}.get(kind, "a list")
+        raise InputError(key, expected=expected, received=_describe(rows), write=_EXAMPLE)
+    if len(cast(list[JSON], rows)) > MOST_ROWS:
+        raise TooManyRowsError(
+            "body",
+            expected=f"at most {MOST_ROWS:,} rows in a request",
+            received=f"{len(cast(list[JSON], rows)):,}",
         )
 
 
-_OF: Mapping[type, str] = {dict: " of objects", list: " of lists"}
-
-
-def _is_list_of(values: Any, kind: type) -> bool:
+def _is_list_of(values: JSON, kind: type) -> bool:
     return isinstance(values, list) and all(isinstance(value, kind) for value in values)
 
 
-def _named(request: Mapping[str, Any]) -> str:
+def _list_keys(request: Mapping[str, JSON]) -> str:
     names = ", ".join(name[:60] for name in list(request)[:5])
     return f"{names}, ..." if len(request) > 5 else names or "of an empty one"
 
 
-def _kind(value: Any) -> str:
-    kinds = {dict: "an object with others", list: "a list", str: "text", type(None): "null"}
+def _describe(value: JSON) -> str:
+    kinds = {dict: "another object", list: "another list", str: "text", type(None): "null"}
     return kinds.get(type(value), repr(value)[:60])

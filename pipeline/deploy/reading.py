@@ -1,7 +1,11 @@
-"""Reads tables from files, a batch of rows at a time: CSV or Parquet, as the file's name says."""
+"""Reads tables to predict, a batch of rows at a time: CSV or Parquet, by the file's name.
+
+Not the reader of ``pipeline.data``: that one refuses a file for one bad row and knows no line of a
+good one. Here a bad row is reported by its line, the others are predicted, and every field is
+carried over as it stands in the file.
+"""
 
 import csv
-import gzip
 import io
 import os
 import zlib
@@ -10,10 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from huberflow.components.data.files import check_unique, decompressed, unreadable_file
+from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.data.parquet_reading import batches_of
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 ROWS = 8192
 """In a batch: as many as a small model predicts in some milliseconds."""
@@ -23,109 +34,104 @@ _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _UNREADABLE = (OSError, EOFError, zlib.error, csv.Error, UnicodeError, pa.ArrowException)
 
 
-class TableError(ValueError):
-    """A file that cannot be read or written; the message says what was expected."""
-
-
 @dataclass(frozen=True)
 class BadRow:
-    """A row that is left out."""
+    """A row without a prediction."""
 
     line: int
-    """Of the file, where its header is 1; in Parquet its row, from 1."""
+    """The row's line in the file, the header's being 1; in Parquet its number, from 1."""
     reason: str
     text: str
-    """All of it, as CSV."""
+    """The whole row, as CSV."""
 
 
 @dataclass(frozen=True)
-class Batch:
+class RowBatch:
     """Some rows of a file, in order."""
 
     rows: pa.Table
     lines: Sequence[int]
-    """Of each row, see ``BadRow``."""
+    """The line of each row, see ``BadRow``."""
     unreadable: Sequence[BadRow]
     """Rows between them that do not fit the header."""
     done: float
-    """How much of the file has been read, from 0 to 1."""
+    """The share of the file that has been read, from 0 to 1."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """A file that is open."""
+class OpenTable:
+    """An open file of rows."""
 
     schema: pa.Schema
-    """Of CSV all is text, as it stands in the file."""
-    batches: Iterator[Batch]
+    """In CSV all columns are text, as it stands in the file."""
+    batches: Iterator[RowBatch]
 
 
 def is_parquet(path: Path) -> bool:
-    """Whether the file's name says so; else it is CSV.
+    """Whether a file's name is one of Parquet; otherwise it is one of CSV.
 
     Raises:
-      TableError: it is neither.
+      InputError: it is neither.
     """
     if not path.name.lower().endswith(_SUFFIXES):
-        raise TableError(f"expected a file {', '.join(_SUFFIXES)}, received {path}")
+        expected = f"a name that ends in {', '.join(_SUFFIXES)}"
+        raise InputError("file", expected=expected, received=str(path))
     return path.suffix.lower() == ".parquet"
 
 
 @contextmanager
-def opened(path: Path, rows: int = ROWS) -> Iterator[Table]:
-    """The file's rows, in batches of so many.
+def open_table(path: Path, rows: int = ROWS) -> Iterator[OpenTable]:
+    """The file's rows, in batches of at most ``rows``.
 
     Raises:
-      TableError: it cannot be read, also later, or its columns' names are not unique.
+      InputError: the file cannot be read, at once or later, or two columns have one name.
     """
     parquet = is_parquet(path)
-    with _explained(path):
+    with _read_errors(path):
         file = path.open("rb")
     with file:
-        with _explained(path):
-            table = (_parquet if parquet else _csv)(path, file, rows)
-        names = table.schema.names
-        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-        if twice:
-            raise TableError(f"{path}: expected each column once, received two of {twice[0]!r}")
-        yield replace(table, batches=_readable(path, table.batches))
+        with _read_errors(path):
+            table = _open_parquet(file, rows) if parquet else _open_csv(path, file, rows)
+        check_unique(str(path), table.schema.names)
+        yield replace(table, batches=_checked(path, table.batches))
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _read_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except _UNREADABLE as error:
-        raise TableError(f"{path}: cannot be read: {error}") from error
+        raise unreadable_file(path, error) from error
 
 
-def _readable(path: Path, batches: Iterator[Batch]) -> Iterator[Batch]:
-    with _explained(path):
+def _checked(path: Path, batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
+    with _read_errors(path):
         yield from batches
 
 
 # -- CSV -------------------------------------------------------------------------------------------
 
 
-def _csv(path: Path, file: BinaryIO, rows: int) -> Table:
-    lines = _Lines(file, path.suffix)
+def _open_csv(path: Path, file: BinaryIO, rows: int) -> OpenTable:
+    lines = _Lines(path, file)
     reader = csv.reader(lines, strict=True)
     header = next(reader, [])
     if not header:
-        raise TableError(f"{path}: expected the names of columns in line 1, received none")
+        raise InputError(f"{path}, line 1", expected="the names of columns", received="none")
     schema = pa.schema([(name, pa.string()) for name in header])
-    return Table(schema, _csv_batches(_records(reader, lines, len(header)), lines, schema, rows))
+    records = _records(reader, lines, len(header))
+    return OpenTable(schema, _csv_batches(records, lines, schema, rows))
 
 
 class _Lines:
-    """The lines of a file, and those of the row at hand."""
+    """The lines of a file, and those of the current row."""
 
-    def __init__(self, file: BinaryIO, suffix: str) -> None:
+    def __init__(self, path: Path, file: BinaryIO) -> None:
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
-        plain = gzip.GzipFile(fileobj=file) if suffix.lower() == ".gz" else file
         # A byte that is no UTF-8 spoils its row alone; Excel's mark at the beginning, none.
-        self._text = io.TextIOWrapper(plain, "utf-8-sig", "surrogateescape", newline="")
+        stream = decompressed(path, file)
+        self._text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
         self._row: list[str] = []
 
     def __iter__(self) -> Iterator[str]:
@@ -137,7 +143,7 @@ class _Lines:
         return line
 
     def begin_row(self) -> None:
-        """What comes is another row."""
+        """Forgets the lines of the row before."""
         self._row.clear()
 
     @property
@@ -148,7 +154,7 @@ class _Lines:
 
     @property
     def done(self) -> float:
-        """How much of the file has been read, from 0 to 1."""
+        """The share of the file that has been read, from 0 to 1."""
         return self._file.tell() / self._size
 
 
@@ -156,8 +162,8 @@ _Record = tuple[int, list[str]] | BadRow
 """A row's line and fields."""
 
 
-def _records(reader: Any, lines: _Lines, width: int) -> Iterator[_Record]:
-    """The rows below the header, each with its line; an empty line is none."""
+def _records(reader: "Reader", lines: _Lines, width: int) -> Iterator[_Record]:
+    """The rows below the header, each with its line; empty lines are skipped."""
     while True:
         line = reader.line_num + 1
         lines.begin_row()
@@ -166,7 +172,9 @@ def _records(reader: Any, lines: _Lines, width: int) -> Iterator[_Record]:
             "".join(fields).encode()
         except StopIteration:
             return
-        except csv.Error as error:  # such as a quote that nothing closes; it goes on after it
+        except (
+            csv.Error
+        ) as error:  # such as a quote that nothing closes; reading continues after it
             yield BadRow(line, f"expected CSV, received: {error}", lines.row)
         except UnicodeEncodeError:
             yield BadRow(line, "expected text in UTF-8", lines.row)
@@ -180,27 +188,26 @@ def _records(reader: Any, lines: _Lines, width: int) -> Iterator[_Record]:
 
 def _csv_batches(
     records: Iterator[_Record], lines: _Lines, schema: pa.Schema, rows: int
-) -> Iterator[Batch]:
+) -> Iterator[RowBatch]:
     while some := [*islice(records, rows)]:
         bad = [record for record in some if isinstance(record, BadRow)]
         good = [record for record in some if not isinstance(record, BadRow)]
         columns = zip(*(fields for _, fields in good), strict=True) if good else [[]] * len(schema)
         arrays = [pa.array(column, pa.string()) for column in columns]
         table = pa.Table.from_arrays(arrays, schema=schema)
-        yield Batch(table, [line for line, _ in good], bad, lines.done)
+        yield RowBatch(table, [line for line, _ in good], bad, lines.done)
 
 
 # -- Parquet ---------------------------------------------------------------------------------------
 
 
-def _parquet(path: Path, file: BinaryIO, rows: int) -> Table:
-    source = pq.ParquetFile(file)
-    return Table(source.schema_arrow, _parquet_batches(source, rows))
+def _open_parquet(file: BinaryIO, rows: int) -> OpenTable:
+    table = pq.ParquetFile(file)
+    return OpenTable(table.schema_arrow, _parquet_batches(table, rows))
 
 
-def _parquet_batches(source: pq.ParquetFile, rows: int) -> Iterator[Batch]:
-    read = 0
-    for batch in source.iter_batches(rows):
-        lines = range(read + 1, read + 1 + len(batch))
-        read += len(batch)
-        yield Batch(pa.Table.from_batches([batch]), lines, [], read / source.metadata.num_rows)
+def _parquet_batches(table: pq.ParquetFile, rows: int) -> Iterator[RowBatch]:
+    first = 1
+    for batch, done in batches_of(table, rows):
+        yield RowBatch(batch, range(first, first + len(batch)), [], done)
+        first += len(batch)

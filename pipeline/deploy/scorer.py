@@ -1,21 +1,20 @@
 """Raw columns in, predictions out: an exported model's signature ``columns``."""
 
 import reprlib
-from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from huberflow.components.bundle import reload
+from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.data.source import did_you_mean
 
 _SIGNATURE = "columns"
 
-
-class ScoringError(ValueError):
-    """A table that the model cannot read; the message names the column, the row and the value."""
+InputKind = Literal["number", "text"]
 
 
 class Scorer:
@@ -35,128 +34,125 @@ class Scorer:
 
     def __init__(self, bundle: Path) -> None:
         self._predict = reload.predictor(bundle, _SIGNATURE)
-        self.certificate: Mapping[str, Any] = reload.verify(bundle)
-        signature = self.certificate["signatures"][_SIGNATURE]
+        certificate = reload.verify(bundle)
+        signature = certificate["signatures"][_SIGNATURE]
+        self.certificate: str = certificate["sha256"]
+        """The hash of the certificate."""
         self.columns = _kinds(signature["inputs"])
-        """``number`` or ``text``, by name."""
+        """The kind of each column that the model reads."""
         self.outputs = _kinds(signature["outputs"])
-        """Likewise, see ``huberflow.components.serving.signatures``."""
+        """The kind of each output, see ``huberflow.components.serving.signatures``."""
 
     def predict(self, table: pd.DataFrame) -> pd.DataFrame:
         """The model's outputs as columns, float32 or text, in the order of the rows.
 
         Raises:
-          ScoringError: a column is unknown or there twice, or a value is of the wrong type.
+          InputError: a column is unknown or there twice, or a value is of the wrong type.
         """
         self._check_names(table)
         inputs = {}
         for name, kind in self.columns.items():
-            missing, converted = _KINDS[kind]
             if name not in table:
-                inputs[name] = np.full(len(table), missing)
+                inputs[name] = np.full(len(table), np.nan if kind == "number" else "")
                 continue
-            values, reasons = converted(table[name])
-            for position, reason in reasons.items():
-                raise ScoringError(f"row {position + 1} of {len(table)}: {name}: {reason}")
-            inputs[name] = values
-        found = self._predict(**inputs)
+            inputs[name], mistakes = _converted(table[name], kind)
+            for position, (expected, received) in mistakes.items():
+                where = f"row {position + 1} of {len(table)}: {name}"
+                raise InputError(where, expected=expected, received=received)
+        outputs = self._predict(**inputs)
         return pd.DataFrame(
             {
-                name: [each.decode() for each in found[name]] if kind == "text" else found[name]
+                name: [each.decode() for each in outputs[name]] if kind == "text" else outputs[name]
                 for name, kind in self.outputs.items()
             }
         )
 
-    def problems(self, table: pd.DataFrame) -> Mapping[int, str]:
-        """What is wrong with each bad row, by its position; the first thing, where there are many.
+    def bad_rows(self, table: pd.DataFrame) -> Mapping[int, InputError]:
+        """The first mistake in each bad row, by the row's position.
 
         ``predict`` takes the table without these rows.
 
         Raises:
-          ScoringError: a column is unknown or there twice.
+          InputError: a column is unknown or there twice.
         """
         self._check_names(table)
-        found: dict[int, str] = {}
+        errors: dict[int, InputError] = {}
         for name in table.columns:
-            _, converted = _KINDS[self.columns[name]]
-            for position, reason in converted(table[name])[1].items():
-                found.setdefault(position, f"{name}: {reason}")
-        return dict(sorted(found.items()))
+            _, mistakes = _converted(table[name], self.columns[name])
+            for position, (expected, received) in mistakes.items():
+                error = InputError(name, expected=expected, received=received)
+                errors.setdefault(position, error)
+        return dict(sorted(errors.items()))
 
     def _check_names(self, table: pd.DataFrame) -> None:
         for name in table.columns:
             if name not in self.columns:
-                raise ScoringError(
-                    f"unknown column {reprlib.repr(name)}; {self._expected(str(name))}"
+                raise InputError(
+                    "columns",
+                    expected=f"any of {', '.join(self.columns)}",
+                    received=reprlib.repr(name),
+                    hint=did_you_mean(str(name), self.columns),
                 )
         if not table.columns.is_unique:
             twice = table.columns[table.columns.duplicated()][0]
-            raise ScoringError(f"column {twice!r} is there twice; expected it once")
-
-    def _expected(self, name: str) -> str:
-        nearest = get_close_matches(name, self.columns, n=1)
-        if nearest:
-            return f"did you mean {nearest[0]!r}?"
-        return f"expected any of {', '.join(self.columns)}"
+            raise InputError("columns", expected="each once", received=f"{twice!r} twice")
 
 
-def _kinds(specs: Mapping[str, Mapping[str, Any]]) -> Mapping[str, str]:
+def _kinds(specs: Mapping[str, reload.Tensor]) -> dict[str, InputKind]:
     return {name: "text" if spec["dtype"] == "string" else "number" for name, spec in specs.items()}
 
 
 _LARGEST = float(np.finfo(np.float32).max)
 
+_Mistakes = dict[int, tuple[str, str]]
+"""By a row's position, what was expected and received."""
 
-def _numbers(column: pd.Series) -> tuple[np.ndarray, Mapping[int, str]]:
-    """float64, NaN where missing; and why a position has no number."""
-    reasons: dict[int, str] = {}
+
+def _converted(column: pd.Series, kind: InputKind) -> tuple[np.ndarray, _Mistakes]:
+    """Values as the signature takes them: float64, NaN where missing; or UTF-8, empty there."""
+    mistakes: _Mistakes = {}
+    if kind == "text":
+        values = _each(column, _text, "text", mistakes)
+        return np.array(values, object), mistakes
     if column.dtype.kind in "iuf" and isinstance(column.dtype, np.dtype):
         numbers = column.to_numpy(np.float64)
     else:
-        # By way of objects: a date is refused then, and not taken for its nanoseconds.
-        values = column.to_numpy(object)
-        numbers = np.array(list(_each(values, _number, "a number", reasons)), np.float64)
+        numbers = np.array(_each(column, _number, "a number", mistakes), np.float64)
     for position in np.flatnonzero(np.abs(numbers) > _LARGEST):
-        reasons[int(position)] = (
-            f"expected a number within ±{_LARGEST:.1e}, received {numbers[position]:.3g}"
-        )
-    return numbers, reasons
+        expected = f"a number within ±{_LARGEST:.1e}"
+        mistakes[int(position)] = expected, f"{numbers[position]:.3g}"
+    return numbers, mistakes
 
 
-def _texts(column: pd.Series) -> tuple[np.ndarray, Mapping[int, str]]:
-    """UTF-8, empty where missing; and why a position has no text."""
-    reasons: dict[int, str] = {}
-    values = column.to_numpy(object)
-    return np.array(list(_each(values, _text, "text", reasons)), object), reasons
-
-
-_KINDS: Mapping[str, Any] = {"number": (np.nan, _numbers), "text": ("", _texts)}
-"""For each kind of column, what a missing value is to the signature, and what converts it."""
+_Value = TypeVar("_Value")
 
 
 def _each(
-    values: np.ndarray, convert: Callable[[Any], Any], expected: str, reasons: dict[int, str]
-) -> Iterator[Any]:
-    for position, value in enumerate(values):
+    column: pd.Series, convert: Callable[[object], _Value], expected: str, mistakes: _Mistakes
+) -> list[_Value]:
+    # By way of objects: a date is refused then, and not taken for its nanoseconds.
+    values: list[_Value] = []
+    for position, value in enumerate(column.to_numpy(object)):
         try:
-            yield convert(value)
+            values.append(convert(value))
         except (TypeError, UnicodeEncodeError):
-            reasons[position] = f"expected {expected}, received {reprlib.repr(value)}"
-            yield convert(None)
+            mistakes[position] = expected, reprlib.repr(value)
+            values.append(convert(None))
+    return values
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     if _is_missing(value):
         return np.nan
     if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
         try:
             return float(value)
-        except OverflowError:  # A whole number of hundreds of digits.
+        except OverflowError:  # a whole number of hundreds of digits
             return np.inf
     raise TypeError(value)
 
 
-def _text(value: Any) -> bytes:
+def _text(value: object) -> bytes:
     if isinstance(value, str):
         return value.encode()
     if _is_missing(value):
@@ -164,9 +160,9 @@ def _text(value: Any) -> bytes:
     raise TypeError(value)
 
 
-def _is_missing(value: Any) -> bool:
+def _is_missing(value: object) -> bool:
     return (
         value is None
         or value is pd.NA
-        or (isinstance(value, (float, np.floating)) and np.isnan(value))
+        or (isinstance(value, (float, np.floating)) and bool(np.isnan(value)))
     )

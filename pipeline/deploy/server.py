@@ -1,4 +1,4 @@
-"""Serves an exported model over HTTP, once it is found to be the one that was trained."""
+"""Serves an exported model over HTTP, after a check that it is the one that was trained."""
 
 import gc
 import json
@@ -11,17 +11,21 @@ from pathlib import Path
 import numpy as np
 
 from huberflow.components.bundle import clean_process, reload
-from huberflow.pipeline.deploy.application import Gate, serving
+from huberflow.pipeline.deploy.application import (
+    ReplaceableApp,
+    ServedModel,
+    serving_app,
+    waiting_app,
+)
 from huberflow.pipeline.deploy.golden_rows import golden_rows
-from huberflow.pipeline.deploy.listening import answering, bound
+from huberflow.pipeline.deploy.listening import bind_port, running_server
 from huberflow.pipeline.deploy.scorer import Scorer
 from huberflow.pipeline.system.interruption import termination_as_interrupt
 
 _WARM_UP = (1, 256)
-"""Rows of a small and a large request, the first of which takes longer than those that follow."""
+"""Rows of a small and a large request; the first of each size takes longer than the next."""
 
-
-_TURN = 0.5
+_WAIT = 0.5
 """Seconds: a signal that one of TensorFlow's threads receives does not wake the waiting one."""
 
 
@@ -38,10 +42,10 @@ def serve(
     share_port: bool = False,
     on_ready: Callable[[str, str], None],
 ) -> None:
-    """Checks the model, and answers until Ctrl-C or SIGTERM; then still every request that came.
+    """Checks the model, and answers until Ctrl-C or SIGTERM, requests on their way included.
 
     ``/health`` answers 200 at once, ``/ready`` once the model is checked and warm. A server that
-    shares its port takes connections only then: the one that it replaces has them until it ends.
+    shares its port takes connections only then; until then the one that it replaces has them.
 
     Args:
       bundle: the exported model.
@@ -49,27 +53,27 @@ def serve(
       port: 0 for any that is free.
       device: "cpu" or "gpu", where it must run; None for TensorFlow's choice.
       share_port: listen beside another server of this user on this port.
-      on_ready: told the server's URL, and a body for its ``/invocations``.
+      on_ready: gets the server's URL, and a body for its ``/invocations``.
 
     Raises:
-      PortError: the port is taken, or the address is none of this machine's.
+      InputError: the port is taken, or the address is not one of this machine.
       ReloadError: the bundle is not as it was written, or this machine cannot run it.
       CheckError: a value is further off than the certificate allows.
-      ServerError: see there.
+      ServerError: the server ended by itself.
     """
-    gate = Gate()
+    app = ReplaceableApp(waiting_app())
     with (
         suppress(KeyboardInterrupt),
         termination_as_interrupt(),
-        closing(bound(host, port, shared=share_port)) as listener,
+        closing(bind_port(host, port, shared=share_port)) as listener,
     ):
         if share_port:
-            body = _open(gate, bundle, device)
-        with answering(gate, listener) as ended:
+            body = _load(app, bundle, device)
+        with running_server(app, listener) as ended:
             if not share_port:
-                body = _open(gate, bundle, device)
+                body = _load(app, bundle, device)
             on_ready(_url(host, listener), body)
-            while not ended.wait(_TURN):
+            while not ended.wait(_WAIT):
                 pass
             raise ServerError("the server ended by itself; its log says why")
 
@@ -79,9 +83,9 @@ def curl(url: str, body: str) -> str:
     return f"curl {url}/invocations -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
-def _open(gate: Gate, bundle: Path, device: str | None) -> str:
-    """Lets requests through to the model, once it is checked and warm; a body for one of them."""
-    reload.verify(bundle)  # Before the seconds that the imports take.
+def _load(app: ReplaceableApp, bundle: Path, device: str | None) -> str:
+    """Replaces the app by the model's, once that is checked and warm; a body for a request."""
+    reload.verify(bundle)  # before the seconds that the imports take
     clean_process.prepare()
     import tensorflow as tf
 
@@ -95,14 +99,9 @@ def _open(gate: Gate, bundle: Path, device: str | None) -> str:
     rows = golden_rows(bundle, scorer.columns)
     for count in _WARM_UP:
         scorer.predict(rows.iloc[np.arange(count) % len(rows)])
-    about = {
-        "model": str(bundle),
-        "version": bundle.name,
-        "certificate": scorer.certificate["sha256"],
-        "device": report["device"],
-    }
+    model = ServedModel(str(bundle), bundle.name, scorer.certificate, report["device"])
     gc.freeze()  # Python would look through all of TensorFlow every few requests.
-    gate.behind = serving(scorer, about)
+    app.current = serving_app(scorer, model)
     row = rows.iloc[0].dropna().to_dict()
     return json.dumps({"dataframe_records": [row]})
 

@@ -1,4 +1,4 @@
-"""Writes tables to files: CSV or Parquet, as the file's name says."""
+"""Writes tables to files: CSV or Parquet, by the file's name."""
 
 import csv
 import gzip
@@ -12,20 +12,21 @@ from typing import Literal, TextIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from huberflow.pipeline.deploy.reading import TableError, is_parquet
+from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.deploy.reading import is_parquet
 from huberflow.pipeline.system.atomic_write import written_atomically
 
 
 @contextmanager
-def written(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
-    """Writes rows, by the function that it yields; the file appears whole, after the block.
+def table_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
+    """A function that writes rows; the file appears whole, after the block.
 
     Raises:
-      TableError: it cannot be written there.
+      InputError: the file cannot be written there.
     """
     parquet = is_parquet(path)
     if path.is_dir() or not path.parent.is_dir():
-        raise TableError(f"expected a file in a folder that exists, received {path}")
+        raise InputError("file", expected="a file in a folder that exists", received=str(path))
     with written_atomically(path) as temporary:
         if parquet:
             with pq.ParquetWriter(temporary, schema) as writer:
@@ -35,7 +36,7 @@ def written(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], obje
                 yield _csv_writer(file, schema)
 
 
-def as_csv(rows: pa.Table) -> str:
+def csv_lines(rows: pa.Table) -> str:
     """Rows as lines of CSV, without a header."""
     return _lines([_texts(column) for column in rows.columns])
 
@@ -47,7 +48,7 @@ def _encoded(path: Path, suffix: str) -> TextIO:
 
 def _csv_writer(file: TextIO, schema: pa.Schema) -> Callable[[pa.Table], object]:
     file.write(_lines([[name] for name in schema.names]))
-    return lambda rows: file.write(as_csv(rows))
+    return lambda rows: file.write(csv_lines(rows))
 
 
 def _lines(columns: Sequence[Sequence[str]], quoting: Literal[0, 1] = csv.QUOTE_MINIMAL) -> str:
@@ -60,7 +61,7 @@ def _lines(columns: Sequence[Sequence[str]], quoting: Literal[0, 1] = csv.QUOTE_
 
 
 def _texts(column: pa.ChunkedArray) -> list[str]:
-    """Empty where missing; a float32 in as few digits as tell it from any other."""
+    """Empty where missing; a float32 in as few digits as identify it."""
     try:
         return cast(list[str], column.cast(pa.string()).fill_null("").to_pylist())
     except pa.ArrowException:  # lists and the like, and bytes that are no text

@@ -1,4 +1,4 @@
-"""Whatever a client sends, it gets predictions or is told what is wrong with its request."""
+"""Every request gets predictions, or an answer that names what is wrong with it."""
 
 import json
 import math
@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import application, protocol
-from huberflow.pipeline.deploy.listening import answering, bound
-from huberflow.pipeline.deploy.protocol import RequestError
+from huberflow.pipeline.deploy.listening import bind_port, running_server
 
+MODEL = application.ServedModel("bundle", "1", "c0ffee", "CPU:0")
 FORMATS = ["dataframe_split", "dataframe_records", "instances", "inputs"]
 
 numbers = st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -44,10 +45,10 @@ def client(scorer):
 @contextmanager
 def served(scorer):
     """A connection to a server in this process."""
-    with closing(bound("127.0.0.1", 0, shared=False)) as listener:
+    with closing(bind_port("127.0.0.1", 0, shared=False)) as listener:
         port = listener.getsockname()[1]
         with (
-            answering(application.serving(scorer, {}), listener),
+            running_server(application.serving_app(scorer, MODEL), listener),
             closing(HTTPConnection("127.0.0.1", port, timeout=30)) as client,
         ):
             yield client
@@ -95,7 +96,7 @@ class TestRows:
         }.items():
             if key == "inputs" and not len(expected.columns):
                 continue  # Lists by column cannot say how many rows have none.
-            found = protocol.table(json.dumps({key: value}).encode())
+            found = protocol.parse_request(json.dumps({key: value}).encode())
             assert len(found) == len(rows)
             pd.testing.assert_frame_equal(
                 found[expected.columns], expected, check_column_type=False
@@ -104,7 +105,7 @@ class TestRows:
     def test_keep_their_values_as_json_has_them(self):
         rows = [{"miles": 1, "company": "a"}, {"miles": None, "company": 8}, {"company": True}]
         for key in ("instances", "inputs", "dataframe_records"):
-            found = protocol.table(json.dumps({key: rows}).encode())
+            found = protocol.parse_request(json.dumps({key: rows}).encode())
             assert found["company"].tolist() == ["a", 8, True]
             assert [type(value) for value in found["company"]] == [str, int, bool]
             assert found["miles"].tolist() == [1, None, None]
@@ -131,7 +132,7 @@ class TestRefusals:
             ('{"inputs": [], "instances": []}', "received the keys inputs, instances"),
             ('{"inputs": 3}', "inputs: expected a list of objects"),
             ('{"inputs": [1]}', "inputs: expected a list of objects"),
-            ('{"inputs": {"miles": 1}}', "inputs: miles: expected a list"),
+            ('{"inputs": {"miles": 1}}', "inputs.miles: expected a list"),
             ('{"inputs": {"miles": [1], "company": []}}', "received between 0 and 1"),
             ('{"dataframe_split": [[1]]}', "expected an object with columns and data"),
             ('{"dataframe_split": {"columns": [1], "data": []}}', "expected a list of names"),
@@ -140,7 +141,7 @@ class TestRefusals:
                 '{"dataframe_split": {"columns": ["a"], "data": [[1], []]}}',
                 "row 2 of 2: expected 1",
             ),
-            ('{"inputs": [{"mile": 1}]}', "unknown column 'mile'"),
+            ('{"inputs": [{"mile": 1}]}', "received 'mile'; did you mean 'miles'?"),
             ('{"inputs": [{"miles": NaN}]}', "NaN is none of its numbers; write: null"),
             ('{"inputs": [{"miles": -Infinity}]}', "-Infinity is none of its numbers"),
             ('{"inputs": [{"miles": ' + "9" * 5000 + "}]}", "expected JSON"),
@@ -180,13 +181,15 @@ class TestRefusals:
         assert b"did not arrive within 0.05 seconds" in answer.read()
 
     def test_of_a_prediction_that_is_no_number(self):
-        with pytest.raises(RequestError, match="row 2 of 3: the model gives nan as prediction"):
-            protocol.answer(pd.DataFrame({"prediction": [1.0, math.nan, math.inf]}))
+        with pytest.raises(InputError) as refused:
+            protocol.encode_predictions(pd.DataFrame({"prediction": [1.0, math.nan, math.inf]}))
+        assert refused.value.key == "row 2 of 3"
+        assert "nan as prediction" in refused.value.received
 
 
 def test_predictions_are_bit_for_bit_those_of_the_model():
     prediction = np.random.default_rng(3).normal(scale=1e3, size=1000).astype(np.float32)
-    answer = protocol.answer(pd.DataFrame({"prediction": prediction}))
+    answer = protocol.encode_predictions(pd.DataFrame({"prediction": prediction}))
     found = [row["prediction"] for row in json.loads(answer)["predictions"]]
     np.testing.assert_array_equal(np.array(found, np.float32), prediction)
     assert found == prediction.tolist()

@@ -154,7 +154,10 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("row", "message"),
         [
-            ({"mile": 1.5}, "unknown column 'mile'; did you mean 'miles'?"),
+            (
+                {"mile": 1.5},
+                "columns: expected any of company, miles, received 'mile'; did you mean 'miles'?",
+            ),
             ({"miles": "far"}, "row 2 of 2: miles: expected a number, received 'far'"),
             ({"company": 8}, "row 2 of 2: company: expected text, received 8"),
         ],
@@ -232,7 +235,7 @@ class TestStart:
         with started(bundles[0], port, tmp_path / "log") as process:
             assert process.wait(timeout=60) == 2
         assert (
-            f"huberflow: port {port}: taken by another server; write: --port"
+            f"huberflow: --port: expected a free port, received {port}, taken by another server"
             in (tmp_path / "log").read_text()
         )
 
