@@ -1,91 +1,97 @@
-"""What differs between runs, and which did best."""
+"""How runs differ in settings, code and results, and which is best."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from huberflow.components.contracts import node_ids
+from huberflow.components.contracts.evaluation_config import EvaluationConfig
+from huberflow.components.contracts.evaluation_report import EvaluationReport
 from huberflow.pipeline.history.metadata_store import State
 from huberflow.pipeline.history.run_history import Run
-from huberflow.pipeline.report.metric_direction import Goal, cost, definition, goal
+from huberflow.pipeline.report.metric_direction import (
+    Direction,
+    badness,
+    better_direction,
+    metric_config,
+)
 from huberflow.pipeline.tracking import params
 
-Report = Mapping[str, Any]
-
 _SOURCE = ".source."
-"""Stands between node and file in the keys of code."""
+"""Separates node and file in the keys of code hashes."""
 
 
 @dataclass(frozen=True)
-class Value:
-    """What a metric is for one run."""
+class ComparedValue:
+    """A metric of one run, compared with the other runs."""
 
     value: float
     change: float | None
-    """Share above the first run's value, 0.05 is 5 %; none for the first run itself."""
+    """Share above the first run's value, 0.05 is 5 %; None for the first run itself."""
     best: bool
-    """Whether no compared run is better, and one is worse."""
+    """Whether no compared run is better, and at least one is worse."""
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedRun:
     """One of the compared runs."""
 
     run: str
+    """The run's id."""
     name: str | None
-    """That the config gave it."""
+    """The name in the config."""
     status: str
-    """``blessed`` or ``not blessed``; else how far it came, such as ``failed``."""
+    """``blessed`` or ``not blessed``; else the status of the run, such as ``failed``."""
     seconds: float | None
     training: State | None
-    """Whether its model was trained in this run, or is an earlier one's."""
+    """The Trainer's state: whether the run trained its model, or reused an earlier one."""
     code: tuple[str, ...]
-    """Source files that are not as in the first run."""
+    """Source files that differ from the first run's."""
     params: Mapping[str, str]
-    """Of the keys in which the runs differ, those that it has."""
-    metrics: Mapping[str, Value]
-    """Over all eval rows; none where it was not evaluated."""
-    slices: Mapping[str, Value]
-    """The gate's metric by slice; none where not asked for."""
+    """Its settings under those keys in which the runs differ."""
+    metrics: Mapping[str, ComparedValue]
+    """The metrics over all eval rows; empty where it was not evaluated."""
+    slices: Mapping[str, ComparedValue]
+    """The gate's metric by slice; empty unless slices were asked for."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs side by side; the first is what the others are compared with."""
+    """Runs side by side; the others are compared with the first."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ComparedRun, ...]
     params: tuple[str, ...]
     """Keys in which the runs differ."""
     metrics: tuple[str, ...]
     slices: tuple[str, ...]
-    """Such as ``payment_type=Cash``."""
+    """Names of slices, such as ``payment_type=Cash``."""
     slice_metric: str
-    """What ``slices`` hold."""
+    """The metric that is compared by slice."""
 
 
 def compare(runs: Sequence[Run], *, slices: bool) -> Comparison:
-    """Runs side by side.
+    """Compares runs.
 
     Args:
-      runs: at least one; the first is what the others are compared with.
-      slices: whether to add the gate's metric by slice.
+      runs: at least one; the others are compared with the first.
+      slices: whether to compare the gate's metric by slice, too.
     """
     settings = [params.of_run(run) for run in runs]
     reports = _reports(runs)
     evaluated = [run for run, report in zip(runs, reports, strict=True) if report] or runs
-    gate = evaluated[0].config["evaluation"]["gate"][0]["metric"]
+    evaluations = [run.evaluation for run in evaluated]
+    gate = evaluations[0].gate_metric
     overall = [_overall(report) for report in reports]
     by_slice = [_by_slice(report, gate) if slices else {} for report in reports]
-    goals = {metric: _goal(evaluated, metric) for metric in {gate, *_keys(overall)}}
+    directions = {metric: _direction(evaluations, metric) for metric in {gate, *_keys(overall)}}
 
     differing = _differing(settings)
-    metrics = _judged(overall, goals)
-    judged_slices = _judged(by_slice, dict.fromkeys(_keys(by_slice), goals[gate]))
+    metrics = _compared(overall, directions)
+    slice_values = _compared(by_slice, dict.fromkeys(_keys(by_slice), directions[gate]))
     rows = [
-        Row(
+        ComparedRun(
             run=run.id,
             name=run.config["tracking"]["run_name"],
             status=_status(run, report),
@@ -94,7 +100,7 @@ def compare(runs: Sequence[Run], *, slices: bool) -> Comparison:
             code=_changed(settings[0], settings[place]),
             params=differing[place],
             metrics=metrics[place],
-            slices=judged_slices[place],
+            slices=slice_values[place],
         )
         for place, (run, report) in enumerate(zip(runs, reports, strict=True))
     ]
@@ -107,22 +113,22 @@ def compare(runs: Sequence[Run], *, slices: bool) -> Comparison:
     )
 
 
-def _keys(rows: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Every key of any row, in the order in which they come."""
+def _keys(rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
+    """The keys of all rows, each once, in their order."""
     return tuple(dict.fromkeys(key for row in rows for key in row))
 
 
-def _status(run: Run, report: Report | None) -> str:
+def _status(run: Run, report: EvaluationReport | None) -> str:
     if run.status != "done":
         return run.status
     if report is None:
         return "no result"
-    return "blessed" if report["blessed"] else "not blessed"
+    return "blessed" if report.blessed else "not blessed"
 
 
-def _reports(runs: Iterable[Run]) -> list[Report | None]:
-    """Of each run; read once where several runs have it from the cache."""
-    read: dict[Path | None, Report | None] = {}
+def _reports(runs: Iterable[Run]) -> list[EvaluationReport | None]:
+    """The report of each run; one that several runs share, from the cache, is read once."""
+    read: dict[Path | None, EvaluationReport | None] = {}
     found = []
     for run in runs:
         evaluation = run.artifact(node_ids.EVALUATOR, "evaluation")
@@ -133,38 +139,39 @@ def _reports(runs: Iterable[Run]) -> list[Report | None]:
     return found
 
 
-def _overall(report: Report | None) -> dict[str, float]:
+def _overall(report: EvaluationReport | None) -> dict[str, float]:
     if report is None:
         return {}
-    values = next(row["candidate"] for row in report["slices"] if not row["slice"])
-    return {metric: values[metric] for metric in report["metrics"]}
+    return {metric: report.overall.candidate[metric] for metric in report.metrics}
 
 
-def _by_slice(report: Report | None, metric: str) -> dict[str, float]:
+def _by_slice(report: EvaluationReport | None, metric: str) -> dict[str, float]:
     return {
-        ", ".join(f"{column}={value}" for column, value in row["slice"].items()): values[metric]
-        for row in (report["slices"] if report else ())
-        if row["slice"] and metric in (values := row["candidate"])
+        row.name: row.candidate[metric]
+        for row in (report.slices if report else ())
+        if row.slice and metric in row.candidate
     }
 
 
-def _goal(runs: Sequence[Run], metric: str) -> Goal | None:
-    """Which values are better; none where none is, or where the runs mean different metrics."""
-    evaluations = [run.config["evaluation"] for run in runs]
-    known = [found for each in evaluations if (found := definition(each, metric)) is not None]
-    if any(each != known[0] for each in known):
+def _direction(evaluations: Sequence[EvaluationConfig], metric: str) -> Direction | None:
+    """The direction of better values; None where the runs have different metrics of this name."""
+    metrics = [found for each in evaluations if (found := metric_config(each, metric)) is not None]
+    if any(each != metrics[0] for each in metrics):
         return None
-    goals = {goal(each, metric) for each in evaluations} - {None}
-    return goals.pop() if len(goals) == 1 else None
+    directions = {better_direction(each, metric) for each in evaluations} - {None}
+    return directions.pop() if len(directions) == 1 else None
 
 
-def _judged(
-    rows: Sequence[Mapping[str, float]], goals: Mapping[str, Goal | None]
-) -> list[dict[str, Value]]:
-    best = {key: _best([row[key] for row in rows if key in row], goals[key]) for key in goals}
+def _compared(
+    rows: Sequence[Mapping[str, float]], directions: Mapping[str, Direction | None]
+) -> list[dict[str, ComparedValue]]:
+    best = {
+        key: _best([row[key] for row in rows if key in row], direction)
+        for key, direction in directions.items()
+    }
     return [
         {
-            key: Value(
+            key: ComparedValue(
                 value, _change(rows[0].get(key), value) if place else None, value == best[key]
             )
             for key, value in row.items()
@@ -173,9 +180,11 @@ def _judged(
     ]
 
 
-def _best(values: Iterable[float], goal: Goal | None) -> float | None:
+def _best(values: Iterable[float], direction: Direction | None) -> float | None:
     finite = {value for value in values if math.isfinite(value)}
-    return min(finite, key=partial(cost, goal)) if goal and len(finite) > 1 else None
+    if direction is None or len(finite) < 2:
+        return None
+    return min(finite, key=partial(badness, direction))
 
 
 def _change(before: float | None, value: float) -> float | None:
@@ -183,23 +192,23 @@ def _change(before: float | None, value: float) -> float | None:
 
 
 def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
-    """Source files that differ; one that only one of the runs needed is no change of code."""
+    """Source files that differ between two runs that both have them."""
     old, new = _sources(before), _sources(now)
     return tuple(sorted(file for file in old.keys() & new if old[file] != new[file]))
 
 
 def _sources(settings: Mapping[str, str]) -> dict[str, str]:
-    """Hashes of the code that ran, by file."""
+    """The hashes of the code that ran, by file."""
     return {key.partition(_SOURCE)[2]: value for key, value in settings.items() if _SOURCE in key}
 
 
 def _differing(runs: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Of each run the settings that are not the same in all of them."""
-    settings = _once(runs)
+    """The settings of each run that are not the same in all runs."""
+    settings = _merged(runs)
     sections = [set(map(_section, run)) for run in settings]
 
     def differs(key: str) -> bool:
-        # A run that failed before it came to a section is no different there.
+        # A run that failed before a section was reached does not differ in it.
         reached = (run for run, has in zip(settings, sections, strict=True) if _section(key) in has)
         return len({run.get(key) for run in reached}) > 1
 
@@ -207,12 +216,12 @@ def _differing(runs: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     return [{key: run[key] for key in keys if key in run} for run in settings]
 
 
-def _once(runs: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Settings without the code, and without the node's name where a run's nodes agree."""
-    apart: set[str] = set().union(*map(_disagreed, runs))
+def _merged(runs: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Settings without the code, and without the node's name where all nodes of a run agree."""
+    per_node: set[str] = set().union(*map(_differing_between_nodes, runs))
     return [
         {
-            key if _path(key) in apart else _path(key): value
+            key if _path(key) in per_node else _path(key): value
             for key, value in run.items()
             if _SOURCE not in key
         }
@@ -220,7 +229,7 @@ def _once(runs: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     ]
 
 
-def _disagreed(settings: Mapping[str, str]) -> set[str]:
+def _differing_between_nodes(settings: Mapping[str, str]) -> set[str]:
     values: dict[str, set[str]] = {}
     for key, value in settings.items():
         values.setdefault(_path(key), set()).add(value)

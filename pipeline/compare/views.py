@@ -1,41 +1,41 @@
-"""A comparison for people and programs: table, JSON, CSV."""
+"""A comparison as a table for a terminal, as JSON and as CSV."""
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from huberflow.pipeline.compare.comparison import Comparison, Value
+from huberflow.components.contracts import strict_json
+from huberflow.pipeline.compare.comparison import ComparedValue, Comparison
 from huberflow.pipeline.config.dotted_keys import short_names
-from huberflow.pipeline.report import words
+from huberflow.pipeline.report.formatting import format_metric
 
 MOST_PARAMS = 8
-"""Columns of settings in a terminal."""
+"""The most columns of settings that a terminal shows."""
 
 _STYLES = {"blessed": "green", "not blessed": "yellow", "failed": "bold red"}
 
 
 def table(comparison: Comparison) -> RenderableType:
-    """For a terminal: a line per run, and with slices a line per slice."""
+    """A line per run and, where slices are compared, a line per slice."""
     shown = _most_varied(comparison)
     left_out = len(comparison.params) - len(shown)
-    parts: list[RenderableType] = [
+    blocks: list[RenderableType] = [
         _Wide(list(_columns(comparison, shown))),
-        Text(f"* best; % against {comparison.rows[0].run}", "dim"),
+        Text(f"* best; % from {comparison.rows[0].run}", "dim"),
     ]
     if left_out:
-        parts.append(Text(f"settings left out: {left_out}; see all with: --json", "dim"))
+        blocks.append(Text(f"settings left out: {left_out}; see all with: --json", "dim"))
     if comparison.slices:
-        parts += [Text(), _Wide(list(_slice_columns(comparison)))]
-    return Group(*parts)
+        blocks += [Text(), _Wide(list(_slice_columns(comparison)))]
+    return Group(*blocks)
 
 
 def _most_varied(comparison: Comparison) -> list[str]:
-    """As many keys as a terminal shows, in the order of all."""
+    """The keys with the most different values, in their order."""
 
     def sameness(key: str) -> int:
         return -len({row.params.get(key) for row in comparison.rows})
@@ -68,7 +68,7 @@ def _slice_columns(comparison: Comparison) -> Iterator[list[Text]]:
         yield _right(row.run, _figures(values, comparison.slice_metric))
 
 
-def _figures(values: Sequence[Value | None], metric: str) -> list[Text]:
+def _figures(values: Sequence[ComparedValue | None], metric: str) -> list[Text]:
     changes = [f" {value.change:+.1%}" if value and value.change else "" for value in values]
     room = max(map(len, changes))
     return [
@@ -77,8 +77,8 @@ def _figures(values: Sequence[Value | None], metric: str) -> list[Text]:
     ]
 
 
-def _figure(value: Value | None, metric: str) -> Text:
-    number = words.metric(metric, value.value if value else None)
+def _figure(value: ComparedValue | None, metric: str) -> Text:
+    number = format_metric(metric, value.value if value else None)
     return Text(f"{number}*", "bold green") if value and value.best else Text(f"{number} ")
 
 
@@ -107,9 +107,9 @@ def _padded(column: list[Text], pad: Callable[[Text, int], None]) -> list[Text]:
 
 
 class _Wide:
-    """Columns side by side; those that do not fit go on below, beside the first once more.
+    """Columns side by side; those that do not fit follow below, with the first column repeated.
 
-    Rich's own table squeezes them until nothing can be read, and is slow for a thousand rows.
+    Rich's table would squeeze them until they are unreadable, and is slow for a thousand rows.
     """
 
     def __init__(self, columns: Sequence[Sequence[Text]]) -> None:
@@ -135,13 +135,12 @@ class _Wide:
 
 
 def to_json(comparison: Comparison) -> str:
-    """All of it; a value that is not finite is null, for JSON has none."""
-    plain = json.dumps(asdict(comparison))
-    return json.dumps(json.loads(plain, parse_constant=lambda constant: None), indent=1)
+    """The whole comparison; a value that is not finite is null."""
+    return strict_json.dumps(asdict(comparison), indent=1)
 
 
 def to_csv(comparison: Comparison) -> str:
-    """A line per run, under whole keys; without changes and marks."""
+    """A line per run, with whole keys as the header; without changes and marks."""
     slices = [f"{comparison.slice_metric} {name}" for name in comparison.slices]
     keys = [*comparison.params, *comparison.metrics, *slices]
     text = io.StringIO()
@@ -153,6 +152,6 @@ def to_csv(comparison: Comparison) -> str:
         values += [row.slices.get(name) for name in comparison.slices]
         numbers = [value and value.value for value in values]
         code = " ".join(row.code)
-        facts = [row.run, row.name, row.status, row.seconds, row.training, code]
-        writer.writerow([*facts, *settings, *numbers])
+        about = [row.run, row.name, row.status, row.seconds, row.training, code]
+        writer.writerow([*about, *settings, *numbers])
     return text.getvalue()

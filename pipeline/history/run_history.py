@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from huberflow.components.contracts import artifact_files, node_ids
+from huberflow.components.contracts.evaluation_config import EvaluationConfig
+from huberflow.components.contracts.evaluation_report import EvaluationReport
 from huberflow.components.contracts.json_record import JSON, JsonRecord
-from huberflow.components.validation import validation_findings
+from huberflow.components.contracts.validation_findings import ValidationFindings
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.history.git import GitState
 from huberflow.pipeline.history.metadata_store import Artifact, Execution, State
@@ -105,25 +107,33 @@ class Run:
         return outputs[0] if len(outputs) == 1 else None
 
     def predictions(self) -> Path | None:
-        """What the trained model said of some eval rows, see ``training.predictions``."""
-        trained = self.artifact(node_ids.TRAINER, "model_run")
-        path = trained.uri / artifact_files.PREDICTIONS if trained else None
+        """The file of the trained model's predictions for some eval rows, once it is written."""
+        return self._file(node_ids.TRAINER, "model_run", artifact_files.PREDICTIONS)
+
+    def findings(self) -> ValidationFindings | None:
+        """The ExampleValidator's findings, once they are written."""
+        path = self._file(node_ids.EXAMPLE_VALIDATOR, "anomalies", artifact_files.FINDINGS)
+        return ValidationFindings.read(path) if path else None
+
+    def report(self) -> EvaluationReport | None:
+        """The Evaluator's report, once it is written."""
+        path = self._file(node_ids.EVALUATOR, "evaluation", artifact_files.REPORT)
+        return EvaluationReport.read(path) if path else None
+
+    @property
+    def failed_node(self) -> Node | None:
+        """The node that failed, where one did."""
+        return next((node for node in self.nodes.values() if node.state == "failed"), None)
+
+    def _file(self, node: str, key: str, name: str) -> Path | None:
+        artifact = self.artifact(node, key)
+        path = artifact.uri / name if artifact else None
         return path if path and path.is_file() else None
 
-    def findings(self) -> Mapping[str, Any] | None:
-        """Anomalies, drift and skew, see ``validation_findings``; none without them."""
-        found = self.artifact(node_ids.EXAMPLE_VALIDATOR, "anomalies")
-        return (
-            validation_findings.read(found.uri)
-            if found and (found.uri / validation_findings.FILE).is_file()
-            else None
-        )
-
-    def report(self) -> Mapping[str, Any] | None:
-        """The Evaluator's report, see ``evaluation_report.report``; none without one."""
-        evaluation = self.artifact(node_ids.EVALUATOR, "evaluation")
-        path = evaluation.uri / artifact_files.REPORT if evaluation else None
-        return json.loads(path.read_text()) if path and path.is_file() else None
+    @property
+    def evaluation(self) -> EvaluationConfig:
+        """The section ``evaluation`` of the config."""
+        return EvaluationConfig.from_json(self.config["evaluation"])
 
 
 def runs(workspace: Workspace, warn: Callable[[str], None]) -> list[Run]:

@@ -12,6 +12,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from huberflow.components.contracts import artifact_files, node_ids
+from huberflow.components.contracts.predictions import read_predictions
 from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.tracking.tracker import Dataset, RawValue
 
@@ -60,8 +61,7 @@ def example_rows(run: Run, count: int = 5) -> list[dict[str, RawValue]]:
     path = run.predictions()
     if path is None:
         return []
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line)["features"] for line in islice(lines, count)]
+    return [dict(row.features) for row in islice(read_predictions(path), count)]
 
 
 def schema(run: Run) -> schema_pb2.Schema | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.report.result import from_here
+from huberflow.pipeline.system.display_path import display_path
 from huberflow.pipeline.tracking import ui
 from huberflow.pipeline.tracking.delivery import Receipt, receipt
 from huberflow.pipeline.tracking.tags import VIEW
@@ -45,7 +45,7 @@ def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
     server = _server(receipts[0]) or ui.running(workspace)
     if server is not None:
         return link(server, experiments, runs)
-    start = f"huberflow ui --workspace {from_here(workspace.root)}"
+    start = f"huberflow ui --workspace {display_path(workspace.root)}"
     return f"{link('http://127.0.0.1:5000', experiments, runs)}  (start it: {start})"
 
 

@@ -23,18 +23,17 @@ def model_metrics(run: Run, node: Node) -> Iterator[MetricValue]:
         yield from curves(run_history.curves(run))
     report = run.report() if node.name == node_ids.EVALUATOR else None
     if report is not None:
-        overall = next(row for row in report["slices"] if not row["slice"])
-        for group, model in (("evaluation", "candidate"), ("baseline", "baseline")):
-            for key, value in (overall[model] or {}).items():
+        groups = {"evaluation": report.overall.candidate, "baseline": report.overall.baseline}
+        for group, values in groups.items():
+            for key, value in (values or {}).items():
                 yield MetricValue(shortened(f"{group}/{key}"), value, node.ended)
 
 
 def data_metrics(run: Run, node: Node) -> Iterator[MetricValue]:
     """What a node measured of the data: drift and skew of each column."""
-    found = run.findings() if node.name == node_ids.EXAMPLE_VALIDATOR else None
-    for shift in found["shifts"] if found else []:
-        key = shortened(f"{shift['kind']}/{shift['column']}")
-        yield MetricValue(key, shift["value"], node.ended)
+    findings = run.findings() if node.name == node_ids.EXAMPLE_VALIDATOR else None
+    for shift in findings.shifts if findings else ():
+        yield MetricValue(shortened(f"{shift.kind}/{shift.column}"), shift.value, node.ended)
 
 
 def curves(epochs: Sequence[Epoch]) -> Iterator[MetricValue]:

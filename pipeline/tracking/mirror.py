@@ -11,7 +11,6 @@ import yaml
 from huberflow.components.contracts import node_ids
 from huberflow.pipeline.history.metadata_store import FINISHED
 from huberflow.pipeline.history.run_history import Node, Run, RunMetadata
-from huberflow.pipeline.report import files
 from huberflow.pipeline.system.interruption import first_line
 from huberflow.pipeline.system.masking import masked, masked_text
 from huberflow.pipeline.tracking import metrics, params, tags
@@ -166,6 +165,9 @@ class Mirror:
         self._tracker.log(parent, params=rolled_up, metrics=list(metrics.model_metrics(run, node)))
         if node.name == node_ids.SCHEMA_GEN and node.execution is not None:
             self._tracker.log(parent, dataset=dataset(run))
+        # Imported here, with matplotlib, so that every command which delivers later starts fast.
+        from huberflow.pipeline.report import files
+
         with tempfile.TemporaryDirectory() as folder:
             files.write_node(run, node.name, Path(folder))
             self._tracker.attach(parent, Path(folder))
@@ -194,6 +196,8 @@ class Mirror:
         self._tracker.log(parent, metrics=last_metrics, tags=tags.of_ended_run(run, model))
         last = {}
         if run.kind == "run":
+            from huberflow.pipeline.report import files
+
             last["report.html"] = files.write_page(run, Path(self._files.name)).read_text()
         log = run.metadata.log
         if run.status != "done" and log is not None and Path(log).exists():
@@ -235,6 +239,6 @@ def _alias(run: Run) -> Alias | None:
     report, pusher = run.report(), run.nodes.get(node_ids.PUSHER)
     if report is None:
         return None
-    if pusher is None or not report["blessed"]:
+    if pusher is None or not report.blessed:
         return "challenger"
     return "champion" if pusher.state == "ran" else None

@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 from huberflow.components.contracts import node_ids
 from huberflow.pipeline.history.run_history import Node, Run
-from huberflow.pipeline.report import words
-from huberflow.pipeline.report.metric_direction import goal
+from huberflow.pipeline.report.formatting import format_metric
+from huberflow.pipeline.report.metric_direction import better_direction
 from huberflow.pipeline.system.masking import masked
 from huberflow.pipeline.tracking import params
 
@@ -25,31 +25,29 @@ def experiment_name(run: Run) -> str:
 
 
 def of_experiment(run: Run) -> dict[str, str]:
-    """What MLflow's tables and charts of a new experiment begin with."""
-    evaluation = run.config["evaluation"]
-    metric = evaluation["gate"][0]["metric"]
-    greater = goal(evaluation, metric) == "higher"
+    """The tags of a new experiment: its description, and how MLflow's UI ranks its runs."""
+    metric = run.evaluation.gate_metric
+    greater = better_direction(run.evaluation, metric) == "higher"
     return {
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": f"evaluation/{metric}",
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater),
         NOTE: f"Runs of the pipeline {run.config['name']}; **Views → {_VIEW_NAME}** lists their "
-        "results. Metrics are in groups: `evaluation/` over all eval rows, `baseline/` the model "
-        "to beat, `training/` per epoch, `drift/` and `skew/` how far each column changed, "
-        "`nodes/` what each node took. Each run has its node runs below it, and a `report.html`.",
-        f"mlflow.sharedViewState.{VIEW}": _view(run),
+        "results. Metrics are in groups: `evaluation/` over all eval rows, `baseline/` of the last "
+        "blessed model, `training/` per epoch, `drift/` and `skew/` of each column, `nodes/` the "
+        "resources of each node. Below each run are the runs of its nodes; each has a "
+        "`report.html`.",
+        f"mlflow.sharedViewState.{VIEW}": _view(run, metric, greater),
     }
 
 
-def _view(run: Run) -> str:
+def _view(run: Run, first: str, greater: bool) -> str:
     """A saved view of MLflow's run list: runs without sweeps and nodes, by the gate's metric."""
-    evaluation = run.config["evaluation"]
-    first = evaluation["gate"][0]["metric"]
-    metrics = dict.fromkeys([first, *(metric["key"] for metric in evaluation["metrics"])])
+    metrics = dict.fromkeys([first, *(metric.key for metric in run.evaluation.metrics)])
     state = {
         "searchFilter": "tags.huberflow.kind = 'run'",
         "orderByKey": f"metrics.`evaluation/{first}`",
-        "orderByAsc": goal(evaluation, first) != "higher",
+        "orderByAsc": not greater,
         "selectedColumns": [
             *(f"metrics.`evaluation/{metric}`" for metric in metrics),
             "tags.`huberflow.blessed`",
@@ -60,13 +58,13 @@ def _view(run: Run) -> str:
 
 
 def of_started_run(run: Run) -> dict[str, str]:
-    """What is known of a run when it starts; git's in MLflow's own names."""
+    """The tags of a run that starts; the state of git has MLflow's own tag names."""
     metadata, git = run.metadata, run.metadata.git
     found = {
         "huberflow.run": run.id,
         "huberflow.kind": run.kind,
         "huberflow.command": metadata.command,
-        # The verb alone: MLflow shows no more than what comes after the last slash.
+        # The verb alone, because MLflow shows only what follows the last slash.
         "mlflow.source.name": " ".join(metadata.command.split()[:2]),
         "mlflow.source.type": "LOCAL",
         "mlflow.user": metadata.user,
@@ -85,13 +83,13 @@ def of_started_run(run: Run) -> dict[str, str]:
 
 
 def _fitting(text: str) -> str:
-    """MLflow cuts a tag of more than 8,000 characters in silence; this says so."""
-    longest, end = 8000, " ... (cut; the whole is in the workspace)"
+    """The text within MLflow's limit for tags, with a note where it is cut."""
+    longest, end = 8000, " ... (cut; the whole text is in the workspace)"
     return text if len(text) <= longest else text[: longest - len(end)] + end
 
 
 def of_node(node: Node) -> dict[str, str]:
-    """Where ML Metadata has a finished node, and why it failed."""
+    """The tags of a finished node: its state, its ids in ML Metadata, and why it failed."""
     if node.execution is None:
         return {"huberflow.state": node.state, NOTE: _fitting(node.cause or "did not finish")}
     outputs = {
@@ -106,7 +104,7 @@ def of_node(node: Node) -> dict[str, str]:
 
 
 def of_ended_run(run: Run, model: str | None) -> dict[str, str]:
-    """What is known of a run when it has ended; ``model`` is its registered name and version."""
+    """The tags of a run that has ended; ``model`` is its registered name and version."""
     executions = {name: node.execution.id for name, node in run.nodes.items() if node.execution}
     found = {"huberflow.status": run.status, NOTE: summary(run)}
     if model is not None:
@@ -116,41 +114,39 @@ def of_ended_run(run: Run, model: str | None) -> dict[str, str]:
         found["huberflow.source"] = params.source_fingerprint(run)
     report = run.report()
     if report is not None:
-        found["huberflow.blessed"] = json.dumps(report["blessed"])
-        # Makes MLflow's artifact view compare the table over runs.
+        found["huberflow.blessed"] = json.dumps(report.blessed)
+        # MLflow's artifact view then compares the table between runs.
         table = [{"path": "slices.json", "type": "table"}]
         found["mlflow.loggedArtifacts"] = json.dumps(table)
     pushed = run.artifact(node_ids.PUSHER, "pushed_model")
     if pushed is not None and pushed.properties.get("pushed"):
         found["huberflow.pushed"] = str(pushed.properties["pushed_destination"])
         found["huberflow.pushed_version"] = str(pushed.properties["pushed_version"])
-    failed = next((node for node in run.nodes.values() if node.state == "failed"), None)
-    if failed is not None:
+    if failed := run.failed_node:
         found |= {"huberflow.failed_node": failed.name, "huberflow.cause": failed.cause or ""}
     return {key: _fitting(value) for key, value in found.items()}
 
 
 def summary(run: Run) -> str:
-    """A few lines of markdown that say how the run ended."""
-    failed = next((node for node in run.nodes.values() if node.state == "failed"), None)
-    report = run.report()
-    if failed is not None:
+    """How the run ended, in a few lines of markdown."""
+    if failed := run.failed_node:
         return f"**{failed.name} {run.status}:** {failed.cause}\n\nThe log is among the artifacts."
+    report = run.report()
     if report is None:
         return f"{run.kind} {run.status}"
-    verdict = "**Blessed.**" if report["blessed"] else "**Not blessed.**"
-    overall = next(row["candidate"] for row in report["slices"] if not row["slice"])
-    metrics = [f"{metric} {words.metric(metric, overall[metric])}" for metric in report["metrics"]]
-    reasons = [f"- {reason}" for reason in report["reasons"]]
-    if report["set_aside"]:
-        reasons.append(f"The last blessed model was set aside, for {report['set_aside']}.")
+    verdict = "**Blessed.**" if report.blessed else "**Not blessed.**"
+    overall = report.overall.candidate
+    metrics = [f"{metric} {format_metric(metric, overall[metric])}" for metric in report.metrics]
+    reasons = [f"- {reason}" for reason in report.reasons]
+    if report.baseline_dropped:
+        reasons.append(f"The last blessed model was dropped: {report.baseline_dropped}.")
     changes = [f"`{key}={value}`" for key, value in run.metadata.changes.items()]
     settings = [f"Settings: {' '.join(changes)}"] if changes else []
-    story = "The whole story is `report.html` among the artifacts."
-    return "\n\n".join([f"{verdict} {' · '.join(metrics)}", *reasons, *settings, story])
+    more = "Everything else is in `report.html`, among the artifacts."
+    return "\n\n".join([f"{verdict} {' · '.join(metrics)}", *reasons, *settings, more])
 
 
 def node_json(node: Node) -> str:
-    """All that ML Metadata has of a node, secrets masked."""
+    """The record of a node in ML Metadata, with secrets masked."""
     execution = asdict(node.execution) if node.execution else {}
     return json.dumps(masked(json.loads(json.dumps(execution, default=str))), indent=1)

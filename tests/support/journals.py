@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
+from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.history.journal import append
 from huberflow.pipeline.history.workspace import Workspace
@@ -99,17 +99,12 @@ def evaluation(folder: Path, *, blessed: bool = True, **overall: float) -> tuple
     """An Evaluator's artifact with a report."""
     folder.mkdir(parents=True, exist_ok=True)
     values = {"example_count": 40.0, **(overall or {"huber": 0.75, "mae": 1.5})}
-    report = {
-        "metrics": list(values),
-        "blessed": blessed,
-        "reasons": [] if blessed else ["huber of all rows is 0.75, above the upper bound 0.5"],
-        "set_aside": None,
-        "slices": [
-            {"slice": {}, "candidate": values, "baseline": None},
-            {"slice": {"payment_type": "Cash"}, "candidate": values, "baseline": None},
-        ],
-    }
-    (folder / "report.json").write_text(json.dumps(report))
+    EvaluationReport(
+        metrics=tuple(values),
+        blessed=blessed,
+        reasons=() if blessed else ("huber of all rows is 0.75, above the upper bound 0.5",),
+        slices=(SliceMetrics({}, values), SliceMetrics({"payment_type": "Cash"}, values)),
+    ).write(folder / "report.json")
     return folder, {}
 
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from rich.console import Console
 
+from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.compare import comparison as compared_runs
 from huberflow.pipeline.compare import views
@@ -90,11 +91,11 @@ class Journals:
     def _evaluation(self, run_id, metrics, slices, blessed):
         uri = self._workspace.artifacts / "evaluation" / run_id
         uri.mkdir(parents=True)
-        rows = [{"slice": {}, "candidate": metrics}]
+        rows = [SliceMetrics({}, metrics)]
         for value, found in (slices or {}).items():
-            rows.append({"slice": {"payment_type": value}, "candidate": {"huber": found}})
-        report = {"metrics": list(metrics), "blessed": blessed, "reasons": [], "slices": rows}
-        (uri / "report.json").write_text(json.dumps(report))
+            rows.append(SliceMetrics({"payment_type": value}, {"huber": found}))
+        report = EvaluationReport(tuple(metrics), blessed, (), tuple(rows))
+        report.write(uri / "report.json")
         return {"id": 1, "uri": str(uri), "properties": {}}
 
 
@@ -322,7 +323,7 @@ class TestTable:
             ["a", "blessed", "12.5", "ran", "0.5", "2"],
             ["b", "blessed", "12.5", "ran", "2.0", "1.5*", "-25.0%"],
             ["c", "failed", "12.5", "-", "-", "-"],
-            ["*", "best;", "%", "against", "a"],
+            ["*", "best;", "%", "from", "a"],
         ]
 
     def test_names_that_were_given_are_shown(self, journals):

@@ -127,7 +127,7 @@ class TestJournalThatCannotBeRead:
             ("half a li\n", "expected JSON in line 1, received 'half a li\\n'"),
             ("{}\n", "KeyError: 'event'"),
             ("7\n", "TypeError: 'int' object is not subscriptable"),
-            ('{"event": "started", "time": 1}\n', "TypeError: Run.__init__() missing"),
+            ('{"event": "started", "time": 1}\n', "KeyError: 'facts'"),
             ('{"event": "ended", "time": 1}\n', "expected a journal that begins with a run"),
         ],
         ids=["cut off", "no event", "no object", "of another version", "without its beginning"],

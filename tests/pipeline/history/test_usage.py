@@ -81,7 +81,7 @@ class TestMemory:
         before = peak_during(lambda: None)
         with child(own_session=True) as delivery:
             during = peak_during(lambda: None)
-            follower.stdin.close()
+            delivery.stdin.close()
         assert during < before + 50
 
     def test_is_in_megabytes(self):

@@ -153,15 +153,15 @@ class TestMetrics:
             MetricValue("training/loss", 1.25, START + 7, 2),
         ]
         for run in ("ws/run-1", "ws/run-1/Trainer"):
-            points = mirrored(story()).runs[run].points
+            values = mirrored(story()).runs[run].metrics
             assert (
-                sorted((p for p in points if p.key == "training/loss"), key=lambda p: p.step)
+                sorted((v for v in values if v.key == "training/loss"), key=lambda v: v.step)
                 == curve
             )
 
     def test_of_a_cached_model_are_the_curves_of_its_training(self, story):
         tracker = mirrored(story(trained="cached"))
-        losses = {p.step: p.value for p in tracker.runs["ws/run-1"].points if "loss" in p.key}
+        losses = {v.step: v.value for v in tracker.runs["ws/run-1"].metrics if "loss" in v.key}
         assert losses == {1: 2.5, 2: 1.25}
 
     def test_are_how_far_each_column_changed(self, story, tmp_path):
@@ -211,10 +211,8 @@ class TestValuesThatAreNoNumbers:
     def test_are_told_as_they_are(self, tracker):
         values = tracker.values("ws/run-1")
         assert math.isnan(values["evaluation/huber"])
-        assert values["evaluation/mae"] == math.inf
-        points = tracker.runs["ws/run-1"].points
-        losses = {repr(p.value) for p in points if p.key == "training/loss"}
-        assert losses == {"inf", "nan"}
+        logged = tracker.runs["ws/run-1"].metrics
+        assert {repr(v.value) for v in logged if v.key == "training/loss"} == {"inf", "nan"}
 
     def test_leave_every_file_readable(self, tracker):
         files = tracker.runs["ws/run-1"].files

@@ -189,4 +189,4 @@ def test_what_is_too_long_for_a_tag_is_cut_and_says_so(tmp_path):
     story = Story(tmp_path / "journal").starts("Transform").fails("Transform", "x" * 9000)
     tags = run_tags.of_ended_run(run_history.read(story.ends("failed").path), None)
     assert len(tags["huberflow.cause"]) == 8000
-    assert tags["huberflow.cause"].endswith("x ... (cut; the whole is in the workspace)")
+    assert tags["huberflow.cause"].endswith("x ... (cut; the whole text is in the workspace)")
