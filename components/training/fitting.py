@@ -2,25 +2,25 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from huberflow.components.contracts import artifact_files
+from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.components.contracts.node_config import TrainingConfig
 from huberflow.custom_objects import registry
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
 
 PROGRESS = logging.getLogger("huberflow.training")
-"""One record per epoch; its ``progress`` attribute holds epoch, epochs, time and values."""
+"""One record per epoch; its attribute ``progress`` is an ``EpochProgress``."""
 
 
-def strategy(gpus: list[Any]) -> tf.distribute.Strategy:
+def strategy(gpus: Sequence[tf.config.LogicalDevice]) -> tf.distribute.Strategy:
     """Mirrored over all GPUs where there are several, else TensorFlow's default."""
     return tf.distribute.MirroredStrategy() if len(gpus) > 1 else tf.distribute.get_strategy()
 
@@ -110,7 +110,7 @@ class _Progress(tf_keras.callbacks.Callback):
         super().__init__()
         self._epochs = epochs
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self._start, self._steps = time.perf_counter(), self._steps_taken()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -119,25 +119,15 @@ class _Progress(tf_keras.callbacks.Callback):
         logs |= {name: float(value) for name, value in logs.items()}
         logs["learning_rate"] = _learning_rate(self.model.optimizer)
         logs["steps_per_second"] = (self._steps_taken() - self._steps) / seconds
-        progress = {
-            "epoch": epoch + 1,
-            "epochs": self._epochs,
-            "time": ended,
-            "values": dict(logs),
-        }
+        progress = EpochProgress(epoch + 1, self._epochs, ended, dict(logs))
         logs["time"] = ended
-        PROGRESS.info(
-            "epoch %d/%d %s",
-            epoch + 1,
-            self._epochs,
-            progress["values"],
-            extra={"progress": progress},
-        )
+        line = f"epoch {progress.epoch}/{progress.epochs} {progress.values}"
+        PROGRESS.info(line, extra={"progress": progress})
 
     def _steps_taken(self) -> int:
         return int(self.model.optimizer.iterations.numpy())
 
 
-def _learning_rate(optimizer: Any) -> float:
+def _learning_rate(optimizer: tf_keras.optimizers.Optimizer) -> float:
     """The optimizer's current rate, also under a schedule."""
     return float(tf_keras.backend.get_value(optimizer.learning_rate))

@@ -80,7 +80,7 @@ def build_model(
       label_scale: where predictions start, and the unit of the network's output.
       build: a custom function that builds the network from a ``ModelIO`` and the fields of
         ``model``; it returns ``tf_keras.Model(io.inputs(), io.prediction(hidden))``.
-        ``huberflow.components.objects.network_trial`` checks that.
+        ``huberflow.components.objects.network_check`` checks that.
       catalogue: has the objects that ``model`` names.
 
     Returns:

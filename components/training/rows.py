@@ -11,7 +11,7 @@ import tf_keras
 
 from huberflow.components.contracts import weights
 from huberflow.components.contracts.features import TRUTH
-from huberflow.components.contracts.node_config import TrainerConfig
+from huberflow.components.contracts.node_config import TransformConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.features.preprocessing import is_labelled, truth
 from huberflow.custom_objects.input_error import InputError
@@ -33,7 +33,7 @@ def blocks(
     patterns: list[str],
     transform: tft.TFTransformOutput,
     layer: tf_keras.Model,
-    config: TrainerConfig,
+    config: TransformConfig,
     cache: str,
 ) -> tf.data.Dataset:
     """Transformed rows from gzipped raw examples, in blocks of some thousands.

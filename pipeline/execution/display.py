@@ -1,16 +1,16 @@
 """Shows a run while it happens: a live table on a terminal, a line per event elsewhere."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.pipeline.execution.hooks import Hooks
 from huberflow.pipeline.execution.live_table import live
 from huberflow.pipeline.history.metadata_store import Execution, Records
@@ -76,12 +76,12 @@ class Display(Hooks):
         interrupted = isinstance(error, KeyboardInterrupt)
         self._close(node, "failed", seconds, "interrupted" if interrupted else first_line(error))
 
-    def epoch_finished(self, progress: Mapping[str, Any]) -> None:
+    def epoch_finished(self, progress: EpochProgress) -> None:
         """Shows the losses of an epoch."""
         row = next((row for row in self._rows.values() if row.state == "running"), None)
-        values = progress["values"]
+        values = progress.values
         shown = {key: values[key] for key in ("loss", "val_loss") if key in values}
-        why = f"epoch {progress['epoch']}/{progress['epochs']}" + "".join(
+        why = f"epoch {progress.epoch}/{progress.epochs}" + "".join(
             f"  {key} {value:.4g}" for key, value in shown.items()
         )
         if row is not None:

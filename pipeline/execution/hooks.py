@@ -1,8 +1,9 @@
 """What a run reports: a hook for each event, and the error of a node that failed."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
+from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.pipeline.history.metadata_store import Execution
 from huberflow.pipeline.history.run_history import Status
 from huberflow.pipeline.system.interruption import first_line
@@ -17,7 +18,7 @@ class Hooks(Protocol):
     def node_started(self, node: str) -> None:
         """A node begins; its result may turn out to be cached."""
 
-    def epoch_finished(self, progress: Mapping[str, Any]) -> None:
+    def epoch_finished(self, progress: EpochProgress) -> None:
         """The running node has trained for one more epoch; see ``training.fitting.PROGRESS``."""
 
     def node_finished(self, execution: Execution, seconds: float) -> None:

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from tfx.proto.orchestration import (
     pipeline_pb2,
 )
 
+from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.components.contracts.lineage import LINEAGE, RunLineage
 from huberflow.pipeline.execution.hooks import Hooks, NodeFailedError
 from huberflow.pipeline.history.metadata_store import FINISHED, Records
@@ -133,7 +134,7 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
 
 
 class _EpochHandler(logging.Handler):
-    def __init__(self, on_epoch: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(self, on_epoch: Callable[[EpochProgress], None]) -> None:
         super().__init__(logging.INFO)
         self._on_epoch = on_epoch
 

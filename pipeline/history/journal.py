@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.pipeline.history.metadata_store import Execution
 from huberflow.pipeline.history.run_history import Kind, RunMetadata, Status
 from huberflow.pipeline.history.usage import Usage
@@ -63,13 +64,13 @@ class Journal:
         self._usage.start()
         self._write("node_started", node=node)
 
-    def epoch_finished(self, progress: Mapping[str, Any]) -> None:
+    def epoch_finished(self, progress: EpochProgress) -> None:
         """Notes an epoch of training, at the time at which it ended."""
         self._write(
             "epoch",
-            time=progress["time"],
-            number=progress["epoch"],
-            values=progress["values"],
+            time=progress.time,
+            number=progress.epoch,
+            values=progress.values,
         )
 
     def node_finished(self, execution: Execution, seconds: float) -> None:

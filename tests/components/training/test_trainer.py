@@ -279,19 +279,21 @@ class TestDivergence:
 
 
 class TestProgress:
-    def test_is_told_once_an_epoch(self, tmp_path, caplog):
+    def test_is_logged_once_an_epoch(self, tmp_path, caplog):
         with caplog.at_level(logging.INFO, logger="huberflow.training"):
             before = time.time()
             _, history = fitted(tmp_path)
-        told = [record.progress for record in caplog.records if hasattr(record, "progress")]
-        assert [(p["epoch"], p["epochs"]) for p in told] == [(1, 3), (2, 3), (3, 3)]
-        assert [p["values"]["val_loss"] for p in told] == pytest.approx(history.history["val_loss"])
-        assert all(before <= p["time"] <= time.time() for p in told)
+        progress = [record.progress for record in caplog.records if hasattr(record, "progress")]
+        assert [(p.epoch, p.epochs) for p in progress] == [(1, 3), (2, 3), (3, 3)]
+        assert [p.values["val_loss"] for p in progress] == pytest.approx(
+            history.history["val_loss"]
+        )
+        assert all(before <= p.time <= time.time() for p in progress)
 
     def test_holds_every_metric_on_both_splits(self, tmp_path, caplog):
         with caplog.at_level(logging.INFO, logger="huberflow.training"):
             fitted(tmp_path, epochs=1)
-        values = caplog.records[-1].progress["values"]
+        values = caplog.records[-1].progress.values
         names = {"loss", "huber_metric", "std_of_activation"}
         speed = {"learning_rate", "steps_per_second"}
         assert set(values) == names | {f"val_{name}" for name in names} | speed
@@ -302,18 +304,18 @@ class TestProgress:
         """So that a cached model has the same curves as when it was trained."""
         with caplog.at_level(logging.INFO, logger="huberflow.training"):
             fitted(tmp_path)
-        told = [record.progress for record in caplog.records if hasattr(record, "progress")]
+        progress = [record.progress for record in caplog.records if hasattr(record, "progress")]
         with (tmp_path / artifact_files.EPOCHS).open() as file:
             table = [
                 {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
             ]
-        assert table == [{"epoch": p["epoch"] - 1, "time": p["time"], **p["values"]} for p in told]
+        assert table == [{"epoch": p.epoch - 1, "time": p.time, **p.values} for p in progress]
 
-    def test_tells_the_learning_rate(self, tmp_path, caplog):
+    def test_has_the_learning_rate(self, tmp_path, caplog):
         optimizer = {"name": "SGD", "config": {"learning_rate": 0.25}}
         with caplog.at_level(logging.INFO, logger="huberflow.training"):
             fitted(tmp_path, epochs=1, optimizer=optimizer)
-        assert caplog.records[-1].progress["values"]["learning_rate"] == 0.25
+        assert caplog.records[-1].progress.values["learning_rate"] == 0.25
 
 
 class TestMixedPrecision:

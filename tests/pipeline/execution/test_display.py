@@ -6,12 +6,12 @@ import contextlib
 import io
 import re
 from pathlib import Path
-from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
 from rich.console import Console
 
+from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.pipeline.execution.display import Display
 from huberflow.pipeline.history.metadata_store import Artifact, Execution, Records
 
@@ -76,9 +76,8 @@ def terminal(records):
     return Screen(records, terminal=True)
 
 
-def an_epoch(epoch: int = 3, **values: float) -> dict[str, Any]:
-    """What the Trainer tells after an epoch."""
-    return {"epoch": epoch, "epochs": 12, "time": 1.7e9, "values": values}
+def an_epoch(epoch: int = 3, **values: float) -> EpochProgress:
+    return EpochProgress(epoch, 12, 1.7e9, values)
 
 
 class TestInAFile:

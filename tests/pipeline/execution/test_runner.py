@@ -49,7 +49,7 @@ class Recorder:
         self.told.append(("failed", node))
 
     def epoch_finished(self, progress):
-        self.told.append(("epoch", progress["epoch"]))
+        self.told.append(("epoch", progress.epoch))
 
     def run_finished(self, status):
         self.told.append(("run finished", status))

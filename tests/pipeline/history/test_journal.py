@@ -9,6 +9,7 @@ import subprocess
 import pytest
 from journals import START, Story
 
+from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.journal import Journal, close_killed
 from huberflow.pipeline.history.metadata_store import Artifact, Execution
@@ -69,9 +70,7 @@ class TestJournal:
         assert 20 < used < 100_000
 
     def test_tells_epochs_as_they_ended(self, journal, workspace):
-        journal.epoch_finished(
-            {"epoch": 1, "epochs": 2, "time": START, "values": {"loss": 0.1 + 0.2}}
-        )
+        journal.epoch_finished(EpochProgress(1, 2, START, {"loss": 0.1 + 0.2}))
         assert self.read(workspace).epochs == (Epoch(1, START, {"loss": 0.1 + 0.2}),)
 
     def test_tells_why_a_node_failed(self, journal, workspace):
