@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
 
 from huberflow.components.contracts.target import Target
 from huberflow.components.data.files import Source
@@ -70,23 +69,3 @@ class DataRows:
                 for batch in reading.read_batches(self.source)
             )
         return self._unlabelled[target]
-
-
-class DataSets:
-    """The data sets that the trials of a sweep name; trials with the same paths share one."""
-
-    def __init__(self) -> None:
-        self._rows: dict[Any, DataRows] = {}
-
-    def rows(self, paths: Mapping[str, str]) -> DataRows | None:
-        """The rows at these paths; None where there are no paths.
-
-        Raises:
-          InputError: see ``DataRows``.
-        """
-        if not paths:
-            return None
-        key = tuple(sorted(paths.items()))
-        if key not in self._rows:
-            self._rows[key] = DataRows(paths)
-        return self._rows[key]

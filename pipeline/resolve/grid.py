@@ -12,7 +12,7 @@ import yaml
 from huberflow.custom_objects.input_error import InputError, InputErrors
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.config.dotted_keys import short_names
-from huberflow.pipeline.resolve.data_rows import DataSets
+from huberflow.pipeline.resolve.data_sets import DataSets
 from huberflow.pipeline.resolve.resolved_run import ResolvedConfig, resolve_config
 
 MOST_TRIALS = 1000

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from huberflow.custom_objects.catalogue import BUILT_IN
 from huberflow.custom_objects.user_objects import UserObjects
@@ -12,13 +12,14 @@ from huberflow.pipeline.config import Config, reading
 from huberflow.pipeline.config.data import paths_of
 from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.data import taxi
-from huberflow.pipeline.data.profile import DataProfile
 from huberflow.pipeline.history.workspace import Workspace, unwritable
 from huberflow.pipeline.objects import config_objects
 from huberflow.pipeline.objects.inspection import ValidatedObjects
-from huberflow.pipeline.resolve.data_defaults import check_data, data_warnings, infer_defaults
-from huberflow.pipeline.resolve.data_rows import DataRows, DataSets
-from huberflow.pipeline.schema import schema_file
+from huberflow.pipeline.resolve.data_sets import DataSets
+
+if TYPE_CHECKING:  # numpy and pyarrow are imported only where a config names data
+    from huberflow.pipeline.data.profile import DataProfile
+    from huberflow.pipeline.resolve.data_rows import DataRows
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,17 @@ class ResolvedConfig:
     config: Config
     workspace: Workspace
     defaults: Mapping[str, Any]
-    data: DataRows | None
+    data: "DataRows | None"
     objects: ValidatedObjects | None
 
     def warnings(self) -> list[str]:
         """What works and may surprise, a line each; reads a sample of the rows."""
-        of_data = data_warnings(self.config, self.data) if self.data else []
-        return [*of_data, *(self.objects.warnings if self.objects else ())]
+        from_objects = self.objects.warnings if self.objects else ()
+        if self.data is None:
+            return [*from_objects]
+        from huberflow.pipeline.resolve.data_defaults import data_warnings
+
+        return [*data_warnings(self.config, self.data), *from_objects]
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class ResolvedRun:
 
     config: Config
     changes: Mapping[str, Any]
-    profile: DataProfile | None
+    profile: "DataProfile | None"
     objects: UserObjects | None
     beam: BeamTarget
     workspace: Workspace
@@ -83,7 +88,11 @@ def resolve_config(
     asked = reading.read(path, settings)
     together = asked.over({})
     rows = (data_sets or DataSets()).rows(_paths(together))
-    inferred = infer_defaults(together, rows) if rows else None
+    inferred = None
+    if rows:
+        from huberflow.pipeline.resolve.data_defaults import check_data, infer_defaults
+
+        inferred = infer_defaults(together, rows)
     workspace = Workspace.at(Path(str(together.get("workspace") or Config().workspace)))
     objects = config_objects.inspect(together, workspace)
     values = inferred.values(together.get("features")) if inferred else Config().plain()
@@ -105,13 +114,15 @@ def resolve(found: ResolvedConfig) -> ResolvedRun:
     Custom objects, and the packages of remote workers, are copied into the workspace.
 
     Raises:
-      SchemaError: the pinned schema cannot be used.
-      InputError: Beam's options are wrong, or the workspace cannot be written.
+      InputError: the pinned schema cannot be used, Beam's options are wrong, or the workspace
+        cannot be written.
       InputError: a file of custom objects was changed since it was validated.
     """
+    from huberflow.pipeline.schema import schema_file
+
     config, workspace = found.config, found.workspace
     profile = found.data.profile if found.data else None
-    schema_file.check(config, profile.columns if profile else ())
+    schema_file.check_schema(config, profile.columns if profile else ())
     check_options(config.beam)
     try:
         objects = config_objects.install(found.objects, workspace) if found.objects else None
