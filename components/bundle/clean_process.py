@@ -24,7 +24,7 @@ PACKAGE = "huberflow"
 
 
 class CheckError(Exception):
-    """A bundle is not what its certificate says; the message names the difference."""
+    """A reloaded model differs from its certificate; the message names the difference."""
 
 
 def check_bundle(bundle: Path, device: str | None = None) -> "CheckReport":

@@ -164,14 +164,16 @@ def _tolerances(values: Arrays, shifted_values: Callable[[float], Arrays]) -> re
     def allowed(rounding: float) -> dict[str, float]:
         offset = rounding * _largest(values["model/prediction"])
         shifted = [shifted_values(offset), shifted_values(-offset)]
-        found = {
+        tolerances = {
             name: rounding * _largest(value)
             + 2 * max(_largest(each.get(name, value) - value) for each in shifted)
             for name, value in values.items()
         }
         # The probabilities of a rare class are small; their rounding is that of the others.
-        found |= {name: found["model/prediction"] for name in values if _PROBABILITY in name}
-        return {**found, "steps": 2 * found["model/loss"]}
+        tolerances |= {
+            name: tolerances["model/prediction"] for name in values if _PROBABILITY in name
+        }
+        return {**tolerances, "steps": 2 * tolerances["model/loss"]}
 
     return {
         "chosen": _CHOSEN,

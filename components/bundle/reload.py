@@ -169,7 +169,7 @@ class CheckReport(TypedDict):
 
 
 class ReloadError(Exception):
-    """The bundle is not as it was written, or this machine cannot run it; the message says why."""
+    """The bundle is not as it was written, or this machine cannot run it."""
 
 
 def load(path: str | os.PathLike[str], *, trainable: bool = True) -> tf_keras.Model:
@@ -606,7 +606,9 @@ def check(path: str | os.PathLike[str], device: str | None = None) -> CheckRepor
     import tensorflow as tf
 
     if device == "gpu" and not tf.config.list_logical_devices("GPU"):
-        raise ReloadError("device: expected a GPU, TensorFlow received none; use --device cpu")
+        raise ReloadError(
+            "device: expected a GPU, received none that TensorFlow can use; use --device cpu"
+        )
     with tf.device(f"/{device.upper()}:0") if device else nullcontext(), deterministic_sums():
         seconds, model = _timed(lambda: load(root))
         with np.load(root / GOLDEN_VALUES, allow_pickle=False) as file:

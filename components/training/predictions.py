@@ -10,7 +10,7 @@ from huberflow.components.contracts.predictions import PredictedRow, Value, writ
 from huberflow.components.contracts.target import Target
 from huberflow.components.features.preprocessing import truth
 from huberflow.components.serving import signatures
-from huberflow.components.training.rows import Spec
+from huberflow.components.serving.signatures import Spec
 
 ROWS = 2000
 """The number of rows; ExampleGen has mixed all rows, so that the first are a random sample."""

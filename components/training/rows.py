@@ -10,23 +10,22 @@ import tensorflow_transform as tft
 import tf_keras
 
 from huberflow.components.contracts import weights
+from huberflow.components.contracts.artifact_files import split_folder
 from huberflow.components.contracts.features import TRUTH
 from huberflow.components.contracts.node_config import TransformConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.features.preprocessing import is_labelled, truth
+from huberflow.components.serving.signatures import Spec
 from huberflow.custom_objects.input_error import InputError
 
 Features: TypeAlias = Mapping[str, tf.Tensor]
 Block = tuple[Features, tf.Tensor] | tuple[Features, tf.Tensor, tf.Tensor]
 """Features by name and label of some rows, and their weight where rows have one."""
 
-Spec: TypeAlias = Mapping[str, tf.io.VarLenFeature]
-"""How to parse the columns of a raw ``tf.Example``."""
-
 
 def split_files(patterns: list[str], name: str) -> list[str]:
     """The files of one split; TFX passes the files of all evaluation splits in one list."""
-    return [pattern for pattern in patterns if f"Split-{name}" in Path(pattern).parts]
+    return [pattern for pattern in patterns if split_folder(name) in Path(pattern).parts]
 
 
 def blocks(

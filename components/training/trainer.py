@@ -16,10 +16,10 @@ from huberflow.components.contracts.features import VOCABULARY
 from huberflow.components.contracts.node_config import TrainerConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.serving import signatures
+from huberflow.components.serving.signatures import Spec
 from huberflow.components.training import fitting, predictions
 from huberflow.components.training.model import PLAIN, LabelScale, build_model
 from huberflow.components.training.rows import (
-    Spec,
     blocks,
     labelled,
     raw_spec,

@@ -1,4 +1,4 @@
-"""The pipeline: which nodes there are, and what feeds what."""
+"""The pipeline: its nodes, and how outputs of one are inputs of others."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
