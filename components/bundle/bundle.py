@@ -88,13 +88,13 @@ def capture(
     start = time.perf_counter()
     objects = bundle_source.used_objects(model)
     rows = golden.golden_values(model, examples, spec, target)
-    captured = reload.Captured(
-        objects=objects,
-        training=training,
-        tolerances=rows.tolerances,
-        machine=rows.machine,
-        versions=reload.versions(),
-    )
+    captured = {
+        "objects": objects,
+        "training": training,
+        "tolerances": rows.tolerances,
+        "machine": rows.machine,
+        "versions": reload.versions(),
+    }
     inputs = {f"inputs/{name}": value for name, value in rows.inputs.items()}
     state = {
         str(position): variable.numpy()
@@ -129,7 +129,7 @@ def assemble(
     Returns:
       The certificate.
     """
-    from_training: reload.Captured = json.loads((captured / _CAPTURED).read_text(encoding="utf-8"))
+    from_training: dict[str, JSON] = json.loads((captured / _CAPTURED).read_text(encoding="utf-8"))
     with _unfinished(out) as unfinished:
         shutil.copytree(saved_model, unfinished, dirs_exist_ok=True)
         extra = unfinished / reload.EXTRA

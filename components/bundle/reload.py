@@ -45,20 +45,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 KERAS_GENERATION = "tf_keras 2"
-FIELDS = (
-    "schema_version",
-    "keras_generation",
-    "versions",
-    "machine",
-    "objects",
-    "signatures",
-    "training",
-    "lineage",
-    "tolerances",
-    "golden",
-    "files",
-    "sha256",
-)
 
 EXTRA = "assets.extra"
 CERTIFICATE = f"{EXTRA}/certificate.json"
@@ -121,30 +107,20 @@ class GoldenFile(TypedDict):
     sha256: str
 
 
-class Captured(TypedDict):
-    """What only the process that trained the model knows."""
-
-    versions: Versions
-    machine: Machine
-    objects: list[CustomObject]
-    training: Any
-    tolerances: Tolerances
-
-
-class Unsealed(Captured):
-    """A certificate without its own SHA-256."""
+class Certificate(TypedDict):
+    """``certificate.json``; ``certificate.schema.json`` describes its fields."""
 
     schema_version: int
     keras_generation: str
+    versions: Versions
+    machine: Machine
+    objects: list[CustomObject]
     signatures: dict[str, Signature]
+    training: Any
     lineage: Any
+    tolerances: Tolerances
     golden: GoldenFile
     files: dict[str, str]
-
-
-class Certificate(Unsealed):
-    """``certificate.json``; its fields are described in ``certificate.schema.json``."""
-
     sha256: str
 
 
@@ -257,7 +233,7 @@ def verify(path: str | os.PathLike[str]) -> Certificate:
     return certificate
 
 
-def seal(certificate: Unsealed) -> str:
+def seal(certificate: Mapping[str, object]) -> str:
     """The certificate's text, with its own SHA-256; there is one valid text, so a change shows."""
     body = {key: value for key, value in certificate.items() if key != "sha256"}
     sha256 = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
@@ -286,7 +262,7 @@ def _read_certificate(root: Path) -> Certificate:
             f"{CERTIFICATE}: schema_version: expected at most {SCHEMA_VERSION}, received "
             f"{certificate['schema_version']}; use the reload.py of the bundle itself"
         )
-    if missing := [name for name in FIELDS if name not in certificate]:
+    if missing := [name for name in Certificate.__annotations__ if name not in certificate]:
         raise ReloadError(f"{CERTIFICATE}: lacks {', '.join(missing)}; export the model anew")
     if certificate["keras_generation"] != KERAS_GENERATION:
         raise ReloadError(

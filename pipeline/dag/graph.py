@@ -49,7 +49,7 @@ class Platform:
     schema: Path | None = None
     """The path of the pinned schema on the platform, where it is not the config's."""
     run_parameters: Mapping[str, str] = field(default_factory=dict)
-    """``run_id`` and ``run_metadata`` of ServingExport, where the runner does not add its lineage."""
+    """``run_id`` and ``run_metadata`` of ServingExport, where the runner adds no lineage."""
 
 
 def create_pipeline(

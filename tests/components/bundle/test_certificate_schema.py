@@ -106,7 +106,7 @@ class TestForm:
         _, _, _, table, _ = re.split(r"^=+ =+$", bundle.__doc__, flags=re.MULTILINE)
         described = re.findall(r"^(\w+) ", table, flags=re.MULTILINE)
         assert described == list(SCHEMA["properties"])
-        assert described == SCHEMA["required"] == list(reload.FIELDS)
+        assert described == SCHEMA["required"] == list(reload.Certificate.__annotations__)
 
     @pytest.mark.parametrize(
         ("place", "name"),

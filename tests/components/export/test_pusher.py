@@ -30,7 +30,7 @@ def certified(folder: Path, graph: str) -> Path:
     """The folder with this graph, as if exported anew."""
     (folder / "saved_model.pb").write_text(graph)
     about = {
-        **dict.fromkeys(reload.FIELDS),
+        **dict.fromkeys(reload.Certificate.__annotations__),
         "schema_version": 1,
         "keras_generation": reload.KERAS_GENERATION,
         "files": {
