@@ -21,7 +21,7 @@ ELEMENTS = 16
 """Enough elements for each of a few workers to get some, however the runner distributes them."""
 
 
-def check(target: BeamTarget, config: Config, objects: UserObjects | None = None) -> float:
+def check_workers(target: BeamTarget, config: Config, objects: UserObjects | None) -> float:
     """Imports and round-trips on the workers every custom object that a config names.
 
     Returns:
@@ -40,14 +40,14 @@ def check(target: BeamTarget, config: Config, objects: UserObjects | None = None
     return time.perf_counter() - start
 
 
-def add_job(pipeline: beam.Pipeline, config: Config, description: UserObjects | None) -> None:
+def add_job(pipeline: beam.Pipeline, config: Config, objects: UserObjects | None) -> None:
     """Adds to a pipeline steps that fail on a worker that lacks a module or an object."""
-    modules = [*NODE_PACKAGES, *(description.modules if description else ())]
+    modules = [*NODE_PACKAGES, *(objects.modules if objects else ())]
     _ = (
         pipeline
         | beam.Create(range(ELEMENTS))
         | beam.Reshuffle()
-        | beam.Map(probe_worker, modules, list(_objects(config, description)))
+        | beam.Map(probe_worker, modules, list(_probed(config, objects)))
     )
 
 
@@ -70,10 +70,10 @@ def _broken_module(module: str, where: str, reason: str) -> InputError:
     )
 
 
-def _objects(config: Config, description: UserObjects | None) -> Iterator[ProbedObject]:
+def _probed(config: Config, objects: UserObjects | None) -> Iterator[ProbedObject]:
     """The built-in and user-defined objects that the config names; tf_keras has its own."""
     places = {name: (entry.module, f"custom_objects>{name}") for name, entry in HUBERFLOW.items()}
-    for each in description.objects if description else ():
+    for each in objects.objects if objects else ():
         places[each.name] = (each.module, each.registered)
     for _, choice in config_objects.choices(config):
         if choice.name in places:

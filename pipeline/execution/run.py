@@ -135,7 +135,8 @@ def _misfits(cause: BaseException, workspace: Workspace) -> list[str]:
         return []
     folder = shlex.quote(display_path(workspace.root))
     accept = f"huberflow schema accept --workspace {folder}"
-    return [*cause.anomalies, f"fix the data, or accept them as they are: {accept}"]
+    lines = [anomaly.line for anomaly in cause.anomalies]
+    return [*lines, f"fix the data, or accept them as they are: {accept}"]
 
 
 def _pipeline(run: ResolvedRun, cache: bool, sweep: Sweep | None) -> Any:
@@ -177,5 +178,5 @@ def prepare_workers(session: Session, run: ResolvedRun) -> None:
     session.print_line("beam", run.beam.description)
     if run.beam.has_workers:
         with session.console.status("checking the Beam workers"):
-            seconds = preflight.check(run.beam, run.config, run.objects)
+            seconds = preflight.check_workers(run.beam, run.config, run.objects)
         session.print_line("preflight", f"ok, {seconds:.0f} s")

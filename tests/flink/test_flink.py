@@ -20,6 +20,7 @@ from taxi_runs import EVALUATION, Runs
 from benchmarks.flink.cluster import Cluster
 from huberflow.pipeline.beam.beam_target import resolve_target
 from huberflow.pipeline.config import Beam, Config
+from huberflow.pipeline.history.workspace import Workspace
 
 pytestmark = pytest.mark.timeout(3600)  # every worker imports TensorFlow, for every job
 
@@ -101,7 +102,9 @@ def test_files_of_one_data_set_are_read_by_both_workers(on_flink: dict, tmp_path
         with tf.io.TFRecordWriter(f"{tmp_path}/{number}.gz", "GZIP") as file:
             file.write(b"row")
     config = Config(workspace=tmp_path / "workspace", beam=Beam(**on_flink))
-    with beam.Pipeline(argv=list(resolve_target(config, None).arguments)) as pipeline:
+    with beam.Pipeline(
+        argv=list(resolve_target(config, None, Workspace(config.workspace)).arguments)
+    ) as pipeline:
         rows = pipeline | beam.io.ReadFromTFRecord(f"{tmp_path}/*.gz")
         readers = rows | beam.Map(lambda row: f"{row} by {__import__('os').getpid()}")
         readers | beam.io.WriteToText(f"{tmp_path}/readers")
@@ -130,10 +133,10 @@ def test_a_module_that_workers_lack_is_named_before_anything_runs(on_flink, tmp_
 
 
 INSTALLS_NOTHING = f"""#!{sys.executable}
-from pipeline import beam_worker
+from huberflow.pipeline.beam import worker
 
-beam_worker.unpack = lambda staged, packages: None
-beam_worker.main()
+worker.unpack = lambda staged, packages: None
+worker.main()
 """
 
 

@@ -13,11 +13,16 @@ from apache_beam.portability.api import beam_runner_api_pb2
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.beam import beam_target, preflight
 from huberflow.pipeline.config import Beam, Config
+from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.resolve.resolved_run import load
 
 
 def chosen(*settings: str, **config) -> beam_target.BeamTarget:
-    return beam_target.resolve_target(load(None, list(settings)).model_copy(update=config), None)
+    return target_of(load(None, list(settings)).model_copy(update=config))
+
+
+def target_of(config: Config) -> beam_target.BeamTarget:
+    return beam_target.resolve_target(config, None, Workspace.at(config.workspace))
 
 
 class TestLocal:
@@ -112,8 +117,8 @@ class TestJobGraph:
     def pipeline(self, tmp_path, beam_config: Beam) -> beam.Pipeline:
         beam_target.check_options(beam_config)
         config = Config(workspace=tmp_path, beam=beam_config)
-        pipeline = beam.Pipeline(argv=list(beam_target.resolve_target(config, None).arguments))
-        preflight.add_job(pipeline, config)
+        pipeline = beam.Pipeline(argv=list(target_of(config).arguments))
+        preflight.add_job(pipeline, config, None)
         return pipeline
 
     @pytest.mark.parametrize("beam_config", [SPARK, DATAFLOW], ids=["spark", "dataflow"])
@@ -131,7 +136,7 @@ class TestJobGraph:
     def test_deals_out_what_it_reads_before_it_reads_it(self, tmp_path, name):
         """In place of a splittable DoFn, which Flink and Spark run on one worker."""
         config = Config(workspace=tmp_path, beam=Beam(runner=name, options={"parallelism": 2}))
-        pipeline = beam.Pipeline(argv=list(beam_target.resolve_target(config, None).arguments))
+        pipeline = beam.Pipeline(argv=list(target_of(config).arguments))
         pipeline | beam.io.ReadFromTFRecord(f"{tmp_path}/*.gz", validate=False)
         assert "beam:transform:reshuffle:v1" in urns(pipeline)
         assert splittable(pipeline) == []

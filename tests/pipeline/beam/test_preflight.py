@@ -11,8 +11,7 @@ from huberflow.components.beam.worker_probe import ProbedObject, ProbeFailure, p
 from huberflow.custom_objects import registry
 from huberflow.pipeline.beam import preflight
 from huberflow.pipeline.beam.beam_target import PreflightError, resolve_target
-from huberflow.pipeline.objects import config_objects
-from huberflow.pipeline.resolve.resolved_run import load
+from huberflow.pipeline.resolve.resolved_run import resolve, resolve_config
 
 LOSS = """
 import tensorflow as tf
@@ -34,10 +33,10 @@ class QuantileLoss(tf_keras.losses.Loss):
 
 
 @pytest.fixture
-def config(tmp_path):
-    """Of a run with a loss of the user's own, in a worker process."""
+def run(tmp_path):
+    """A run with a custom loss, in a worker process."""
     (tmp_path / "my_quantile.py").write_text(LOSS)
-    return load(
+    resolved = resolve_config(
         None,
         [
             f"workspace={tmp_path / 'workspace'}",
@@ -46,20 +45,17 @@ def config(tmp_path):
             "beam.options={direct_running_mode: multi_processing, direct_num_workers: 1}",
         ],
     )
+    return resolve(resolved)
 
 
-def test_workers_import_and_round_trip_every_object(config):
-    assert preflight.check(resolve_target(config, config_objects.installed(config)), config) > 0
+def test_workers_import_and_round_trip_every_object(run):
+    assert preflight.check_workers(run.beam, run.config, run.objects) > 0
 
 
-def test_a_module_that_is_not_on_the_workers_is_named(config):
-    without = resolve_target(config, None)
-    with pytest.raises(PreflightError) as caught:
-        preflight.check(without, config)
-    said = str(caught.value)
-    assert said.startswith("my_quantile: expected a module that works on the worker ")
-    assert "No module named 'my_quantile'" in said
-    assert "travel with the job to workers that start as huberflow-worker" in said
+def test_a_module_that_is_not_on_the_workers_is_named(run):
+    without = resolve_target(run.config, None, run.workspace)
+    with pytest.raises(PreflightError, match=r"my_quantile: .* on the worker .*No module named"):
+        preflight.check_workers(without, run.config, run.objects)
 
 
 class TestOnTheWorker:

@@ -16,7 +16,7 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types.standard_artifacts import Examples
 
 from huberflow.components.contracts.date_formats import DATE_FORMATS
-from huberflow.pipeline.beam.beam_target import resolve_target
+from huberflow.pipeline.beam.beam_target import in_process_arguments
 from huberflow.pipeline.dag.example_gen import example_gen
 from huberflow.pipeline.data.dates import parse_dates
 from huberflow.pipeline.resolve.resolved_run import load
@@ -59,7 +59,7 @@ def split(tmp_path):
         node = example_gen(config.data)
         executor = node.executor_spec.executor_class(
             BaseBeamExecutor.Context(
-                beam_pipeline_args=list(resolve_target(load(), None).arguments),
+                beam_pipeline_args=list(in_process_arguments()),
                 tmp_dir=str(tmp_path),
                 unique_id="1",
             )
