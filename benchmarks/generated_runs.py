@@ -4,15 +4,16 @@ A journal of the taxi pipeline takes about 22 KB, and its Evaluator's report 10 
 31 slices.
 """
 
-import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from huberflow.pipeline.config.reading import load
+from huberflow.components.contracts import artifact_files
+from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
 from huberflow.pipeline.history.journal import append
 from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.resolve.resolved_run import load
 
 EPOCHS, SLICES = 17, 31
 SOURCES = {f"components/file_{number}.py": f"{number:012x}" for number in range(12)}
@@ -112,9 +113,8 @@ def _epochs(drawn: random.Random) -> Iterator[dict[str, Any]]:
 def _write_report(folder: Path, drawn: random.Random) -> None:
     slices = [{}, *({"trip_start_hour": hour} for hour in range(SLICES - 1))]
     rows = [
-        {"slice": key, "candidate": {m: drawn.uniform(0.8, 1.2) for m in METRICS}, "baseline": None}
-        for key in slices
+        SliceMetrics(key, {metric: drawn.uniform(0.8, 1.2) for metric in METRICS}) for key in slices
     ]
-    report = {"metrics": METRICS, "blessed": True, "reasons": [], "set_aside": None, "slices": rows}
+    report = EvaluationReport(METRICS, blessed=True, reasons=(), slices=tuple(rows))
     folder.mkdir(parents=True)
-    (folder / "report.json").write_text(json.dumps(report, indent=1))
+    report.write(folder / artifact_files.REPORT)

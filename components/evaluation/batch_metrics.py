@@ -1,8 +1,8 @@
-"""Metrics that take many rows at a time; TFMA's own take each row by itself, in Python."""
+"""Metrics that take a batch of rows at a time; TFMA's own take each row by itself, in Python."""
 
 import importlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TypedDict
 
 import apache_beam as beam
 import numpy as np
@@ -10,10 +10,21 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 import tf_keras
 from tensorflow_model_analysis.metrics import metric_types, metric_util
+from tensorflow_model_analysis.proto import config_pb2
 
-State = list[Any]
-"""How much the rows weigh, then the weights of a tf_keras metric, float64; empty before the first
-rows. States add up."""
+from huberflow.components.contracts.json_record import JSON
+
+State = list[np.ndarray]
+"""The sum of the rows' weights, then the state of a tf_keras metric, float64; empty before the
+first rows. The state of all rows is the sum of those of some rows each."""
+
+
+class KerasMetric(TypedDict):
+    """A tf_keras metric by its class, and the arguments for it."""
+
+    module: str
+    name: str
+    arguments: Mapping[str, JSON]
 
 
 class BatchMetric(tfma.metrics.Metric):
@@ -23,19 +34,19 @@ class BatchMetric(tfma.metrics.Metric):
 
     Args:
       name: its key.
-      of: ``module`` and ``name`` of its class, and the ``arguments`` for it.
+      metric: the tf_keras metric.
     """
 
-    def __init__(self, name: str, of: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, metric: KerasMetric) -> None:
         super().__init__(
-            metric_util.merge_per_key_computations(_computations), name=name, of=dict(of)
+            metric_util.merge_per_key_computations(_computations), name=name, metric=metric
         )
 
 
 def _computations(
     name: str,
-    of: Mapping[str, Any],
-    eval_config: Any = None,
+    metric: KerasMetric,
+    eval_config: config_pb2.EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
     example_weighted: bool = False,
@@ -43,18 +54,23 @@ def _computations(
     key = metric_types.MetricKey(
         name, model_name, output_name=output_name, example_weighted=example_weighted
     )
-    combiner = _StateSum(key, of, eval_config)
+    combiner = _StateSum(key, metric, eval_config)
     return [metric_types.MetricComputation(keys=[key], preprocessors=None, combiner=combiner)]
 
 
 class _StateSum(beam.CombineFn):
-    def __init__(self, key: Any, of: Mapping[str, Any], eval_config: Any) -> None:
-        self._key, self._of, self._eval_config = key, of, eval_config
+    def __init__(
+        self,
+        key: metric_types.MetricKey,
+        metric: KerasMetric,
+        eval_config: config_pb2.EvalConfig | None,
+    ) -> None:
+        self._key, self._description, self._eval_config = key, metric, eval_config
 
     def setup(self) -> None:
-        of = self._of
-        made = getattr(importlib.import_module(of["module"]), of["name"])
-        self._metric = made(**of["arguments"], name=self._key.name)
+        module = importlib.import_module(self._description["module"])
+        metric_class = getattr(module, self._description["name"])
+        self._metric = metric_class(**self._description["arguments"], name=self._key.name)
 
     def create_accumulator(self) -> State:
         return []
@@ -71,20 +87,20 @@ class _StateSum(beam.CombineFn):
         )
         weights = weights if self._key.example_weighted else None
         self._metric.reset_state()
-        # Keras takes the last axis for the outputs of a row.
+        # To Keras, the last axis has the outputs of a row.
         self._metric.update_state(
             labels.reshape(len(labels), -1), predictions.reshape(len(predictions), -1), weights
         )
         weight = np.sum(_weights(labels, weights), dtype=np.float64)
         return self.merge_accumulators([state, [weight, *_state(self._metric)]])
 
-    def merge_accumulators(self, states: Any) -> State:
-        some = [state for state in states if state]
-        return [sum(parts) for parts in zip(*some, strict=True)]
+    def merge_accumulators(self, states: Iterable[State]) -> State:
+        filled = [state for state in states if state]
+        return [sum(arrays) for arrays in zip(*filled, strict=True)]
 
-    def extract_output(self, state: State) -> dict[Any, float]:
-        weight, *metric = state
-        self._metric.set_weights(metric)
+    def extract_output(self, state: State) -> dict[metric_types.MetricKey, float]:
+        weight, *weights = state
+        self._metric.set_weights(weights)
         defined = weight > 0 and all(map(np.any, _divisors(self._metric)))
         return {self._key: float(self._metric.result()) if defined else float("nan")}
 
@@ -93,8 +109,8 @@ def _state(metric: tf_keras.metrics.Metric) -> State:
     return [np.asarray(weight, np.float64) for weight in metric.get_weights()]
 
 
-def _divisors(metric: tf_keras.metrics.Metric) -> list[Any]:
-    """Counts that are 0 where the metric is not defined; Keras says 0 there."""
+def _divisors(metric: tf_keras.metrics.Metric) -> list[tf.Tensor]:
+    """Counts that are 0 where the metric is undefined; there Keras returns 0."""
     if isinstance(metric, tf_keras.metrics.AUC):
         positives = metric.true_positives + metric.false_negatives
         return [positives, metric.true_negatives + metric.false_positives]
@@ -106,13 +122,15 @@ def _divisors(metric: tf_keras.metrics.Metric) -> list[Any]:
 
 
 class ExampleCount(tf_keras.metrics.Metric):
-    """How many rows; with weights their sum."""
+    """The number of rows; with weights, their sum."""
 
     def __init__(self, name: str = "example_count") -> None:
         super().__init__(name=name, dtype=tf.float64)
         self._count = self.add_weight("count", initializer="zeros")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: np.ndarray, y_pred: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> None:
         """Counts the rows, or adds up their weights."""
         self._count.assign_add(np.sum(_weights(y_true, sample_weight), dtype=np.float64))
 
@@ -129,7 +147,9 @@ class Calibration(tf_keras.metrics.Metric):
         self._labels = self.add_weight("labels", initializer="zeros")
         self._predictions = self.add_weight("predictions", initializer="zeros")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: np.ndarray, y_pred: np.ndarray, sample_weight: np.ndarray | None = None
+    ) -> None:
         """Adds ``[rows, 1]`` labels and predictions, times their weights."""
         weights = _weights(y_true, sample_weight)
         self._labels.assign_add(np.sum(y_true * weights, dtype=np.float64))
@@ -140,5 +160,5 @@ class Calibration(tf_keras.metrics.Metric):
         return tf.where(self._labels == 0, np.nan, self._predictions / self._labels)
 
 
-def _weights(rows: np.ndarray, given: np.ndarray | None) -> np.ndarray:
-    return np.ones((len(rows), 1)) if given is None else given.reshape(-1, 1)
+def _weights(rows: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    return np.ones((len(rows), 1)) if weights is None else weights.reshape(-1, 1)

@@ -1,11 +1,11 @@
-"""Evaluates a model by slice against its gate."""
+"""Evaluates a model by slice, and blesses it where it meets its gate."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow_model_analysis as tfma
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.dsl.components.base import base_beam_component, base_beam_executor, executor_spec
@@ -13,17 +13,16 @@ from tfx.types import artifact_utils, standard_artifacts, standard_component_spe
 from tfx.types.component_spec import ExecutionParameter
 from tfx.utils import io_utils, path_utils
 
-from huberflow.components.contracts.features import label_and_weight
-from huberflow.components.contracts.target import Target
+from huberflow.components.contracts import artifact_files
+from huberflow.components.contracts.node_config import EvaluatorConfig
 from huberflow.components.evaluation import measurement
-from huberflow.components.evaluation.baseline import why_set_aside
-from huberflow.components.evaluation.evaluation_report import REPORT, report
+from huberflow.components.evaluation.baseline import why_incomparable
+from huberflow.components.evaluation.tfma_results import read_report
 from huberflow.custom_objects import user_objects
-from huberflow.custom_objects.user_objects import UserObjects
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
-    """Measures, judges, and fails where a metric is missing."""
+    """Computes the metrics, compares them with the gate, and fails where one is missing."""
 
     def Do(  # noqa: N802 (TFX's name)
         self,
@@ -31,60 +30,50 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes TFMA's results and ``REPORT``, and blesses the model or not.
+        """Writes TFMA's results and the report, and whether the model is blessed.
 
         Raises:
-          RuntimeError: a metric that was asked for is not in the result.
-          ValueError: the data have no column of a slice's name.
+          RuntimeError: a metric of the config is not in the result.
+          InputError: the data lack a column of the slices.
         """
-        asked = json.loads(exec_properties["custom_config"])
-        evaluation, target = asked["evaluation"], Target.of(asked)
-        objects = UserObjects.from_json(asked["objects"]) if asked["objects"] else None
-        catalogue = user_objects.load(objects)
+        config = EvaluatorConfig.from_text(exec_properties["custom_config"])
+        catalogue = user_objects.load(config.objects)
         model, schema = input_dict["model"], _schema(input_dict["schema"])
-        baseline = _there(input_dict.get("baseline_model", []))
-        set_aside = _set_aside(baseline, model, schema)
-        if set_aside:
-            baseline = []
+        baseline = _with_files(input_dict.get("baseline_model", []))
+        dropped = None
+        if baseline:
+            dropped = why_incomparable(
+                Path(_saved_model(baseline)), Path(_saved_model(model)), schema
+            )
+            baseline = [] if dropped else baseline
         tfma_config = tfma.utils.update_eval_config_with_defaults(
-            measurement.eval_config(evaluation, target, asked["weight"], catalogue),
+            measurement.eval_config(config.evaluation, config.target, config.weight, catalogue),
             has_baseline=bool(baseline),
             rubber_stamp=True,
         )
-        rows = measurement.read(
-            input_dict["examples"],
-            schema,
-            set(label_and_weight(asked)).union(*evaluation["slices"]),
-        )
+        columns = set(config.label_and_weight).union(*config.evaluation.slices)
+        rows = measurement.read_eval_rows(input_dict["examples"], schema, columns)
         models = {
             spec.name: _saved_model(baseline if spec.is_baseline else model)
             for spec in tfma_config.model_specs
         }
         uri = artifact_utils.get_single_uri(output_dict["evaluation"])
         with self._make_beam_pipeline() as pipeline:
-            measurement.measure(pipeline, rows, models, tfma_config, target, Path(uri))
-        written = {**report(uri, evaluation, target), "set_aside": set_aside}
-        (Path(uri) / REPORT).write_text(json.dumps(written, indent=1))
+            measurement.measure(pipeline, rows, models, tfma_config, config.target, Path(uri))
+        report = read_report(uri, config.evaluation, config.target, dropped)
+        report.write(Path(uri) / artifact_files.REPORT)
         (blessing,) = output_dict["blessing"]
-        _bless(blessing, model, baseline, blessed=written["blessed"])
+        _bless(blessing, model, baseline, blessed=report.blessed)
 
 
-def _schema(artifacts: list[types.Artifact]) -> Any:
+def _schema(artifacts: list[types.Artifact]) -> schema_pb2.Schema:
     folder = artifact_utils.get_single_uri(artifacts)
     return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(folder))
 
 
-def _there(models: list[types.Artifact]) -> list[types.Artifact]:
-    """Those that hold a model: where a missing artifact cannot be passed, an empty one stands."""
+def _with_files(models: list[types.Artifact]) -> list[types.Artifact]:
+    """The models that have files: Kubeflow passes an empty artifact where there is none."""
     return [model for model in models if Path(_saved_model([model])).exists()]
-
-
-def _set_aside(
-    baseline: list[types.Artifact], model: list[types.Artifact], schema: Any
-) -> str | None:
-    if not baseline:
-        return None
-    return why_set_aside(Path(_saved_model(baseline)), Path(_saved_model(model)), schema)
 
 
 def _saved_model(artifacts: list[types.Artifact]) -> str:
@@ -98,9 +87,9 @@ def _bless(
     *,
     blessed: bool,
 ) -> None:
-    """Says it as TFX's Evaluator does: to the Pusher, and to the search for the next baseline."""
-    for name, found in [("current_model", model), ("baseline_model", baseline)]:
-        for artifact in found:
+    """Writes the properties and the file of TFX's Evaluator, which Pusher and resolvers read."""
+    for name, artifacts in [("current_model", model), ("baseline_model", baseline)]:
+        for artifact in artifacts:
             blessing.set_string_custom_property(name, artifact.uri)
             blessing.set_int_custom_property(f"{name}_id", artifact.id)
     blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
@@ -109,7 +98,7 @@ def _bless(
 
 
 class EvaluatorSpec(types.ComponentSpec):
-    """TFX's Evaluator, told everything through one plain JSON parameter."""
+    """TFX's Evaluator, configured by one JSON parameter."""
 
     PARAMETERS = {"custom_config": ExecutionParameter(type=str)}  # noqa: RUF012 (TFX's attribute)
     INPUTS = standard_component_specs.EvaluatorSpec.INPUTS
@@ -117,17 +106,14 @@ class EvaluatorSpec(types.ComponentSpec):
 
 
 class Evaluator(base_beam_component.BaseBeamComponent):
-    """TFX's Evaluator with our gate and report.
+    """TFX's Evaluator with huberflow's gate and report.
 
     Args:
       examples: raw examples with an ``eval`` split.
       model: the candidate.
-      baseline_model: the last blessed model; may be none, or one without files.
+      baseline_model: the last blessed model; there may be none, or one without files.
       schema: of the raw examples.
-      custom_config: ``evaluation`` and ``weight``, see ``measurement.eval_config``; ``label`` and
-        ``classes``, see ``huberflow.components.contracts.target``; ``objects``, the user's own as
-        ``custom_objects.own`` loads them and their ``folder``, or null; and ``source``: hashes of
-        the code that runs here, for metric modules are invisible to TFX's cache.
+      custom_config: see ``contracts.node_config.EvaluatorConfig``.
     """
 
     SPEC_CLASS = EvaluatorSpec
@@ -140,7 +126,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         model: types.BaseChannel,
         baseline_model: types.BaseChannel,
         schema: types.BaseChannel,
-        custom_config: Mapping[str, Any],
+        custom_config: EvaluatorConfig,
     ) -> None:
         super().__init__(
             spec=EvaluatorSpec(
@@ -148,7 +134,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
                 model=model,
                 baseline_model=baseline_model,
                 schema=schema,
-                custom_config=json.dumps(custom_config, sort_keys=True),
+                custom_config=custom_config.to_text(),
                 evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=types.Channel(type=standard_artifacts.ModelBlessing),
             )

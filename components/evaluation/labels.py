@@ -1,7 +1,7 @@
 """Labels and predictions as TFMA's metrics take them."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import reduce
 
 import apache_beam as beam
 import numpy as np
@@ -11,20 +11,23 @@ import tensorflow_model_analysis as tfma
 
 from huberflow.components.contracts.target import Target
 
+Extracted = np.ndarray | Mapping[str, np.ndarray]
+"""Values of a batch, or those of each model or label by name."""
+
 TRUTH = "__truth__"
-"""Column that ``labelled`` adds: the place of the row's class among all, or all of its labels."""
+"""Column that ``labelled_rows`` adds: the index of the row's class, or all of its labels."""
 
-TOGETHER = "__together__"
-"""TFMA's name of all labels together, where there are several; each has its own for itself."""
+ALL_LABELS = "__together__"
+"""TFMA's output name for all labels together, where there are several; each also has its own."""
 
 
-def labelled(batch: pa.RecordBatch, target: Target) -> pa.RecordBatch:
-    """The rows that have all labels: of each a list of one finite number, or one of the classes.
+def labelled_rows(batch: pa.RecordBatch, target: Target) -> pa.RecordBatch:
+    """The rows with all labels: each is a finite number, or one of the classes.
 
-    With classes or several labels, also ``TRUTH``, as the Trainer has it.
+    With classes or several labels, ``TRUTH`` is added, equal to the Trainer's.
     """
     columns = [batch[label] for label in target.labels]
-    batch = batch.filter(_all([is_there(column) for column in columns]))
+    batch = batch.filter(_all([has_value(column) for column in columns]))
     columns = [pc.list_flatten(batch[label]) for label in target.labels]
     if target.classes:
         columns = [pc.index_in(columns[0], pa.array(target.classes).cast(columns[0].type))]
@@ -38,50 +41,47 @@ def labelled(batch: pa.RecordBatch, target: Target) -> pa.RecordBatch:
 
 
 def _all(conditions: list[pa.Array]) -> pa.Array:
-    """Rows that meet every one; null is no."""
-    met, *others = conditions
-    for other in others:
-        met = pc.and_(met, other)
-    return met
+    """The rows that meet every condition."""
+    return reduce(pc.and_, conditions)
 
 
-def is_there(column: pa.Array) -> pa.Array:
-    """In which rows a column of lists has a value."""
+def has_value(column: pa.Array) -> pa.Array:
+    """The rows in which a column of lists has a value."""
     return pc.greater(pc.fill_null(pc.list_value_length(column), 0), 0)
 
 
 def label_key(target: Target) -> str:
-    """The column that TFMA is to read the label from."""
+    """The column from which TFMA reads the label."""
     return TRUTH if target.classes or target.parts else target.labels[0]
 
 
 def extractors(target: Target) -> list[tfma.extractors.Extractor]:
-    """What makes of a model's outputs the predictions that metrics take; none where they are.
+    """Extractors that turn a model's outputs into the predictions that metrics take.
 
-    Of classes ``[batch, classes]``, of two the second's probability; of several labels, labels and
-    predictions of all ``TOGETHER`` and of each.
+    With classes these are ``[batch, classes]``, with two the second's probability; with several
+    labels, the labels and predictions of ``ALL_LABELS`` and of each. Otherwise none is needed.
     """
     if label_key(target) != TRUTH:
         return []
 
-    def arranged(extracts: Mapping[str, Any]) -> dict[str, Any]:
+    def arrange(extracts: tfma.types.Extracts) -> tfma.types.Extracts:
         predictions = _predictions(extracts[tfma.PREDICTIONS_KEY], target)
         labels = extracts[tfma.LABELS_KEY]
         if target.parts:
             labels = _by_label(labels, target)
         return {**extracts, tfma.PREDICTIONS_KEY: predictions, tfma.LABELS_KEY: labels}
 
-    return [tfma.extractors.Extractor("Arranged", beam.Map(arranged))]
+    return [tfma.extractors.Extractor("Arrange", beam.Map(arrange))]
 
 
-def _predictions(outputs: Mapping[str, Any], target: Target) -> Any:
-    if target.numbers[0] not in outputs:
-        return {model: _predictions(found, target) for model, found in outputs.items()}
-    found = np.stack([outputs[name] for name in target.numbers], axis=1)
+def _predictions(outputs: Extracted, target: Target) -> Extracted:
+    if target.numbers[0] not in outputs:  # two models: their outputs by name
+        return {model: _predictions(each, target) for model, each in outputs.items()}
+    values = np.stack([outputs[name] for name in target.numbers], axis=1)
     if target.parts:
-        return _by_label(found, target)
-    return found[:, 1] if target.width == 1 else found
+        return _by_label(values, target)
+    return values[:, 1] if target.width == 1 else values
 
 
 def _by_label(values: np.ndarray, target: Target) -> dict[str, np.ndarray]:
-    return {TOGETHER: values, **dict(zip(target.parts, values.T, strict=True))}
+    return {ALL_LABELS: values, **dict(zip(target.parts, values.T, strict=True))}

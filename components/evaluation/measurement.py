@@ -1,52 +1,58 @@
-"""TFMA's metrics by slice, in Beam: of TFMA's usual way, what the config asks for and no more."""
+"""TFMA's metrics by slice, in Beam: only what the config asks for, of all that TFMA computes."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 from tfx import types
 from tfx.components.util import tfxio_utils
 from tfx_bsl.tfxio import tfxio
 
 from huberflow.components.contracts import weights
+from huberflow.components.contracts.evaluation_config import (
+    EvaluationConfig,
+    GateBound,
+    MetricConfig,
+)
+from huberflow.components.contracts.evaluation_report import BASELINE, CANDIDATE
+from huberflow.components.contracts.json_record import JSON
 from huberflow.components.contracts.target import Target, of_label
 from huberflow.components.evaluation import batch_metrics, slicing
 from huberflow.components.evaluation.labels import (
-    TOGETHER,
+    ALL_LABELS,
     extractors,
-    is_there,
+    has_value,
     label_key,
-    labelled,
+    labelled_rows,
 )
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
+from huberflow.custom_objects.input_error import InputError
 
-CANDIDATE, BASELINE = "candidate", "baseline"
 BATCH_ROWS = 8192
 
 
 def eval_config(
-    evaluation: Mapping[str, Any],
+    evaluation: EvaluationConfig,
     target: Target,
     weight: str | None = None,
     catalogue: Catalogue = BUILT_IN,
 ) -> config_pb2.EvalConfig:
-    """TFMA's config for our metrics, slices and gate.
+    """TFMA's config for these metrics, slices and gate.
 
     Args:
-      evaluation: ``metrics`` (name, config, key), ``slices`` (lists of columns) and ``gate``
-        (metric, slice, lower_bound, upper_bound, max_increase, max_decrease), plain JSON.
+      evaluation: metrics, slices and gate.
       target: what the models predict.
-      weight: raw column of how much a row counts in every metric but ``example_count``.
+      weight: raw column of each row's weight in every metric but ``example_count``.
       catalogue: has the metrics that ``evaluation`` names.
     """
-    # The signatures hold the transform, so TFMA needs no Keras model, and cannot misread one.
+    # The signatures contain the transform, so TFMA needs no Keras model, and cannot misread one.
     model = {
         "model_type": "tf_generic",
         "signature_name": "serving_default",
@@ -59,41 +65,41 @@ def eval_config(
             config_pb2.ModelSpec(name=BASELINE, is_baseline=True, **model),
         ],
         slicing_specs=[config_pb2.SlicingSpec()]
-        + [config_pb2.SlicingSpec(feature_keys=columns) for columns in evaluation["slices"]],
+        + [config_pb2.SlicingSpec(feature_keys=columns) for columns in evaluation.slices],
         metrics_specs=list(_metrics_specs(evaluation, target, catalogue)),
     )
 
 
 def _metrics_specs(
-    evaluation: Mapping[str, Any], target: Target, catalogue: Catalogue
+    evaluation: EvaluationConfig, target: Target, catalogue: Catalogue
 ) -> Iterator[config_pb2.MetricsSpec]:
-    metrics = [_of_config(metric, catalogue) for metric in evaluation["metrics"]]
-    calibration, gate = _ours("calibration", "Calibration"), evaluation["gate"]
-    together = [TOGETHER] if target.parts else []
+    metrics = [_configured_metric(metric, catalogue) for metric in evaluation.metrics]
+    calibration, gate = _builtin_metric("calibration", "Calibration"), evaluation.gate
+    output_names = [ALL_LABELS] if target.parts else []
     yield config_pb2.MetricsSpec(
-        metrics=_gated([_ours("example_count", "ExampleCount")], gate),
-        output_names=together,
+        metrics=_with_bounds([_builtin_metric("example_count", "ExampleCount")], gate),
+        output_names=output_names,
         example_weights=config_pb2.ExampleWeightOptions(unweighted=True),
     )
     if "calibration" in target.always:
         metrics = [calibration, *metrics]
-    yield config_pb2.MetricsSpec(metrics=_gated(metrics, gate), output_names=together)
+    yield config_pb2.MetricsSpec(metrics=_with_bounds(metrics, gate), output_names=output_names)
     for label in target.parts:
         yield config_pb2.MetricsSpec(
-            metrics=_gated([calibration, *metrics], gate, label), output_names=[label]
+            metrics=_with_bounds([calibration, *metrics], gate, label), output_names=[label]
         )
 
 
-def _gated(
+def _with_bounds(
     metrics: Iterable[config_pb2.MetricConfig],
-    gate: Iterable[Mapping[str, Any]],
+    gate: Sequence[GateBound],
     label: str | None = None,
 ) -> Iterator[config_pb2.MetricConfig]:
-    """The metrics, of one label or of all, with their bounds."""
+    """The metrics, of one label or of all, with the gate's bounds for them."""
     for metric in metrics:
         key = json.loads(metric.config)["name"]
-        wanted = key if label is None else of_label(key, label)
-        bounds = [_threshold(bound) for bound in gate if bound["metric"] == wanted]
+        name = key if label is None else of_label(key, label)
+        bounds = [_threshold(bound) for bound in gate if bound.metric == name]
         yield config_pb2.MetricConfig(
             class_name=metric.class_name,
             module=metric.module,
@@ -102,57 +108,60 @@ def _gated(
         )
 
 
-def name_of(key: Any) -> str:
-    """What the config and the report call a metric of TFMA's result."""
-    if key.output_name in ("", TOGETHER):
+def metric_name(key: metrics_for_slice_pb2.MetricKey) -> str:
+    """The name in the config and the report for a metric of TFMA's result."""
+    if key.output_name in ("", ALL_LABELS):
         return str(key.name)
     return of_label(key.name, key.output_name)
 
 
-def _of_config(metric: Mapping[str, Any], catalogue: Catalogue) -> config_pb2.MetricConfig:
-    module = catalogue.of_kind("metric")[metric["name"]].module
-    return _metric(metric["key"], module, metric["name"], metric["config"])
+def _configured_metric(metric: MetricConfig, catalogue: Catalogue) -> config_pb2.MetricConfig:
+    module = catalogue.of_kind("metric")[metric.name].module
+    return _batch_metric(metric.key, module, metric.name, metric.config)
 
 
-def _ours(key: str, name: str) -> config_pb2.MetricConfig:
-    return _metric(key, batch_metrics.__name__, name, {})
+def _builtin_metric(key: str, name: str) -> config_pb2.MetricConfig:
+    return _batch_metric(key, batch_metrics.__name__, name, {})
 
 
-def _metric(
-    key: str, module: str, name: str, arguments: Mapping[str, Any]
+def _batch_metric(
+    key: str, module: str, name: str, arguments: Mapping[str, JSON]
 ) -> config_pb2.MetricConfig:
-    of = {"module": module, "name": name, "arguments": arguments}
+    metric = batch_metrics.KerasMetric(module=module, name=name, arguments=arguments)
     return config_pb2.MetricConfig(
         class_name=batch_metrics.BatchMetric.__name__,
         module=batch_metrics.__name__,
-        config=json.dumps({"name": key, "of": of}, sort_keys=True),
+        config=json.dumps({"name": key, "metric": metric}, sort_keys=True),
     )
 
 
-def _threshold(gate: Mapping[str, Any]) -> config_pb2.PerSliceMetricThreshold:
+def _threshold(bound: GateBound) -> config_pb2.PerSliceMetricThreshold:
     threshold = config_pb2.MetricThreshold()
-    for bound in ("lower_bound", "upper_bound"):
-        if gate[bound] is not None:
-            getattr(threshold.value_threshold, bound).value = gate[bound]
-    if gate["max_increase"] is not None:
+    if bound.lower_bound is not None:
+        threshold.value_threshold.lower_bound.value = bound.lower_bound
+    if bound.upper_bound is not None:
+        threshold.value_threshold.upper_bound.value = bound.upper_bound
+    if bound.max_increase is not None:
         threshold.change_threshold.direction = config_pb2.MetricDirection.LOWER_IS_BETTER
-        threshold.change_threshold.relative.value = gate["max_increase"]
-    if gate["max_decrease"] is not None:
+        threshold.change_threshold.relative.value = bound.max_increase
+    if bound.max_decrease is not None:
         threshold.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
-        threshold.change_threshold.relative.value = -gate["max_decrease"]
-    # TFMA wants text, and compares "7" with a column of whole numbers as 7.
-    values = {column: str(value) for column, value in (gate["slice"] or {}).items()}
+        threshold.change_threshold.relative.value = -bound.max_decrease
+    # TFMA takes text, and compares "7" with a column of whole numbers as 7.
+    values = {column: str(value) for column, value in (bound.slice or {}).items()}
     spec = config_pb2.SlicingSpec(feature_values=values)
     return config_pb2.PerSliceMetricThreshold(slicing_specs=[spec], threshold=threshold)
 
 
-def read(examples: Sequence[types.Artifact], schema: Any, columns: set[str]) -> tfxio.TFXIO:
-    """The eval rows: these columns, and every row as it was written, for the models.
+def read_eval_rows(
+    examples: Sequence[types.Artifact], schema: schema_pb2.Schema, columns: set[str]
+) -> tfxio.TFXIO:
+    """The eval rows: these columns, and every serialized row, for the models.
 
-    TFMA takes rows apart in Python, column by column, so that each column costs time.
+    TFMA splits batches in Python, column by column, so that each column costs time.
 
     Raises:
-      ValueError: the data have no column of a name.
+      InputError: the data lack a column.
     """
     rows = tfxio_utils.get_split_tfxio(
         list(examples),
@@ -161,25 +170,28 @@ def read(examples: Sequence[types.Artifact], schema: Any, columns: set[str]) -> 
         schema=schema,
         raw_record_column_name=tfma.ARROW_INPUT_COLUMN,
     )
-    known = rows.TensorRepresentations().keys()
-    if absent := columns - known:
-        raise ValueError(
-            f"evaluation.slices: expected columns of the data ({', '.join(sorted(known))}), "
-            f"received {', '.join(sorted(absent))}"
+    available = rows.TensorRepresentations().keys()
+    if absent := columns - available:
+        raise InputError(
+            "evaluation.slices",
+            expected=f"columns of the data ({', '.join(sorted(available))})",
+            received=", ".join(sorted(absent)),
         )
     return rows.Project(sorted(columns))
 
 
-def weighed(batch: pa.RecordBatch, weight: str) -> pa.RecordBatch:
-    """The same rows, once each is found to have a weight; as floats, as the Trainer passes them.
+def checked_weights(batch: pa.RecordBatch, weight: str) -> pa.RecordBatch:
+    """The same rows with their weights as floats, as the Trainer has them.
 
     Raises:
-      ValueError: a weight cannot be used.
+      ValueError: a weight cannot be used; Beam adds its step to the message of a ValueError.
     """
     values = np.full(len(batch), np.nan)
-    values[is_there(batch[weight]).to_numpy(zero_copy_only=False)] = pc.list_flatten(batch[weight])
-    if wrong := weights.mistake(values, weight):
-        raise ValueError(wrong)
+    values[has_value(batch[weight]).to_numpy(zero_copy_only=False)] = pc.list_flatten(batch[weight])
+    try:
+        weights.check_weights(values, weight)
+    except InputError as error:
+        raise ValueError(str(error)) from error
     lists = pa.ListArray.from_arrays(np.arange(len(batch) + 1), values.astype(np.float32))
     return batch.set_column(batch.schema.get_field_index(weight), weight, lists)
 
@@ -192,30 +204,30 @@ def measure(
     target: Target,
     output: Path,
 ) -> None:
-    """Adds to a pipeline what computes TFMA's metrics and validations, and writes them.
+    """Adds to a pipeline the steps that compute and write TFMA's metrics and validations.
 
     Args:
-      pipeline: runs when it is left.
-      rows: see ``read``.
+      pipeline: runs when its ``with`` block ends.
+      rows: see ``read_eval_rows``.
       models: path of the SavedModel of each of the config's models, by name.
-      config: complete, as TFMA's ``update_eval_config_with_defaults`` leaves it.
+      config: completed by TFMA's ``update_eval_config_with_defaults``.
       target: what the models predict.
-      output: folder for what ``tfma.load_metrics`` and its kin read.
+      output: folder for the files that ``tfma.load_metrics`` and similar functions read.
     """
     loaded = [
         tfma.default_eval_shared_model(path, model_name=name, eval_config=config)
         for name, path in models.items()
     ]
-    shared = loaded if len(loaded) > 1 else loaded[0]  # TFMA wants a lone model by itself
-    # Batches of one size give the same sums, to the last bit, in every run.
+    shared = loaded if len(loaded) > 1 else loaded[0]  # TFMA takes a single model without a list
     weight = config.model_specs[0].example_weight_key
+    # Batches of one size give the same sums, to the last bit, in every run.
     batches = (
         pipeline
         | "Read" >> rows.BeamSource(BATCH_ROWS)
-        | "Labelled" >> beam.Map(labelled, target).with_output_types(pa.RecordBatch)
+        | "Labelled" >> beam.Map(labelled_rows, target).with_output_types(pa.RecordBatch)
     )
     if weight:
-        batches |= "Weighed" >> beam.Map(weighed, weight).with_output_types(pa.RecordBatch)
+        batches |= "Weighed" >> beam.Map(checked_weights, weight).with_output_types(pa.RecordBatch)
     _ = batches | "Measure" >> tfma.ExtractEvaluateAndWriteResults(
         eval_shared_model=shared,
         eval_config=config,
@@ -227,7 +239,7 @@ def measure(
             *extractors(target),
             slicing.extractor(config),
         ],
-        # Without TFMA's empty files of plots and attributions.
+        # Not TFMA's default writers, which also write empty files of plots and attributions.
         writers=[
             tfma.writers.EvalConfigWriter(str(output), config, model_locations=dict(models)),
             tfma.writers.MetricsPlotsAndValidationsWriter(

@@ -1,86 +1,85 @@
-"""How far two sets of rows are apart, column by column, as TFDV measures it."""
+"""Measures with TFDV how far the columns of two sets of rows differ."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal
 
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-Kind = Literal["drift", "skew"]
+from huberflow.components.contracts.validation_findings import Shift, ShiftKind
+from huberflow.components.validation.anomalies import column_name
 
-_FIELDS = {
+_MEASURES = {
     1: "infinity_norm",
     2: "jensen_shannon_divergence",
     3: "normalized_abs_difference",
 }
-"""Of a comparator in a schema, by ``DriftSkewInfo.Measurement.Type``."""
+"""Fields of a schema's comparators, by ``DriftSkewInfo.Measurement.Type``."""
 
 
-def measured(
-    kind: Kind,
-    statistics: Any,
-    reference: Any,
-    schema: Any,
+def measure_shifts(
+    kind: ShiftKind,
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+    reference: statistics_pb2.DatasetFeatureStatisticsList,
+    schema: schema_pb2.Schema,
     columns: Sequence[str],
     threshold: float,
-) -> Iterator[dict[str, Any]]:
-    """What ``findings.FILE`` keeps of each column's change.
+) -> Iterator[Shift]:
+    """Yields the shift of each column.
 
     Text is measured by the L-infinity distance, the largest change of any value's share; numbers by
-    the Jensen-Shannon divergence. Both are 0 where nothing changed, 1 where nothing is alike.
+    the Jensen-Shannon divergence. Both are 0 for equal distributions, 1 for disjoint ones.
 
     Args:
-      kind: of comparator that counts where the schema has one for a column.
-      statistics: of the rows in question.
-      reference: what they are held against.
+      kind: selects the schema's ``drift_comparator`` or ``skew_comparator``.
+      statistics: of the rows to compare.
+      reference: of the rows that they are compared with.
       schema: of both.
-      columns: to be measured, beside those whose comparator the schema has.
-      threshold: for columns whose comparator it has not.
+      columns: to measure, beside those with a comparator in the schema.
+      threshold: of columns without a comparator in the schema.
     """
-    own = f"{kind}_comparator"
-    asked = schema_pb2.Schema(
+    comparator = f"{kind}_comparator"
+    compared = schema_pb2.Schema(
         feature=[
-            _compared(feature, own, threshold)
+            _compared_feature(feature, comparator, threshold)
             for feature in schema.feature
-            if feature.name in columns or feature.HasField(own)
+            if feature.name in columns or feature.HasField(comparator)
         ]
     )
-    found = tfdv.validate_statistics(statistics, asked, previous_statistics=reference)
-    said = {_name(info): info.reason for info in found.anomaly_info.values()}
-    for info in found.drift_skew_info:
+    result = tfdv.validate_statistics(statistics, compared, previous_statistics=reference)
+    reasons = {column_name(info): info.reason for info in result.anomaly_info.values()}
+    for info in result.drift_skew_info:
+        column = column_name(info)
         for measurement in info.drift_measurements:
             if math.isfinite(measurement.value):
-                yield {
-                    "kind": kind,
-                    "column": _name(info),
-                    "measure": _FIELDS[measurement.type],
-                    "value": measurement.value,
-                    "threshold": measurement.threshold,
-                    "largest": _largest(said.get(_name(info), [])),
-                }
+                yield Shift(
+                    kind,
+                    column,
+                    _MEASURES[measurement.type],
+                    measurement.value,
+                    measurement.threshold,
+                    _largest_change(reasons.get(column, [])),
+                )
 
 
-def _name(info: Any) -> str:
-    return ".".join(info.path.step)
-
-
-def _compared(feature: Any, own: str, threshold: float) -> Any:
-    """The feature with one comparator, where TFDV looks for drift."""
+def _compared_feature(
+    feature: schema_pb2.Feature, comparator: str, threshold: float
+) -> schema_pb2.Feature:
+    """The feature with one comparator; TFDV compares it with earlier data as drift."""
     compared = schema_pb2.Feature(name=feature.name, type=feature.type)
-    if feature.HasField(own):
-        compared.drift_comparator.CopyFrom(getattr(feature, own))
+    if feature.HasField(comparator):
+        compared.drift_comparator.CopyFrom(getattr(feature, comparator))
     elif feature.type == schema_pb2.BYTES:
         compared.drift_comparator.infinity_norm.threshold = threshold
     else:
         divergence = compared.drift_comparator.jensen_shannon_divergence
         divergence.threshold = threshold
-        # Of buckets that are equally wide, a single outlier moves all the others.
+        # With buckets of equal width, a single outlier moves all the others.
         divergence.source.type = schema_pb2.HistogramSelection.QUANTILES
     return compared
 
 
-def _largest(reasons: Iterable[Any]) -> str | None:
-    """The value that TFDV names at the end of what it says of a high L-infinity distance."""
+def _largest_change(reasons: Iterable[anomalies_pb2.AnomalyInfo.Reason]) -> str | None:
+    """The value that TFDV names at the end of its description of a high L-infinity distance."""
     named = [reason.description.partition("maximum difference is: ")[2] for reason in reasons]
     return next(filter(None, named), None)

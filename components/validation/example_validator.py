@@ -1,11 +1,10 @@
-"""Holds the data against their schema, against the data before, and train rows against eval."""
+"""Compares data with their schema and with earlier data, and train rows with eval rows."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx import types
 from tfx.components.example_validator import executor as stock
 from tfx.components.statistics_gen import stats_artifact_utils
@@ -15,12 +14,18 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import io_utils, writer_utils
 
 from huberflow.components.contracts import artifact_files
-from huberflow.components.validation import anomalies, validation_findings
-from huberflow.components.validation.drift import measured
+from huberflow.components.contracts.node_config import ValidatorConfig
+from huberflow.components.contracts.validation_findings import (
+    ACCEPTED,
+    STATISTICS_ID,
+    ValidationFindings,
+)
+from huberflow.components.validation.anomalies import describe_anomalies
+from huberflow.components.validation.drift import measure_shifts
 
 
 class Executor(base_executor.BaseExecutor):
-    """Writes what it finds, and lets the run go on; ``pinned_schema.SchemaGate`` ends it."""
+    """Writes its findings and does not fail; ``pinned_schema.SchemaGate`` ends the run."""
 
     def Do(  # noqa: N802 (TFX's name)
         self,
@@ -28,14 +33,14 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the files of TFX's ExampleValidator, and ``findings.FILE``."""
-        asked = json.loads(exec_properties["custom_config"])
+        """Writes the files of TFX's ExampleValidator, and the findings."""
+        config = ValidatorConfig.from_text(exec_properties["custom_config"])
         folder = artifact_utils.get_single_uri(input_dict["schema"])
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(folder))
         statistics = artifact_utils.get_single_instance(input_dict["statistics"])
         train, evaluated = _split(statistics, "train"), _split(statistics, "eval")
         earlier = [_split(other, "train") for other in input_dict.get("earlier", [])]
-        found = {
+        by_split = {
             "train": tfdv.validate_statistics(
                 train,
                 schema,
@@ -44,33 +49,29 @@ class Executor(base_executor.BaseExecutor):
             ),
             "eval": tfdv.validate_statistics(evaluated, schema),
         }
-        told = (schema, asked["columns"], asked["drift_threshold"])
-        words = {
-            "anomalies": anomalies.in_words(found, schema),
-            "shifts": [
-                *(shift for each in earlier for shift in measured("drift", train, each, *told)),
-                *measured("skew", train, evaluated, *told),
-            ],
-        }
+        measured = (schema, config.columns, config.drift_threshold)
+        drift = [
+            shift for each in earlier for shift in measure_shifts("drift", train, each, *measured)
+        ]
+        skew = measure_shifts("skew", train, evaluated, *measured)
+        findings = ValidationFindings(tuple(describe_anomalies(by_split, schema)), (*drift, *skew))
         out = artifact_utils.get_single_instance(output_dict["anomalies"])
-        for split, each in found.items():
+        for split, each in by_split.items():
             folder_of_split = Path(out.uri) / artifact_files.split_folder(split)
             writer_utils.write_anomalies(str(folder_of_split / stock.DEFAULT_FILE_NAME), each)
-        (Path(out.uri) / validation_findings.FILE).write_text(
-            json.dumps(words, indent=1), encoding="utf-8"
-        )
-        out.split_names = artifact_utils.encode_split_names(list(found))
-        out.set_int_custom_property(validation_findings.STATISTICS_ID, statistics.id)
-        accepted = not (asked["pinned"] and words["anomalies"])
-        out.set_int_custom_property(validation_findings.ACCEPTED, int(accepted))
+        findings.write(Path(out.uri) / artifact_files.FINDINGS)
+        out.split_names = artifact_utils.encode_split_names(list(by_split))
+        out.set_int_custom_property(STATISTICS_ID, statistics.id)
+        accepted = not (config.pinned and findings.anomalies)
+        out.set_int_custom_property(ACCEPTED, int(accepted))
 
 
-def _split(statistics: types.Artifact, name: str) -> Any:
+def _split(statistics: types.Artifact, name: str) -> statistics_pb2.DatasetFeatureStatisticsList:
     return stats_artifact_utils.load_statistics(statistics, name).proto()
 
 
 class ExampleValidatorSpec(types.ComponentSpec):
-    """Statistics and their schema in, anomalies out."""
+    """The inputs, the parameter and the output of ``ExampleValidator``."""
 
     PARAMETERS = {"custom_config": ExecutionParameter(type=str)}  # noqa: RUF012 (TFX's attribute)
     INPUTS = {  # noqa: RUF012
@@ -84,15 +85,13 @@ class ExampleValidatorSpec(types.ComponentSpec):
 
 
 class ExampleValidator(base_component.BaseComponent):
-    """TFX's ExampleValidator, which also sees the data before, and says what it finds in words.
+    """TFX's ExampleValidator, which also compares with earlier data and describes its findings.
 
     Args:
       statistics: of the splits train and eval.
-      schema: that both have to fit.
-      earlier: statistics of other data, or nothing.
-      custom_config: ``columns`` that are measured for drift and skew, ``drift_threshold`` above
-        which they are told, ``pinned``: whether the schema was curated, so that what does not fit
-        is refused, and ``source``: hashes of the code that runs here.
+      schema: that both should fit.
+      earlier: statistics of earlier data, or None.
+      custom_config: see ``contracts.node_config.ValidatorConfig``.
     """
 
     SPEC_CLASS = ExampleValidatorSpec
@@ -104,14 +103,14 @@ class ExampleValidator(base_component.BaseComponent):
         statistics: types.BaseChannel,
         schema: types.BaseChannel,
         earlier: types.BaseChannel | None,
-        custom_config: Mapping[str, Any],
+        custom_config: ValidatorConfig,
     ) -> None:
         super().__init__(
             spec=ExampleValidatorSpec(
                 statistics=statistics,
                 schema=schema,
                 earlier=earlier,
-                custom_config=json.dumps(custom_config, sort_keys=True),
+                custom_config=custom_config.to_text(),
                 anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
             )
         )

@@ -1,42 +1,41 @@
-"""A schema that the user curates, and the gate that it is.
+"""A schema that the user curates, and the gate that ends a run whose data do not fit it.
 
-No ``from __future__ import annotations``: TFX reads the annotations themselves.
+Without ``from __future__ import annotations``, because TFX reads the annotations.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import ExampleAnomalies, Schema
 
 from huberflow.components.contracts import artifact_files
-from huberflow.components.validation import validation_findings
+from huberflow.components.contracts.validation_findings import Anomaly, ValidationFindings
 
 
 class MisfitError(ValueError):
     """The data do not fit the pinned schema.
 
     Args:
-      found: anomalies, see ``findings.FILE``; as the attribute ``anomalies``, a line each.
+      anomalies: all of them, one at least.
     """
 
-    def __init__(self, found: Sequence[Mapping[str, Any]]) -> None:
-        columns = dict.fromkeys(anomaly["column"] or validation_findings.ALL for anomaly in found)
+    def __init__(self, anomalies: Sequence[Anomaly]) -> None:
+        columns = dict.fromkeys(anomaly.column_name for anomaly in anomalies)
         super().__init__(f"the data do not fit the pinned schema: {', '.join(columns)}")
-        self.anomalies = [validation_findings.anomaly_line(anomaly) for anomaly in found]
+        self.anomalies = anomalies
 
 
 @component
 def PinnedSchema(  # noqa: N802 (a component)
     schema: OutputArtifact[Schema], schema_file: Parameter[str], sha256: Parameter[str]
 ) -> None:
-    """TFX's ImportSchemaGen, whose cache would not see that the file has changed.
+    """TFX's ImportSchemaGen, with the file's hash so that TFX's cache sees when it changes.
 
     Raises:
-      RuntimeError: the file is another than when the run was started.
+      RuntimeError: the file has changed since the run was started.
     """
     content = Path(schema_file).read_bytes()
     if not hashlib.sha256(content).hexdigest().startswith(sha256):
@@ -46,11 +45,11 @@ def PinnedSchema(  # noqa: N802 (a component)
 
 @component
 def SchemaGate(anomalies: InputArtifact[ExampleAnomalies]) -> None:  # noqa: N802 (a component)
-    """Ends the run where the data do not fit; what was found stays in the artifact.
+    """Ends the run where the data do not fit; the findings stay in the artifact.
 
     Raises:
       MisfitError: there are anomalies.
     """
-    found = validation_findings.read(Path(anomalies.uri))["anomalies"]
-    if found:
-        raise MisfitError(found)
+    findings = ValidationFindings.read(Path(anomalies.uri) / artifact_files.FINDINGS)
+    if findings.anomalies:
+        raise MisfitError(findings.anomalies)

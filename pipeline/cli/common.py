@@ -3,6 +3,7 @@
 import functools
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,14 +12,38 @@ import click
 from huberflow.custom_objects.input_error import InputError
 
 if TYPE_CHECKING:
-    from huberflow.pipeline.config import Config
     from huberflow.pipeline.resolve.resolved_run import ResolvedConfig
 
 FAILED, WRONG_INPUT, NOT_BLESSED, INTERRUPTED = 1, 2, 3, 130
 
 
+@dataclass(frozen=True)
+class Options:
+    """What --config, --workspace and --set ask for."""
+
+    file: Path | None
+    fixed: tuple[str, ...]
+    """The setting that --workspace stands for."""
+    settings: tuple[str, ...]
+
+    def resolve(self) -> "ResolvedConfig":
+        """The config, completed and checked by its data and custom objects."""
+        from huberflow.pipeline.resolve.resolved_run import resolve_config
+
+        return resolve_config(self.file, (*self.settings, *self.fixed))
+
+
 def config_options(command: Any) -> Any:
-    """Adds --workspace, --config and --set to a verb."""
+    """Adds --workspace, --config and --set to a verb, which gets them as ``options``."""
+
+    @functools.wraps(command)
+    def with_options(
+        workspace: str | None, config_file: Path | None, settings: tuple[str, ...], **others: Any
+    ) -> Any:
+        # As JSON it is text, even where it is 2024.
+        fixed = () if workspace is None else (f"workspace={json.dumps(workspace)}",)
+        return command(options=Options(config_file, fixed, settings), **others)
+
     for option in (
         click.option(
             "--set",
@@ -40,8 +65,8 @@ def config_options(command: Any) -> Any:
             help="Folder of the runs; the same as --set workspace=FOLDER.",
         ),
     ):
-        command = option(command)
-    return command
+        with_options = option(with_options)
+    return with_options
 
 
 def own_options(command: Any) -> Any:
@@ -109,8 +134,6 @@ class Verbs(click.Group):
 
             if disk_is_full(error):
                 stop("the disk is full; free some space, and run again to continue", FAILED)
-            if isinstance(error, _wrong_input()):
-                stop(str(error), WRONG_INPUT)
             if isinstance(error, _failures()):
                 stop(str(error), FAILED)
             if isinstance(error, _refusals()):
@@ -133,33 +156,6 @@ def _refusals() -> tuple[type[Exception], ...]:
     from huberflow.components.bundle.reload import ReloadError
 
     return ReloadError, CheckError
-
-
-def _wrong_input() -> tuple[type[Exception], ...]:
-    from huberflow.pipeline.schema.schema_file import SchemaError
-
-    return (SchemaError,)
-
-
-def workspace_setting(workspace: str) -> str:
-    """The ``--set`` that ``--workspace`` stands for."""
-    return f"workspace={json.dumps(workspace)}"  # text, even where it is 2024
-
-
-def load(workspace: str | None, config_file: Path | None, settings: tuple[str, ...]) -> "Config":
-    """The config that these options ask for."""
-    return resolve_config(workspace, config_file, settings).config
-
-
-def resolve_config(
-    workspace: str | None, config_file: Path | None, settings: tuple[str, ...]
-) -> "ResolvedConfig":
-    """The config that these options ask for, and what its validation read."""
-    from huberflow.pipeline.resolve import resolved_run
-
-    if workspace is not None:
-        settings = (*settings, workspace_setting(workspace))
-    return resolved_run.resolve_config(config_file, settings)
 
 
 def show_warnings(resolved: "ResolvedConfig") -> None:

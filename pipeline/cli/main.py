@@ -13,15 +13,13 @@ from huberflow.pipeline.cli.common import (
     FAILED,
     NOT_BLESSED,
     WRONG_INPUT,
+    Options,
     Verbs,
     config_options,
-    load,
     own_options,
-    resolve_config,
     say,
     show_warnings,
     stop,
-    workspace_setting,
 )
 
 
@@ -49,9 +47,7 @@ def cli() -> None:
     "--verbose", "-v", is_flag=True, help="Show the logs of the libraries, and tracebacks."
 )
 def run(
-    workspace: str | None,
-    config_file: Path | None,
-    settings: tuple[str, ...],
+    options: Options,
     no_cache: bool,
     verbose: bool,
 ) -> None:
@@ -69,13 +65,13 @@ def run(
     With a stricter gate; a model that fails it is not pushed:
       huberflow run --set 'evaluation.gate=[{metric: huber, upper_bound: 0.5}]'
     """  # noqa: D301 (click reads the \b)
-    resolved = resolve_config(workspace, config_file, settings)
+    resolved = options.resolve()
     show_warnings(resolved)
     from huberflow.pipeline.execution.run import execute
     from huberflow.pipeline.resolve.resolved_run import resolve
 
     result = execute(resolve(resolved), cache=not no_cache, verbose=verbose)
-    sys.exit(0 if result.blessed else NOT_BLESSED)
+    sys.exit(0 if result.report.blessed else NOT_BLESSED)
 
 
 @cli.command()
@@ -93,9 +89,7 @@ def run(
     "--verbose", "-v", is_flag=True, help="Show the logs of the libraries, and tracebacks."
 )
 def sweep(
-    workspace: str | None,
-    config_file: Path | None,
-    settings: tuple[str, ...],
+    options: Options,
     dry_run: bool,
     jobs: int | None,
     no_cache: bool,
@@ -115,8 +109,7 @@ def sweep(
     """  # noqa: D301 (click reads the \b)
     from huberflow.pipeline.resolve import grid as grids
 
-    fixed = () if workspace is None else (workspace_setting(workspace),)
-    grid = grids.resolve(config_file, fixed, settings)
+    grid = grids.resolve(options.file, options.fixed, options.settings)
     for trial, same in grid.dropped:
         click.echo(
             f"dropped, because its config equals that of {same.name}: {' '.join(trial.settings)}"
@@ -128,10 +121,10 @@ def sweep(
     show_warnings(grid.trials[0].resolved)
     from huberflow.pipeline.execution import sweep as sweeps
 
-    outcome = sweeps.execute(grid, settings, cache=not no_cache, jobs=jobs, verbose=verbose)
+    outcome = sweeps.execute(grid, options.settings, cache=not no_cache, jobs=jobs, verbose=verbose)
     click.echo()
-    workspace_of_all = grid.trials[0].resolved.workspace
-    runs.show_comparison(workspace_of_all, (outcome.id,), slices=False, form="table")
+    workspace = grid.trials[0].resolved.workspace
+    runs.show_comparison(workspace, (outcome.id,), slices=False, form="table")
     for trial, cause in outcome.failed:
         say(f"{trial.name}: {cause}")
     sys.exit(FAILED if outcome.failed else 0)
@@ -141,9 +134,7 @@ def sweep(
 @own_options
 @config_options
 @click.option("--schema", is_flag=True, help="Print the JSON schema of the config instead.")
-def config(
-    workspace: str | None, config_file: Path | None, settings: tuple[str, ...], schema: bool
-) -> None:
+def config(options: Options, schema: bool) -> None:
     """Print the resolved config as YAML with comments.
 
     The output is a good start for your own file.
@@ -159,16 +150,14 @@ def config(
         return
     from huberflow.pipeline.config.writing import to_yaml
 
-    click.echo(to_yaml(load(workspace, config_file, settings)), nl=False)
+    click.echo(to_yaml(options.resolve().config), nl=False)
 
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @own_options
 @config_options
-def init(
-    folder: Path, workspace: str | None, config_file: Path | None, settings: tuple[str, ...]
-) -> None:
+def init(folder: Path, options: Options) -> None:
     """Start a project: a config, and a module for your own objects.
 
     \b
@@ -178,10 +167,9 @@ def init(
     """  # noqa: D301 (click reads the \b)
     from huberflow.pipeline.resolve import init as start
 
-    if config_file is not None:
+    if options.file is not None:
         stop("--config: init writes one; leave it out", WRONG_INPUT)
-    fixed = () if workspace is None else (workspace_setting(workspace),)
-    written = start.write(folder, (*settings, *fixed))
+    written = start.write(folder, (*options.settings, *options.fixed))
     for path in written:
         click.echo(path)
     click.echo(f"next: huberflow run --config {written[0]}")

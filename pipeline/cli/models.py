@@ -14,8 +14,8 @@ import click
 from huberflow.pipeline.cli.common import (
     FAILED,
     INTERRUPTED,
+    Options,
     config_options,
-    resolve_config,
     say,
     stop,
 )
@@ -38,9 +38,7 @@ _device = click.option(
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def verify(
     model: str | None,
-    workspace: str | None,
-    config_file: Path | None,
-    settings: tuple[str, ...],
+    options: Options,
     device: str | None,
     as_json: bool,
 ) -> None:
@@ -59,7 +57,7 @@ def verify(
     """  # noqa: D301 (click reads the \b)
     from huberflow.pipeline.system.display_path import display_path
 
-    with _model(model, resolve_config(workspace, config_file, settings)) as folder:
+    with _model(model, options.resolve()) as folder:
         report, warned = _checked(folder, device)
     for line in warned:
         say(line)
@@ -97,9 +95,7 @@ def verify(
 @_device
 def predict(
     model: str,
-    workspace: str | None,
-    config_file: Path | None,
-    settings: tuple[str, ...],
+    options: Options,
     data: Path,
     output: Path,
     bad: Path | None,
@@ -118,7 +114,7 @@ def predict(
       huberflow predict models:/taxi@champion --data trips.parquet --output fares.parquet
     """  # noqa: D301 (click reads the \b)
     bad = bad or output.with_name(f"{output.name}.bad.csv")
-    with _model(model, resolve_config(workspace, config_file, settings)) as folder:
+    with _model(model, options.resolve()) as folder:
         result = _predicted(folder, data, output, bad, device)
     for name in result.absent:
         say(f"{data} has no column {name}; its value is missing in every row")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from huberflow.pipeline.cli.common import (
+    Options,
     config_options,
-    resolve_config,
     say,
 )
 
@@ -41,18 +41,16 @@ def schema() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("run", default="latest")
 @config_options
-def write(
-    file: Path, run: str, workspace: str | None, config_file: Path | None, settings: tuple[str, ...]
-) -> None:
+def write(file: Path, run: str, options: Options) -> None:
     """Write the schema of a run's data to a new FILE, which you can edit.
 
     RUN is an id, the start of an id, a name, `latest`, `latest~1`, ...; default: the latest.
     """
-    place = resolve_config(workspace, config_file, settings).workspace
+    place = options.resolve().workspace
     with _chosen_run(place, run) as found:
         from huberflow.pipeline.schema import schema_update
 
-        schema_update.write_first(found, file)
+        schema_update.write_first_schema(found, file)
     click.echo(f"next: huberflow run --set data.schema={shlex.quote(str(file))}")
 
 
@@ -68,9 +66,7 @@ def write(
 )
 def accept(
     run: str,
-    workspace: str | None,
-    config_file: Path | None,
-    settings: tuple[str, ...],
+    options: Options,
     columns: tuple[str, ...],
 ) -> None:
     """Change the pinned schema so that the data of a RUN match it.
@@ -82,12 +78,12 @@ def accept(
       huberflow schema accept
       huberflow schema accept --column company
     """  # noqa: D301 (click reads the \b)
-    place = resolve_config(workspace, config_file, settings).workspace
+    place = options.resolve().workspace
     with _chosen_run(place, run) as found:
         from huberflow.pipeline.schema import schema_update
         from huberflow.pipeline.system.display_path import display_path
 
-        path, changes = schema_update.accept(found, columns)
+        path, changes = schema_update.accept_data(found, columns)
     for column, lines in changes.items():
         click.echo(column)
         for line in lines:

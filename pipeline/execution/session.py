@@ -11,9 +11,9 @@ from huberflow.pipeline.config import Config
 from huberflow.pipeline.history.journal import close_killed
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.report import result
 from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 from huberflow.pipeline.system import logs
+from huberflow.pipeline.system.display_path import display_path
 from huberflow.pipeline.system.interruption import termination_as_interrupt
 from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking import links
@@ -86,18 +86,18 @@ def _note_receipts(session: Session, earlier: Iterable[str]) -> None:
     for run in (*earlier, *session.runs):
         tracked = receipt(session.workspace, run)
         if tracked is not None:
-            records.note_tracked(run, tracked.run)
+            records.write_tracking_id(run, tracked.run)
 
 
 def _run_page(session: Session) -> str:
     """The page of the last run, or the command that opens it."""
     page = links.run_page(session.workspace, session.runs[-1]) if session.runs else None
-    return page or f"huberflow ui --workspace {result.from_here(session.workspace.root)}"
+    return page or f"huberflow ui --workspace {display_path(session.workspace.root)}"
 
 
 def _later(session: Session, config: Config) -> str:
     """The command that delivers the runs later."""
     uri = config.tracking.uri
     server = f" --set tracking.uri={masked_text(uri)}" if uri else ""
-    workspace = result.from_here(session.workspace.root)
+    workspace = display_path(session.workspace.root)
     return f"not delivered yet; later: huberflow track --workspace {workspace}{server}"

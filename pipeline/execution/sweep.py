@@ -18,13 +18,13 @@ from huberflow.pipeline.execution.session import Session, open_session
 from huberflow.pipeline.execution.sweep_display import SweepDisplay
 from huberflow.pipeline.execution.sweep_worker import TrialJob
 from huberflow.pipeline.history import run_metadata
-from huberflow.pipeline.history.journal import Journal, append
+from huberflow.pipeline.history.journal import Journal, append_end
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.run_history import Status
-from huberflow.pipeline.report import result
 from huberflow.pipeline.resolve import grid as grids
 from huberflow.pipeline.resolve.grid import Grid, Trial
 from huberflow.pipeline.resolve.resolved_run import resolve
+from huberflow.pipeline.system.display_path import display_path
 
 WORKER_MEMORY = 2 * 2**30
 """Bytes that a worker may need: TensorFlow, TFX, and the model of a trial."""
@@ -162,9 +162,7 @@ def _close_killed(session: Session, trial: TrialJob, died: WorkerDied) -> str:
     Records(session.workspace).close_unfinished(trial.run_id)
     journal = session.workspace.journal(trial.run_id)
     if journal.exists():
-        append(
-            journal, {"event": "ended", "time": datetime.now(UTC).timestamp(), "status": "killed"}
-        )
-    log = result.from_here(session.workspace.log(trial.run_id))
+        append_end(journal, "killed", datetime.now(UTC).timestamp())
+    log = display_path(session.workspace.log(trial.run_id))
     memory = "; memory may have run out, write: --jobs 1" if died.exit_code == -9 else ""
     return f"its process ended with {died.exit_code}{memory}\nlog: {log}"

@@ -1,4 +1,4 @@
-"""What a workspace knows of its runs: the journals of its runs, read."""
+"""The runs of a workspace, as their journals record them."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ from huberflow.pipeline.history.metadata_store import Artifact, Execution, State
 from huberflow.pipeline.history.workspace import Workspace
 
 Status = Literal["running", "done", "failed", "interrupted", "killed"]
-Kind = Literal["run", "sweep"]
+RunKind = Literal["run", "sweep"]
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Node:
     name: str
     state: State
     started: float
-    """Seconds since 1970, as all times here."""
+    """Seconds since 1970, like all times in this module."""
     seconds: float | None = None
     execution: Execution | None = None
-    """As ML Metadata has it; none while it runs, and where it failed."""
+    """The record in ML Metadata; None while the node runs, and where it failed."""
     usage: Mapping[str, float] = field(default_factory=dict)
-    """What it took while it ran, such as ``cpu_seconds`` and ``peak_memory_mb``."""
+    """The resources that it used, such as ``cpu_seconds`` and ``peak_memory_mb``."""
     cause: str | None = None
     """Why it failed, in one line."""
 
@@ -81,27 +81,27 @@ class RunMetadata(JsonRecord):
 
 @dataclass(frozen=True)
 class Run:
-    """One run, or one sweep of runs, as far as it went."""
+    """A run, or a sweep of runs, as far as it went."""
 
     id: str
     name: str
-    """For people."""
+    """The name that people read."""
     started: float
-    kind: Kind = "run"
+    kind: RunKind = "run"
     status: Status = "running"
     ended: float | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     """The whole resolved config, JSON-safe."""
     metadata: RunMetadata = field(default_factory=RunMetadata)
     sweep: str | None = None
-    """Id of the sweep that it is a trial of."""
+    """The id of the sweep that it is a trial of."""
     nodes: Mapping[str, Node] = field(default_factory=dict)
-    """Those that have started, in order."""
+    """The nodes that have started, in order."""
     epochs: tuple[Epoch, ...] = ()
-    """Of this run's own training; a cached Trainer has none, see its ``epochs.csv``."""
+    """The epochs of this run's training; for those of a cached Trainer see ``curves``."""
 
     def artifact(self, node: str, key: str) -> Artifact | None:
-        """The only output of a node under a key; none where it is not there (yet)."""
+        """The only output of a node under a key, once it is written."""
         found = self.nodes.get(node)
         outputs = found.execution.outputs.get(key, ()) if found and found.execution else ()
         return outputs[0] if len(outputs) == 1 else None
@@ -137,16 +137,16 @@ class Run:
 
 
 def runs(workspace: Workspace, warn: Callable[[str], None]) -> list[Run]:
-    """All runs and sweeps of a workspace, see ``read_all``."""
+    """All runs and sweeps of a workspace, oldest first; see ``read_all``."""
     return read_all(workspace.journals.glob("*.jsonl"), warn)
 
 
 def read_all(journals: Iterable[Path], warn: Callable[[str], None]) -> list[Run]:
-    """The runs that journals tell of, oldest first.
+    """The runs of these journals, oldest first.
 
     Args:
-      journals: an empty one is left out: its run is about to begin.
-      warn: told in a line of each that cannot be read; the others are read all the same.
+      journals: an empty one is left out, because its run is about to begin.
+      warn: called with a line for each journal that cannot be read; the others are read.
     """
     found = []
     for journal in journals:
@@ -174,16 +174,16 @@ def _epoch(row: Mapping[str, str]) -> Epoch:
 
 
 def read(journal: Path) -> Run:
-    """The run that a journal tells of.
+    """The run of one journal.
 
     Raises:
-      InputError: it is damaged, does not begin with a run, or has an event that is unknown.
+      InputError: it is damaged, or has an event that this version does not know.
     """
     try:
         with journal.open(encoding="utf-8") as lines:
-            return replay(_events(lines))
+            return _replay(_events(lines))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        # Whatever another version, or another hand, may have written.
+        # Another version of huberflow, or an editor, may have written anything.
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
         raise InputError(
             str(journal),
@@ -195,20 +195,16 @@ def read(journal: Path) -> Run:
 
 
 def _events(lines: Iterable[str]) -> Iterator[Any]:
-    for number, line in enumerate(whole(lines), start=1):
+    for number, line in enumerate(lines, start=1):
+        if not line.endswith("\n"):
+            return  # a killed process left half a line
         try:
             yield json.loads(line)
         except json.JSONDecodeError as error:
             raise ValueError(f"expected JSON in line {number}, received {line[:40]!r}") from error
 
 
-def whole(lines: Iterable[str]) -> Iterator[str]:
-    """Lines to the last line break: what a killed process left half written is no event."""
-    return (line for line in lines if line.endswith("\n"))
-
-
-def replay(events: Iterable[Mapping[str, Any]]) -> Run:
-    """The run after these events, in their order."""
+def _replay(events: Iterable[Mapping[str, Any]]) -> Run:
     run: Run | None = None
     for event in events:
         if event["event"] == "started":
@@ -234,33 +230,20 @@ def _after(run: Run, event: Mapping[str, Any]) -> Run:
             return _with(run, Node(event["node"], "running", started=time))
         case "node_finished":
             execution = _execution(event["execution"])
-            before = run.nodes[execution.node]
-            return _with(
-                run,
-                replace(
-                    before,
-                    state=execution.state,
-                    seconds=event["seconds"],
-                    execution=execution,
-                    usage=event["usage"],
-                ),
-            )
+            return _ended(run, event, state=execution.state, execution=execution)
         case "node_failed":
-            before = run.nodes[event["node"]]
-            failed = replace(
-                before,
-                state="failed",
-                seconds=event["seconds"],
-                usage=event["usage"],
-                cause=event["cause"],
-            )
-            return _with(run, failed)
+            return _ended(run, event, state="failed", cause=event["cause"])
         case "epoch":
             epoch = Epoch(event["number"], time, event["values"])
             return replace(run, epochs=(*run.epochs, epoch))
         case "ended":
             return replace(run, status=event["status"], ended=time)
     raise ValueError(f"expected an event that this version knows, received {event['event']!r}")
+
+
+def _ended(run: Run, event: Mapping[str, Any], **changes: Any) -> Run:
+    node = run.nodes[event["node"]]
+    return _with(run, replace(node, seconds=event["seconds"], usage=event["usage"], **changes))
 
 
 def _with(run: Run, node: Node) -> Run:

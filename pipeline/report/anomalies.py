@@ -1,26 +1,24 @@
-"""What ExampleValidator found, in words."""
+"""The text file of ExampleValidator's findings."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from huberflow.components.validation import validation_findings
+from huberflow.components.contracts.validation_findings import ShiftKind, ValidationFindings
+
+_COMPARISONS: dict[ShiftKind, str] = {
+    "drift": "drift, train rows compared with the last other data",
+    "skew": "skew, train rows compared with eval rows",
+}
 
 
-def text(found: Mapping[str, Any]) -> str:
-    """Anomalies, drift and skew, a line each.
-
-    Args:
-      found: see ``huberflow.components.validation.validation_findings``.
-    """
-    anomalies = [validation_findings.anomaly_line(anomaly) for anomaly in found["anomalies"]]
-    blocks = [_block("against the schema", anomalies or ["no anomalies"])]
-    for kind, against in (
-        ("drift", "drift, train rows against the last other data"),
-        ("skew", "skew, train rows against eval rows"),
-    ):
-        measured = [shift for shift in found["shifts"] if shift["kind"] == kind]
-        none = "no column above its threshold" if measured else "nothing to compare with"
-        blocks.append(_block(against, validation_findings.high(kind, measured) or [none]))
+def findings_text(findings: ValidationFindings) -> str:
+    """Anomalies, drift and skew, a line each."""
+    anomalies = [anomaly.line for anomaly in findings.anomalies]
+    blocks = [_block("compared with the schema", anomalies or ["no anomalies"])]
+    for kind, title in _COMPARISONS.items():
+        is_measured = any(shift.kind == kind for shift in findings.shifts)
+        none = "no column above its threshold" if is_measured else "nothing to compare with"
+        lines = [shift.line for shift in findings.above_threshold(kind)]
+        blocks.append(_block(title, lines or [none]))
     return "\n".join(blocks)
 
 

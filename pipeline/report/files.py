@@ -1,4 +1,4 @@
-"""The files of a report: what each node contributes when it has finished, and the page of all."""
+"""Writes a report: the files of each node when it has finished, and the page of the whole run."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -6,134 +6,113 @@ from pathlib import Path
 from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.components.contracts.target import Target
 from huberflow.pipeline.history.run_history import Run, curves
-from huberflow.pipeline.report.metric_direction import goal
+from huberflow.pipeline.report import (
+    class_figures,
+    file_names,
+    page,
+    prediction_figures,
+    predictions,
+    slice_figure,
+    slices,
+    statistics,
+    style,
+    templates,
+    training_figure,
+)
+from huberflow.pipeline.report.anomalies import findings_text
+from huberflow.pipeline.report.metric_direction import better_direction
 from huberflow.pipeline.system.atomic_write import written_atomically
-
-# Libraries that draw and render are imported where they are used: whoever names a file needs none.
-
-PAGE = "report.html"
-STATISTICS = "statistics.html"
-SCHEMA = artifact_files.SCHEMA
-ANOMALIES = "anomalies.txt"
-CURVES = "figures/training_curves.png"
-PREDICTED = "figures/predicted_against_true{}.png"  # of several labels, with their places
-RESIDUALS = "figures/residuals{}.png"
-CONFUSION = "figures/confusion_matrix.png"
-RELIABILITY = "figures/reliability.png"
-BY_SLICE = "figures/error_by_slice.png"
-SLICES_CSV = "slices.csv"
-SLICES_JSON = "slices.json"
 
 Files = Iterable[tuple[str, str | bytes]]
 """Paths below the report's folder, and contents."""
 
 
 def write_node(run: Run, node: str, folder: Path) -> None:
-    """Writes what a node that has finished contributes; nothing where its artifacts lack.
+    """Writes the files of a node that has finished; none where its artifacts are missing.
 
     Args:
-      run: as far as it went.
-      node: StatisticsGen, SchemaGen, ExampleValidator, Trainer or Evaluator; others have nothing.
-      folder: of the report; made where it is not there.
+      run: finished or not.
+      node: StatisticsGen, SchemaGen, ExampleValidator, Trainer or Evaluator; others have no files.
+      folder: the report's folder; made where it is missing.
     """
-    for name, content in _CONTRIBUTIONS.get(node, _nothing)(run):
+    for name, content in _NODE_FILES[node](run) if node in _NODE_FILES else ():
         _write(folder / name, content)
 
 
 def write_page(run: Run, folder: Path) -> Path:
-    """Writes the one page that tells of the whole run, and needs no other file.
+    """Writes the page of the whole run, which needs no other file, and returns its path.
 
     Args:
-      run: finished or not; the page says which parts there are not.
-      folder: with what ``write_node`` wrote.
-
-    Returns:
-      Path of the page.
+      run: finished or not; the page says which parts are missing.
+      folder: with the files that ``write_node`` wrote.
     """
-    from huberflow.pipeline.report import page
-
-    path = folder / PAGE
-    _write(path, page.html(run, folder))
+    path = folder / file_names.PAGE
+    _write(path, page.page_html(run, folder))
     return path
 
 
-def _nothing(run: Run) -> Files:
-    return ()
-
-
 def _statistics(run: Run) -> Files:
-    from huberflow.pipeline.report import statistics, templates
-
     artifact = run.artifact(node_ids.STATISTICS_GEN, "statistics")
-    found = statistics.read(artifact.uri) if artifact else None
-    if found:
-        yield STATISTICS, templates.render("statistics.html.j2", statistics=found, run=run)
+    columns = statistics.read_statistics(artifact.uri) if artifact else None
+    if columns:
+        html = templates.render("statistics.html.j2", statistics=columns, run=run)
+        yield file_names.STATISTICS, html
 
 
 def _schema(run: Run) -> Files:
     artifact = run.artifact(node_ids.SCHEMA_GEN, "schema")
-    path = artifact.uri / SCHEMA if artifact else None
+    path = artifact.uri / artifact_files.SCHEMA if artifact else None
     if path and path.is_file():
-        yield SCHEMA, path.read_bytes()
+        yield artifact_files.SCHEMA, path.read_bytes()
 
 
 def _anomalies(run: Run) -> Files:
-    from huberflow.pipeline.report import anomalies
-
-    found = run.findings()
-    if found:
-        yield ANOMALIES, anomalies.text(found)
+    findings = run.findings()
+    if findings:
+        yield file_names.ANOMALIES, findings_text(findings)
 
 
 def _training(run: Run) -> Files:
-    from huberflow.pipeline.report import style, training_figure
-
     epochs, path = curves(run), run.predictions()
     if epochs:
-        yield CURVES, style.png(training_figure.training_curves(epochs))
+        yield file_names.CURVES, style.png(training_figure.training_curves(epochs))
     if path:
         yield from (_classes if run.config["data"]["classes"] else _numbers)(run, path)
 
 
 def _numbers(run: Run, path: Path) -> Files:
-    from huberflow.pipeline.report import prediction_figures, predictions, style
-
     target, loss = Target.of(run.config["data"]), run.config["training"]["loss"]
     for place, label in enumerate(target.labels, start=1):
-        sample = predictions.read(path, label if target.parts else None)
-        mark = f"_{place}" if target.parts else ""
-        drawn = prediction_figures.predicted_against_true(sample, label)
-        yield PREDICTED.format(mark), style.png(drawn)
-        drawn = prediction_figures.residuals(sample, label, loss)
-        yield RESIDUALS.format(mark), style.png(drawn)
+        sample = predictions.read_numbers(path, label if target.parts else None)
+        suffix = f"_{place}" if target.parts else ""
+        figure = prediction_figures.predicted_against_true(sample, label)
+        yield file_names.PREDICTED.format(suffix), style.png(figure)
+        figure = prediction_figures.residuals(sample, label, loss)
+        yield file_names.RESIDUALS.format(suffix), style.png(figure)
 
 
 def _classes(run: Run, path: Path) -> Files:
-    from huberflow.pipeline.report import class_figures, predictions, style
-
     sample, classes = predictions.read_classes(path), run.config["data"]["classes"]
     label = run.config["data"]["label"]
-    yield CONFUSION, style.png(class_figures.confusion_matrix(sample, label, classes))
+    figure = class_figures.confusion_matrix(sample, label, classes)
+    yield file_names.CONFUSION, style.png(figure)
     if len(classes) == 2:
-        second = classes[1]
-        yield RELIABILITY, style.png(class_figures.reliability(sample, label, second))
+        figure = class_figures.reliability(sample, label, classes[1])
+        yield file_names.RELIABILITY, style.png(figure)
 
 
 def _evaluation(run: Run) -> Files:
-    from huberflow.pipeline.report import slice_figure, slices, style
-
     report = run.report()
     if report:
-        evaluation = run.config["evaluation"]
-        metric = evaluation["gate"][0]["metric"]
-        table = slices.table(report)
-        yield SLICES_CSV, table.to_csv()
-        yield SLICES_JSON, table.to_json()
-        drawn = slice_figure.error_by_slice(report, metric, goal(evaluation, metric))
-        yield BY_SLICE, style.png(drawn)
+        table, metric = slices.slice_table(report), run.evaluation.gate_metric
+        yield file_names.SLICES_CSV, table.to_csv()
+        yield file_names.SLICES_JSON, table.to_json()
+        direction = better_direction(run.evaluation, metric)
+        figure = slice_figure.error_by_slice(report, metric, direction)
+        yield file_names.BY_SLICE, style.png(figure)
 
 
-_CONTRIBUTIONS: Mapping[str, Callable[[Run], Files]] = {
+_NODE_FILES: Mapping[str, Callable[[Run], Files]] = {
     node_ids.STATISTICS_GEN: _statistics,
     node_ids.SCHEMA_GEN: _schema,
     node_ids.EXAMPLE_VALIDATOR: _anomalies,

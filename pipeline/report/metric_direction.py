@@ -1,38 +1,41 @@
 """Which values of a metric are better."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
+from huberflow.components.contracts.evaluation_config import EvaluationConfig, MetricConfig
 from huberflow.components.contracts.target import of_label
 
-Goal = Literal["lower", "higher", "one"]
+Direction = Literal["lower", "higher", "one"]
+"""Better values are lower, higher, or nearer to one."""
 
 _HIGHER_IS_BETTER = ("Accuracy", "AUC", "Precision", "Recall", "R2Score", "CosineSimilarity")
-"""Ends of the names of metric classes; of all others, errors and losses, less is better."""
+"""Ends of the names of metric classes; all others are errors and losses."""
 
 
-def definition(evaluation: Mapping[str, Any], metric: str) -> Mapping[str, Any] | None:
-    """What the config says of a report's metric, which may be that of one label of several."""
-    metrics = sorted(evaluation["metrics"], key=lambda each: len(each["key"]), reverse=True)
-    exact = (each for each in metrics if each["key"] == metric)
-    of_one = (each for each in metrics if metric.startswith(of_label(each["key"], "")))
-    return next(exact, None) or next(of_one, None)
+def metric_config(evaluation: EvaluationConfig, metric: str) -> MetricConfig | None:
+    """The config of a report's metric, which may be the metric of one label of several."""
+    metrics = sorted(evaluation.metrics, key=lambda each: len(each.key), reverse=True)
+    exact = (each for each in metrics if each.key == metric)
+    of_one_label = (each for each in metrics if metric.startswith(of_label(each.key, "")))
+    return next(exact, None) or next(of_one_label, None)
 
 
-def goal(evaluation: Mapping[str, Any], metric: str) -> Goal | None:
-    """Of a report's metric, with its evaluation as plain JSON; none where no value is better.
+def better_direction(evaluation: EvaluationConfig, metric: str) -> Direction | None:
+    """The direction in which a report's metric is better; None for a number of rows.
 
-    A gate that bounds its decrease says so; else its name does.
+    A gate that bounds its decrease decides; else the name of its class does.
     """
-    known = definition(evaluation, metric)
-    if known is None:
+    config = metric_config(evaluation, metric)
+    if config is None:
         return "one" if metric.startswith("calibration") else None
-    falls = any(b["metric"] == metric and b["max_decrease"] is not None for b in evaluation["gate"])
-    return "higher" if falls or known["name"].endswith(_HIGHER_IS_BETTER) else "lower"
+    is_bounded_below = any(
+        bound.metric == metric and bound.max_decrease is not None for bound in evaluation.gate
+    )
+    return "higher" if is_bounded_below or config.name.endswith(_HIGHER_IS_BETTER) else "lower"
 
 
-def cost(goal: Goal | None, value: float) -> float:
-    """The lower, the better."""
-    if goal == "one":
+def badness(direction: Direction | None, value: float) -> float:
+    """A number that is lower for a better value."""
+    if direction == "one":
         return abs(value - 1)
-    return -value if goal == "higher" else value
+    return -value if direction == "higher" else value

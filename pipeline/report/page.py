@@ -1,41 +1,43 @@
-"""The page of a run: everything about it, in one file that needs no other."""
+"""The page of a run: everything about it, in one file that needs no other file."""
 
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from huberflow.components.contracts import node_ids
+from huberflow.components.contracts.evaluation_report import SliceMetrics
+from huberflow.components.contracts.json_record import JSON
 from huberflow.pipeline.config import paths_of
 from huberflow.pipeline.history.run_history import Node, Run
-from huberflow.pipeline.report import files, slices, statistics, templates
-from huberflow.pipeline.report.words import NOTHING, change, number
+from huberflow.pipeline.report import file_names, slices, statistics, templates
+from huberflow.pipeline.report.formatting import NO_VALUE, format_change, format_number
 
 MOST_SLICES = 200
-"""More rows than this stand in the CSV file only."""
+"""Further rows are in the CSV file only."""
 
 MOST_STATISTICS = 1_000_000
-"""Characters; statistics that need more stay in their own file, and the page below 2 MB."""
+"""Characters; longer statistics are in their own file only, so that the page stays below 2 MB."""
 
 FIGURES: Mapping[str, str] = {
-    files.CURVES: "Loss and metrics per epoch of training.",
-    files.PREDICTED: "A sample of the eval rows: each point is a row, and on the dashed line the "
-    "prediction is right.",
-    files.RESIDUALS: "How far the predictions are off, in the same sample.",
-    files.CONFUSION: "A sample of the eval rows: how many of each class are taken for which.",
-    files.RELIABILITY: "In the same sample: of rows with one probability, so many should be of the "
-    "class.",
-    files.BY_SLICE: "The gate's first metric by slice, on all eval rows.",
+    file_names.CURVES: "Loss and metrics per epoch of training.",
+    file_names.PREDICTED: "A sample of the eval rows: each point is a row, and on the dashed line "
+    "the prediction is right.",
+    file_names.RESIDUALS: "How far the predictions are off, in the same sample.",
+    file_names.CONFUSION: "A sample of the eval rows: how many of each class are predicted as "
+    "which.",
+    file_names.RELIABILITY: "In the same sample: the share of rows that are of the class, by their "
+    "probability.",
+    file_names.BY_SLICE: "The gate's first metric by slice, on all eval rows.",
 }
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A picture, as the page holds it."""
+class PageFigure:
+    """A picture in the page."""
 
     caption: str
     source: str
@@ -43,8 +45,8 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A metric of this model beside the last blessed one's, as texts."""
+class MetricCell:
+    """A metric of this model and of the last blessed one, as text."""
 
     metric: str
     value: str
@@ -54,24 +56,24 @@ class Cell:
 
 @dataclass(frozen=True)
 class SliceRow:
-    """One slice: its name, its size, a cell for each metric."""
+    """One slice: its name, its number of rows, a cell for each metric."""
 
     name: str
-    size: int
-    cells: Sequence[Cell]
+    example_count: int
+    cells: Sequence[MetricCell]
 
 
-def html(run: Run, folder: Path) -> str:
-    """The page.
+def page_html(run: Run, folder: Path) -> str:
+    """The page as HTML.
 
     Args:
       run: finished or not.
-      folder: with the figures and the anomalies, where they are.
+      folder: with the figures and the anomalies that have been written.
     """
     report = run.report()
-    rows = slices.ordered(report["slices"]) if report else []
-    metrics = slices.measures(report) if report else []
-    table = [SliceRow(slices.name(row), slices.size(row), _cells(row, metrics)) for row in rows]
+    rows = slices.ordered(report.slices) if report else []
+    metrics = slices.metrics_without_count(report) if report else []
+    table = [SliceRow(row.name, row.example_count, _cells(row, metrics)) for row in rows]
     changes, data = run.metadata.changes, run.config.get("data", {})
     return templates.render(
         "report.html.j2",
@@ -82,7 +84,7 @@ def html(run: Run, folder: Path) -> str:
         failed=[node for node in run.nodes.values() if node.state == "failed"],
         paths=list(paths_of(data).values()),
         weight=data.get("weight"),
-        overall=table[0] if rows and not rows[0]["slice"] else None,
+        overall=table[0] if table else None,
         slices=table[:MOST_SLICES],
         slices_left_out=len(table[MOST_SLICES:]),
         metrics=metrics,
@@ -92,21 +94,21 @@ def html(run: Run, folder: Path) -> str:
         git=run.metadata.git,
         config=_yaml(run.config),
         statistics=_statistics(run),
-        anomalies=_text(folder / files.ANOMALIES),
+        anomalies=_text(folder / file_names.ANOMALIES),
     )
 
 
-def _cells(row: slices.Row, metrics: Sequence[str]) -> list[Cell]:
-    now, before = row["candidate"], row["baseline"] or {}
+def _cells(row: SliceMetrics, metrics: Sequence[str]) -> list[MetricCell]:
+    values = [(key, row.candidate.get(key), (row.baseline or {}).get(key)) for key in metrics]
     return [
-        Cell(m, number(now.get(m)), number(before.get(m)), change(now.get(m), before.get(m)))
-        for m in metrics
+        MetricCell(key, format_number(now), format_number(before), format_change(now, before))
+        for key, now, before in values
     ]
 
 
-def _figures(folder: Path) -> list[Figure]:
+def _figures(folder: Path) -> list[PageFigure]:
     return [
-        Figure(caption, "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode())
+        PageFigure(caption, "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode())
         for name, caption in FIGURES.items()
         for path in sorted(folder.glob(name.format("*")))
     ]
@@ -114,22 +116,22 @@ def _figures(folder: Path) -> list[Figure]:
 
 def _memory(node: Node) -> str:
     peak = node.usage.get("peak_memory_mb")
-    return NOTHING if peak is None else f"{peak:,.0f} MB"
+    return NO_VALUE if peak is None else f"{peak:,.0f} MB"
 
 
 def _statistics(run: Run) -> str | None:
-    """HTML; empty where it is too long for the page, none where there is none."""
+    """Statistics as HTML; empty where they are too long for the page, None without any."""
     artifact = run.artifact(node_ids.STATISTICS_GEN, "statistics")
-    found = statistics.read(artifact.uri) if artifact else None
-    if found is None:
+    columns = statistics.read_statistics(artifact.uri) if artifact else None
+    if columns is None:
         return None
-    part = templates.render("_statistics.html.j2", statistics=found)
-    return part if len(part) <= MOST_STATISTICS else ""
+    html = templates.render("_statistics.html.j2", statistics=columns)
+    return html if len(html) <= MOST_STATISTICS else ""
 
 
 def _text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _yaml(values: Any) -> str:
+def _yaml(values: Mapping[str, JSON]) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)

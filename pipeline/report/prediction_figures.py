@@ -1,13 +1,15 @@
-"""How good predictions are, drawn from a sample of rows."""
+"""Figures of predicted numbers, from a sample of rows."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huberflow.pipeline.report.predictions import Sample
+from huberflow.components.contracts.json_record import JSON
+from huberflow.pipeline.report.formatting import format_count, format_share
+from huberflow.pipeline.report.predictions import NumberSample
 from huberflow.pipeline.report.style import (
     BLUE,
     GREY,
@@ -21,21 +23,20 @@ from huberflow.pipeline.report.style import (
     plain,
     tidy,
 )
-from huberflow.pipeline.report.words import count, share
 
 
-def predicted_against_true(sample: Sample, label: str) -> Figure:
+def predicted_against_true(sample: NumberSample, label: str) -> Figure:
     """A point per row; on the diagonal the prediction is right."""
     drawn = figure(6.2, f"Predicted against true {label}")
     axes = drawn.subplots()
-    known = sample.finite()
+    finite = sample.finite()
     far = 0
-    if len(known.label):
-        low, high = limits(known.label, known.prediction)
-        far = outside([known.label, known.prediction], low, high)
+    if len(finite.label):
+        low, high = limits(finite.label, finite.prediction)
+        far = outside([finite.label, finite.prediction], low, high)
         line = [low, high]
         axes.plot(line, line, color=INK, linewidth=1, linestyle="--", label="prediction = truth")
-        axes.scatter(known.label, known.prediction, s=11, color=BLUE, alpha=0.35, linewidths=0)
+        axes.scatter(finite.label, finite.prediction, s=11, color=BLUE, alpha=0.35, linewidths=0)
         axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
         legend(drawn, axes)
     units = f"in units of {label}"
@@ -43,14 +44,14 @@ def predicted_against_true(sample: Sample, label: str) -> Figure:
     return drawn
 
 
-def residuals(sample: Sample, label: str, loss: Mapping[str, Any]) -> Figure:
-    """How far predictions are off, and where the loss turns from quadratic to linear."""
+def residuals(sample: NumberSample, label: str, loss: Mapping[str, JSON]) -> Figure:
+    """The errors of the predictions, and where the loss turns from quadratic to linear."""
     drawn = figure(3.9, f"Residuals of {label}")
     axes = drawn.subplots()
-    known = sample.finite()
+    finite = sample.finite()
     far = 0
-    if len(known.label):
-        errors = known.prediction - known.label
+    if len(finite.label):
+        errors = finite.prediction - finite.label
         low, high = limits(errors)
         far = outside([errors], low, high)
         rows, edges = np.histogram(errors, bins=60, range=(low, high))
@@ -63,15 +64,15 @@ def residuals(sample: Sample, label: str, loss: Mapping[str, Any]) -> Figure:
     return drawn
 
 
-def _mark_threshold(axes: Axes, errors: np.ndarray, loss: Mapping[str, Any]) -> None:
+def _mark_threshold(axes: Axes, errors: np.ndarray, loss: Mapping[str, JSON]) -> None:
     threshold = huber_threshold(loss)
     if threshold is None:
         return
-    inside = share(int(np.sum(np.abs(errors) <= threshold)), len(errors))
+    inside = format_share(int(np.sum(np.abs(errors) <= threshold)), len(errors))
     name = f"±{threshold:g}, where {loss['name']} turns linear: {inside} of rows inside"
-    style: Mapping[str, Any] = {"color": VERMILLION, "linewidth": 1.4, "linestyle": "--"}
-    axes.axvline(threshold, label=plain(name), **style)
-    axes.axvline(-threshold, **style)
+    mark = partial(axes.axvline, color=VERMILLION, linewidth=1.4, linestyle="--")
+    mark(threshold, label=plain(name))
+    mark(-threshold)
     for place, align in ((-threshold, "right"), (threshold, "left")):
         axes.annotate(
             f" {place:+g} ",
@@ -85,19 +86,19 @@ def _mark_threshold(axes: Axes, errors: np.ndarray, loss: Mapping[str, Any]) -> 
         )
 
 
-def huber_threshold(loss: Mapping[str, Any]) -> float | None:
-    """Where a Huber loss turns linear; none where a loss has no such place."""
+def huber_threshold(loss: Mapping[str, JSON]) -> float | None:
+    """Where a Huber loss turns linear; None for other losses."""
     config = loss.get("config", {})
     default = 1.0 if loss["name"] in ("HuberLoss", "huber_fn", "Huber") else None
     found: float | None = config.get("threshold", config.get("delta", default))
     return found
 
 
-def _note(sample: Sample, far: int) -> str:
-    known = len(sample.finite().label)
-    lost = len(sample.label) - known
+def _note(sample: NumberSample, far: int) -> str:
+    finite = len(sample.finite().label)
+    lost = len(sample.label) - finite
     parts = [
-        f"{count(known, 'row')} of the eval split",
+        f"{format_count(finite, 'row')} of the eval split",
         f"{far:,} of them beyond this view" if far else "",
         f"{lost:,} more without a finite value" if lost else "",
     ]

@@ -1,157 +1,120 @@
-"""What came out of a run: how good the model is, whether it was blessed, where it lies."""
+"""The result of a run: how good the model is, whether it was blessed, where it was pushed."""
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from huberflow.components.contracts import artifact_files, node_ids
-from huberflow.components.validation import validation_findings
+from huberflow.components.contracts.evaluation_config import EvaluationConfig
+from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
+from huberflow.components.contracts.validation_findings import ValidationFindings
 from huberflow.pipeline.history.metadata_store import Execution
-from huberflow.pipeline.report import words
-from huberflow.pipeline.report.metric_direction import Goal, cost, goal
-
-SMALLEST_SLICE = 30
-"""A slice of fewer rows is never called the worst: its mean says little."""
+from huberflow.pipeline.report import slices
+from huberflow.pipeline.report.formatting import format_change, format_metric
+from huberflow.pipeline.report.metric_direction import Direction, better_direction
+from huberflow.pipeline.system.display_path import display_path
 
 MOST_LINES = 5
-"""Of anomalies, of drift and of skew."""
+"""Further anomalies, drift and skew are in the report only."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run in a few numbers; see ``evaluation_report`` for the report."""
+    """The result of a finished run."""
 
-    report: Mapping[str, Any]
+    report: EvaluationReport
     pushed: Path | None
-    anomalies: Sequence[str]
-    """A line each, of what does not fit the schema."""
+    """The folder of the pushed version."""
+    anomalies: Sequence[str] = ()
+    """A line for each anomaly."""
     drift: Sequence[str] = ()
-    """A line for each column that changed since the last other data; where that is news."""
+    """A line for each column that drifted; none where the findings are an earlier run's."""
     skew: Sequence[str] = ()
-    """A line for each column whose train and eval rows differ; where that is news."""
+    """A line for each column with skew; none where the findings are an earlier run's."""
 
-    @property
-    def blessed(self) -> bool:
-        """Whether the model met its gate."""
-        return bool(self.report["blessed"])
-
-    @property
-    def overall(self) -> Mapping[str, Any]:
-        """The row of all eval examples."""
-        return next(row for row in self.report["slices"] if not row["slice"])
-
-    def worst_slice(self, metric: str, goal: Goal | None) -> Mapping[str, Any] | None:
-        """The slice of at least ``SMALLEST_SLICE`` rows with the worst value of a metric.
-
-        One over which the metric is not defined is none.
-        """
-        large = [
-            row
-            for row in self.report["slices"]
-            if row["slice"]
-            and row["candidate"]["example_count"] >= SMALLEST_SLICE
-            and not math.isnan(row["candidate"][metric])
-        ]
-        return max(large, key=lambda row: cost(goal, row["candidate"][metric]), default=None)
+    def worst_slice(self, metric: str, direction: Direction | None) -> SliceMetrics | None:
+        """The slice with the worst value of a metric, if it has enough rows."""
+        worst = slices.worst(self.report, metric, direction, most=1)
+        return worst[0] if worst and not slices.is_small(worst[0]) else None
 
 
-def read(run: Mapping[str, Execution]) -> Result:
-    """The result of a run whose nodes have all finished."""
-    evaluation = run[node_ids.EVALUATOR].output("evaluation").uri
+def read_result(run: Mapping[str, Execution]) -> Result:
+    """The result of a run whose nodes have all finished, by their ids."""
     validator = run[node_ids.EXAMPLE_VALIDATOR]
-    found = validation_findings.read(validator.output("anomalies").uri)
-    news = found["shifts"] if validator.state == "ran" else []
+    findings_file = validator.output("anomalies").uri / artifact_files.FINDINGS
+    findings = ValidationFindings.read(findings_file)
+    is_new = validator.state == "ran"
+    evaluation = run[node_ids.EVALUATOR].output("evaluation").uri
     return Result(
-        report=json.loads((evaluation / artifact_files.REPORT).read_text()),
-        pushed=_pushed_to(run[node_ids.PUSHER]) if node_ids.PUSHER in run else None,
-        anomalies=[validation_findings.anomaly_line(anomaly) for anomaly in found["anomalies"]],
-        drift=validation_findings.high("drift", news),
-        skew=validation_findings.high("skew", news),
+        report=EvaluationReport.read(evaluation / artifact_files.REPORT),
+        pushed=_pushed_folder(run[node_ids.PUSHER]) if node_ids.PUSHER in run else None,
+        anomalies=[anomaly.line for anomaly in findings.anomalies],
+        drift=[shift.line for shift in findings.above_threshold("drift") if is_new],
+        skew=[shift.line for shift in findings.above_threshold("skew") if is_new],
     )
 
 
-def _pushed_to(pusher: Execution) -> Path | None:
+def _pushed_folder(pusher: Execution) -> Path | None:
     pushed = pusher.output("pushed_model").properties
-    return Path(pushed["pushed_destination"]) if pushed["pushed"] else None
+    return Path(str(pushed["pushed_destination"])) if pushed["pushed"] else None
 
 
-def show(console: Console, result: Result, evaluation: Mapping[str, Any]) -> None:
-    """The table at the end of a run.
-
-    Args:
-      console: where to.
-      result: of the run.
-      evaluation: of the run's config, plain JSON; the gate's first metric names the worst slice.
-    """
-    gate_metric = evaluation["gate"][0]["metric"]
-    console.print(_metrics_table(result))
-    worst = result.worst_slice(gate_metric, goal(evaluation, gate_metric))
+def print_result(console: Console, result: Result, evaluation: EvaluationConfig) -> None:
+    """Prints the table at the end of a run, with the worst slice by the gate's metric."""
+    report, gate_metric = result.report, evaluation.gate_metric
+    console.print(_metrics_table(report))
+    worst = result.worst_slice(gate_metric, better_direction(evaluation, gate_metric))
     if worst is not None:
-        slice_ = ", ".join(f"{column}={value}" for column, value in worst["slice"].items())
-        where = " ".join(slice_.split())  # a category may hold line breaks
-        candidate = worst["candidate"]
+        name = " ".join(worst.name.split())  # a category may have line breaks
         console.print(
-            f"worst slice   {where}: {gate_metric} {candidate[gate_metric]:.4g} "
-            f"over {candidate['example_count']:.0f} rows",
+            f"worst slice   {name}: {gate_metric} {worst.candidate[gate_metric]:.4g} "
+            f"over {worst.example_count} rows",
             highlight=False,
             markup=False,
         )
-    if result.report["set_aside"]:
-        told = f"the last blessed model, for {result.report['set_aside']}"
-        console.print(Text(f"{'set aside':14}{told}", "yellow"), soft_wrap=True)
+    if report.baseline_dropped:
+        line = f"{'dropped':14}the last blessed model: {report.baseline_dropped}"
+        console.print(Text(line, "yellow"), soft_wrap=True)
     for name in ("anomalies", "drift", "skew"):
-        _show_some(console, name, getattr(result, name))
-    if result.blessed:
+        _print_some(console, name, getattr(result, name))
+    if report.blessed:
         console.print("blessed       [green]yes[/]", highlight=False)
-    for number, why in enumerate(result.report["reasons"]):
-        console.print(Text(f"{'not blessed' if number == 0 else '':14}{why}", "red"))
-    console.print(Text(f"{'pushed':14}{_pushed(result)}"), soft_wrap=True)
+    for number, reason in enumerate(report.reasons):
+        console.print(Text(f"{'' if number else 'not blessed':14}{reason}", "red"))
+    console.print(Text(f"{'pushed':14}{_pushed_text(result.pushed)}"), soft_wrap=True)
 
 
-def _show_some(console: Console, name: str, lines: Sequence[str]) -> None:
+def _print_some(console: Console, name: str, lines: Sequence[str]) -> None:
     more = len(lines) - MOST_LINES
     shown = [*lines[:MOST_LINES], *([f"and {more} more, in the report"] if more > 0 else [])]
     for number, line in enumerate(shown):
         console.print(Text(f"{'' if number else name:14}{line}", "yellow"), soft_wrap=True)
 
 
-def _metrics_table(result: Result) -> Table:
-    candidate, baseline = result.overall["candidate"], result.overall["baseline"]
+def _metrics_table(report: EvaluationReport) -> Table:
+    candidate, baseline = report.overall.candidate, report.overall.baseline or {}
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("metric", "this model", "last blessed", "change"):
         table.add_column(name, justify="left" if name == "metric" else "right")
-    for metric in result.report["metrics"]:
-        value, before = candidate[metric], (baseline or {}).get(metric)
-        table.add_row(
-            metric,
-            words.metric(metric, value),
-            words.metric(metric, before),
-            words.change(value, before),
-        )
+    for metric in report.metrics:
+        value, before = candidate[metric], baseline.get(metric)
+        cells = (format_metric(metric, each) for each in (value, before))
+        table.add_row(metric, *cells, format_change(value, before))
     return table
 
 
-def _pushed(result: Result) -> str:
-    if result.pushed is None:
+def _pushed_text(folder: Path | None) -> str:
+    if folder is None:
         return "nothing; what serves now is unchanged"
-    path = from_here(result.pushed)
-    if not result.pushed.exists():
+    path = display_path(folder)
+    if not folder.exists():
         return f"{path} by an earlier run, but deleted since; write: --no-cache"
-    names = [version.name for version in result.pushed.parent.iterdir()]
+    names = [version.name for version in folder.parent.iterdir()]
     newest = max(int(name) for name in names if name.isdecimal())
-    if newest > int(result.pushed.name):
+    if newest > int(folder.name):
         return f"{path} by an earlier run; version {newest} is newer and serves"
     return path
-
-
-def from_here(path: Path) -> str:
-    """A path as one would type it: relative where it lies below the current folder."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)

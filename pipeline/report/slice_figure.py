@@ -1,4 +1,4 @@
-"""How good a model is slice by slice, drawn."""
+"""A figure of one metric by slice."""
 
 import math
 from collections.abc import Sequence
@@ -7,49 +7,50 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
 from huberflow.pipeline.report import slices
-from huberflow.pipeline.report.metric_direction import Goal
+from huberflow.pipeline.report.formatting import format_count, format_number
+from huberflow.pipeline.report.metric_direction import Direction
 from huberflow.pipeline.report.style import BLUE, INK, ORANGE, SKY, figure, legend, plain, tidy
-from huberflow.pipeline.report.words import count, number
 
 MOST_SLICES = 20
-"""A figure of more bars is not read."""
+"""More bars are too many to read."""
 
 
-def error_by_slice(report: slices.Report, metric: str, goal: Goal | None) -> Figure:
+def error_by_slice(report: EvaluationReport, metric: str, direction: Direction | None) -> Figure:
     """A bar per slice for one metric, the baseline's value on it, all rows as a line."""
-    shown = slices.worst(report, metric, goal, MOST_SLICES)
+    shown = slices.worst(report, metric, direction, MOST_SLICES)
     drawn = figure(1.5 + 0.27 * max(len(shown), 2), f"{metric} by slice")
     axes = drawn.subplots()
     _bars(axes, shown, metric)
     _baseline(axes, shown, metric)
     _all_rows(axes, report, metric)
-    names = [f"{plain(slices.name(row), 34)}  ({slices.size(row):,})" for row in shown]
+    names = [f"{plain(row.name, 34)}  ({row.example_count:,})" for row in shown]
     axes.set_yticks(range(len(shown)), names)
     axes.invert_yaxis()
     axes.margins(y=0.02)
-    every = count(sum(bool(row["slice"]) for row in report["slices"]), "slice")
-    tidy(axes, f"{len(shown)} of {every}, the worst first; rows in brackets", metric)
+    total = format_count(sum(bool(row.slice) for row in report.slices), "slice")
+    tidy(axes, f"{len(shown)} of {total}, the worst first; rows in brackets", metric)
     axes.grid(visible=False, axis="y")
     legend(drawn, axes)
     return drawn
 
 
-def _bars(axes: Axes, shown: Sequence[slices.Row], metric: str) -> None:
-    values = np.array([row["candidate"][metric] for row in shown], float)
+def _bars(axes: Axes, shown: Sequence[SliceMetrics], metric: str) -> None:
+    values = np.array([row.candidate[metric] for row in shown], float)
     small = np.array([slices.is_small(row) for row in shown], bool)
     for some, colour, name in (
         (~small, BLUE, "this model"),
-        (small, SKY, f"fewer than {slices.SMALLEST_SLICE} rows: says little"),
+        (small, SKY, f"fewer than {slices.SMALLEST_SLICE} rows: little evidence"),
     ):
         if some.any():
             axes.barh(np.flatnonzero(some), values[some], 0.72, color=colour, label=name)
     for place, value in enumerate(values):
-        _beside(axes, place, number(value))
+        _annotate(axes, place, format_number(value))
 
 
-def _beside(axes: Axes, place: int, text: str) -> None:
-    """Text to the right of the axes, where no bar and no marker reaches."""
+def _annotate(axes: Axes, place: int, text: str) -> None:
+    """Writes a text to the right of the axes, where no bar and no marker reaches."""
     axes.annotate(
         text,
         (1.01, place),
@@ -61,16 +62,16 @@ def _beside(axes: Axes, place: int, text: str) -> None:
     )
 
 
-def _baseline(axes: Axes, shown: Sequence[slices.Row], metric: str) -> None:
-    known = {
-        place: row["baseline"][metric]
+def _baseline(axes: Axes, shown: Sequence[SliceMetrics], metric: str) -> None:
+    values = {
+        place: row.baseline[metric]
         for place, row in enumerate(shown)
-        if row["baseline"] and metric in row["baseline"]
+        if row.baseline and metric in row.baseline
     }
-    if known:
+    if values:
         axes.scatter(
-            list(known.values()),
-            list(known),
+            list(values.values()),
+            list(values),
             s=34,
             marker="D",
             color=ORANGE,
@@ -81,8 +82,7 @@ def _baseline(axes: Axes, shown: Sequence[slices.Row], metric: str) -> None:
         )
 
 
-def _all_rows(axes: Axes, report: slices.Report, metric: str) -> None:
-    whole = slices.overall(report)
-    value = whole["candidate"].get(metric, math.nan) if whole else math.nan
+def _all_rows(axes: Axes, report: EvaluationReport, metric: str) -> None:
+    value = report.overall.candidate.get(metric, math.nan)
     if math.isfinite(value):
         axes.axvline(value, color=INK, linewidth=1, linestyle="--", label=f"all rows {value:.4g}")

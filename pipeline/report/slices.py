@@ -1,108 +1,84 @@
-"""The Evaluator's report as a table: a row per slice."""
+"""The slices of a report: in order, the worst of them, and all as a table."""
 
 import csv
 import io
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 
-from huberflow.pipeline.report.metric_direction import Goal, cost
-from huberflow.pipeline.report.result import SMALLEST_SLICE
+from huberflow.components.contracts import strict_json
+from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
+from huberflow.pipeline.report.metric_direction import Direction, badness
 
-Report = Mapping[str, Any]
-"""See ``huberflow.components.evaluation.evaluation_report.report``."""
-Row = Mapping[str, Any]
-"""One slice of a report."""
+SMALLEST_SLICE = 30
+"""A slice of fewer rows is never called the worst: its mean is little evidence."""
 
 
-def name(row: Row) -> str:
-    """``all rows``, or ``payment_type=Cash, trip_start_hour=7``."""
-    return ", ".join(f"{column}={value}" for column, value in row["slice"].items()) or "all rows"
+def is_small(row: SliceMetrics) -> bool:
+    """Whether a slice has fewer than ``SMALLEST_SLICE`` rows."""
+    return row.example_count < SMALLEST_SLICE
 
 
-def size(row: Row) -> int:
-    """Number of examples."""
-    return round(row["candidate"]["example_count"])
+def metrics_without_count(report: EvaluationReport) -> list[str]:
+    """The keys of the metrics, without the number of rows."""
+    return [metric for metric in report.metrics if metric != "example_count"]
 
 
-def is_small(row: Row) -> bool:
-    """Whether it has so few rows that its mean says little."""
-    return size(row) < SMALLEST_SLICE
+def ordered(rows: Iterable[SliceMetrics]) -> list[SliceMetrics]:
+    """All rows first, then slices by column and value; hour 2 stands before hour 10."""
 
-
-def overall(report: Report) -> Row | None:
-    """The row of all examples."""
-    return next((row for row in report["slices"] if not row["slice"]), None)
-
-
-def measures(report: Report) -> list[str]:
-    """Keys of the metrics, without the number of rows."""
-    return [metric for metric in report["metrics"] if metric != "example_count"]
-
-
-def ordered(rows: Iterable[Row]) -> list[Row]:
-    """All examples first, then by column and value; hour 2 stands before hour 10."""
-
-    def key(row: Row) -> list[tuple[str, bool, Any]]:
-        return [(column, isinstance(value, str), value) for column, value in row["slice"].items()]
+    def key(row: SliceMetrics) -> list[tuple[str, bool, str | float]]:
+        return [(column, isinstance(value, str), value) for column, value in row.slice.items()]
 
     return sorted(rows, key=key)
 
 
-def worst(report: Report, metric: str, goal: Goal | None, most: int) -> list[Row]:
+def worst(
+    report: EvaluationReport, metric: str, direction: Direction | None, most: int
+) -> list[SliceMetrics]:
     """Slices with the worst values of a metric, the worst first.
 
-    Small slices come in only where the large ones leave room: chance decides theirs. A slice
-    without a finite value is left out.
+    Small slices are included only where the large ones leave room: their values are mostly chance.
+    A slice without a finite value is left out.
     """
 
-    def badness(row: Row) -> float:
-        return cost(goal, row["candidate"].get(metric, math.nan))
+    def value(row: SliceMetrics) -> float:
+        return badness(direction, row.candidate.get(metric, math.nan))
 
-    found = [row for row in report["slices"] if row["slice"] and math.isfinite(badness(row))]
-    chosen = sorted(found, key=lambda row: (is_small(row), -badness(row)))[:most]
-    return sorted(chosen, key=badness, reverse=True)
+    finite = [row for row in report.slices if row.slice and math.isfinite(value(row))]
+    chosen = sorted(finite, key=lambda row: (is_small(row), -value(row)))[:most]
+    return sorted(chosen, key=value, reverse=True)
 
 
 @dataclass(frozen=True)
-class Table:
-    """Columns by name, and rows of values in their order."""
+class SliceTable:
+    """A row of values for each slice, in the order of the columns."""
 
     columns: Sequence[str]
-    data: Sequence[Sequence[Any]]
+    data: Sequence[Sequence[str | float | None]]
 
     def to_csv(self) -> str:
-        """With a header line."""
+        """The table as CSV with a header line."""
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([self.columns, *self.data])
         return text.getvalue()
 
     def to_json(self) -> str:
-        """As MLflow keeps tables; what is not finite is null, for JSON has no NaN."""
-        data = [[_finite(value) for value in row] for row in self.data]
-        return json.dumps({"columns": self.columns, "data": data})
+        """The table as MLflow stores tables."""
+        return strict_json.dumps(asdict(self))
 
 
-def table(report: Report) -> Table:
-    """A row per slice: its name, its size, its metrics, and the baseline's."""
-    metrics = measures(report)
+def slice_table(report: EvaluationReport) -> SliceTable:
+    """Each slice's name, its number of rows, its metrics, and the baseline's."""
+    metrics = metrics_without_count(report)
     columns = ["slice", "example_count", *metrics, *(f"baseline_{metric}" for metric in metrics)]
     data = [
         [
-            name(row),
-            size(row),
-            *(values.get(metric) for values in _models(row) for metric in metrics),
+            row.name,
+            row.example_count,
+            *(row.candidate.get(metric) for metric in metrics),
+            *((row.baseline or {}).get(metric) for metric in metrics),
         ]
-        for row in ordered(report["slices"])
+        for row in ordered(report.slices)
     ]
-    return Table(columns, data)
-
-
-def _models(row: Row) -> tuple[Mapping[str, float], Mapping[str, float]]:
-    return row["candidate"], row["baseline"] or {}
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return SliceTable(columns, data)

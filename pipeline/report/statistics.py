@@ -1,23 +1,24 @@
-"""Statistics of the data, column by column, the splits side by side."""
+"""Statistics of the data by column, for a table with the splits side by side."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
 from huberflow.components.contracts import artifact_files
-from huberflow.pipeline.report.words import NOTHING, number, share
+from huberflow.pipeline.report.formatting import NO_VALUE, format_number, format_share
 
 MOST_TOP_VALUES = 5
 _ORDER = ("train", "validation", "eval")
 
+TypeStatistics = pb.NumericStatistics | pb.StringStatistics | pb.BytesStatistics
+
 
 @dataclass(frozen=True)
 class Bar:
-    """Of a histogram in a box of 100 by 100."""
+    """A bar of a histogram in a box of 100 by 100."""
 
     left: float
     width: float
@@ -25,30 +26,30 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class Column:
-    """One column of the data."""
+class ColumnStatistics:
+    """The statistics of one column, as text."""
 
     name: str
     type: str
     measures: Mapping[str, Sequence[str]]
-    """By name, a text for each split."""
+    """A text for each split, by the name of the measure."""
     histograms: Sequence[Sequence[Bar]]
-    """By split, over one range; heights are logarithmic, else a heavy tail would not be seen."""
+    """For each split, over one range; logarithmic heights make a heavy tail visible."""
     top_values: Mapping[str, Sequence[str]]
-    """The most frequent values of the first split; the share that each has of every split."""
+    """The most frequent values of the first split, and the share of each in every split."""
 
 
 @dataclass(frozen=True)
-class Statistics:
-    """Of a data set."""
+class DataStatistics:
+    """The statistics of a data set."""
 
     rows: Mapping[str, int]
     """Number of rows by split."""
-    columns: Sequence[Column]
+    columns: Sequence[ColumnStatistics]
 
 
-def splits(folder: Path, file: str) -> list[Path]:
-    """A file in each split of an artifact: train, validation, eval, then others."""
+def split_files(folder: Path, file: str) -> list[Path]:
+    """The file of this name in each split of an artifact: train, validation, eval, others."""
 
     def key(path: Path) -> tuple[int, str]:
         name = split_name(path)
@@ -58,19 +59,15 @@ def splits(folder: Path, file: str) -> list[Path]:
 
 
 def split_name(path: Path) -> str:
-    """``train``, of a file in ``Split-train``."""
+    """The name of a file's split: ``train`` for a file in ``Split-train``."""
     return path.parent.name.removeprefix("Split-")
 
 
-def read(folder: Path) -> Statistics | None:
-    """Statistics as StatisticsGen wrote them; none where it did not.
-
-    Args:
-      folder: StatisticsGen's artifact.
-    """
+def read_statistics(folder: Path) -> DataStatistics | None:
+    """The statistics in StatisticsGen's artifact; None where there are none."""
     datasets = {
         split_name(path): pb.DatasetFeatureStatisticsList.FromString(path.read_bytes()).datasets[0]
-        for path in splits(folder, artifact_files.STATISTICS)
+        for path in split_files(folder, artifact_files.STATISTICS)
     }
     if not datasets:
         return None
@@ -81,85 +78,87 @@ def read(folder: Path) -> Statistics | None:
         _column(name, [split.get(name) for split in features], list(rows.values()))
         for name in names
     ]
-    return Statistics(rows, columns)
+    return DataStatistics(rows, columns)
 
 
-def _name(feature: Any) -> str:
+def _name(feature: pb.FeatureNameStatistics) -> str:
     return feature.name or ".".join(feature.path.step)
 
 
-def _column(name: str, features: Sequence[Any | None], rows: Sequence[int]) -> Column:
+def _column(
+    name: str, features: Sequence[pb.FeatureNameStatistics | None], rows: Sequence[int]
+) -> ColumnStatistics:
     first = next(feature for feature in features if feature is not None)
-    kind = first.WhichOneof("stats")
-    found = [getattr(f, kind) if f is not None and f.HasField(kind) else None for f in features]
+    field = first.WhichOneof("stats")
+    splits = [getattr(f, field) if f is not None and f.HasField(field) else None for f in features]
     measures = {
         "missing": [
-            _missing(stats, n) if stats else NOTHING for stats, n in zip(found, rows, strict=True)
+            _missing(stats, n) if stats else NO_VALUE for stats, n in zip(splits, rows, strict=True)
         ],
         **{
-            name: [of(stats) if _has_values(stats) else NOTHING for stats in found]
-            for name, of in _MEASURES.get(kind, {}).items()
+            name: [of(stats) if _has_values(stats) else NO_VALUE for stats in splits]
+            for name, of in _MEASURES.get(field, {}).items()
         },
     }
-    return Column(
+    return ColumnStatistics(
         name,
         pb.FeatureNameStatistics.Type.Name(first.type).lower(),
         measures,
-        _histograms(found) if kind == "num_stats" else [],
-        _top_values(found) if kind == "string_stats" else {},
+        _histograms(splits) if field == "num_stats" else [],
+        _top_values(splits) if field == "string_stats" else {},
     )
 
 
-def _missing(stats: Any, rows: int) -> str:
+def _missing(stats: TypeStatistics, rows: int) -> str:
     common = stats.common_stats
-    # TFX reads an empty CSV field as a list of no values, which is there; so count the values.
-    there = common.tot_num_values if common.max_num_values <= 1 else common.num_non_missing
-    return share(rows - there, rows)
+    # TFX reads an empty CSV field as an empty list, which is not missing; so count the values.
+    present = common.tot_num_values if common.max_num_values <= 1 else common.num_non_missing
+    return format_share(rows - present, rows)
 
 
-def _has_values(stats: Any | None) -> bool:
+def _has_values(stats: TypeStatistics | None) -> bool:
     return stats is not None and stats.common_stats.tot_num_values > 0
 
 
-_MEASURES: Mapping[str, Mapping[str, Callable[[Any], str]]] = {
+_MEASURES: Mapping[str, Mapping[str, Callable[[TypeStatistics], str]]] = {
     "num_stats": {
-        "zeros": lambda stats: share(stats.num_zeros, stats.common_stats.tot_num_values),
-        "mean": lambda stats: number(stats.mean),
-        "std": lambda stats: number(stats.std_dev),
-        "min": lambda stats: number(stats.min),
-        "median": lambda stats: number(stats.median),
-        "max": lambda stats: number(stats.max),
+        "zeros": lambda stats: format_share(stats.num_zeros, stats.common_stats.tot_num_values),
+        "mean": lambda stats: format_number(stats.mean),
+        "std": lambda stats: format_number(stats.std_dev),
+        "min": lambda stats: format_number(stats.min),
+        "median": lambda stats: format_number(stats.median),
+        "max": lambda stats: format_number(stats.max),
     },
     "string_stats": {"unique": lambda stats: f"{stats.unique:,}"},
     "bytes_stats": {"unique": lambda stats: f"{stats.unique:,}"},
 }
 
 
-def _top_values(found: Sequence[Any | None]) -> dict[str, list[str]]:
-    shares = [_shares(stats) if stats else {} for stats in found]
+def _top_values(splits: Sequence[pb.StringStatistics | None]) -> dict[str, list[str]]:
+    shares = [_shares(stats) if stats else {} for stats in splits]
     first = next(filter(None, shares), {})
     top = list(first)[:MOST_TOP_VALUES]
-    return {value: [split.get(value, NOTHING) for split in shares] for value in top}
+    return {value: [split.get(value, NO_VALUE) for split in shares] for value in top}
 
 
-def _shares(stats: Any) -> dict[str, str]:
+def _shares(stats: pb.StringStatistics) -> dict[str, str]:
     total = stats.common_stats.tot_num_values
-    return {top.value: share(top.frequency, total) for top in stats.top_values}
+    return {top.value: format_share(top.frequency, total) for top in stats.top_values}
 
 
-def _histograms(found: Iterable[Any | None]) -> list[list[Bar]]:
-    buckets = [_buckets(stats) if stats else [] for stats in found]
+def _histograms(splits: Iterable[pb.NumericStatistics | None]) -> list[list[Bar]]:
+    buckets = [_buckets(stats) if stats else [] for stats in splits]
     edges = [edge for split in buckets for b in split for edge in (b.low_value, b.high_value)]
     return [_bars(split, min(edges), max(edges)) for split in buckets] if edges else []
 
 
-def _buckets(stats: Any) -> list[Any]:
+def _buckets(stats: pb.NumericStatistics) -> list[pb.Histogram.Bucket]:
     histograms = [h for h in stats.histograms if h.type == pb.Histogram.STANDARD]
     buckets = histograms[0].buckets if histograms else []
     return [b for b in buckets if math.isfinite(b.low_value) and math.isfinite(b.high_value)]
 
 
-def _bars(buckets: Sequence[Any], low: float, high: float) -> list[Bar]:
+def _bars(buckets: Sequence[pb.Histogram.Bucket], low: float, high: float) -> list[Bar]:
     span = high - low
     most = max((bucket.sample_count for bucket in buckets), default=0)
     if not most:

@@ -1,4 +1,4 @@
-"""How every figure looks: its size, its colours, its text."""
+"""The common look of all figures: size, colours, text."""
 
 import io
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def figure(height: float, title: str) -> Figure:
 
 
 def tidy(axes: Axes, note: str = "", x: str = "", y: str = "") -> None:
-    """Labels the axes, with a note above them, and takes away what carries no data."""
+    """Labels the axes, with a note above them, and removes lines that show no data."""
     axes.set_title(plain(note), loc="left", fontsize=9, color=GREY)
     axes.set_xlabel(plain(x), fontsize=9.5, color=INK)
     axes.set_ylabel(plain(y), fontsize=9.5, color=INK)
@@ -35,22 +35,22 @@ def tidy(axes: Axes, note: str = "", x: str = "", y: str = "") -> None:
 
 
 def legend(drawn: Figure, axes: Axes) -> None:
-    """Names what is drawn on the axes, below them, where it hides nothing."""
+    """Draws the legend below the axes, where it hides no data."""
     handles, labels = axes.get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside lower left", ncols=3, fontsize=9, frameon=False)
 
 
 def plain(text: object, longest: int = 90) -> str:
-    """One line that matplotlib draws as it is, for a dollar sign would begin a formula."""
+    """One line of text for matplotlib, to which a plain dollar sign would begin a formula."""
     line = " ".join(str(text).split())
     line = line if len(line) <= longest else f"{line[: longest - 3]}..."
     return line.replace("$", r"\$")
 
 
 def limits(*samples: np.ndarray) -> tuple[float, float]:
-    """The range that shows all values but those far out in their own sample, with a margin.
+    """The range of all values but the outliers of each sample, with a margin.
 
-    Far out is more than six interquartile ranges beyond the quartiles. Tukey's three would cut
+    Outliers are more than six interquartile ranges beyond the quartiles. Tukey's three would cut
     tails that belong to the data, such as fares to the airport.
     """
     fences = [_fences(values) for values in samples]

@@ -1,15 +1,14 @@
 """HTML from the templates of this package; every value in it is escaped."""
 
 from functools import cache
-from typing import Any
 
 import jinja2
 
-from huberflow.pipeline.report import words
+from huberflow.pipeline.report import formatting
 
 
-def render(template: str, **values: Any) -> str:
-    """A template with these values; a value it asks for and does not get is an error."""
+def render(template: str, **values: object) -> str:
+    """A template filled with these values; a missing value is an error."""
     return _environment().get_template(template).render(values)
 
 
@@ -23,8 +22,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": words.number,
-        "duration": words.duration,
-        "count": words.count,
+        "number": formatting.format_number,
+        "duration": formatting.format_duration,
+        "count": formatting.format_count,
     }
     return environment

@@ -1,8 +1,8 @@
-"""How training went, drawn."""
+"""A figure of the training curves."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,8 +26,8 @@ def training_curves(epochs: Sequence[Epoch]) -> Figure:
     return drawn
 
 
-def _layout(names: Sequence[str]) -> list[Any]:
-    """The loss over rows of two or three; ``.`` is matplotlib's word for an empty place."""
+def _layout(names: Sequence[str]) -> list[list[str]]:
+    """The loss above rows of two or three panels; ``.`` is matplotlib's sign for an empty one."""
     columns = 3 if len(names) > 4 else max(1, min(len(names), 2))
     padded = [*names, *["."] * (-len(names) % columns)]
     rows = [padded[start : start + columns] for start in range(0, len(padded), columns)]
@@ -40,12 +40,12 @@ def _curve(axes: Axes, epochs: Sequence[Epoch], name: str) -> None:
         np.array([epoch.values.get(key, math.nan) for epoch in epochs])
         for key in (name, f"val_{name}")
     )
-    style: Mapping[str, Any] = {"linewidth": 1.6, "marker": "o", "markersize": 3}
-    axes.plot(numbers, train, color=BLUE, label="train", **style)
+    plot = partial(axes.plot, linewidth=1.6, marker="o", markersize=3)
+    plot(numbers, train, color=BLUE, label="train")
     if np.isfinite(validation).any():
         best = np.nanargmin(np.where(np.isfinite(validation), validation, np.nan))
         lowest = f"validation, lowest {validation[best]:.4g} in epoch {numbers[best]}"
-        axes.plot(numbers, validation, color=VERMILLION, label=lowest, **style)
+        plot(numbers, validation, color=VERMILLION, label=lowest)
     axes.set_xlim(numbers[0] - 0.5, numbers[-1] + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     if name == "loss":

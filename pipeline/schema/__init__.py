@@ -1,1 +1,1 @@
-"""The schema that a user pins: its file, and how it is widened by new data."""
+"""The schema that a user pins: its file, and how accepted data widen it."""

@@ -1,63 +1,65 @@
-"""The schema that a user pins and curates: a text file, as TFX writes it."""
+"""The file of a pinned schema, in TFX's text form: read, checked, written."""
 
 import hashlib
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.system.atomic_write import written_atomically
 
+WRITE_FIRST = "huberflow schema write schema.pbtxt"
+"""The command that writes a first schema."""
 
-class SchemaError(ValueError):
-    """A schema cannot be used; one line for the user: expected, received, what to write."""
 
+def check_schema(config: Config, columns: Collection[str]) -> None:
+    """Checks that a run could use the pinned schema.
 
-def check(config: Config, columns: Iterable[str]) -> None:
-    """Refuses a pinned schema that no run could use.
+    A column of the data that the schema lacks is left to the run: it is an anomaly, which
+    ``huberflow schema accept`` accepts.
 
-    A column that the data have and the schema lacks is no such thing: the run finds it, and
-    ``huberflow schema accept`` takes it in.
+    Args:
+      config: with a pinned schema or without.
+      columns: of the data.
 
     Raises:
-      SchemaError: it is not there, is no schema, or lacks a column that the config needs.
+      InputError: the file cannot be read, is no schema, or lacks a column that the config needs.
     """
     path = config.data.pinned_schema
     if path is None:
         return
-    known = {feature.name for feature in read(path).feature}
-    known |= set(columns)
-    for column, kind in _needed(config).items():
-        if column not in known:
-            raise SchemaError(
-                f"data.schema: expected a feature for each column in use, received none for "
-                f"{column!r} in {path}; write there, for example: "
-                f'feature {{ name: "{column}" type: {kind} }}'
+    available = {*columns, *(feature.name for feature in read_schema(path).feature)}
+    text = {*config.features.categorical, *config.features.dates}
+    for column in config.columns():
+        if column not in available:
+            type_name = "BYTES" if column in text else "FLOAT"
+            raise InputError(
+                "data.schema",
+                expected="a feature for each column in use",
+                received=f"none for {column!r} in {path}",
+                hint="add one to the file, for example",
+                write=f'feature {{ name: "{column}" type: {type_name} }}',
             )
 
 
-def _needed(config: Config) -> Mapping[str, str]:
-    """The type that each column in use is likely to have."""
-    text = {*config.features.categorical, *config.features.dates}
-    return {column: "BYTES" if column in text else "FLOAT" for column in config.columns()}
-
-
-def read(path: Path) -> Any:
+def read_schema(path: Path) -> schema_pb2.Schema:
     """The schema in a file.
 
     Raises:
-      SchemaError: there is no such file, or it holds no schema.
+      InputError: there is no such file, or it contains no schema.
     """
     try:
         content = path.expanduser().read_text(encoding="utf-8")
     except OSError as error:
-        raise SchemaError(
-            f"data.schema: expected a file, received {path} ({error.strerror}); "
-            f"write a first one with: huberflow schema write {shlex.quote(str(path))}"
+        raise InputError(
+            "data.schema",
+            expected="a file",
+            received=f"{path} ({error.strerror})",
+            write=f"huberflow schema write {shlex.quote(str(path))}",
         ) from error
     except UnicodeDecodeError as error:
         raise _no_schema(path, "it is not text") from error
@@ -70,29 +72,32 @@ def read(path: Path) -> Any:
     return schema
 
 
-def _no_schema(path: Path, reason: str) -> SchemaError:
-    return SchemaError(
-        f"data.schema: expected a schema in TFX's text form, received {path}: {reason}; "
-        "write a first one with: huberflow schema write schema.pbtxt"
+def _no_schema(path: Path, reason: str) -> InputError:
+    return InputError(
+        "data.schema",
+        expected="a schema in TFX's text form",
+        received=f"{path}: {reason}",
+        write=WRITE_FIRST,
     )
 
 
-def write(schema: Any, path: Path) -> None:
-    """Replaces the file, all at once.
+def write_schema(schema: schema_pb2.Schema, path: Path) -> None:
+    """Replaces the file atomically.
 
     Raises:
-      SchemaError: it cannot be written.
+      InputError: it cannot be written.
     """
     try:
         with written_atomically(path) as temporary:
             temporary.write_text(text_format.MessageToString(schema), encoding="utf-8")
     except OSError as error:
-        raise SchemaError(
-            f"expected a file that can be written, received {path} ({error.strerror}); "
-            "write: huberflow schema write schema.pbtxt"
+        raise InputError(
+            "the schema's file",
+            expected="a file that can be written",
+            received=f"{path} ({error.strerror})",
         ) from error
 
 
-def digest(path: Path) -> str:
-    """Of the file's content, for TFX's cache, which sees no more than the path."""
+def file_digest(path: Path) -> str:
+    """A hash of the file's content, for TFX's cache, which sees no more than the path."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -1,135 +1,143 @@
-"""Widens a schema to what the data of a run turned out to be."""
+"""Widens a schema so that the data of a run fit it."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from huberflow.components.contracts import artifact_files, node_ids
-from huberflow.components.validation import validation_findings
+from huberflow.components.contracts.validation_findings import Shift, ValidationFindings
+from huberflow.components.validation.anomalies import column_name
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.history.run_history import Run
-from huberflow.pipeline.schema import schema_file
-from huberflow.pipeline.schema.schema_file import SchemaError
+from huberflow.pipeline.schema.schema_file import WRITE_FIRST, read_schema, write_schema
 
-_Reason = anomalies_pb2.AnomalyInfo
+_AnomalyType = anomalies_pb2.AnomalyInfo
+
+Statistics: TypeAlias = statistics_pb2.DatasetFeatureStatisticsList
+Named: TypeAlias = schema_pb2.Feature | schema_pb2.StringDomain
 
 
-def write_first(run: Run, path: Path) -> None:
-    """Writes a schema that all data of a run fit: train rows, which it was inferred from, and eval.
+def write_first_schema(run: Run, path: Path) -> None:
+    """Writes a schema that fits both the train rows of a run, from which it is inferred, and eval.
 
     Raises:
-      SchemaError: the file is there, or the run has no schema.
+      InputError: the file exists, or the run has no schema.
     """
     inferred = run.artifact(node_ids.SCHEMA_GEN, "schema")
     if path.exists():
-        raise SchemaError(
-            f"expected a new file, received {path}, which is there; write another name, or, to "
-            "widen the one that is pinned: huberflow schema accept"
+        raise InputError(
+            "FILE",
+            expected="a new file",
+            received=f"{path}, which exists",
+            hint="choose another name, or widen the pinned schema",
+            write="huberflow schema accept",
         )
     if inferred is None:
         raise _without_statistics(run)
-    schema_file.write(widened(schema_file.read(inferred.uri / artifact_files.SCHEMA), run), path)
+    write_schema(widened_schema(read_schema(inferred.uri / artifact_files.SCHEMA), run), path)
 
 
-def accept(run: Run, columns: Sequence[str]) -> tuple[Path, dict[str, list[str]]]:
-    """Changes the file that a run has pinned, so that the data of the run fit.
+def accept_data(run: Run, columns: Collection[str]) -> tuple[Path, dict[str, list[str]]]:
+    """Changes the schema file that a run has pinned, so that the data of the run fit.
 
     Args:
       run: with a pinned schema; it may have failed for it.
-      columns: to be changed; none: all that do not fit.
+      columns: to change; none: all that do not fit.
 
     Returns:
-      The file, and its ``changes``.
+      The file, and for each changed column the removed lines (``-``) and the added ones (``+``).
 
     Raises:
-      SchemaError: the run has pinned none, or a column fits already; see ``widened``.
+      InputError: the run has pinned none, or a column fits already; see ``widened_schema``.
     """
     node = run.nodes.get(node_ids.SCHEMA_GEN)
     pinned = node.execution.properties.get("schema_file") if node and node.execution else None
     if pinned is None:
-        raise SchemaError(
-            f"expected a run with a pinned schema, received {run.id}; write a first one with: "
-            "huberflow schema write schema.pbtxt"
+        raise InputError(
+            "RUN", expected="a run with a pinned schema", received=run.id, write=WRITE_FIRST
         )
-    path = Path(pinned)
-    before = schema_file.read(path)
-    after = widened(before, run)
+    path = Path(str(pinned))
+    before = read_schema(path)
+    after = widened_schema(before, run)
     if columns:
-        after = only(columns, before, after)
-    differing = changes(before, after)
-    if differing:
-        schema_file.write(after, path)
-    return path, differing
+        after = _with_columns(columns, before, after)
+    changes = _changes(before, after)
+    if changes:
+        write_schema(after, path)
+    return path, changes
 
 
-def widened(schema: Any, run: Run) -> Any:
-    """The schema that the data of a run fit, as near to this one as can be.
+def widened_schema(schema: schema_pb2.Schema, run: Run) -> schema_pb2.Schema:
+    """The schema that is nearest to this one, and that the data of a run fit.
 
-    A column that is gone is taken out, one of another type is described anew; TFDV widens the
-    rest: domains, presence, number of values. A threshold of drift or skew is raised to what was
-    measured.
+    A missing column is removed, a column of another type is inferred again; TFDV widens the rest:
+    domains, presence, number of values. A threshold of drift or skew is raised to the measured
+    value.
 
     Args:
-      schema: stays as it is.
-      run: has looked at its data.
+      schema: not changed.
+      run: with statistics and findings.
 
     Raises:
-      SchemaError: the run has no statistics, or an anomaly that no schema can allow.
+      InputError: the run has no statistics, or an anomaly that no schema can allow.
     """
     statistics = _statistics(run)
     wider = _without_misfits(schema, statistics)
     for split in statistics:
         wider = tfdv.update_schema(wider, split)
-    found = run.findings() or {"anomalies": [], "shifts": []}
-    _raise_thresholds(wider, found["shifts"])
-    left = [column for split in statistics for column in _anomalies(split, wider)]
-    left += [validation_findings.ALL for anomaly in found["anomalies"] if anomaly["column"] is None]
+    findings = run.findings() or ValidationFindings()
+    _raise_thresholds(wider, findings.shifts)
+    left = [column for split in statistics for column in _anomaly_types(split, wider)]
+    left += [anomaly.column_name for anomaly in findings.anomalies if anomaly.column is None]
     if left:
-        raise SchemaError(
-            "expected anomalies that a schema can allow, received others in "
-            f"{', '.join(dict.fromkeys(left))}; write into the schema what they may be"
+        raise InputError(
+            "RUN",
+            expected="anomalies that a schema can allow",
+            received=f"others in {', '.join(dict.fromkeys(left))}",
+            hint="edit the schema by hand",
         )
     return wider
 
 
-def only(columns: Sequence[str], schema: Any, wider: Any) -> Any:
-    """The schema, with these columns as in the wider one.
-
-    Raises:
-      SchemaError: a column is the same in both.
-    """
-    changed = list(changes(schema, wider))
+def _with_columns(
+    columns: Collection[str], schema: schema_pb2.Schema, wider: schema_pb2.Schema
+) -> schema_pb2.Schema:
+    """The schema, with these columns from the wider one."""
+    changed = list(_changes(schema, wider))
     for column in columns:
         if column not in changed:
-            raise SchemaError(
-                f"--column: expected one that does not fit ({', '.join(changed) or 'all fit'}), "
-                f"received {column!r}; without it, all are accepted"
+            raise InputError(
+                "--column",
+                expected=f"a column that does not fit ({', '.join(changed) or 'all fit'})",
+                received=repr(column),
+                hint="leave the option out to accept all columns",
             )
     domains = {feature.domain for feature in wider.feature if feature.name in columns}
     return _with(
         schema,
-        _chosen(columns, schema.feature, wider.feature),
-        _chosen(domains, schema.string_domain, wider.string_domain),
+        _merged(columns, schema.feature, wider.feature),
+        _merged(domains, schema.string_domain, wider.string_domain),
     )
 
 
-def changes(before: Any, after: Any) -> dict[str, list[str]]:
-    """For each column that is not the same, the lines that went (``-``) and came (``+``)."""
-    found = {}
-    for column in {**_named(before.feature), **_named(after.feature)}:
+def _changes(before: schema_pb2.Schema, after: schema_pb2.Schema) -> dict[str, list[str]]:
+    """For each column that differs, the removed lines (``-``) and the added ones (``+``)."""
+    changes = {}
+    for column in {**_by_name(before.feature), **_by_name(after.feature)}:
         lines = difflib.ndiff(_lines(before, column), _lines(after, column))
         differing = [line for line in lines if line[0] in "+-"]
         if differing:
-            found[column] = differing
-    return found
+            changes[column] = differing
+    return changes
 
 
-def _statistics(run: Run) -> list[Any]:
-    """Of train and eval rows."""
+def _statistics(run: Run) -> list[Statistics]:
+    """The statistics of train and eval rows."""
     artifact = run.artifact(node_ids.STATISTICS_GEN, "statistics")
     if artifact is None or not artifact.uri.is_dir():
         raise _without_statistics(run)
@@ -137,70 +145,77 @@ def _statistics(run: Run) -> list[Any]:
     return [tfdv.load_stats_binary(str(folder / artifact_files.STATISTICS)) for folder in folders]
 
 
-def _without_statistics(run: Run) -> SchemaError:
-    return SchemaError(
-        f"expected a run that has looked at its data, received {run.id}; write: huberflow run"
+def _without_statistics(run: Run) -> InputError:
+    return InputError(
+        "RUN", expected="a run with statistics of its data", received=run.id, write="huberflow run"
     )
 
 
-def _anomalies(statistics: Any, schema: Any) -> dict[str, set[int]]:
+def _anomaly_types(statistics: Statistics, schema: schema_pb2.Schema) -> dict[str, set[int]]:
     """The types of each column's anomalies."""
-    found = tfdv.validate_statistics(statistics, schema)
+    anomalies = tfdv.validate_statistics(statistics, schema)
     return {
-        ".".join(info.path.step): {reason.type for reason in info.reason}
-        for info in found.anomaly_info.values()
+        column_name(info): {reason.type for reason in info.reason}
+        for info in anomalies.anomaly_info.values()
     }
 
 
-def _without_misfits(schema: Any, statistics: Sequence[Any]) -> Any:
-    """TFDV would mark what it cannot widen as deprecated, and never look at it again."""
-    found = [_anomalies(split, schema) for split in statistics]
+def _without_misfits(
+    schema: schema_pb2.Schema, statistics: Sequence[Statistics]
+) -> schema_pb2.Schema:
+    """The schema without missing and retyped columns, which TFDV would mark as deprecated."""
+    by_split = [_anomaly_types(split, schema) for split in statistics]
     kept = []
     for feature in schema.feature:
-        types = [anomalies.get(feature.name, set()) for anomalies in found]
-        missing = [_Reason.SCHEMA_MISSING_COLUMN in each for each in types]
-        if all(missing) or any(_Reason.UNEXPECTED_DATA_TYPE in each for each in types):
+        types = [anomalies.get(feature.name, set()) for anomalies in by_split]
+        missing = [_AnomalyType.SCHEMA_MISSING_COLUMN in each for each in types]
+        if all(missing) or any(_AnomalyType.UNEXPECTED_DATA_TYPE in each for each in types):
             continue
         kept.append(schema_pb2.Feature.FromString(feature.SerializeToString()))
         if any(missing):
             kept[-1].ClearField("presence")
-    gone = {f.domain for f in schema.feature} - {f.domain for f in kept}
-    return _with(schema, kept, [each for each in schema.string_domain if each.name not in gone])
+    unused = {f.domain for f in schema.feature} - {f.domain for f in kept}
+    return _with(schema, kept, [each for each in schema.string_domain if each.name not in unused])
 
 
-def _raise_thresholds(schema: Any, shifts: Iterable[Mapping[str, Any]]) -> None:
-    """Of comparators that the schema has itself."""
-    features = _named(schema.feature)
+def _raise_thresholds(schema: schema_pb2.Schema, shifts: Iterable[Shift]) -> None:
+    """Raises the thresholds of the schema's comparators to the measured values."""
+    features = _by_name(schema.feature)
     for shift in shifts:
-        feature, own = features.get(shift["column"]), f"{shift['kind']}_comparator"
-        if feature and feature.HasField(own) and shift["value"] > shift["threshold"]:
-            getattr(getattr(feature, own), shift["measure"]).threshold = shift["value"]
+        feature, comparator = features.get(shift.column), f"{shift.kind}_comparator"
+        if feature and feature.HasField(comparator) and shift.value > shift.threshold:
+            getattr(getattr(feature, comparator), shift.measure).threshold = shift.value
 
 
-def _named(messages: Iterable[Any]) -> dict[str, Any]:
+def _by_name(messages: Iterable[Named]) -> dict[str, Named]:
     return {message.name: message for message in messages}
 
 
-def _chosen(names: Iterable[str], before: Iterable[Any], after: Iterable[Any]) -> list[Any]:
-    """Those of these names as they are after, all others as before."""
-    old, new = _named(before), _named(after)
+def _merged(names: Collection[str], before: Iterable[Named], after: Iterable[Named]) -> list[Named]:
+    """The messages before, but those of these names as they are after."""
+    old, new = _by_name(before), _by_name(after)
     each = [(new if name in names else old).get(name) for name in {**old, **new}]
     return [message for message in each if message is not None]
 
 
-def _with(schema: Any, features: Iterable[Any], domains: Iterable[Any]) -> Any:
-    made = schema_pb2.Schema.FromString(schema.SerializeToString())
-    made.ClearField("feature")
-    made.feature.extend(features)
-    made.ClearField("string_domain")
-    made.string_domain.extend(domains)
-    return made
+def _with(
+    schema: schema_pb2.Schema,
+    features: Iterable[schema_pb2.Feature],
+    domains: Iterable[schema_pb2.StringDomain],
+) -> schema_pb2.Schema:
+    """The schema with other features and domains."""
+    copy = schema_pb2.Schema.FromString(schema.SerializeToString())
+    copy.ClearField("feature")
+    copy.feature.extend(features)
+    copy.ClearField("string_domain")
+    copy.string_domain.extend(domains)
+    return copy
 
 
-def _lines(schema: Any, column: str) -> list[str]:
+def _lines(schema: schema_pb2.Schema, column: str) -> list[str]:
     """A column's feature and domain as text."""
-    feature = _named(schema.feature).get(column)
+    feature = _by_name(schema.feature).get(column)
     if feature is None:
         return []
-    domain = _named(schema.string_domain).get(feature.domain)
+    domain = _by_name(schema.string_domain).get(feature.domain)
     return "".join(map(text_format.MessageToString, filter(None, (feature, domain)))).splitlines()

@@ -38,7 +38,7 @@ def dataset(run: Run) -> Dataset | None:
     source = str(execution.properties["input_base"])
     found = schema(run)
     total, rows = 0, {}
-    for split in json.loads(examples.properties["split_names"]):
+    for split in json.loads(str(examples.properties["split_names"])):
         files = _files(examples.uri / artifact_files.split_folder(split))
         hashes = [_sum_of_hashes(file) for file in files]
         total += sum(digest for digest, _ in hashes)

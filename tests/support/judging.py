@@ -1,6 +1,5 @@
 """Runs the Evaluator's executor as TFX would, on a handful of rows."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,35 +10,32 @@ from google.protobuf import text_format
 from tensorflow_transform.tf_metadata import schema_utils
 from tfx.types import standard_artifacts
 
+from huberflow.components.contracts.artifact_files import REPORT
+from huberflow.components.contracts.evaluation_config import EvaluationConfig
+from huberflow.components.contracts.evaluation_report import EvaluationReport
+from huberflow.components.contracts.node_config import EvaluatorConfig
 from huberflow.components.evaluation import evaluator
-from huberflow.components.evaluation.evaluation_report import REPORT
 from huberflow.pipeline.beam import beam_target
 
 BASELINE_ID, CANDIDATE_ID = 3, 7
 
 
-def bound(metric: str, **given) -> dict:
-    """One bound of a gate."""
-    names = ("slice", "lower_bound", "upper_bound", "max_increase", "max_decrease")
-    return {"metric": metric, **dict.fromkeys(names), **given}
-
-
 @dataclass(frozen=True)
 class Judged:
-    """What one Evaluator run left."""
+    """The output of one Evaluator run."""
 
-    report: dict
+    report: EvaluationReport
     blessing: standard_artifacts.ModelBlessing
     uri: str
-    evaluation: dict
+    evaluation: EvaluationConfig
 
     @property
     def is_blessed_on_disk(self) -> bool:
         return (Path(self.blessing.uri) / "BLESSED").exists()
 
     def values(self, slice_key: dict, model: str = "candidate") -> dict:
-        (row,) = [row for row in self.report["slices"] if row["slice"] == slice_key]
-        return row[model]
+        (row,) = [row for row in self.report.slices if row.slice == slice_key]
+        return getattr(row, model)
 
 
 def write_model(path: Path, answer: Callable[[tf.Tensor], dict[str, tf.Tensor]]) -> Path:
@@ -76,9 +72,14 @@ class Bench:
         (root / "schema" / "schema.pbtxt").write_text(text)
 
     def judged(
-        self, out: Path, evaluation: dict, candidate: Path, baseline: Path | None, **config: Any
+        self,
+        out: Path,
+        evaluation: EvaluationConfig,
+        candidate: Path,
+        baseline: Path | None,
+        **config: Any,
     ) -> Judged:
-        """What the Evaluator says of a model; ``config`` is what differs from one plain label."""
+        """Runs the Evaluator on a model; ``config`` has the label and what else is not default."""
         model = standard_artifacts.Model
         inputs = {
             "examples": [self._rows],
@@ -86,7 +87,7 @@ class Bench:
             "baseline_model": [_artifact(model, baseline, BASELINE_ID)] if baseline else [],
             "schema": [self._schema],
         }
-        told = {"evaluation": evaluation, "classes": [], "weight": None, "objects": None, **config}
+        custom_config = EvaluatorConfig(evaluation=evaluation, source={}, **config).to_text()
         found = _artifact(standard_artifacts.ModelEvaluation, out / "evaluation")
         blessing = _artifact(standard_artifacts.ModelBlessing, out / "blessing")
         evaluator.Executor(
@@ -98,10 +99,10 @@ class Bench:
         ).Do(
             inputs,
             {"evaluation": [found], "blessing": [blessing]},
-            {"custom_config": json.dumps(told)},
+            {"custom_config": custom_config},
         )
-        written = json.loads((out / "evaluation" / REPORT).read_text())
-        return Judged(written, blessing, found.uri, evaluation)
+        report = EvaluationReport.read(out / "evaluation" / REPORT)
+        return Judged(report, blessing, found.uri, evaluation)
 
 
 def _artifact(kind, path: Path, number: int = 0, **properties):

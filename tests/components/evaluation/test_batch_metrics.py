@@ -58,21 +58,21 @@ BY_ROW = [[row] for row in range(5)]
 def test_is_as_by_tfma(ours, tfmas, weighted):
     # Of one worker: merging, TFMA (0.52) counts the first of several mean errors twice.
     expected = value(tfmas, BY_ROW, weighted=weighted)
-    metric = BatchMetric(name="x", of=ours)
+    metric = BatchMetric(name="x", metric=ours)
     for workers in ([[[0, 1, 2, 3, 4]]], [[[0, 1, 2], [3, 4]]], [BY_ROW[:2], [], BY_ROW[2:]]):
         found = value(metric, *workers, weighted=weighted)
         assert found == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_key_tells_models_apart():
-    computations = BatchMetric(name="x", of=of("Calibration")).computations(
+    computations = BatchMetric(name="x", metric=of("Calibration")).computations(
         model_names=["candidate", "baseline"]
     )
     assert [key.model_name for c in computations for key in c.keys] == ["candidate", "baseline"]
 
 
 def test_calibration_of_labels_that_add_up_to_nothing_is_none():
-    ours = BatchMetric(name="x", of=of("Calibration"))
+    ours = BatchMetric(name="x", metric=of("Calibration"))
     (computation,) = ours.computations()
     computation.combiner.setup()
     rows = {"labels": np.array([1.0, -1.0]), "predictions": np.array([1.0, 1.0])}
@@ -82,7 +82,7 @@ def test_calibration_of_labels_that_add_up_to_nothing_is_none():
 
 def seen(name, labels, predictions, weights):
     """What a metric of tf_keras says of these rows."""
-    (computation,) = BatchMetric(name="x", of=of(name, "tf_keras.metrics")).computations(
+    (computation,) = BatchMetric(name="x", metric=of(name, "tf_keras.metrics")).computations(
         example_weighted=True
     )
     computation.combiner.setup()

@@ -6,19 +6,26 @@ Here two models "predict" a column of their own, so that each error can be read 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
-from judging import CANDIDATE_ID, Bench, Judged, bound, write_model
+from judging import CANDIDATE_ID, Bench, Judged, write_model
 from tensorflow_model_analysis.proto import config_pb2
 
+from huberflow.components.contracts.evaluation_config import (
+    EvaluationConfig,
+    GateBound,
+    MetricConfig,
+)
 from huberflow.components.contracts.target import Target
 from huberflow.components.evaluation import labels, measurement
-from huberflow.components.evaluation.evaluation_report import describe_slice, report
 from huberflow.components.evaluation.measurement import eval_config
+from huberflow.components.evaluation.tfma_results import read_report
+from huberflow.custom_objects.input_error import InputError
 
 # fare, candidate's and baseline's prediction, payment_type (a company's number is text), hour,
 # how many trips like it there were
@@ -30,14 +37,14 @@ ROWS = [
     (20.0, 20.0, 21.0, None, 8, 1),
 ]
 METRICS = [
-    {"name": "MeanAbsoluteError", "config": {}, "key": "mae"},
-    {"name": "HuberMetric", "config": {"threshold": 1.0}, "key": "huber"},
-    {"name": "AbsoluteErrorQuantile", "config": {"quantile": 0.5}, "key": "median_error"},
+    MetricConfig(name="MeanAbsoluteError", key="mae"),
+    MetricConfig(name="HuberMetric", config={"threshold": 1.0}, key="huber"),
+    MetricConfig(name="AbsoluteErrorQuantile", config={"quantile": 0.5}, key="median_error"),
 ]
 
 
-def evaluation(*gate, metrics=METRICS, slices=(("payment_type",), ("hour",))) -> dict:
-    return {"metrics": metrics, "slices": [list(s) for s in slices], "gate": list(gate)}
+def evaluation(*gate, metrics=METRICS, slices=(("payment_type",), ("hour",))) -> EvaluationConfig:
+    return EvaluationConfig(metrics=tuple(metrics), slices=tuple(slices), gate=gate)
 
 
 class TestEvalConfig:
@@ -49,8 +56,8 @@ class TestEvalConfig:
         return {json.loads(metric.config)["name"]: metric for s in specs for metric in s.metrics}
 
     def test_every_metric_says_where_it_is_imported_from(self):
-        found = self.metrics(bound("mae", upper_bound=1.0))
-        of = {name: json.loads(metric.config)["of"] for name, metric in found.items()}
+        found = self.metrics(GateBound(metric="mae", upper_bound=1.0))
+        of = {name: json.loads(metric.config)["metric"] for name, metric in found.items()}
         assert [(name, each["name"], each["module"]) for name, each in of.items()] == [
             ("example_count", "ExampleCount", "huberflow.components.evaluation.batch_metrics"),
             ("calibration", "Calibration", "huberflow.components.evaluation.batch_metrics"),
@@ -60,15 +67,15 @@ class TestEvalConfig:
         ]
 
     def test_a_metric_keeps_its_arguments(self):
-        found = self.metrics(bound("mae", upper_bound=1.0))
-        assert json.loads(found["huber"].config)["of"]["arguments"] == {"threshold": 1.0}
+        found = self.metrics(GateBound(metric="mae", upper_bound=1.0))
+        assert json.loads(found["huber"].config)["metric"]["arguments"] == {"threshold": 1.0}
 
     def test_bounds_lie_at_their_metric_and_slice(self):
         cash = {"payment_type": "Cash"}
         found = self.metrics(
-            bound("huber", upper_bound=3.0, lower_bound=0.5),
-            bound("huber", slice=cash, max_increase=0.1),
-            bound("example_count", lower_bound=100.0),
+            GateBound(metric="huber", upper_bound=3.0, lower_bound=0.5),
+            GateBound(metric="huber", slice=cash, max_increase=0.1),
+            GateBound(metric="example_count", lower_bound=100.0),
         )
         overall, in_cash = found["huber"].per_slice_thresholds
         assert overall.threshold.value_threshold.upper_bound.value == 3.0
@@ -83,11 +90,15 @@ class TestEvalConfig:
         assert not found["mae"].per_slice_thresholds
 
     def test_a_bound_of_zero_is_a_bound(self):
-        (threshold,) = self.metrics(bound("mae", upper_bound=0.0))["mae"].per_slice_thresholds
+        (threshold,) = self.metrics(GateBound(metric="mae", upper_bound=0.0))[
+            "mae"
+        ].per_slice_thresholds
         assert threshold.threshold.value_threshold.HasField("upper_bound")
 
     def test_an_increase_is_what_is_bad(self):
-        (threshold,) = self.metrics(bound("mae", max_increase=0.1))["mae"].per_slice_thresholds
+        (threshold,) = self.metrics(GateBound(metric="mae", max_increase=0.1))[
+            "mae"
+        ].per_slice_thresholds
         change = threshold.threshold.change_threshold
         assert change.direction == config_pb2.MetricDirection.LOWER_IS_BETTER
 
@@ -136,7 +147,7 @@ def judge(tmp_path_factory):
     bench = Bench(root, TYPES, [dict(zip(TYPES, row, strict=True)) for row in ROWS])
 
     def judge(
-        asked: dict, *, baseline: bool, empty: bool = False, weight: str | None = None
+        asked: EvaluationConfig, *, baseline: bool, empty: bool = False, weight: str | None = None
     ) -> Judged:
         out = tmp_path_factory.mktemp("out")
         told = {"label": "fare", "weight": weight}
@@ -150,13 +161,13 @@ def judge(tmp_path_factory):
 def refused(judge):
     """A candidate that misses every kind of bound, beside a baseline."""
     asked = evaluation(
-        bound("mae", upper_bound=0.5),
-        bound("example_count", lower_bound=100.0),
-        bound("mae", slice={"payment_type": "Cash"}, max_increase=0.1),
-        bound("mae", slice={"payment_type": "Cheque"}, upper_bound=1.0),
-        bound("huber", slice={"hour": 7}, upper_bound=0.25),
-        bound("median_error", slice={"payment_type": "7"}, lower_bound=0.5),
-        bound("calibration", upper_bound=2.0, lower_bound=0.5, max_increase=0.5),
+        GateBound(metric="mae", upper_bound=0.5),
+        GateBound(metric="example_count", lower_bound=100.0),
+        GateBound(metric="mae", slice={"payment_type": "Cash"}, max_increase=0.1),
+        GateBound(metric="mae", slice={"payment_type": "Cheque"}, upper_bound=1.0),
+        GateBound(metric="huber", slice={"hour": 7}, upper_bound=0.25),
+        GateBound(metric="median_error", slice={"payment_type": "7"}, lower_bound=0.5),
+        GateBound(metric="calibration", upper_bound=2.0, lower_bound=0.5, max_increase=0.5),
     )
     return judge(asked, baseline=True)
 
@@ -165,8 +176,8 @@ def refused(judge):
 def blessed(judge):
     """A first candidate that meets its gate; there is nothing to compare it with."""
     asked = evaluation(
-        bound("mae", upper_bound=0.9, max_increase=0.0),
-        bound("mae", slice={"hour": 8}, upper_bound=0.7),
+        GateBound(metric="mae", upper_bound=0.9, max_increase=0.0),
+        GateBound(metric="mae", slice={"hour": 8}, upper_bound=0.7),
         metrics=METRICS[:1],
     )
     return judge(asked, baseline=False)
@@ -175,20 +186,27 @@ def blessed(judge):
 @pytest.fixture(scope="module")
 def weighted(judge):
     """Judged by trips; by rows the candidate would meet the first bound, and miss the second."""
-    asked = evaluation(bound("mae", upper_bound=0.85), bound("example_count", lower_bound=6.0))
+    asked = evaluation(
+        GateBound(metric="mae", upper_bound=0.85),
+        GateBound(metric="example_count", lower_bound=6.0),
+    )
     return judge(asked, baseline=True, weight="trips")
 
 
 class TestFirstModel:
     @pytest.mark.parametrize("empty", [False, True], ids=["no artifact", "one without a model"])
     def test_of_a_gate_that_only_compares_is_blessed(self, judge, empty):
-        judged = judge(evaluation(bound("mae", max_increase=0.1)), baseline=empty, empty=empty)
-        assert (judged.report["blessed"], judged.report["reasons"]) == (True, [])
+        judged = judge(
+            evaluation(GateBound(metric="mae", max_increase=0.1)), baseline=empty, empty=empty
+        )
+        assert (judged.report.blessed, judged.report.reasons) == (True, ())
         assert judged.is_blessed_on_disk
 
     def test_is_judged_where_a_bound_can_be(self, judge):
-        asked = evaluation(bound("mae", max_increase=0.1), bound("mae", upper_bound=0.1))
-        assert not judge(asked, baseline=False).report["blessed"]
+        asked = evaluation(
+            GateBound(metric="mae", max_increase=0.1), GateBound(metric="mae", upper_bound=0.1)
+        )
+        assert not judge(asked, baseline=False).report.blessed
 
 
 class TestLabelled:
@@ -197,12 +215,12 @@ class TestLabelled:
     def test_rows_without_a_label_are_set_aside(self, listed, kind):
         fares = pa.array([[1], None, [], [3]], listed(kind))
         batch = pa.RecordBatch.from_pydict({"fare": fares, "row": pa.array([1, 2, 3, 4])})
-        assert labels.labelled(batch, Target(("fare",)))["row"].to_pylist() == [1, 4]
+        assert labels.labelled_rows(batch, Target(("fare",)))["row"].to_pylist() == [1, 4]
 
     def test_so_are_labels_that_are_no_finite_numbers(self):
         fares = pa.array([[1.0], [float("nan")], [float("inf")]])
         batch = pa.RecordBatch.from_pydict({"fare": fares, "row": pa.array([1, 2, 3])})
-        assert labels.labelled(batch, Target(("fare",)))["row"].to_pylist() == [1]
+        assert labels.labelled_rows(batch, Target(("fare",)))["row"].to_pylist() == [1]
 
 
 class TestWeights:
@@ -230,7 +248,7 @@ class TestWeights:
         )
 
     def test_count_in_the_gate_and_rows_are_counted_as_rows(self, weighted):
-        assert weighted.report["reasons"] == [
+        assert list(weighted.report.reasons) == [
             "example_count of all rows is 5, below the lower bound 6",
             "mae of all rows is 0.8571, above the upper bound 0.85",
         ]
@@ -238,14 +256,14 @@ class TestWeights:
     @pytest.mark.parametrize("kind", [pa.float32(), pa.int64()])
     def test_are_floats_as_in_training(self, kind):
         batch = pa.RecordBatch.from_pydict({"trips": pa.array([[2], [0]], pa.large_list(kind))})
-        assert measurement.weighed(batch, "trips")["trips"].to_pylist() == [[2.0], [0.0]]
-        assert measurement.weighed(batch, "trips")["trips"].type.value_type == pa.float32()
+        assert measurement.checked_weights(batch, "trips")["trips"].to_pylist() == [[2.0], [0.0]]
+        assert measurement.checked_weights(batch, "trips")["trips"].type.value_type == pa.float32()
 
     @pytest.mark.parametrize("weight", [None, [], [float("nan")], [float("inf")], [-1.0]])
     def test_that_cannot_be_used_are_refused(self, weight):
         trips = pa.array([[1.0], weight], pa.list_(pa.float32()))
         with pytest.raises(ValueError, match=r"data.weight: expected a finite number >= 0"):
-            measurement.weighed(pa.RecordBatch.from_pydict({"trips": trips}), "trips")
+            measurement.checked_weights(pa.RecordBatch.from_pydict({"trips": trips}), "trips")
 
 
 class TestRefused:
@@ -262,13 +280,13 @@ class TestRefused:
         ],
     )
     def test_says_why(self, refused, reason):
-        assert reason in refused.report["reasons"]
+        assert reason in refused.report.reasons
 
     def test_gives_no_reason_for_a_bound_that_is_met(self, refused):
-        assert len(refused.report["reasons"]) == 6
+        assert len(refused.report.reasons) == 6
 
     def test_is_not_blessed(self, refused):
-        assert refused.report["blessed"] is False
+        assert refused.report.blessed is False
         assert refused.blessing.get_int_custom_property("blessed") == 0
         assert not refused.is_blessed_on_disk
 
@@ -281,22 +299,22 @@ class TestUndefined:
     @pytest.mark.parametrize("baseline", [False, True])
     def test_meets_no_bound(self, judge, baseline):
         asked = evaluation(
-            bound("mae", slice=self.CASH_AT_8, upper_bound=9.0),
-            bound("mae", slice=self.CASH_AT_8, max_increase=0.1),
-            bound("huber", slice=self.CASH_AT_8, max_increase=0.1),
+            GateBound(metric="mae", slice=self.CASH_AT_8, upper_bound=9.0),
+            GateBound(metric="mae", slice=self.CASH_AT_8, max_increase=0.1),
+            GateBound(metric="huber", slice=self.CASH_AT_8, max_increase=0.1),
             slices=[("payment_type", "hour")],
         )
         judged = judge(asked, baseline=baseline, weight="trips")
         assert np.isnan(judged.values(self.CASH_AT_8)["mae"])
         assert judged.values(self.CASH_AT_8)["example_count"] == 1
         where = "hour=8, payment_type=Cash is undefined, and so within no bound"
-        assert sorted(judged.report["reasons"]) == [f"huber of {where}", f"mae of {where}"]
+        assert sorted(judged.report.reasons) == [f"huber of {where}", f"mae of {where}"]
         assert not judged.is_blessed_on_disk
 
 
 class TestReport:
     def test_has_the_metrics_in_the_order_asked_for(self, refused):
-        assert refused.report["metrics"] == [
+        assert list(refused.report.metrics) == [
             "example_count",
             "calibration",
             "mae",
@@ -320,7 +338,7 @@ class TestReport:
         )
 
     def test_has_every_value_of_every_slice(self, refused):
-        assert [row["slice"] for row in refused.report["slices"]] == [
+        assert [row.slice for row in refused.report.slices] == [
             {},
             {"hour": 7},
             {"hour": 8},
@@ -330,24 +348,22 @@ class TestReport:
         ]
 
     def test_leaves_rows_without_a_value_out_of_its_slices(self, refused):
-        rows = {
-            str(row["slice"]): row["candidate"]["example_count"] for row in refused.report["slices"]
-        }
+        rows = {str(row.slice): row.candidate["example_count"] for row in refused.report.slices}
         assert rows["{}"] == 5
         assert sum(n for key, n in rows.items() if "payment_type" in key) == 4
 
     def test_a_metric_that_was_not_computed_is_an_error(self, refused):
-        ghost = {"name": "HuberMetric", "config": {"threshold": 9.0}, "key": "ghost"}
-        asked = {**refused.evaluation, "metrics": [*METRICS, ghost]}
+        ghost = MetricConfig(name="HuberMetric", key="ghost")
+        asked = replace(refused.evaluation, metrics=(*METRICS, ghost))
         with pytest.raises(RuntimeError, match=r"computed no ghost for the candidate model: expec"):
-            report(refused.uri, asked, Target(("fare",)))
+            read_report(refused.uri, asked, Target(("fare",)))
 
 
 class TestBlessed:
     def test_without_a_baseline_nothing_is_compared(self, blessed):
-        assert blessed.report["blessed"] is True
-        assert blessed.report["reasons"] == []
-        assert all(row["baseline"] is None for row in blessed.report["slices"])
+        assert blessed.report.blessed is True
+        assert blessed.report.reasons == ()
+        assert all(row.baseline is None for row in blessed.report.slices)
 
     def test_has_the_candidates_values(self, blessed):
         assert blessed.values({}) == pytest.approx(
@@ -366,19 +382,19 @@ class TestMeasuring:
         assert judge(refused.evaluation, baseline=True).report == refused.report
 
     def test_slices_may_cross_columns(self, judge):
-        asked = evaluation(bound("mae", upper_bound=9.0), slices=[("payment_type", "hour")])
+        asked = evaluation(
+            GateBound(metric="mae", upper_bound=9.0), slices=[("payment_type", "hour")]
+        )
         judged = judge(asked, baseline=False)
         assert judged.values({"payment_type": "Cash", "hour": 8})["mae"] == 2
 
     def test_a_slice_of_a_column_that_the_data_lack_is_an_error(self, judge):
-        asked = evaluation(bound("mae", upper_bound=9.0), slices=[("payment",)])
-        with pytest.raises(ValueError, match=r"slices: expected columns .*payment_type.*d payment"):
+        asked = evaluation(GateBound(metric="mae", upper_bound=9.0), slices=[("payment",)])
+        with pytest.raises(InputError) as refused:
             judge(asked, baseline=False)
+        assert refused.value.key == "evaluation.slices"
+        assert "payment_type" in refused.value.expected
+        assert refused.value.received == "payment"
 
     def test_tfmas_own_reader_finds_the_slices(self, refused):
         assert len(tfma.load_eval_result(refused.uri).slicing_metrics) == 6
-
-
-def test_a_slice_is_named_as_in_the_config():
-    assert describe_slice({}) == "all rows"
-    assert describe_slice({"payment_type": "Cash", "hour": 7}) == "payment_type=Cash, hour=7"

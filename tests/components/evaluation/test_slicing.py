@@ -38,7 +38,7 @@ def test_slices_are_those_of_tfma(columns):
         tfma.PREDICTIONS_KEY: {"candidate": np.arange(5), "baseline": np.arange(5)},
     }
     found = {}
-    for part in slicing.by_slice(batch, [columns]):
+    for part in slicing.split_by_slice(batch, [columns]):
         (key,) = part[tfma.SLICE_KEY_TYPES_KEY]
         found[key] = part[tfma.LABELS_KEY].tolist()
         assert part[tfma.PREDICTIONS_KEY]["baseline"].tolist() == found[key]

@@ -8,8 +8,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
-from judging import Bench, bound, write_model
+from judging import Bench, write_model
 from sklearn import metrics
+
+from huberflow.components.contracts.evaluation_config import (
+    EvaluationConfig,
+    GateBound,
+    MetricConfig,
+)
 
 CLASSES = ["ant", "bee", "cat"]
 RANDOM = np.random.default_rng(11)
@@ -47,13 +53,13 @@ def named(answer):
     return lambda examples: {"prediction": tf.fill(tf.shape(examples), "ant"), **answer(examples)}
 
 
-def metric(name: str, key: str, **config) -> dict:
-    return {"name": name, "config": config, "key": key}
+def metric(name: str, key: str, **config) -> MetricConfig:
+    return MetricConfig(name=name, config=config, key=key)
 
 
-def evaluation(*measured, gate=()) -> dict:
-    gate = list(gate) or [bound("log_loss", max_increase=0.1)]
-    return {"metrics": list(measured), "slices": [["size"]], "gate": gate}
+def evaluation(*metrics, gate=()) -> EvaluationConfig:
+    gate = tuple(gate) or (GateBound(metric="log_loss", max_increase=0.1),)
+    return EvaluationConfig(metrics=metrics, slices=(("size",),), gate=gate)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +77,7 @@ def several(bench, tmp_path_factory):
         metric("SparseCategoricalCrossentropy", "log_loss"),
         metric("SparseCategoricalAccuracy", "accuracy"),
     )
-    config = {"label": "kind", "classes": CLASSES, "weight": "weight"}
+    config = {"label": "kind", "classes": tuple(CLASSES), "weight": "weight"}
     return bench.judged(root, asked, model, None, **config)
 
 
@@ -108,12 +114,12 @@ def two(bench, tmp_path_factory):
         metric("Recall", "recall"),
         metric("MeanSquaredError", "brier"),
         gate=[
-            bound("auc", max_decrease=0.1),
-            bound("log_loss", max_increase=0.1),
-            bound("accuracy", slice={"size": 0}, lower_bound=0.99),
+            GateBound(metric="auc", max_decrease=0.1),
+            GateBound(metric="log_loss", max_increase=0.1),
+            GateBound(metric="accuracy", slice={"size": 0}, lower_bound=0.99),
         ],
     )
-    config = {"label": "kind", "classes": ["cat", "bee"]}
+    config = {"label": "kind", "classes": ("cat", "bee")}
     return {
         "better": bench.judged(root / "better", asked, model, baseline, **config),
         "worse": bench.judged(root / "worse", asked, baseline, model, **config),
@@ -141,12 +147,12 @@ def test_two_classes_are_measured_by_the_probability_of_the_second(two):
 
 
 def test_what_may_not_fall_is_held_against_the_baseline(two):
-    falls = [reason for reason in two["worse"].report["reasons"] if reason.startswith("auc")]
+    falls = [reason for reason in two["worse"].report.reasons if reason.startswith("auc")]
     before = two["better"].values({})["auc"]
     assert [reason.partition(" against ")[2] for reason in falls] == [
         f"the baseline's {before:.4g}; the gate allows -10.0%"
     ]
-    assert not any(reason.startswith("auc") for reason in two["better"].report["reasons"])
+    assert not any(reason.startswith("auc") for reason in two["better"].report.reasons)
 
 
 def test_a_model_of_another_task_is_nothing_to_compare_with(bench, tmp_path):
@@ -154,10 +160,10 @@ def test_a_model_of_another_task_is_nothing_to_compare_with(bench, tmp_path):
     model = write_model(tmp_path / "model", named(answering(outputs)))
     numbers = write_model(tmp_path / "numbers", answering({"prediction": "p0"}))
     asked = evaluation(metric("SparseCategoricalCrossentropy", "log_loss"))
-    found = bench.judged(tmp_path, asked, model, numbers, label="kind", classes=CLASSES)
-    assert found.report["blessed"]
-    assert all(row["baseline"] is None for row in found.report["slices"])
-    assert found.report["set_aside"] == "it answers with other outputs"
+    found = bench.judged(tmp_path, asked, model, numbers, label="kind", classes=tuple(CLASSES))
+    assert found.report.blessed
+    assert all(row.baseline is None for row in found.report.slices)
+    assert found.report.baseline_dropped == "it answers with other outputs"
 
 
 def reading(column: str, kind: tf.DType):
@@ -175,12 +181,12 @@ def test_a_model_that_reads_a_column_as_another_type_is_set_aside(bench, tmp_pat
     """It could not read today's rows; the gate's own bounds alone judge the new model."""
     model = write_model(tmp_path / "model", reading("size", tf.int64))
     before = write_model(tmp_path / "before", reading("size", tf.string))
-    gate = [bound("mae", max_increase=0.1), bound("mae", upper_bound=0.01)]
+    gate = [GateBound(metric="mae", max_increase=0.1), GateBound(metric="mae", upper_bound=0.01)]
     asked = evaluation(metric("MeanAbsoluteError", "mae"), gate=gate)
     found = bench.judged(tmp_path, asked, model, before, label="p0")
-    assert found.report["set_aside"] == "it reads size as text, which holds whole numbers now"
-    assert all(row["baseline"] is None for row in found.report["slices"])
-    (reason,) = found.report["reasons"]
+    assert found.report.baseline_dropped == "it reads size as text, which holds whole numbers now"
+    assert all(row.baseline is None for row in found.report.slices)
+    (reason,) = found.report.reasons
     assert reason.endswith("above the upper bound 0.01")
 
 
@@ -191,16 +197,16 @@ def test_several_labels_are_judged_together_and_each_for_itself(bench, tmp_path)
         metric("MeanAbsoluteError", "mae"),
         metric("AbsoluteErrorQuantile", "median_error", quantile=0.5),
         gate=[
-            bound("mae", upper_bound=0.01),
-            bound("mae_p1", slice={"size": 1}, upper_bound=0.01),
-            bound("calibration_p0", upper_bound=100.0),
+            GateBound(metric="mae", upper_bound=0.01),
+            GateBound(metric="mae_p1", slice={"size": 1}, upper_bound=0.01),
+            GateBound(metric="calibration_p0", upper_bound=100.0),
         ],
     )
-    found = bench.judged(tmp_path, asked, model, None, label=["p0", "p1"])
+    found = bench.judged(tmp_path, asked, model, None, label=("p0", "p1"))
     errors = np.abs(PROBABILITY[:, :2] - PROBABILITY[:, 1:])
     errors = np.concatenate([errors, errors[[0, 0]]])  # rows without a kind have numbers
     whole = found.values({})
-    assert found.report["metrics"] == [
+    assert list(found.report.metrics) == [
         "example_count",
         "calibration_p0",
         "calibration_p1",
@@ -219,7 +225,7 @@ def test_several_labels_are_judged_together_and_each_for_itself(bench, tmp_path)
     )
     above = ", above the upper bound 0.01"
     slice_error = found.values({"size": 1})["mae_p1"]
-    assert sorted(found.report["reasons"]) == [
+    assert sorted(found.report.reasons) == [
         f"mae of all rows is {whole['mae']:.4g}{above}",
         f"mae_p1 of size=1 is {slice_error:.4g}{above}",
     ]

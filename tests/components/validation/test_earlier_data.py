@@ -1,11 +1,11 @@
-"""Which data new data are held against."""
+"""Which data new data are compared with."""
 
 from __future__ import annotations
 
 import pytest
 from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics
 
-from huberflow.components.validation import validation_findings
+from huberflow.components.contracts import validation_findings
 from huberflow.components.validation.earlier_data import LastOtherData
 
 

@@ -1,8 +1,6 @@
-"""What is found in data, by TFDV itself."""
+"""What ExampleValidator detects in data, by TFDV itself."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 import tensorflow_data_validation as tfdv
@@ -11,7 +9,12 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types.standard_artifacts import ExampleAnomalies, Schema
 from tiny_statistics import GOOD, SCHEMA, statistics, write
 
-from huberflow.components.validation import validation_findings
+from huberflow.components.contracts.node_config import ValidatorConfig
+from huberflow.components.contracts.validation_findings import (
+    ACCEPTED,
+    STATISTICS_ID,
+    ValidationFindings,
+)
 from huberflow.components.validation.example_validator import Executor
 
 
@@ -32,24 +35,26 @@ def validated(tmp_path):
         found = Schema(), ExampleAnomalies()
         for artifact, folder in zip(found, ("schema", "anomalies"), strict=True):
             artifact.uri = str(tmp_path / folder)
-        asked = {"columns": ["pay", "fare"], "drift_threshold": 0.1, "pinned": pinned}
+        config = ValidatorConfig(
+            columns=("pay", "fare"), drift_threshold=0.1, pinned=pinned, source={}
+        )
         inputs = {"statistics": [current], "schema": [found[0]], "earlier": before}
-        Executor().Do(inputs, {"anomalies": [found[1]]}, {"custom_config": json.dumps(asked)})
+        Executor().Do(inputs, {"anomalies": [found[1]]}, {"custom_config": config.to_text()})
         return found[1]
 
     return validated
 
 
 @pytest.fixture
-def told(validated, tmp_path):
+def anomalies(validated, tmp_path):
     """The lines of the anomalies."""
 
-    def told(**data) -> list[str]:
+    def anomalies(**data) -> list[str]:
         validated(**data)
-        found = validation_findings.read(tmp_path / "anomalies")["anomalies"]
-        return [validation_findings.anomaly_line(anomaly) for anomaly in found]
+        findings = ValidationFindings.read(tmp_path / "anomalies" / "findings.json")
+        return [anomaly.line for anomaly in findings.anomalies]
 
-    return told
+    return anomalies
 
 
 @pytest.fixture
@@ -58,58 +63,59 @@ def shifts(validated, tmp_path):
 
     def shifts(**data) -> tuple[list[str], list[str]]:
         validated(**data)
-        found = validation_findings.read(tmp_path / "anomalies")["shifts"]
-        return validation_findings.high("drift", found), validation_findings.high("skew", found)
+        findings = ValidationFindings.read(tmp_path / "anomalies" / "findings.json")
+        drift, skew = (findings.above_threshold(kind) for kind in ("drift", "skew"))
+        return [shift.line for shift in drift], [shift.line for shift in skew]
 
     return shifts
 
 
 class TestAnomaly:
-    def test_there_is_none_in_data_that_fit(self, told):
-        assert told() == []
+    def test_there_is_none_in_data_that_fit(self, anomalies):
+        assert anomalies() == []
 
-    def test_a_new_value(self, told):
-        assert told(eval={**GOOD, "pay": ["Cash", "Card", "Cash", "Bitcoin"] * 10}) == [
+    def test_a_new_value(self, anomalies):
+        assert anomalies(eval={**GOOD, "pay": ["Cash", "Card", "Cash", "Bitcoin"] * 10}) == [
             "pay: expected one of Card, Cash, received Bitcoin (~25%), in eval"
         ]
 
-    def test_many_values_are_not_all_listed(self, told):
+    def test_many_values_are_not_all_listed(self, anomalies):
         values = "".join(f' value: "{letter}"' for letter in "abcdefgh")
         schema = SCHEMA.replace(' value: "Card" value: "Cash"', values)
-        (line,) = told(schema=schema)
+        (line,) = anomalies(schema=schema)
         assert line.startswith("pay: expected one of a, b, c, d, e or 3 more, received C")
 
-    def test_another_type(self, told):
+    def test_another_type(self, anomalies):
         text = {**GOOD, "fare": [f"{n} $" for n in range(40)]}
-        assert told(train=text, eval=text) == [
+        assert anomalies(train=text, eval=text) == [
             "fare: expected FLOAT, received STRING, in train and eval"
         ]
 
-    def test_a_column_that_is_gone(self, told):
+    def test_a_column_that_is_gone(self, anomalies):
         without = {"pay": GOOD["pay"]}
-        assert told(train=without, eval=without) == [
+        assert anomalies(train=without, eval=without) == [
             "fare: expected a column of FLOAT, received none, in train and eval"
         ]
 
-    def test_a_new_column(self, told):
-        assert told(train={**GOOD, "tips": [1.0] * 40}) == [
+    def test_a_new_column(self, anomalies):
+        assert anomalies(train={**GOOD, "tips": [1.0] * 40}) == [
             "tips: expected no such column, received one, in train"
         ]
 
-    def test_a_value_that_is_missing(self, told):
-        assert told(eval={**GOOD, "fare": [*GOOD["fare"][:-1], None]}) == [
+    def test_a_value_that_is_missing(self, anomalies):
+        assert anomalies(eval={**GOOD, "fare": [*GOOD["fare"][:-1], None]}) == [
             "fare: expected at least 1 value in every row, received rows with fewer, in eval"
         ]
 
-    def test_of_what_the_schema_says_beside_types_is_told_as_tfdv_says_it(self, told):
+    def test_of_other_parts_of_a_schema_has_tfdvs_description(self, anomalies):
         schema = SCHEMA.replace(
             'name: "fare" type: FLOAT', 'name: "fare" type: FLOAT float_domain { max: 30 }'
         )
-        (line,) = told(schema=schema)
+        (line,) = anomalies(schema=schema)
         assert line.startswith("fare: Unexpectedly high value: 39>30")
 
-    def test_no_rows(self, told):
-        assert told(eval={"pay": [], "fare": []}) == [
+    def test_no_rows(self, anomalies):
+        assert anomalies(eval={"pay": [], "fare": []}) == [
             "all columns: expected rows, received none, in eval"
         ]
 
@@ -125,15 +131,15 @@ class TestAcceptedData:
     )
     def test_are_those_that_no_pinned_schema_refuses(self, validated, train, pinned, accepted):
         found = validated(train=train, pinned=pinned)
-        assert found.get_int_custom_property(validation_findings.ACCEPTED) == accepted
-        assert found.get_int_custom_property(validation_findings.STATISTICS_ID) == 7
+        assert found.get_int_custom_property(ACCEPTED) == accepted
+        assert found.get_int_custom_property(STATISTICS_ID) == 7
 
 
 class TestShift:
     def test_there_is_none_between_the_same_rows(self, shifts):
         assert shifts(earlier=GOOD) == ([], [])
 
-    def test_is_told_since_the_earlier_data_the_furthest_first(self, shifts):
+    def test_of_the_earlier_data_has_the_largest_first(self, shifts):
         # By hand: Cash was half of the rows and is three quarters; no fare is in both.
         earlier = {**GOOD, "pay": ["Cash"] * 20 + ["Card"] * 12 + ["Cheque"] * 8}
         assert shifts(train=FAR, eval=FAR, earlier=earlier) == (
@@ -144,20 +150,20 @@ class TestShift:
             [],
         )
 
-    def test_is_told_between_train_and_eval_rows(self, shifts):
+    def test_is_measured_between_train_and_eval_rows(self, shifts):
         drift, skew = shifts(train=FAR)
         assert drift == []
         assert [line.partition(":")[0] for line in skew] == ["fare", "pay"]
 
-    def test_is_no_anomaly(self, told):
-        assert told(train=FAR, earlier=GOOD) == []
+    def test_is_no_anomaly(self, anomalies):
+        assert anomalies(train=FAR, earlier=GOOD) == []
 
-    def test_is_an_anomaly_where_the_schema_bounds_it(self, told):
+    def test_is_an_anomaly_where_the_schema_bounds_it(self, anomalies):
         bound = 'name: "pay" drift_comparator { infinity_norm { threshold: 0.2 } }'
-        (line,) = told(train=FAR, earlier=GOOD, schema=SCHEMA.replace('name: "pay"', bound, 1))
+        (line,) = anomalies(train=FAR, earlier=GOOD, schema=SCHEMA.replace('name: "pay"', bound, 1))
         assert line.startswith("pay: The Linfty distance between current and previous is 0.25 ")
 
-    def test_of_a_column_that_is_not_in_use_is_told_where_the_schema_bounds_it(self, shifts):
+    def test_of_an_unused_column_is_measured_where_the_schema_bounds_it(self, shifts):
         bound = "skew_comparator { jensen_shannon_divergence { threshold: 0.2 } }"
         schema = SCHEMA + f'feature {{ name: "noise" type: FLOAT {bound} }}'
         near, far = ({**GOOD, "noise": [n + more for n in range(40)]} for more in (0.0, 99.0))
@@ -165,7 +171,7 @@ class TestShift:
             "noise: Jensen-Shannon 1 above 0.2"
         ]
 
-    def test_is_held_against_the_threshold_of_the_schema(self, shifts):
+    def test_is_compared_with_the_threshold_of_the_schema(self, shifts):
         bound = 'name: "pay" drift_comparator { infinity_norm { threshold: 0.3 } }'
         schema = SCHEMA.replace('name: "pay"', bound, 1)
         drift, _ = shifts(train=FAR, earlier=GOOD, schema=schema)

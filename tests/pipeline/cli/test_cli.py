@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from journals import Story, evaluation, whole_run
 from mlflow_servers import free_port
 
+from huberflow.components.contracts.evaluation_report import EvaluationReport
 from huberflow.pipeline.cli import main as cli
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.config.writing import to_yaml
@@ -73,7 +74,7 @@ def execute(monkeypatch):
 
 
 def finished(*, blessed: bool) -> Result:
-    return Result(report={"blessed": blessed}, pushed=None, anomalies=[])
+    return Result(EvaluationReport((), blessed, (), ()), pushed=None)
 
 
 class TestHelp:

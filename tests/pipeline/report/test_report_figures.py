@@ -2,9 +2,12 @@
 
 import math
 
+import evaluation_reports
 import numpy as np
 import pytest
+from evaluation_reports import slice_row
 
+from huberflow.components.contracts.predictions import PredictedRow, write_predictions
 from huberflow.pipeline.history.run_history import Epoch
 from huberflow.pipeline.report.class_figures import confusion_matrix, reliability
 from huberflow.pipeline.report.prediction_figures import (
@@ -12,7 +15,12 @@ from huberflow.pipeline.report.prediction_figures import (
     predicted_against_true,
     residuals,
 )
-from huberflow.pipeline.report.predictions import Classes, Sample, read, read_classes
+from huberflow.pipeline.report.predictions import (
+    ClassSample,
+    NumberSample,
+    read_classes,
+    read_numbers,
+)
 from huberflow.pipeline.report.slice_figure import error_by_slice
 from huberflow.pipeline.report.style import limits, png
 from huberflow.pipeline.report.training_figure import training_curves
@@ -20,8 +28,8 @@ from huberflow.pipeline.report.training_figure import training_curves
 HUBER = {"name": "HuberLoss", "config": {"threshold": 1.0}}
 
 
-def sample(label, prediction) -> Sample:
-    return Sample(np.array(label, float), np.array(prediction, float))
+def sample(label, prediction) -> NumberSample:
+    return NumberSample(np.array(label, float), np.array(prediction, float))
 
 
 def note(figure) -> str:
@@ -34,17 +42,9 @@ def legend(figure) -> list[str]:
 
 def report(*rows):
     """A report whose overall huber is 2; each row is (value, size, baseline's value, slice)."""
-    return {
-        "metrics": ["example_count", "huber"],
-        "slices": [
-            {
-                "slice": key,
-                "candidate": {"example_count": float(size), "huber": value},
-                "baseline": None if before is None else {"huber": before},
-            }
-            for value, size, before, key in [(2.0, 1000, None, {}), *rows]
-        ],
-    }
+    return evaluation_reports.report(
+        *(slice_row(value, size, before, **key) for value, size, before, key in rows)
+    )
 
 
 def names(figure) -> list[str]:
@@ -165,7 +165,7 @@ class TestErrorBySlice:
 
     def test_a_slice_of_few_rows_says_so(self):
         figure = error_by_slice(report((4.0, 29, None, {"hour": 7})), "huber", "lower")
-        assert "fewer than 30 rows: says little" in legend(figure)
+        assert "fewer than 30 rows: little evidence" in legend(figure)
         assert "this model" not in legend(figure)
 
     @pytest.mark.filterwarnings("error")
@@ -180,17 +180,17 @@ class TestErrorBySlice:
 CLASSES = ["ant", "$bee$", "<cat>"]
 
 
-def classified(*rows) -> Classes:
+def classified(*rows) -> ClassSample:
     """Each row is its class, the predicted one, and the probability of an ant."""
     label, prediction, ant = zip(*rows, strict=True) if rows else ([], [], [])
-    probabilities = [{"probability_ant": probability} for probability in ant]
-    return Classes(np.array(label, str), np.array(prediction, str), probabilities)
+    rows = [PredictedRow("", {"probability_ant": probability}, {}) for probability in ant]
+    return ClassSample(np.array(label, str), np.array(prediction, str), rows)
 
 
 class TestConfusionMatrix:
     ROWS = (("ant", "ant", 0.9), ("ant", "ant", 0.8), ("ant", "$bee$", 0.3), ("<cat>", "ant", 0.6))
 
-    def test_counts_how_many_of_each_class_are_taken_for_which(self):
+    def test_counts_how_many_of_each_class_are_predicted_as_which(self):
         axes = confusion_matrix(classified(*self.ROWS), "kind", CLASSES).axes[0]
         cells = {text.get_position()[::-1]: text.get_text() for text in axes.texts}
         assert cells == {
@@ -262,25 +262,29 @@ class TestTrainingCurves:
 
 
 class TestSample:
-    def test_a_prediction_that_is_missing_is_not_finite(self, tmp_path):
-        path = tmp_path / "predictions.jsonl"
-        path.write_text(
-            '{"label": 5.25, "prediction": 5.0, "features": {"company": null}}\n'
-            '{"label": 5.25, "prediction": null, "features": {}}\n'
-            '{"label": 5.25, "prediction": NaN, "features": {}}\n'
+    @pytest.fixture
+    def file(self, tmp_path):
+        def file(*rows: PredictedRow):
+            write_predictions(rows, tmp_path / "predictions.jsonl")
+            return tmp_path / "predictions.jsonl"
+
+        return file
+
+    def test_a_prediction_that_is_missing_is_not_finite(self, file):
+        predictions = (5.0, None, math.nan)
+        path = file(*(PredictedRow(5.25, {"prediction": each}, {}) for each in predictions))
+        assert "NaN" not in path.read_text()
+        assert len(read_numbers(path).label) == 3
+        assert read_numbers(path).finite().prediction.tolist() == [5.0]
+
+    def test_of_one_of_several_labels(self, file):
+        row = PredictedRow({"a": 1, "b": 2}, {"prediction_a": 3, "prediction_b": 4}, {})
+        sample = read_numbers(file(row), "b")
+        assert (sample.label.tolist(), sample.prediction.tolist()) == ([2.0], [4.0])
+
+    def test_of_classes(self, file):
+        sample = read_classes(
+            file(PredictedRow("a", {"prediction": "b", "probability_a": 0.25}, {}))
         )
-        assert len(read(path).label) == 3
-        assert read(path).finite().prediction.tolist() == [5.0]
-
-    def test_of_one_of_several_labels(self, tmp_path):
-        path = tmp_path / "predictions.jsonl"
-        path.write_text('{"label": {"a": 1, "b": 2}, "prediction_a": 3, "prediction_b": 4}\n')
-        found = read(path, "b")
-        assert (found.label.tolist(), found.prediction.tolist()) == ([2.0], [4.0])
-
-    def test_of_classes(self, tmp_path):
-        path = tmp_path / "predictions.jsonl"
-        path.write_text('{"label": "a", "prediction": "b", "probability_a": 0.25}\n')
-        found = read_classes(path)
-        assert (found.label.tolist(), found.prediction.tolist()) == (["a"], ["b"])
-        assert found.probability("a").tolist() == [0.25]
+        assert (sample.label.tolist(), sample.prediction.tolist()) == (["a"], ["b"])
+        assert sample.probability("a").tolist() == [0.25]

@@ -1,14 +1,17 @@
 """The files of a report: what a node contributes, and the page of the whole run."""
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import evaluation_reports
 import pytest
+from evaluation_reports import slice_row
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
+from huberflow.components.contracts.predictions import PredictedRow, write_predictions
+from huberflow.components.contracts.validation_findings import ValidationFindings
 from huberflow.pipeline.history.git import GitState
 from huberflow.pipeline.history.metadata_store import Artifact, Execution
 from huberflow.pipeline.history.run_history import Epoch, Node, Run, RunMetadata
@@ -22,18 +25,9 @@ CONFIG = {
 NASTY = "<script>alert('ñ')</script>"
 
 
-def report(blessed=True, reasons=(), company="Flash Cab"):
-    def row(huber, **key):
-        values = {"example_count": 1200.0, "huber": huber}
-        return {"slice": key, "candidate": values, "baseline": {**values, "huber": 2.0}}
-
-    return {
-        "metrics": ["example_count", "huber"],
-        "blessed": blessed,
-        "reasons": list(reasons),
-        "set_aside": None,
-        "slices": [row(2.2), row(3.3, company=company)],
-    }
+def report(*, company="Flash Cab", reasons=()):
+    rows = slice_row(2.2, 1200, before=2.0), slice_row(3.3, 1200, before=2.0, company=company)
+    return evaluation_reports.report(*rows, reasons=reasons)
 
 
 @pytest.fixture
@@ -57,12 +51,12 @@ def run(tmp_path):
         found = pb.DatasetFeatureStatisticsList(datasets=[dataset])
         write("StatisticsGen", "Split-train/FeatureStats.pb", found.SerializeToString())
         write("SchemaGen", "schema.pbtxt", 'feature { name: "miles" }')
-        clean = {"anomalies": [], "shifts": []}
-        write("ExampleValidator", "findings.json", json.dumps(clean))
-        write("Evaluator", "report.json", json.dumps(evaluation or report()))
-        rows = [{"label": n, "prediction": n + 0.5, "features": {}} for n in range(5)]
-        lines = "".join(json.dumps(row) + "\n" for row in rows)
-        write("Trainer", "predictions.jsonl", lines)
+        for node_name in ("ExampleValidator", "Evaluator", "Trainer"):
+            (tmp_path / node_name).mkdir(exist_ok=True)
+        ValidationFindings().write(tmp_path / "ExampleValidator" / "findings.json")
+        (evaluation or report()).write(tmp_path / "Evaluator" / "report.json")
+        rows = [PredictedRow(n, {"prediction": n + 0.5}, {}) for n in range(5)]
+        write_predictions(rows, tmp_path / "Trainer" / "predictions.jsonl")
         keys = {
             "StatisticsGen": "statistics",
             "SchemaGen": "schema",
@@ -183,7 +177,7 @@ class TestPage:
         assert "old.csv, new.csv" in page(run(config=config), folder).text
 
     def test_says_why_a_model_was_not_blessed(self, run, folder):
-        text = page(run(report(False, ["huber of all rows is 4, above 3"])), folder).text
+        text = page(run(report(reasons=["huber of all rows is 4, above 3"])), folder).text
         assert "not blessed" in text
         assert "huber of all rows is 4, above 3" in text
 
@@ -232,12 +226,11 @@ class TestPage:
         assert "script" not in dict(tags.found)
 
     def test_of_very_many_slices_says_where_the_others_are(self, run, folder):
-        many = report()
-        many["slices"] = [{**many["slices"][1], "slice": {"company": n}} for n in range(250)]
+        many = evaluation_reports.report(*(slice_row(company=n) for n in range(249)))
         text = page(run(many), folder).text
         assert "And 50 slices more, in slices.csv." in text
-        assert "company=199" in text
-        assert "company=200" not in text
+        assert "company=198" in text
+        assert "company=199" not in text
 
     def test_of_very_many_columns_says_where_their_statistics_are(self, run, folder, tmp_path):
         finished = run()
@@ -254,9 +247,9 @@ class TestPage:
         assert "column 2999" in (folder / "statistics.html").read_text(encoding="utf-8")
 
 
-def test_naming_a_file_imports_neither_tensorflow_nor_what_draws():
+def test_a_process_that_delivers_loads_what_draws_only_with_the_first_file():
     heavy = ("tensorflow", "tfx", "matplotlib", "jinja2", "pandas")
     loaded = f"print([m for m in {heavy} if m in sys.modules])"
-    code = f"import sys, huberflow.pipeline.report.files; {loaded}"
+    code = f"import sys, huberflow.pipeline.tracking.mirror; {loaded}"
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert found.stdout.strip() == "[]"

@@ -1,11 +1,13 @@
-"""Statistics and anomalies of the data, as people read them."""
+"""Statistics and findings of the data, as people read them."""
 
-from types import MappingProxyType
+from dataclasses import replace
 
 import pytest
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
-from huberflow.pipeline.report import anomalies, statistics
+from huberflow.components.contracts.validation_findings import Anomaly, Shift, ValidationFindings
+from huberflow.pipeline.report import statistics
+from huberflow.pipeline.report.anomalies import findings_text
 
 
 def numeric(name="miles", values=8, **changes):
@@ -57,7 +59,7 @@ def artifact(tmp_path):
 
 class TestColumn:
     def of(self, folder):
-        (column,) = statistics.read(folder).columns
+        (column,) = statistics.read_statistics(folder).columns
         return column
 
     def test_of_numbers_has_their_measures(self, artifact):
@@ -79,9 +81,9 @@ class TestColumn:
         assert column.measures["mean"] == ["-"]
         assert column.histograms == []
 
-    def test_is_told_split_by_split_train_first(self, artifact):
+    def test_has_a_value_for_each_split_train_first(self, artifact):
         folder = artifact(eval=[numeric(mean=9)], train=[numeric(mean=1)])
-        assert list(statistics.read(folder).rows) == ["train", "eval"]
+        assert list(statistics.read_statistics(folder).rows) == ["train", "eval"]
         assert self.of(folder).measures["mean"] == ["1", "9"]
 
     def test_that_a_split_lacks_has_no_measures_there(self, artifact):
@@ -100,7 +102,7 @@ class TestColumn:
 
 class TestHistograms:
     def of(self, folder):
-        return statistics.read(folder).columns[0].histograms
+        return statistics.read_statistics(folder).columns[0].histograms
 
     def test_of_the_splits_share_one_range(self, artifact):
         train, evaluation = self.of(artifact(train=[numeric(max=20)], eval=[numeric(max=5)]))
@@ -121,31 +123,22 @@ class TestHistograms:
 
 
 def test_no_statistics_where_there_are_no_splits(tmp_path):
-    assert statistics.read(tmp_path) is None
+    assert statistics.read_statistics(tmp_path) is None
 
 
-class TestAnomalies:
-    SKEW = MappingProxyType(
-        {
-            "kind": "skew",
-            "column": "fare",
-            "measure": "jensen_shannon_divergence",
-            "value": 0.05,
-            "threshold": 0.1,
-            "largest": None,
-        }
-    )
+class TestFindings:
+    SKEW = Shift("skew", "fare", "jensen_shannon_divergence", 0.05, threshold=0.1)
 
     def test_of_data_that_fit_and_did_not_change(self):
-        assert anomalies.text({"anomalies": [], "shifts": [self.SKEW]}) == (
-            "against the schema:\n  no anomalies\n\n"
-            "drift, train rows against the last other data:\n  nothing to compare with\n\n"
-            "skew, train rows against eval rows:\n  no column above its threshold\n"
+        assert findings_text(ValidationFindings(shifts=(self.SKEW,))) == (
+            "compared with the schema:\n  no anomalies\n\n"
+            "drift, train rows compared with the last other data:\n  nothing to compare with\n\n"
+            "skew, train rows compared with eval rows:\n  no column above its threshold\n"
         )
 
-    def test_each_column_is_told(self):
-        new = {"column": "pay", "text": "expected Cash, received Card", "splits": ["eval"]}
-        drift = {**self.SKEW, "kind": "drift", "value": 0.31}
-        text = anomalies.text({"anomalies": [new], "shifts": [drift, self.SKEW]})
+    def test_have_a_line_for_each_column(self):
+        anomaly = Anomaly("pay", "expected Cash, received Card", ("eval",))
+        drift = replace(self.SKEW, kind="drift", value=0.31)
+        text = findings_text(ValidationFindings((anomaly,), (drift, self.SKEW)))
         assert "schema:\n  pay: expected Cash, received Card, in eval\n" in text
         assert "data:\n  fare: Jensen-Shannon 0.31 above 0.1\n" in text

@@ -1,51 +1,34 @@
-"""What a user reads at the end of a run."""
+"""The result at the end of a run."""
 
 from __future__ import annotations
 
 import io
-import json
 import math
 from pathlib import Path
 
 import pytest
+from evaluation_reports import report
+from evaluation_reports import slice_row as row
 from rich.console import Console
 
+from huberflow.components.contracts.evaluation_config import EvaluationConfig
+from huberflow.components.contracts.validation_findings import Anomaly, Shift, ValidationFindings
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.history.metadata_store import Artifact, Execution
-from huberflow.pipeline.report import result
-from huberflow.pipeline.report.result import SMALLEST_SLICE, Result
+from huberflow.pipeline.report.result import Result, print_result, read_result
+from huberflow.pipeline.report.slices import SMALLEST_SLICE
+
+EVALUATION = EvaluationConfig.from_json(Config().plain()["evaluation"])
 
 
-def row(huber: float, rows: int = 1000, baseline: float | None = None, **slice_key):
-    """A slice of a report."""
-
-    def values(huber, rows):
-        return {"example_count": float(rows), "calibration": 1.0, "huber": huber}
-
-    return {
-        "slice": slice_key,
-        "candidate": values(huber, rows),
-        "baseline": None if baseline is None else values(baseline, rows),
-    }
-
-
-EVALUATION = Config().plain()["evaluation"]
-
-
-def finished(*rows, reasons=(), **changes) -> Result:
-    report = {
-        "metrics": ["example_count", "calibration", "huber"],
-        "blessed": not reasons,
-        "reasons": list(reasons),
-        "set_aside": None,
-        "slices": list(rows) or [row(2.0)],
-    }
-    return Result(**{"report": report, "pushed": None, "anomalies": [], **changes})
+def finished(*rows, reasons=(), baseline_dropped=None, **changes) -> Result:
+    found = report(*rows, reasons=reasons, baseline_dropped=baseline_dropped)
+    return Result(**{"report": found, "pushed": None, **changes})
 
 
 def shown(found: Result, width: int = 200) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    result.show(console, found, EVALUATION)
+    print_result(console, found, EVALUATION)
     return console.file.getvalue()
 
 
@@ -62,15 +45,15 @@ class TestMetrics:
         assert line(text, "example_count") == "example_count 4,512 -"
 
     def test_against_the_last_blessed_model(self):
-        text = shown(finished(row(2.2, baseline=2.0)))
+        text = shown(finished(row(2.2, before=2.0)))
         assert line(text, "huber") == "huber 2.2 2 +10.0%"
         assert line(text, "calibration") == "calibration 1 1 +0.0%"
 
     def test_no_change_is_given_against_zero(self):
-        assert line(shown(finished(row(2.2, baseline=0.0))), "huber") == "huber 2.2 0"
+        assert line(shown(finished(row(2.2, before=0.0))), "huber") == "huber 2.2 0"
 
-    def test_that_are_not_defined_are_told_by_a_dash(self):
-        text = shown(finished(row(math.nan, baseline=2.0)))
+    def test_that_are_undefined_are_a_dash(self):
+        text = shown(finished(row(math.nan, before=2.0)))
         assert line(text, "huber") == "huber - 2"
 
     def test_are_those_of_all_rows(self):
@@ -85,13 +68,13 @@ class TestWorstSlice:
         )
         assert line(text, "worst") == "worst slice payment_type=Card: huber 4 over 50 rows"
 
-    def test_is_told_in_a_line_even_where_a_category_has_more(self):
+    def test_is_one_line_even_where_a_category_has_more(self):
         text = shown(finished(row(2), row(4, 50, company="Flash\nCab")))
         assert line(text, "worst") == "worst slice company=Flash Cab: huber 4 over 50 rows"
 
     def test_has_the_lowest_where_more_is_better(self):
         found = finished(row(2), row(3, 100, size="large"), row(1, 100, size="small"))
-        assert found.worst_slice("huber", "higher")["slice"] == {"size": "small"}
+        assert found.worst_slice("huber", "higher").slice == {"size": "small"}
 
     def test_of_several_columns(self):
         text = shown(finished(row(2), row(3, 100, payment_type="Cash", trip_start_hour=7)))
@@ -102,17 +85,17 @@ class TestWorstSlice:
     )
     def test_is_not_one_of_a_few_rows(self, rows, named):
         found = finished(row(2), row(3, 1000, size="large"), row(99, rows, size="small"))
-        assert found.worst_slice("huber", "lower")["slice"] == {"size": named}
+        assert found.worst_slice("huber", "lower").slice == {"size": named}
 
     @pytest.mark.parametrize("places", [(0, 1, 2), (2, 1, 0)])
-    def test_is_not_one_where_the_metric_is_not_defined(self, places):
+    def test_is_not_one_where_the_metric_is_undefined(self, places):
         rows = [row(2), row(math.nan, size="none"), row(3, size="large")]
         found = finished(*(rows[place] for place in places))
-        assert found.worst_slice("huber", "lower")["slice"] == {"size": "large"}
+        assert found.worst_slice("huber", "lower").slice == {"size": "large"}
 
     def test_is_not_the_whole(self):
         found = finished(row(99), row(3, size="large"))
-        assert found.worst_slice("huber", "lower")["slice"] == {"size": "large"}
+        assert found.worst_slice("huber", "lower").slice == {"size": "large"}
 
     def test_is_not_named_where_all_are_tiny(self):
         assert "worst" not in shown(finished(row(2), row(3, 5, payment_type="Cash")))
@@ -138,17 +121,15 @@ class TestVerdict:
         ]
 
 
-class TestSetAside:
-    def test_is_told_with_its_reason(self):
-        found = finished()
-        report = {**found.report, "set_aside": "it reads wind as text, which holds numbers now"}
-        assert line(shown(Result(report, None, [])), "set aside") == (
-            "set aside the last blessed model, for it reads wind as text, which holds numbers now"
-        )
+def test_a_dropped_baseline_is_shown_with_its_reason():
+    found = finished(baseline_dropped="it answers with other outputs")
+    assert line(shown(found), "dropped") == (
+        "dropped the last blessed model: it answers with other outputs"
+    )
 
 
 class TestData:
-    def test_all_that_was_found_is_told(self):
+    def test_all_findings_are_shown(self):
         text = shown(
             finished(anomalies=["pay: new"], drift=["[b]: far", "fare: near"], skew=["fare: far"])
         )
@@ -164,7 +145,7 @@ class TestData:
         assert "column_4: far\n              and 4 more, in the report\n" in text
         assert "column_5" not in text
 
-    def test_nothing_is_told_where_nothing_was_found(self):
+    def test_without_findings_nothing_is_shown(self):
         text = shown(finished())
         assert not [name for name in ("anomalies", "drift", "skew") if name in text]
 
@@ -207,23 +188,16 @@ class TestPushed:
         assert self.pushed(folder / "1") == f"{folder}/1"
 
 
-NEW = {"column": "pay", "text": "expected Cash, received Card", "splits": ["eval"]}
-FAR = {
-    "kind": "drift",
-    "column": "pay",
-    "measure": "infinity_norm",
-    "value": 0.25,
-    "threshold": 0.1,
-    "largest": "Card",
-}
+NEW = Anomaly("pay", "expected Cash, received Card", ("eval",))
+FAR = Shift("drift", "pay", "infinity_norm", 0.25, threshold=0.1, largest="Card")
 
 
 class TestRead:
     @pytest.fixture
     def run(self, tmp_path):
         """Executions of a run whose results lie in ``tmp_path``."""
-        (tmp_path / "report.json").write_text(json.dumps(finished(row(2.5)).report))
-        (tmp_path / "findings.json").write_text(json.dumps({"anomalies": [NEW], "shifts": [FAR]}))
+        report(row(2.5)).write(tmp_path / "report.json")
+        ValidationFindings((NEW,), (FAR,)).write(tmp_path / "findings.json")
 
         def run(*, pushed=None, validator="ran") -> dict[str, Execution]:
             outputs = {
@@ -248,21 +222,21 @@ class TestRead:
         return run
 
     def test_of_a_pushed_model(self, run):
-        found = result.read(run(pushed={"pushed": 1, "pushed_destination": "/w/serving/taxi/3"}))
-        assert found.blessed
+        found = read_result(run(pushed={"pushed": 1, "pushed_destination": "/w/serving/taxi/3"}))
+        assert found.report.blessed
         assert found.pushed == Path("/w/serving/taxi/3")
-        assert found.overall["candidate"]["huber"] == 2.5
+        assert found.report.overall.candidate["huber"] == 2.5
 
     def test_of_a_model_that_was_not_pushed(self, run):
-        assert result.read(run()).pushed is None
+        assert read_result(run()).pushed is None
 
     def test_of_the_data(self, run):
-        found = result.read(run())
+        found = read_result(run())
         assert found.anomalies == ["pay: expected Cash, received Card, in eval"]
         assert found.drift == ['pay: L-infinity 0.25 above 0.1 (largest change: "Card")']
         assert found.skew == []
 
-    def test_of_data_that_were_looked_at_by_an_earlier_run_has_no_drift(self, run):
-        found = result.read(run(validator="cached"))
+    def test_of_data_that_an_earlier_run_validated_has_no_drift(self, run):
+        found = read_result(run(validator="cached"))
         assert (found.drift, found.skew) == ([], [])
         assert found.anomalies

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tiny_statistics import GOOD, SCHEMA, statistics, write
 
+from huberflow.components.contracts.validation_findings import Anomaly, Shift, ValidationFindings
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.history.metadata_store import Artifact, Execution
 from huberflow.pipeline.history.run_history import Node, Run
 from huberflow.pipeline.schema import schema_update
-from huberflow.pipeline.schema.schema_file import SchemaError, read
+from huberflow.pipeline.schema.schema_file import read_schema
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def run(tmp_path):
             eval=statistics(**(eval or train or GOOD)),
         )
         (tmp_path / "anomalies").mkdir()
-        findings = {"anomalies": [], "shifts": list(shifts)}
-        (tmp_path / "anomalies" / "findings.json").write_text(json.dumps(findings))
+        findings = ValidationFindings(shifts=tuple(shifts))
+        findings.write(tmp_path / "anomalies" / "findings.json")
         (tmp_path / "mine.pbtxt").write_text(SCHEMA)
         (tmp_path / "inferred").mkdir()
         (tmp_path / "inferred" / "schema.pbtxt").write_text(SCHEMA)
@@ -56,7 +56,7 @@ def changes(run, tmp_path):
     """What accepting these data changes, by column."""
 
     def changes(*columns: str, **data) -> dict[str, list[str]]:
-        path, found = schema_update.accept(run(**data), columns)
+        path, found = schema_update.accept_data(run(**data), columns)
         assert path == tmp_path / "mine.pbtxt"
         return {
             column: [" ".join(line.split()) for line in lines] for column, lines in found.items()
@@ -87,7 +87,7 @@ class TestAccept:
 
     def test_takes_out_a_column_that_is_gone_and_its_values(self, changes, tmp_path):
         changes(train={"fare": GOOD["fare"]})
-        left = read(tmp_path / "mine.pbtxt")
+        left = read_schema(tmp_path / "mine.pbtxt")
         assert [feature.name for feature in left.feature] == ["fare"]
         assert not left.string_domain
 
@@ -113,58 +113,63 @@ class TestAccept:
         strange = {"pay": ["Bitcoin"] * 40, "fare": ["cheap"] * 40}
         assert changes("pay", train=strange) == {"pay": ['+ value: "Bitcoin"']}
 
-    def test_of_a_column_that_fits_is_refused(self, changes):
-        with pytest.raises(SchemaError, match=r"that does not fit \(pay\), received 'fare'"):
-            changes("fare", train={**GOOD, "pay": ["Bitcoin"] * 40})
-
-    def test_of_a_column_where_all_fit_is_refused(self, changes):
-        with pytest.raises(SchemaError, match=r"that does not fit \(all fit\), received 'fare'"):
-            changes("fare")
+    @pytest.mark.parametrize(
+        ("train", "misfits"), [({**GOOD, "pay": ["Bitcoin"] * 40}, "(pay)"), (GOOD, "(all fit)")]
+    )
+    def test_of_a_column_that_fits_is_refused(self, changes, train, misfits):
+        with pytest.raises(InputError) as refused:
+            changes("fare", train=train)
+        assert (refused.value.key, refused.value.received) == ("--column", "'fare'")
+        assert misfits in refused.value.expected
 
     def test_leaves_data_that_fit(self, run, tmp_path):
         strange = {"pay": ["Bitcoin", None] * 20, "fare": ["cheap"] * 40, "tips": [1.0] * 40}
-        schema_update.accept(run(train=strange), ())
-        found = tfdv.validate_statistics(statistics(**strange), read(tmp_path / "mine.pbtxt"))
+        schema_update.accept_data(run(train=strange), ())
+        found = tfdv.validate_statistics(
+            statistics(**strange), read_schema(tmp_path / "mine.pbtxt")
+        )
         assert not found.anomaly_info
 
     @pytest.mark.parametrize(("value", "threshold"), [(0.31, 0.31), (0.1, 0.2)])
     def test_raises_a_threshold_of_the_schema_to_what_was_measured(self, run, value, threshold):
-        drift = {"kind": "drift", "column": "pay", "measure": "infinity_norm"}
-        shifts = [{**drift, "value": value, "threshold": 0.2}]
+        shifts = [Shift("drift", "pay", "infinity_norm", value, threshold=0.2)]
         before = text_format.Parse(bounded(0.2), schema_pb2.Schema())
-        found = schema_update.widened(before, run(shifts=shifts))
+        found = schema_update.widened_schema(before, run(shifts=shifts))
         assert found == text_format.Parse(bounded(threshold), schema_pb2.Schema())
 
     def test_of_data_that_lack_rows_is_refused(self, run, tmp_path):
         lacking = run()
-        none = {"column": None, "text": "expected rows, received none", "splits": ["eval"]}
-        told = json.dumps({"anomalies": [none], "shifts": []})
-        (tmp_path / "anomalies" / "findings.json").write_text(told)
-        with pytest.raises(SchemaError, match="received others in all columns; write into the"):
-            schema_update.accept(lacking, ())
+        anomaly = Anomaly(None, "expected rows, received none", ("eval",))
+        ValidationFindings((anomaly,)).write(tmp_path / "anomalies" / "findings.json")
+        with pytest.raises(InputError) as refused:
+            schema_update.accept_data(lacking, ())
+        assert refused.value.received == "others in all columns"
 
     def test_of_a_run_without_a_pinned_schema_is_refused(self, run):
-        with pytest.raises(
-            SchemaError, match="with a pinned schema, received run-1; write a first"
-        ):
-            schema_update.accept(run(pinned=False), ())
+        with pytest.raises(InputError) as refused:
+            schema_update.accept_data(run(pinned=False), ())
+        assert (refused.value.key, refused.value.received) == ("RUN", "run-1")
+        assert refused.value.write == "huberflow schema write schema.pbtxt"
 
-    def test_of_a_run_that_has_not_looked_at_its_data_is_refused(self, run):
+    def test_of_a_run_without_statistics_is_refused(self, run):
         begun = run()
         begun.nodes.pop("StatisticsGen")
-        with pytest.raises(SchemaError, match="that has looked at its data, received run-1"):
-            schema_update.accept(begun, ())
+        with pytest.raises(InputError) as refused:
+            schema_update.accept_data(begun, ())
+        assert (refused.value.key, refused.value.received) == ("RUN", "run-1")
+        assert refused.value.write == "huberflow run"
 
 
 class TestWriteFirst:
     def test_fits_the_eval_rows_too(self, run, tmp_path):
-        schema_update.write_first(
+        schema_update.write_first_schema(
             run(eval={**GOOD, "pay": ["Bitcoin"] * 40}), tmp_path / "new.pbtxt"
         )
-        (domain,) = read(tmp_path / "new.pbtxt").string_domain
+        (domain,) = read_schema(tmp_path / "new.pbtxt").string_domain
         assert list(domain.value) == ["Card", "Cash", "Bitcoin"]
 
     def test_never_replaces_a_file(self, run, tmp_path):
-        with pytest.raises(SchemaError, match="expected a new file"):
-            schema_update.write_first(run(), tmp_path / "mine.pbtxt")
+        with pytest.raises(InputError) as refused:
+            schema_update.write_first_schema(run(), tmp_path / "mine.pbtxt")
+        assert refused.value.write == "huberflow schema accept"
         assert (tmp_path / "mine.pbtxt").read_text() == SCHEMA

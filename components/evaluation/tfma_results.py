@@ -1,0 +1,143 @@
+"""Makes the Evaluator's report of TFMA's results."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
+
+from huberflow.components.contracts.evaluation_config import EvaluationConfig
+from huberflow.components.contracts.evaluation_report import (
+    BASELINE,
+    CANDIDATE,
+    EvaluationReport,
+    SliceMetrics,
+    slice_name,
+)
+from huberflow.components.contracts.target import Target, of_label
+from huberflow.components.evaluation.measurement import metric_name
+
+
+def read_report(
+    uri: str, evaluation: EvaluationConfig, target: Target, baseline_dropped: str | None = None
+) -> EvaluationReport:
+    """The report on an evaluation whose results TFMA has written.
+
+    A metric that is undefined over the rows of a slice is NaN there; it meets no bound.
+
+    Args:
+      uri: folder of TFMA's results.
+      evaluation: metrics, slices and gate.
+      target: what the models predict.
+      baseline_dropped: see ``EvaluationReport``.
+
+    Raises:
+      RuntimeError: a metric of the config is not in the result.
+    """
+    keys = [metric.key for metric in evaluation.metrics]
+    metrics = [*target.always, *keys]
+    metrics += [of_label(key, label) for label in target.parts for key in keys]
+    slices = sorted(
+        (_slice_metrics(result, metrics) for result in tfma.load_metrics(uri)),
+        key=lambda row: sorted(map(str, row.slice.items())),
+    )
+    validation = tfma.load_validation_result(uri)
+    _require_all(metrics, slices)
+    undefined = list(dict.fromkeys(_undefined(evaluation, slices)))
+    is_first = _is_first(evaluation, slices)
+    return EvaluationReport(
+        metrics=tuple(metrics),
+        blessed=(bool(validation.validation_ok) or is_first) and not undefined,
+        reasons=(*undefined, *(() if is_first else _reasons(validation, slices))),
+        slices=tuple(slices),
+        baseline_dropped=baseline_dropped,
+    )
+
+
+def _undefined(evaluation: EvaluationConfig, slices: Sequence[SliceMetrics]) -> Iterator[str]:
+    """A sentence for each undefined metric of the gate; TFMA passes one without a baseline."""
+    for bound in evaluation.gate:
+        # Like TFMA, "7" also names the whole number 7.
+        key = {column: str(value) for column, value in (bound.slice or {}).items()}
+        for row in slices:
+            same = {column: str(value) for column, value in row.slice.items()} == key
+            if same and math.isnan(row.candidate[bound.metric]):
+                yield f"{bound.metric} of {row.name} is undefined, and so within no bound"
+
+
+def _is_first(evaluation: EvaluationConfig, slices: Iterable[SliceMetrics]) -> bool:
+    """Whether the gate only compares, and there is no baseline yet.
+
+    TFMA then has no threshold to check, and does not bless.
+    """
+    only_compares = all(bound.only_compares for bound in evaluation.gate)
+    return only_compares and all(row.baseline is None for row in slices)
+
+
+def _slice_metrics(
+    result: metrics_for_slice_pb2.MetricsForSlice, metrics: Sequence[str]
+) -> SliceMetrics:
+    values: dict[str, dict[str, float]] = {CANDIDATE: {}, BASELINE: {}}
+    for pair in result.metric_keys_and_values:
+        name = metric_name(pair.key)
+        if name in metrics and not pair.key.is_diff:
+            values[pair.key.model_name or CANDIDATE][name] = pair.value.double_value.value
+    return SliceMetrics(_slice_key(result.slice_key), values[CANDIDATE], values[BASELINE] or None)
+
+
+def _slice_key(key: metrics_for_slice_pb2.SliceKey) -> dict[str, str | int | float]:
+    return {column.column: _slice_value(column) for column in key.single_slice_keys}
+
+
+def _slice_value(column: metrics_for_slice_pb2.SingleSliceKey) -> str | int | float:
+    value = getattr(column, column.WhichOneof("kind"))
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _require_all(metrics: Iterable[str], slices: Iterable[SliceMetrics]) -> None:
+    """Checks that both models have every metric over all rows."""
+    overall = next((row for row in slices if not row.slice), SliceMetrics({}, {}))
+    for model, values in ((CANDIDATE, overall.candidate), (BASELINE, overall.baseline)):
+        missing = [name for name in metrics if values is not None and name not in values]
+        if missing:
+            raise RuntimeError(
+                f"the Evaluator computed no {', '.join(missing)} for the {model} model: "
+                "expected every metric of evaluation.metrics in the result; TFMA's reason is in "
+                "the log"
+            )
+
+
+def _reasons(
+    validation: validation_result_pb2.ValidationResult, slices: Sequence[SliceMetrics]
+) -> Iterator[str]:
+    for row in slices:
+        for result in validation.metric_validations_per_slice:
+            if _slice_key(result.slice_key) == row.slice:
+                yield from (
+                    _failure(failure, row)
+                    for failure in result.failures
+                    if not math.isnan(failure.metric_value.double_value.value)
+                )
+    for spec in validation.missing_slices:
+        yield f"no row of {slice_name(dict(spec.feature_values))}, which the gate names"
+    if validation.missing_thresholds:
+        yield "no metric of the gate was computed"
+
+
+def _failure(failure: validation_result_pb2.ValidationFailure, row: SliceMetrics) -> str:
+    name = metric_name(failure.metric_key)
+    value, threshold = row.candidate[name], failure.metric_threshold
+    failed = f"{name} of {row.name} is {value:.4g}"
+    if threshold.HasField("change_threshold"):
+        allowed = threshold.change_threshold.relative.value
+        before = (row.baseline or {})[name]
+        if not before or math.isnan(before):
+            return f"{failed}, and the baseline's is {'undefined' if before else '0'}"
+        return (
+            f"{failed}, {value / before - 1:+.1%} against the baseline's {before:.4g}; "
+            f"the gate allows {allowed:+.1%}"
+        )
+    bounds = threshold.value_threshold
+    if bounds.HasField("upper_bound") and not value <= bounds.upper_bound.value:
+        return f"{failed}, above the upper bound {bounds.upper_bound.value:g}"
+    return f"{failed}, below the lower bound {bounds.lower_bound.value:g}"
