@@ -74,20 +74,8 @@ class Signature(TypedDict):
     outputs: dict[str, Tensor]
 
 
-class Versions(TypedDict):
-    """Versions that a model's numbers may depend on."""
-
-    python: str
-    tensorflow: str
-    tf_keras: str
-
-
-class Machine(Versions):
-    """All that decides whether two machines compute the same bits."""
-
-    processor: str
-    threads: int
-    device: str
+Machine = dict[str, str | int]
+"""All that decides whether two machines compute the same bits."""
 
 
 class Tolerances(TypedDict):
@@ -112,7 +100,7 @@ class Certificate(TypedDict):
 
     schema_version: int
     keras_generation: str
-    versions: Versions
+    versions: dict[str, str]
     machine: Machine
     objects: list[CustomObject]
     signatures: dict[str, Signature]
@@ -287,18 +275,18 @@ def _files(root: Path) -> set[str]:
 
 
 def _warn_of_other_versions(certificate: Certificate) -> None:
-    exported, current = certificate["versions"].items(), dict(versions())
+    current = versions()
     differences = [
         f"{name} {version}, now {current[name]}"
-        for name, version in exported
+        for name, version in certificate["versions"].items()
         if current[name] != version
     ]
     if differences:
         warnings.warn(f"exported with other versions: {'; '.join(differences)}", stacklevel=3)
 
 
-def versions() -> Versions:
-    """The versions of this process."""
+def versions() -> dict[str, str]:
+    """The versions in this process that a model's numbers may depend on."""
     import tensorflow as tf
 
     return {

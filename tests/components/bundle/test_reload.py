@@ -1,4 +1,4 @@
-"""A bundle reloads faithfully, far from the process that made it, or not at all."""
+"""A bundle reloads with the same values in another process, or is refused."""
 
 import contextlib
 import json
@@ -135,14 +135,6 @@ class TestElsewhere:
 
 
 class TestLoad:
-    def test_frozen_it_evaluates_the_same_and_learns_nothing(self, original):
-        model = reload.load(original.bundle, trainable=False)
-        before = model.get_weights()
-        assert evaluated(model) == pytest.approx(original.evaluated, rel=3e-7)
-        model.fit(*parsed(), verbose=0)
-        for weight, earlier in zip(model.get_weights(), before, strict=True):
-            np.testing.assert_array_equal(weight, earlier)
-
     def test_saved_again_it_keeps_its_names(self, original, tmp_path):
         reload.load(original.bundle).save(tmp_path / "again", save_format="tf")
         again = tf_keras.models.load_model(tmp_path / "again")
@@ -195,7 +187,7 @@ class TestLoad:
         shutil.rmtree(copy)
         assert evaluated(model)["loss"] == pytest.approx(7.0, abs=0.5)
 
-    def test_an_installed_package_of_the_same_name_neither_wins_nor_breaks(
+    def test_an_installed_package_of_the_same_name_is_neither_used_nor_changed(
         self, original, monkeypatch
     ):
         class Impostor(tf_keras.losses.Loss):

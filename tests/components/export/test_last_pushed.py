@@ -1,4 +1,4 @@
-"""Which model a candidate has to beat on a cluster, where no metadata tell."""
+"""The baseline on a cluster, which has no metadata store."""
 
 from __future__ import annotations
 

@@ -6,20 +6,15 @@ import tensorflow as tf
 from huberflow.components.contracts.target import Target
 from huberflow.components.training.rows import labelled, split_files
 
-FILES = [f"/a/Examples/examples/1/Split-{name}/*" for name in ("validation", "eval", "evaluation")]
+SPLITS = ("validation", "eval", "evaluation", "eval")
+FILES = [f"/a/examples/{number}/Split-{name}/*" for number, name in enumerate(SPLITS)]
 
 
-class TestSplitFiles:
-    @pytest.mark.parametrize("name", ["validation", "eval", "evaluation"])
-    def test_are_those_of_one_split(self, name):
-        assert split_files(FILES, name) == [f"/a/Examples/examples/1/Split-{name}/*"]
-
-    def test_of_another_split_are_none(self):
-        assert split_files(FILES, "test") == []
-
-    def test_are_all_of_several_artifacts(self):
-        files = ["/1/Split-eval/*", "/1/Split-validation/*", "/2/Split-eval/*"]
-        assert split_files(files, "eval") == ["/1/Split-eval/*", "/2/Split-eval/*"]
+@pytest.mark.parametrize(
+    ("split", "numbers"), [("eval", [1, 3]), ("validation", [0]), ("test", [])]
+)
+def test_files_of_a_split_are_those_of_all_artifacts(split, numbers):
+    assert split_files(FILES, split) == [FILES[number] for number in numbers]
 
 
 def example(**columns: float) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import logging
 import math
@@ -160,18 +161,10 @@ class TestFit:
         assert epochs(history) == 1 + patience
 
     def test_an_epoch_may_be_a_number_of_steps(self, tmp_path):
-        """More steps than there are batches: the rows come round."""
+        """More steps than there are batches: the rows repeat."""
         model, history = fitted(tmp_path, steps_per_epoch=7, epochs=2)
         assert epochs(history) == 2
         assert model.optimizer.iterations.numpy() == 14
-
-    def test_writes_a_table_of_epochs(self, tmp_path):
-        _, history = fitted(tmp_path)
-        with (tmp_path / "epochs.csv").open() as file:
-            table = list(csv.DictReader(file))
-        assert [row["epoch"] for row in table] == ["0", "1", "2"]
-        losses = [float(row["val_loss"]) for row in table]
-        assert losses == pytest.approx(history.history["val_loss"])
 
 
 class TestWeights:
@@ -252,70 +245,65 @@ def test_a_split_without_a_labelled_row_is_an_error_that_says_what_to_write(spli
     trainer._refuse_empty(1, split, Target(("fare",)))
 
 
+DIVERGING = {"name": "SGD", "config": {"learning_rate": 1e30}}
+
+
 class TestDivergence:
-    def test_is_an_error_that_says_what_to_write(self, tmp_path):
-        optimizer = {"name": "SGD", "config": {"learning_rate": 1e30}}
-        with pytest.raises(FloatingPointError) as caught:
-            fitted(tmp_path, optimizer=optimizer, epochs=5)
+    def test_ends_training_at_once_and_says_what_to_write(self, tmp_path, caplog):
+        with (
+            caplog.at_level(logging.INFO, logger=fitting.PROGRESS.name),
+            pytest.raises(FloatingPointError) as caught,
+        ):
+            fitted(tmp_path, optimizer=DIVERGING, epochs=50)
+        assert len(caplog.records) <= 2
         message = str(caught.value)
         assert re.match(r"training diverged: the loss of epoch [12] is not finite; ", message)
         assert message.endswith("--set training.optimizer.config.learning_rate=0.0001")
 
     def test_of_the_last_step_is_an_error_too(self, tmp_path):
         """The loss is that of the weights before the step; only validation sees them after it."""
-        optimizer = {"name": "SGD", "config": {"learning_rate": 1e30}}
         one_step = data().take(1)
         with pytest.raises(FloatingPointError, match="loss of epoch 1 is not finite"):
-            fitted(tmp_path, train=one_step, optimizer=optimizer, epochs=1)
-
-    def test_ends_training_at_once(self, tmp_path, caplog):
-        optimizer = {"name": "SGD", "config": {"learning_rate": 1e30}}
-        with (
-            caplog.at_level(logging.INFO, logger=fitting.PROGRESS.name),
-            pytest.raises(FloatingPointError),
-        ):
-            fitted(tmp_path, optimizer=optimizer, epochs=50)
-        assert len(caplog.records) <= 2
+            fitted(tmp_path, train=one_step, optimizer=DIVERGING, epochs=1)
 
 
 class TestProgress:
-    def test_is_logged_once_an_epoch(self, tmp_path, caplog):
-        with caplog.at_level(logging.INFO, logger="huberflow.training"):
-            before = time.time()
-            _, history = fitted(tmp_path)
-        progress = [record.progress for record in caplog.records if hasattr(record, "progress")]
+    @pytest.fixture
+    def progress(self, caplog):
+        """The records of an epoch each, so far."""
+        caplog.set_level(logging.INFO, logger="huberflow.training")
+        return lambda: [each.progress for each in caplog.records if hasattr(each, "progress")]
+
+    def test_is_logged_once_an_epoch(self, tmp_path, progress):
+        before = time.time()
+        _, history = fitted(tmp_path)
+        progress = progress()
         assert [(p.epoch, p.epochs) for p in progress] == [(1, 3), (2, 3), (3, 3)]
         assert [p.values["val_loss"] for p in progress] == pytest.approx(
             history.history["val_loss"]
         )
         assert all(before <= p.time <= time.time() for p in progress)
 
-    def test_holds_every_metric_on_both_splits(self, tmp_path, caplog):
-        with caplog.at_level(logging.INFO, logger="huberflow.training"):
-            fitted(tmp_path, epochs=1)
-        values = caplog.records[-1].progress.values
+    def test_has_every_metric_on_both_splits_and_the_speed(self, tmp_path, progress):
+        optimizer = {"name": "SGD", "config": {"learning_rate": 0.25}}
+        fitted(tmp_path, epochs=1, optimizer=optimizer)
+        values = progress()[-1].values
         names = {"loss", "huber_metric", "std_of_activation"}
         speed = {"learning_rate", "steps_per_second"}
         assert set(values) == names | {f"val_{name}" for name in names} | speed
         assert values["steps_per_second"] > 0
+        assert values["learning_rate"] == 0.25
         assert all(type(value) is float for value in values.values())
 
-    def test_is_the_table_of_epochs(self, tmp_path, caplog):
+    def test_is_the_table_of_epochs(self, tmp_path, progress):
         """So that a cached model has the same curves as when it was trained."""
-        with caplog.at_level(logging.INFO, logger="huberflow.training"):
-            fitted(tmp_path)
-        progress = [record.progress for record in caplog.records if hasattr(record, "progress")]
+        fitted(tmp_path)
+        progress = progress()
         with (tmp_path / artifact_files.EPOCHS).open() as file:
             table = [
                 {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
             ]
         assert table == [{"epoch": p.epoch - 1, "time": p.time, **p.values} for p in progress]
-
-    def test_has_the_learning_rate(self, tmp_path, caplog):
-        optimizer = {"name": "SGD", "config": {"learning_rate": 0.25}}
-        with caplog.at_level(logging.INFO, logger="huberflow.training"):
-            fitted(tmp_path, epochs=1, optimizer=optimizer)
-        assert caplog.records[-1].progress.values["learning_rate"] == 0.25
 
 
 class TestMixedPrecision:
@@ -343,40 +331,26 @@ class TestMixedPrecision:
             )
         assert np.isfinite(history.history["loss"]).all()
 
+    @pytest.mark.parametrize("before", ["float32", "mixed_float16"])
     @pytest.mark.parametrize("mixed", [True, False])
-    def test_the_policy_is_as_before_afterwards(self, mixed):
-        before = tf_keras.mixed_precision.global_policy().name
-        with fitting.precision(mixed):
-            during = tf_keras.mixed_precision.global_policy().name
-        assert during == ("mixed_float16" if mixed else "float32")
-        assert tf_keras.mixed_precision.global_policy().name == before
-
-    def test_the_policy_is_as_before_after_a_failure(self):
-        before = tf_keras.mixed_precision.global_policy().name
-        with pytest.raises(ZeroDivisionError), fitting.precision(True):
-            raise ZeroDivisionError
-        assert tf_keras.mixed_precision.global_policy().name == before
-
-    def test_is_off_whatever_was_set_before(self, tmp_path):
+    def test_ends_with_its_block_also_after_a_failure(self, mixed, before):
         """A pipeline runs many trainings in one process."""
-        tf_keras.mixed_precision.set_global_policy("mixed_float16")
+        tf_keras.mixed_precision.set_global_policy(before)
         try:
-            with fitting.precision(False):
-                assert {layer.compute_dtype for layer in hidden(compiled())} == {"float32"}
+            with contextlib.suppress(ZeroDivisionError), fitting.precision(mixed):
+                dtypes = {layer.compute_dtype for layer in hidden(compiled())}
+                raise ZeroDivisionError
+            assert dtypes == {"float16" if mixed else "float32"}
+            assert tf_keras.mixed_precision.global_policy().name == before
         finally:
             tf_keras.mixed_precision.set_global_policy("float32")
 
 
 class TestStrategy:
-    @pytest.mark.parametrize("gpus", [[], ["GPU:0"]])
-    def test_up_to_one_gpu_is_plain_tensorflow(self, gpus):
-        found = fitting.strategy(gpus)
-        assert not isinstance(found, tf.distribute.MirroredStrategy)
-        assert found.num_replicas_in_sync == 1
-
-    def test_several_gpus_are_mirrored(self):
-        found = fitting.strategy(["GPU:0", "GPU:1"])
-        assert isinstance(found, tf.distribute.MirroredStrategy)
+    @pytest.mark.parametrize("gpus", [[], ["GPU:0"], ["GPU:0", "GPU:1"]])
+    def test_mirrors_over_several_gpus(self, gpus):
+        strategy = fitting.strategy(gpus)
+        assert isinstance(strategy, tf.distribute.MirroredStrategy) is (len(gpus) > 1)
 
     def test_two_devices_train_the_same_model_as_one(self, two_replicas, tmp_path):
         """Two logical CPUs stand in; without shuffling, a batch is a batch however it is cut."""
@@ -541,17 +515,10 @@ class TestModel:
         answer = model({name: np.ones((3, width)) for name, width in inputs.items()})
         assert answer.shape == (3, 1)
 
-    def test_has_a_row_for_each_entry_of_the_vocabulary(self):
-        (embedding,) = (
-            layer
-            for layer in build_model(model_config(), **WIDTHS).layers
-            if isinstance(layer, tf_keras.layers.Embedding)
-        )
-        assert embedding.input_dim == WIDTHS["table_rows"]
-        assert embedding.output_dim == MODEL["embedding_dimension"]
-
     def test_has_the_layers_of_the_config(self):
         model = build_model(model_config(hidden_units=[5, 4, 3]), **WIDTHS)
+        kinds = [layer for layer in model.layers if isinstance(layer, tf_keras.layers.Embedding)]
+        assert [(layer.input_dim, layer.output_dim) for layer in kinds] == [(5, 2)]
         assert [layer.units for layer in hidden(model)] == [5, 4, 3]
         assert model.output_shape == (None, 1)
 
