@@ -2,15 +2,14 @@
 
 import gc
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from huberflow.pipeline.cli.common import (
     FAILED,
+    Options,
     config_options,
-    resolve_config,
     say,
 )
 
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
 @click.option("--csv", "form", flag_value="csv", help="Print one line per run as CSV.")
 def compare(
     runs: tuple[str, ...],
-    workspace: str | None,
-    config_file: Path | None,
-    settings: tuple[str, ...],
+    options: Options,
     slices: bool,
     form: str | None,
 ) -> None:
@@ -41,7 +38,7 @@ def compare(
       huberflow compare
       huberflow compare latest~1 latest --slices
     """  # noqa: D301 (click reads the \b)
-    found = resolve_config(workspace, config_file, settings)
+    found = options.resolve()
     show_comparison(found.workspace, runs, slices=slices, form=form or "table")
 
 
@@ -53,9 +50,7 @@ def compare(
     default=5000,
     help="Port of the UI; default: 5000, or another if 5000 is in use.",
 )
-def ui(
-    workspace: str | None, config_file: Path | None, settings: tuple[str, ...], port: int
-) -> None:
+def ui(options: Options, port: int) -> None:
     """Open MLflow's UI for this workspace; Ctrl-C stops it.
 
     Only this machine can reach it.
@@ -69,7 +64,7 @@ def ui(
     from huberflow.pipeline.tracking import ui as uis
     from huberflow.pipeline.tracking.store import store_uri
 
-    found = resolve_config(workspace, config_file, settings)
+    found = options.resolve()
     place, uri = found.workspace, store_uri(found.config.tracking, found.workspace)
     if uri.startswith("http"):
         click.echo(f"the runs are on a server: {masked_text(uri)}")
@@ -87,9 +82,7 @@ def ui(
 @click.option(
     "--dry-run", is_flag=True, help="List the runs that MLflow lacks, without sending them."
 )
-def track(
-    workspace: str | None, config_file: Path | None, settings: tuple[str, ...], dry_run: bool
-) -> None:
+def track(options: Options, dry_run: bool) -> None:
     """Deliver the runs that MLflow lacks.
 
     Runs are delivered automatically; use this verb if that failed, or for another server.
@@ -99,7 +92,7 @@ def track(
       huberflow track
       huberflow track --set tracking.uri=http://mlflow.example:5000
     """  # noqa: D301 (click reads the \b)
-    found = resolve_config(workspace, config_file, settings)
+    found = options.resolve()
     place = found.workspace
     outcome = _undelivered(place) if dry_run else _delivered(found.config, place)
     for cause in outcome.failed:
@@ -131,9 +124,9 @@ def show_comparison(
 
 
 def _undelivered(workspace: Any) -> Any:
-    from huberflow.pipeline.tracking.catch_up import undelivered
+    from huberflow.pipeline.tracking import catch_up
 
-    outcome = undelivered(workspace)
+    outcome = catch_up.dry_run(workspace)
     for run in outcome.delivered:
         click.echo(f"{run.id}  {run.name}")
     return outcome

@@ -1,8 +1,8 @@
-"""Writes down what a run does, event by event, so that it can be told again at any time.
+"""Writes what a run does into its journal, a JSON object per event.
 
-ML Metadata holds what ran, on what, and what came out; the journal repeats that and adds what
-ML Metadata has no place for: times, memory, epochs, causes, the git commit. Whoever reports a
-run, live or later, reads the journal (``pipeline.history.run_history``) and needs nothing else.
+ML Metadata records executions and artifacts; the journal repeats them and adds times, memory,
+epochs, causes of failure and the git commit. All that reports a run, live or later, reads only the
+journal, through ``history.run_history``.
 """
 
 import json
@@ -11,25 +11,24 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.pipeline.history.metadata_store import Execution
-from huberflow.pipeline.history.run_history import Kind, RunMetadata, Status
-from huberflow.pipeline.history.usage import Usage
+from huberflow.pipeline.history.run_history import RunKind, RunMetadata, Status
+from huberflow.pipeline.history.usage import ResourceUsage
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.interruption import first_line
 
 
 class Journal:
-    """The runner's hooks, written to a file: a JSON object per line, each whole or not there.
+    """Hooks that write each event of a run as one line of a file.
 
     Args:
-      path: of the new file.
-      name: of the run, for people.
+      path: the new file.
+      name: the run's name.
       config: the whole resolved config, JSON-safe.
       metadata: what is recorded beside the config.
-      sweep: id of the sweep that the run is a trial of.
+      sweep: the id of the sweep that the run is a trial of.
       kind: run or sweep.
     """
 
@@ -37,15 +36,15 @@ class Journal:
         self,
         path: Path,
         name: str,
-        config: Mapping[str, Any],
+        config: Mapping[str, object],
         metadata: RunMetadata,
         *,
         sweep: str | None = None,
-        kind: Kind = "run",
+        kind: RunKind = "run",
     ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._usage = Usage()
+        self._usage = ResourceUsage()
         self._write(
             "started",
             id=path.stem,
@@ -57,15 +56,15 @@ class Journal:
         )
 
     def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
-        """Nothing: the file began with the run."""
+        """Writes nothing: the file begins with the run."""
 
     def node_started(self, node: str) -> None:
-        """Notes the time, and watches what the node uses."""
+        """Writes the time, and starts to measure the resources that the node uses."""
         self._usage.start()
         self._write("node_started", node=node)
 
     def epoch_finished(self, progress: EpochProgress) -> None:
-        """Notes an epoch of training, at the time at which it ended."""
+        """Writes the values of an epoch, with the time at which it ended."""
         self._write(
             "epoch",
             time=progress.time,
@@ -74,7 +73,7 @@ class Journal:
         )
 
     def node_finished(self, execution: Execution, seconds: float) -> None:
-        """Repeats what ML Metadata has of the node."""
+        """Writes what ML Metadata recorded of the node."""
         self._write(
             "node_finished",
             node=execution.node,
@@ -84,7 +83,7 @@ class Journal:
         )
 
     def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
-        """Notes the cause in one line."""
+        """Writes the cause in one line."""
         self._write(
             "node_failed",
             node=node,
@@ -94,17 +93,17 @@ class Journal:
         )
 
     def run_finished(self, status: Status) -> None:
-        """The last line."""
-        self._write("ended", status=status)
+        """Writes the last line."""
+        append_end(self._path, status, time.time())
 
-    def _write(self, event: str, **values: Any) -> None:
+    def _write(self, event: str, **values: object) -> None:
         append(self._path, {"event": event, "time": time.time(), **values})
 
 
 def close_killed(workspace: Workspace) -> list[str]:
-    """Ends the journals of runs that were killed; their ids.
+    """Ends the journals of killed runs, and returns the runs' ids.
 
-    Only for the holder of the workspace's lock: nothing is running then.
+    Only for the process that has locked the workspace: no run is active then.
     """
     closed = []
     for path in sorted(workspace.journals.glob("*.jsonl")):
@@ -115,13 +114,13 @@ def close_killed(workspace: Workspace) -> list[str]:
         if path.stat().st_size == 0:
             path.unlink()
             continue
-        append(path, {"event": "ended", "time": died, "status": "killed"})
+        append_end(path, "killed", died)
         closed.append(path.stem)
     return closed
 
 
 def _ended(path: Path) -> bool:
-    """Whether the last line says so; cheap, for a workspace may hold thousands of journals."""
+    """Whether the last line is an end; reads no more, as there may be thousands of journals."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _LONGEST_END))
         *_, last, rest = b"", b"", *file.read().split(b"\n")
@@ -136,8 +135,13 @@ def _drop_half_line(path: Path) -> None:
     os.truncate(path, len(whole[0]) + len(whole[1]))
 
 
-def append(path: Path, event: Mapping[str, Any]) -> None:
-    """Adds one event; one write, so that a reader sees all of it or nothing."""
+def append_end(path: Path, status: Status, ended: float) -> None:
+    """Ends a journal."""
+    append(path, {"event": "ended", "time": ended, "status": status})
+
+
+def append(path: Path, event: Mapping[str, object]) -> None:
+    """Adds one event in one write, so that a reader sees all of it or nothing."""
     line = json.dumps(event, default=str) + "\n"
     with path.open("ab", buffering=0) as file:
         file.write(line.encode())

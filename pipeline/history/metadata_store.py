@@ -1,4 +1,4 @@
-"""Reads back from ML Metadata what a run did: the source of truth for all that is reported."""
+"""Reads the executions of runs from ML Metadata."""
 
 import json
 import shutil
@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import ml_metadata
 from google.protobuf import json_format, struct_pb2
 from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from huberflow.components.contracts.json_record import JSON
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.history.workspace import Workspace
 
@@ -38,7 +39,7 @@ class Artifact:
 
     id: int
     uri: Path
-    properties: Mapping[str, Any]
+    properties: Mapping[str, JSON]
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,15 @@ class Execution:
     node: str
     run: str
     state: State
-    properties: Mapping[str, Any]
+    properties: Mapping[str, JSON]
     inputs: Mapping[str, tuple[Artifact, ...]]
     outputs: Mapping[str, tuple[Artifact, ...]]
+
+    @property
+    def custom_config(self) -> Mapping[str, JSON]:
+        """The config that the pipeline gave the component; empty for TFX's own components."""
+        config = self.properties.get("custom_config")
+        return config if isinstance(config, Mapping) else {}
 
     def output(self, key: str) -> Artifact:
         """The only artifact under an output key."""
@@ -60,13 +67,13 @@ class Execution:
 
 
 class Records:
-    """What ML Metadata knows of one workspace."""
+    """The records of one workspace in ML Metadata."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
     @cached_property
-    def _store(self) -> Any:
+    def _store(self) -> ml_metadata.MetadataStore:
         config = pb.ConnectionConfig()
         path = self._workspace.metadata
         config.sqlite.filename_uri = str(path)
@@ -84,7 +91,7 @@ class Records:
             ) from error
 
     def run(self, run_id: str) -> dict[str, Execution]:
-        """Every node of a run by name, in the order in which they started."""
+        """The executions of a run by node, in the order in which they started."""
         context = self._run_context(run_id)
         found = self._store.get_executions_by_context(context.id) if context else []
         read = [self._read(execution) for execution in sorted(found, key=lambda e: e.id)]
@@ -103,13 +110,13 @@ class Records:
         return self._read(self._store.get_executions_by_id([wrote])[0])
 
     def newest_artifact(self) -> int:
-        """Its id; 0 where there is none."""
+        """The id of the newest artifact; 0 where there is none."""
         return max((artifact.id for artifact in self._store.get_artifacts()), default=0)
 
-    def note_tracked(self, run_id: str, tracking_id: str) -> None:
-        """Writes on a run under which id the tracking server knows it; the cache never looks.
+    def write_tracking_id(self, run_id: str, tracking_id: str) -> None:
+        """Writes the tracking server's id of a run into its context, which TFX's cache ignores.
 
-        A run of which there are no metadata, such as one that failed at once, is left out.
+        Nothing happens for a run without metadata, such as one that failed at once.
         """
         context = self._run_context(run_id)
         if context is not None:
@@ -117,17 +124,17 @@ class Records:
             self._store.put_contexts([context])
 
     def tracking_id(self, run_id: str) -> str | None:
-        """What ``note_tracked`` wrote."""
+        """The id that ``write_tracking_id`` wrote."""
         context = self._run_context(run_id)
         found = context.custom_properties if context else {}
         return str(found[TRACKING_ID].string_value) if TRACKING_ID in found else None
 
     def close_unfinished(self, run_id: str | None = None) -> list[Execution]:
-        """Marks what a run left open as failed, and removes what it half wrote.
+        """Marks executions that never ended as failed, and removes their incomplete artifacts.
 
         Args:
-          run_id: of the run; None for all, which is for the holder of the workspace's lock, while
-            nothing is running.
+          run_id: the run; None for all runs, while this process has locked the workspace and none
+            is active.
         """
         if not self._workspace.metadata.exists():
             return []
@@ -144,22 +151,22 @@ class Records:
                 self._store.put_executions([execution])
         return closed
 
-    def _run_context(self, run_id: str) -> Any:
-        """None without one; asking must not create the file."""
+    def _run_context(self, run_id: str) -> pb.Context | None:
+        """The context of a run, where there is one; reading must not create the database."""
         if not self._workspace.metadata.exists():
             return None
         return self._store.get_context_by_type_and_name("pipeline_run", run_id)
 
-    def _same_node(self, execution: Any) -> list[Any]:
+    def _same_node(self, execution: pb.Execution) -> list[pb.Execution]:
         (node,) = self._contexts(execution, "node")
         return list(self._store.get_executions_by_context(node.id))
 
-    def _contexts(self, execution: Any, type_name: str) -> Iterator[Any]:
+    def _contexts(self, execution: pb.Execution, type_name: str) -> Iterator[pb.Context]:
         for context in self._store.get_contexts_by_execution(execution.id):
             if context.type == type_name:
                 yield context
 
-    def _read(self, execution: Any) -> Execution:
+    def _read(self, execution: pb.Execution) -> Execution:
         events = self._store.get_events_by_execution_ids([execution.id])
         (node,) = self._contexts(execution, "node")
         (run,) = self._contexts(execution, "pipeline_run")
@@ -168,37 +175,37 @@ class Records:
             node=node.name.rpartition(".")[2],
             run=run.name,
             state=_state(execution),
-            properties=values(execution),
+            properties=properties_of(execution),
             inputs=self._artifacts(events, pb.Event.INPUT),
-            # What a resolver found is an internal output.
+            # A resolver's outputs are internal.
             outputs=self._artifacts(events, pb.Event.OUTPUT, pb.Event.INTERNAL_OUTPUT),
         )
 
-    def _artifacts(self, events: list[Any], *kinds: int) -> dict[str, tuple[Artifact, ...]]:
-        keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type in kinds}
+    def _artifacts(self, events: list[pb.Event], *types: int) -> dict[str, tuple[Artifact, ...]]:
+        keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type in types}
         found: dict[str, tuple[Artifact, ...]] = {}
         for artifact in self._store.get_artifacts_by_id(list(keys)):
-            read = Artifact(artifact.id, Path(artifact.uri), values(artifact))
+            read = Artifact(artifact.id, Path(artifact.uri), properties_of(artifact))
             found[keys[artifact.id]] = (*found.get(keys[artifact.id], ()), read)
         return found
 
 
-def _state(execution: Any) -> State:
+def _state(execution: pb.Execution) -> State:
     state = _STATES.get(execution.last_known_state, "failed")
     return "resolved" if state == "ran" and execution.type.endswith(".Resolver") else state
 
 
-def values(message: Any) -> dict[str, Any]:
-    """Properties of an execution or artifact; those that hold JSON objects are read."""
+def properties_of(message: pb.Execution | pb.Artifact) -> dict[str, JSON]:
+    """The properties of an execution or artifact; JSON objects are parsed."""
     found = {}
     for name, value in [*message.properties.items(), *message.custom_properties.items()]:
         if not name.startswith("__"):
-            found[name] = parsed(getattr(value, value.WhichOneof("value")))
+            found[name] = parse_property(getattr(value, value.WhichOneof("value")))
     return found
 
 
-def parsed(value: Any) -> Any:
-    """A value of a property; of text that is a JSON object, the object."""
+def parse_property(value: JSON | struct_pb2.Struct) -> JSON:
+    """The value of a property; text that is a JSON object is parsed."""
     if isinstance(value, struct_pb2.Struct):
         found = json_format.MessageToDict(value)
         return found.get("__value__", found)  # TFX's wrapping of a JSON value

@@ -1,4 +1,4 @@
-"""Says in words why a node ran, or why it did not have to."""
+"""Why a node ran again, or where its reused result comes from."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,8 +13,8 @@ def reason(records: Records, execution: Execution, *, cache: bool) -> str:
 
     Args:
       records: of the workspace.
-      execution: the node in this run.
-      cache: whether the run could reuse earlier results.
+      execution: the node's execution in this run.
+      cache: whether the run may reuse earlier results.
     """
     if execution.state in ("cached", "resolved"):
         return _origin(records, execution)
@@ -36,7 +36,7 @@ _LOOKED_UP = {
     node_ids.BASELINE: ("model", "no other blessed model"),
     node_ids.EARLIER_DATA: ("statistics", "no other data"),
 }
-"""What a resolver looks for, and what to say where there is none."""
+"""For each resolver the output that it looks up, and the line where there is none."""
 
 
 def _origin(records: Records, execution: Execution) -> str:

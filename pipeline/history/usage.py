@@ -1,4 +1,4 @@
-"""What a node uses while it runs: processors, memory, and GPUs where there are any."""
+"""Measures what a node uses while it runs: processors, memory and GPUs."""
 
 import os
 import threading
@@ -10,11 +10,12 @@ from typing import Any
 import psutil
 
 MEGABYTE = 1e6
-_EVERY = 0.25
+_INTERVAL = 0.25
+"""Seconds."""
 
 
-class Usage:
-    """Looks four times a second, in a thread; a peak between two looks goes unseen."""
+class ResourceUsage:
+    """Samples four times a second, in a thread; a shorter peak may be missed."""
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
@@ -23,7 +24,7 @@ class Usage:
         self._cpu = 0.0
 
     def start(self) -> None:
-        """Begins anew."""
+        """Starts a new measurement."""
         self._peaks = {}
         self._cpu = _cpu_seconds()
         self._stopped = threading.Event()
@@ -31,44 +32,44 @@ class Usage:
         self._thread.start()
 
     def stop(self) -> Mapping[str, float]:
-        """Since ``start``: ``cpu_seconds``, and peaks, ``peak_memory_mb`` and ``gpu…`` of each."""
+        """The usage since ``start``: ``cpu_seconds``, ``peak_memory_mb`` and peaks of each GPU."""
         if self._thread is None:
             return {}
         self._stopped.set()
         self._thread.join()
         self._thread = None
-        self._look()
+        self._sample()
         return {"cpu_seconds": _cpu_seconds() - self._cpu, **self._peaks}
 
     def _watch(self, stopped: threading.Event) -> None:
-        while not stopped.wait(_EVERY):
-            self._look()
+        while not stopped.wait(_INTERVAL):
+            self._sample()
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         for name, value in {"peak_memory_mb": _memory(), **_gpus()}.items():
             self._peaks[name] = max(self._peaks.get(name, 0.0), value)
 
 
 def _memory() -> float:
-    """Resident memory of this process and those that it started, in megabytes."""
+    """The resident memory of this process and its child processes, in megabytes."""
     own = psutil.Process().memory_info().rss
-    return (own + _over_started(lambda process: process.memory_info().rss)) / MEGABYTE
+    return (own + _sum_of_children(lambda child: child.memory_info().rss)) / MEGABYTE
 
 
 def _cpu_seconds() -> float:
-    """Of this process and those that it started, whether they still run or not."""
-    own = sum(os.times()[:_OF_PROCESSORS])
-    return own + _over_started(lambda process: sum(process.cpu_times()[:_OF_PROCESSORS]))
+    """The processor time of this process and its child processes, running or ended."""
+    own = sum(os.times()[:_PROCESSOR_TIMES])
+    return own + _sum_of_children(lambda child: sum(child.cpu_times()[:_PROCESSOR_TIMES]))
 
 
-_OF_PROCESSORS = 4
-"""The first of the times that the system tells: user, system, and both of ended children."""
+_PROCESSOR_TIMES = 4
+"""The first times that the system reports: user, system, and both of ended children."""
 
 
-def _over_started(value: Callable[[psutil.Process], float]) -> float:
-    """The sum over the processes that this one started.
+def _sum_of_children(value: Callable[[psutil.Process], float]) -> float:
+    """The sum over this process's children.
 
-    The tracking follower is no part of the node: it is known by its session of its own.
+    The process that delivers to the tracking server is not counted; it has its own session.
     """
     total = 0.0
     for child in psutil.Process().children(recursive=True):
@@ -87,7 +88,7 @@ def _gpus() -> Mapping[str, float]:
 
 @cache
 def _gpu_reader() -> Callable[[], Mapping[str, float]] | None:
-    """Reads all GPUs through NVIDIA's library; none without the library, its driver or a GPU."""
+    """A function that reads all GPUs; None without NVIDIA's library, its driver or a GPU."""
     try:
         import pynvml
     except ImportError:
@@ -104,12 +105,12 @@ def _gpu_reader() -> Callable[[], Mapping[str, float]] | None:
     }
 
     def read() -> Mapping[str, float]:
-        found = {}
-        for (number, device), (name, ask) in product(enumerate(devices), values.items()):
+        measured = {}
+        for (number, device), (name, measure) in product(enumerate(devices), values.items()):
             try:
-                found[f"gpu{number}_{name}"] = float(ask(device))
+                measured[f"gpu{number}_{name}"] = float(measure(device))
             except pynvml.NVMLError:
-                continue  # a GPU that is divided (MIG) does not tell its load
-        return found
+                continue  # a GPU that is divided (MIG) does not report its load
+        return measured
 
     return read

@@ -21,7 +21,7 @@ from huberflow.components.contracts.json_record import JSON, JsonRecord
 from huberflow.components.contracts.lineage import LINEAGE
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.run_history import RunMetadata
-from huberflow.pipeline.history.usage import Usage
+from huberflow.pipeline.history.usage import ResourceUsage
 from huberflow.pipeline.objects.packing import unpacked
 
 CLUSTER = "kubeflow"
@@ -68,7 +68,7 @@ def main() -> None:
     properties = {key: value for key, value in parameters.items() if key not in RUN_PARAMETERS}
     _add_lineage(parameters)
     addresses = _use_local_paths(invocation)
-    started, usage = time.time(), Usage()
+    started, usage = time.time(), ResourceUsage()
     usage.start()
     with tempfile.TemporaryDirectory() as folder:
         if sources:

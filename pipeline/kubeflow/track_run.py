@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, base_node, executor_spec
@@ -20,8 +21,15 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from huberflow.components.contracts import node_ids
+from huberflow.components.contracts.json_record import JSON
 from huberflow.pipeline.history import run_metadata
-from huberflow.pipeline.history.metadata_store import Artifact, Execution, State, parsed, values
+from huberflow.pipeline.history.metadata_store import (
+    Artifact,
+    Execution,
+    State,
+    parse_property,
+    properties_of,
+)
 from huberflow.pipeline.history.run_history import Node, Run, RunMetadata
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.kubeflow.step import (
@@ -99,16 +107,20 @@ def finished_run(inputs: Mapping[str, list[types.Artifact]], parameters: Mapping
 def _node(run_id: str, key: str, artifact: types.Artifact) -> Node:
     name, _ = SOURCES[key]
     state: State = "resolved" if name == node_ids.BASELINE else "ran"
-    properties = values(artifact.mlmd_artifact)
+    properties = properties_of(artifact.mlmd_artifact)
     # Kubeflow passes it on as text, or wrapped in a struct.
-    record = StepRecord.from_json(parsed(properties.pop(STEP_RECORD)))
+    record = StepRecord.from_json(
+        cast(Mapping[str, JSON], parse_property(properties.pop(STEP_RECORD)))
+    )
     output = Artifact(_number(artifact.uri), Path(artifact.uri), properties)
     execution = Execution(
         id=_number(f"{run_id}/{name}"),
         node=name,
         run=run_id,
         state=state,
-        properties={property: parsed(value) for property, value in record.properties.items()},
+        properties={
+            property: parse_property(value) for property, value in record.properties.items()
+        },
         inputs={},
         outputs={key: (output,)},
     )

@@ -1,4 +1,4 @@
-"""Delivers all that a tracking server lacks of a workspace: `huberflow track`."""
+"""Delivers all runs that a tracking server lacks: `huberflow track`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,28 +18,31 @@ from huberflow.pipeline.tracking.tracker import NullTracker, TrackingError, Unre
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What ``catch_up`` did."""
+class CatchUpResult:
+    """The runs that ``catch_up`` delivered, and those that it could not deliver."""
 
     delivered: Sequence[Run]
     already_there: int
+    """How many runs the server had before."""
     failed: Sequence[str]
-    """Of each run that could not be delivered, what it is and why, in one line for the user."""
+    """A line for each run that could not be delivered: its id and the cause."""
 
 
-def catch_up(workspace: Workspace, uri: str, tell: Callable[[Run, int, int], None]) -> Outcome:
-    """Delivers every run that the server does not have whole, oldest first.
+def catch_up(
+    workspace: Workspace, uri: str, on_run: Callable[[Run, int, int], None]
+) -> CatchUpResult:
+    """Delivers every run that is not complete on the server, oldest first.
 
-    The server itself is asked, so that a database that was deleted is rebuilt; what is there stays
-    as it is. Only for the holder of the workspace's lock: a run delivers by itself.
+    The server is asked for each run, so that a deleted database is rebuilt; existing runs stay as
+    they are. Only for a process that has locked the workspace.
 
     Args:
-      workspace: whose runs.
-      uri: of the server.
-      tell: told of each run before it is looked at, with its number and how many there are.
+      workspace: the workspace with the runs.
+      uri: the server's address.
+      on_run: called before each run, with its number and the number of runs.
 
     Raises:
-      UnreachableError: there is no server.
+      UnreachableError: nothing answers at the address.
     """
     with filelock.FileLock(workspace.delivery_lock):
         close_killed(workspace)
@@ -50,7 +53,7 @@ def catch_up(workspace: Workspace, uri: str, tell: Callable[[Run, int, int], Non
         delivered: list[Run] = []
         already_there = 0
         for number, run in enumerate(runs, start=1):
-            tell(run, number, len(runs))
+            on_run(run, number, len(runs))
             try:
                 if delivery.deliver(run):
                     delivered.append(run)
@@ -60,12 +63,12 @@ def catch_up(workspace: Workspace, uri: str, tell: Callable[[Run, int, int], Non
                 raise
             except (TrackingError, UndeliverableError) as error:
                 failed.append(f"{run.id}: {error}")
-            _note(workspace, records, run)
-    return Outcome(delivered, already_there, failed)
+            _write_tracking_id(workspace, records, run)
+    return CatchUpResult(delivered, already_there, failed)
 
 
-def undelivered(workspace: Workspace) -> Outcome:
-    """What would be delivered of the runs that no server has whole; sends and writes nothing."""
+def dry_run(workspace: Workspace) -> CatchUpResult:
+    """What ``catch_up`` would deliver of the runs that are complete on no server."""
     failed: list[str] = []
     deliverable = []
     for run in pending(workspace, failed.append):
@@ -74,11 +77,11 @@ def undelivered(workspace: Workspace) -> Outcome:
             deliverable.append(run)
         except UndeliverableError as error:
             failed.append(f"{run.id}: {error}")
-    return Outcome(deliverable, 0, failed)
+    return CatchUpResult(deliverable, 0, failed)
 
 
-def _note(workspace: Workspace, records: Records, run: Run) -> None:
-    """Writes in ML Metadata where the run is tracked, where it does not say so yet."""
+def _write_tracking_id(workspace: Workspace, records: Records, run: Run) -> None:
+    """Writes the server's id of the run into ML Metadata, unless it is there."""
     found = receipt(workspace, run.id)
     if found is not None and records.tracking_id(run.id) != found.run:
-        records.note_tracked(run.id, found.run)
+        records.write_tracking_id(run.id, found.run)

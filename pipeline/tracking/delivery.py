@@ -1,4 +1,4 @@
-"""Delivers a workspace's journals to a tracker, and notes beside each how far it got."""
+"""Delivers the runs of a workspace to a tracker, with a receipt beside each journal."""
 
 import json
 import logging
@@ -18,34 +18,34 @@ _log = logging.getLogger("huberflow.delivery")
 
 @dataclass(frozen=True)
 class Receipt:
-    """Where a run has been delivered to; lies beside its journal."""
+    """Where a run has been delivered to; a file beside its journal."""
 
     server: str
-    """Address, without secrets."""
+    """The server's address, without secrets."""
     run: str
-    """Id of the run there."""
+    """The run's id there."""
     experiment: str
-    """Id of its experiment there."""
+    """The id of its experiment there."""
     complete: bool
-    """Whether all of it has been delivered."""
+    """Whether all of an ended run has been delivered."""
 
 
 def receipt(workspace: Workspace, run_id: str) -> Receipt | None:
-    """Of a run; none where nothing of it has been delivered yet."""
+    """The receipt of a run; None where nothing of it has been delivered yet."""
     path = _receipt_path(workspace, run_id)
     try:
         return Receipt(**json.loads(path.read_text())) if path.exists() else None
     except (ValueError, TypeError):
-        return None  # damaged: the server will say what it has
+        return None  # damaged: the server is asked what it has
 
 
 def pending(workspace: Workspace, warn: Callable[[str], None]) -> list[Run]:
-    """Runs of which not all has been delivered to some server, see ``history.read_all``."""
+    """The runs that are complete on no server; see ``run_history.read_all``."""
     return run_history.read_all(map(workspace.journal, undelivered(workspace)), warn)
 
 
 def undelivered(workspace: Workspace) -> list[str]:
-    """Ids of runs of which not all has been delivered to some server."""
+    """The ids of runs that are complete on no server."""
     ids = (journal.stem for journal in workspace.journals.glob("*.jsonl"))
     return [run for run in ids if not _complete(receipt(workspace, run))]
 
@@ -54,9 +54,9 @@ class Delivery:
     """Delivers runs to one tracker.
 
     Args:
-      workspace: whose runs.
-      tracker: where to.
-      server: its address, for the receipts; without secrets.
+      workspace: the workspace with the runs.
+      tracker: the tracker.
+      server: the tracker's address without secrets, for the receipts.
     """
 
     def __init__(self, workspace: Workspace, tracker: Tracker, server: str) -> None:
@@ -64,14 +64,14 @@ class Delivery:
         self._tracker = tracker
         self._server = server
         self._mirrors: dict[str, Mirror] = {}
-        self._given_up: set[str] = set()
+        self._undeliverable: set[str] = set()
 
     def deliver(self, run: Run) -> bool:
-        """Delivers a run as far as it went; whether the tracker lacked anything of it.
+        """Delivers a run as far as it went; False where it was already complete.
 
         Raises:
-          TrackingError: not all could be delivered; what was stays, call again.
-          UndeliverableError: not all can be delivered.
+          TrackingError: the server failed; what was delivered stays, call again.
+          UndeliverableError: what the run wrote is gone or damaged.
         """
         workspace = self._workspace
         mirror = self._mirrors.get(run.id) or Mirror(self._tracker, workspace.identity)
@@ -79,29 +79,29 @@ class Delivery:
         try:
             return mirror.update(run)
         finally:
-            self._sign(run.id, mirror)
+            self._write_receipt(run.id, mirror)
             if mirror.complete:
                 del self._mirrors[run.id]
 
     def deliver_all(self, runs: Iterable[Run], warn: Callable[[str], None]) -> None:
-        """Delivers what it can of all, in this order.
+        """Delivers as many runs as possible, in this order.
 
         Args:
-          runs: those that proved undeliverable before are not tried again.
-          warn: told in a line of each that is undeliverable.
+          runs: the runs; one that was undeliverable before is skipped.
+          warn: called with a line for each undeliverable run.
 
         Raises:
-          TrackingError: of the first run that the server did not take, once all were tried.
-          UnreachableError: there is no server.
+          TrackingError: the first refusal of the server, after all runs were tried.
+          UnreachableError: nothing answers at the address.
         """
         failures = []
         for run in runs:
-            if run.id in self._given_up:
+            if run.id in self._undeliverable:
                 continue
             try:
                 self.deliver(run)
             except UndeliverableError as error:
-                self._given_up.add(run.id)
+                self._undeliverable.add(run.id)
                 _log.info("%s", run.id, exc_info=True)
                 warn(f"{run.id}: {error}")
             except UnreachableError:
@@ -111,14 +111,14 @@ class Delivery:
         if failures:
             raise failures[0]
 
-    def _sign(self, run_id: str, mirror: Mirror) -> None:
+    def _write_receipt(self, run_id: str, mirror: Mirror) -> None:
         tracked = mirror.tracked
         if tracked is None:
             return
-        signed = Receipt(self._server, tracked.id, tracked.experiment, mirror.complete)
-        if signed != receipt(self._workspace, run_id):
+        new = Receipt(self._server, tracked.id, tracked.experiment, mirror.complete)
+        if new != receipt(self._workspace, run_id):
             with written_atomically(_receipt_path(self._workspace, run_id)) as temporary:
-                temporary.write_text(json.dumps(asdict(signed)))
+                temporary.write_text(json.dumps(asdict(new)))
 
 
 def _receipt_path(workspace: Workspace, run_id: str) -> Path:

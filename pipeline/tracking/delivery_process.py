@@ -1,7 +1,7 @@
-"""Delivers runs while they happen, from a process of its own: no run waits for it or fails with it.
+"""Delivers runs while they happen, in a separate process: no run waits for it or fails with it.
 
-The run writes its journal; the follower reads it. It ends once its standard input has ended and
-what the journals then hold has been delivered, or cannot be.
+The run writes its journal, and this process reads it. It ends once its standard input has ended,
+and the journals have been delivered or cannot be.
 """
 
 import atexit
@@ -26,18 +26,18 @@ from huberflow.pipeline.tracking.delivery import Delivery, pending
 from huberflow.pipeline.tracking.store import connect
 from huberflow.pipeline.tracking.tracker import TrackingError
 
-_BETWEEN_LOOKS, _AFTER_FAILURE, _TO_CLEAN_UP = 0.5, 5.0, 2.0
+_INTERVAL, _AFTER_FAILURE, _TO_CLEAN_UP = 0.5, 5.0, 2.0
 """Seconds."""
 
 
 class DeliveryProcess:
-    """The follower's process, as the run sees it.
+    """Starts the process and waits for it.
 
     Args:
-      workspace: whose journals to deliver.
-      uri: of the server.
-      warn: told in words, from a thread: once if the server cannot be reached or refuses, and once
-        of each run that can be delivered to none.
+      workspace: the workspace with the journals.
+      uri: the server's address.
+      warn: called from a thread with a line: once if the server cannot be reached or refuses, and
+        once for each run that is undeliverable.
     """
 
     def __init__(self, workspace: Workspace, uri: str, warn: Callable[[str], None]) -> None:
@@ -46,9 +46,9 @@ class DeliveryProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            start_new_session=True,  # Ctrl-C is for the run, whose end is yet to be delivered
+            start_new_session=True,  # Ctrl-C is for the run; its end must still be delivered
         )
-        # Not as an argument, which every user of the machine could read.
+        # Not as an argument, which every user of the machine can read.
         json.dump({"workspace": str(workspace.root), "uri": uri}, self._stdin)
         self._stdin.write("\n")
         self._stdin.flush()
@@ -56,7 +56,7 @@ class DeliveryProcess:
         self._listener.start()
 
     def finish(self, patience: float) -> bool:
-        """Lets it deliver the rest; whether it could, within ``patience`` seconds."""
+        """Waits at most ``patience`` seconds for the rest; whether all was delivered."""
         self._stdin.close()
         try:
             return self._process.wait(patience) == 0
@@ -67,7 +67,7 @@ class DeliveryProcess:
             self._listener.join()
 
     def _end(self) -> None:
-        """Ends its process, unless that has ended, even where it hangs in a request."""
+        """Ends the process, even where it waits for the server."""
         self._process.terminate()
         try:
             self._process.wait(_TO_CLEAN_UP)
@@ -77,7 +77,7 @@ class DeliveryProcess:
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """The process's id."""
         return self._process.pid
 
     @property
@@ -92,12 +92,10 @@ class DeliveryProcess:
 
 
 def main() -> int:
-    """The process itself."""
+    """Runs in the process."""
     os.nice(5)  # the run comes first
-    atexit.register(
-        gc.freeze
-    )  # and waits for the end of this process, see ``huberflow.pipeline.cli.main``
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and removes its temporary folders
+    atexit.register(gc.freeze)  # a faster end, see ``huberflow.pipeline.cli.main``
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # removes its temporary folders
     logging.basicConfig()
     logging.getLogger("huberflow").setLevel(logging.INFO)
     settings = json.loads(sys.stdin.readline())
@@ -115,14 +113,14 @@ def _wait_for_end(ended: threading.Event) -> None:
 
 def _follow(workspace: Workspace, uri: str, ended: threading.Event) -> int:
     delivery: Delivery | None = None
-    tell_once = cache(partial(print, flush=True))
+    print_once = cache(partial(print, flush=True))
     warned = False
     while True:
-        last = ended.is_set()  # asked first, so that the last look sees all
+        last = ended.is_set()  # before the journals are read, so that the last pass reads all
         try:
             if delivery is None:
                 delivery = Delivery(workspace, connect(uri, workspace), masked_text(uri))
-            delivery.deliver_all(pending(workspace, tell_once), tell_once)
+            delivery.deliver_all(pending(workspace, print_once), print_once)
         except TrackingError as error:
             if not warned:
                 print(error, flush=True)
@@ -133,7 +131,7 @@ def _follow(workspace: Workspace, uri: str, ended: threading.Event) -> int:
         else:
             if last:
                 return 0
-            ended.wait(_BETWEEN_LOOKS)
+            ended.wait(_INTERVAL)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
-"""A node's config as parameters: flat, as text, within what a tracking server takes."""
+"""The configs of nodes as parameters: dotted keys and text, within MLflow's limits."""
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
+from huberflow.components.contracts.json_record import JSON
 from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.history.run_history import Node, Run
 from huberflow.pipeline.system.masking import masked
@@ -14,13 +13,12 @@ from huberflow.pipeline.system.masking import masked
 LONGEST_KEY, LONGEST_VALUE = 250, 6000
 """MLflow's limits; it cuts a longer value in silence."""
 
-
-_FOUND = ("input_fingerprint", "span", "version")
-"""What TFX adds to an ExampleGen that ran: what it found, no config; a cached one has none."""
+_NOT_CONFIG = ("input_fingerprint", "span", "version")
+"""Properties that TFX adds to an ExampleGen that ran; a cached one has none."""
 
 
 def of_run(run: Run) -> dict[str, str]:
-    """Every node's parameters as ``<Node>.<path>``, cached nodes included, and Beam's."""
+    """The parameters of Beam, and of every node, cached or not, as ``<Node>.<key>``."""
     return of_beam(run) | {
         shortened(f"{name}.{key}"): value
         for name, node in run.nodes.items()
@@ -29,33 +27,34 @@ def of_run(run: Run) -> dict[str, str]:
 
 
 def of_beam(run: Run) -> dict[str, str]:
-    """Where the run's rows were processed: ``beam.runner`` and the options, secrets masked."""
-    told = masked({"beam": run.config.get("beam", {})})
-    return {shortened(key): _value(value) for key, value in flatten(told).items()}
+    """The parameters ``beam.…``: where the rows were processed, with secrets masked."""
+    beam = masked({"beam": run.config.get("beam", {})})
+    return {shortened(key): _as_text(value) for key, value in flatten(beam).items()}
 
 
 def of_node(node: Node) -> dict[str, str]:
-    """A finished node's resolved config: dotted path to text, secrets masked.
+    """The config of a finished node by dotted key, with secrets masked.
 
-    A value that is too long is given by its hash; the whole stands in the node's JSON artifact.
+    A hash stands for a value that is too long; the node's JSON artifact has all of it.
     """
     properties = masked(node.execution.properties) if node.execution else {}
-    flat = {key: value for key, value in flatten(properties).items() if key not in _FOUND}
+    flat = {key: value for key, value in flatten(properties).items() if key not in _NOT_CONFIG}
     return {
-        shortened(key.removeprefix("custom_config.")): _value(value) for key, value in flat.items()
+        shortened(key.removeprefix("custom_config.")): _as_text(value)
+        for key, value in flat.items()
     }
 
 
 @lru_cache(4096)
 def shortened(key: str) -> str:
-    """A key that MLflow takes; a hash keeps apart what would otherwise become the same."""
+    """A key that MLflow accepts; a hash keeps two keys distinct that would become equal."""
     clean = re.sub(r"[^/\w.\- :]", "_", key)
     if clean == key and len(key) <= LONGEST_KEY:
         return key
     return f"{clean[: LONGEST_KEY - 9]}-{_digest(key)[:8]}"
 
 
-def _value(value: Any) -> str:
+def _as_text(value: JSON) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= LONGEST_VALUE else f"sha256:{_digest(text)}"
 
@@ -65,9 +64,9 @@ def _digest(text: str) -> str:
 
 
 def source_fingerprint(run: Run) -> str:
-    """One hash over all code that the run's nodes ran; the same code gives the same."""
-    hashes: dict[str, Mapping[str, str]] = {
-        name: node.execution.properties.get("custom_config", {}).get("source", {})
+    """One hash of all code that the run's nodes ran."""
+    hashes = {
+        name: node.execution.custom_config.get("source", {})
         for name, node in run.nodes.items()
         if node.execution
     }

@@ -135,18 +135,24 @@ class Tracker(Protocol):
         """Ends a run: all of it has been delivered."""
 
 
-class NullTracker(Tracker):
+class NullTracker:
     """Sends nothing, for a dry run; it only remembers which runs were closed."""
 
     def __init__(self) -> None:
         self._closed: set[str] = set()
 
     def open_run(self, run: NewRun) -> Tracked:
-        """Uses the key as the id."""
+        """Uses the run's key as its id."""
         return Tracked(run.key, run.experiment, run.key in self._closed)
 
+    def log(self, run_id: str, **values: object) -> None:
+        """Sends nothing."""
+
+    def attach(self, run_id: str, folder: Path) -> None:
+        """Sends nothing."""
+
     def register(self, run_id: str, model: ExportedModel, alias: Alias | None) -> str:
-        """Names the model's own key as its version."""
+        """Uses the model's key as its version."""
         return model.key
 
     def close_run(self, run_id: str, outcome: Outcome, ended: float) -> None:

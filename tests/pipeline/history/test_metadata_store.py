@@ -145,29 +145,29 @@ class TestTracking:
     def test_is_noted_on_the_run(self, metadata, records, workspace):
         metadata.execution(run="run-1")
         metadata.execution(run="run-2")
-        records.note_tracked("run-1", "c0ffee")
+        records.write_tracking_id("run-1", "c0ffee")
         assert Records(workspace).tracking_id("run-1") == "c0ffee"
         assert Records(workspace).tracking_id("run-2") is None
 
     def test_may_be_noted_anew(self, metadata, records):
         metadata.execution()
         for tracking_id in ("c0ffee", "decaf"):
-            records.note_tracked("run-1", tracking_id)
+            records.write_tracking_id("run-1", tracking_id)
         assert records.tracking_id("run-1") == "decaf"
 
     def test_changes_nothing_else(self, metadata, records):
         metadata.execution(properties={"epochs": 5})
         before = records.run("run-1")
-        records.note_tracked("run-1", "c0ffee")
+        records.write_tracking_id("run-1", "c0ffee")
         assert records.run("run-1") == before
 
     def test_of_a_run_without_metadata_is_left_out(self, metadata, records):
-        records.note_tracked("run-9", "c0ffee")
+        records.write_tracking_id("run-9", "c0ffee")
         assert records.tracking_id("run-9") is None
         assert records.run("run-9") == {}
 
     def test_of_a_new_workspace_makes_no_store(self, records, workspace):
-        records.note_tracked("run-1", "c0ffee")
+        records.write_tracking_id("run-1", "c0ffee")
         assert records.tracking_id("run-1") is None
         assert not list(workspace.root.iterdir())
 

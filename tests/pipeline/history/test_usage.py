@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from huberflow.pipeline.history import usage
-from huberflow.pipeline.history.usage import Usage
+from huberflow.pipeline.history.usage import ResourceUsage
 
 HUNDRED_MB = "import sys; held = bytearray(100_000_000); print(flush=True); sys.stdin.read()"
 
@@ -44,7 +44,7 @@ def child(*, own_session: bool, code: str = HUNDRED_MB) -> subprocess.Popen:
 
 
 def peak_during(work) -> float:
-    measured = Usage()
+    measured = ResourceUsage()
     measured.start()
     work()
     return measured.stop()["peak_memory_mb"]
@@ -62,7 +62,7 @@ class TestMemory:
         assert peak_during(hold_100_mb) > before + 80
 
     def test_of_one_node_is_not_that_of_the_next(self):
-        measured = Usage()
+        measured = ResourceUsage()
         measured.start()
         hold_100_mb()
         first = measured.stop()["peak_memory_mb"]
@@ -90,7 +90,7 @@ class TestMemory:
 
 class TestProcessors:
     def cpu_seconds_of(self, work) -> float:
-        measured = Usage()
+        measured = ResourceUsage()
         measured.start()
         work()
         return measured.stop()["cpu_seconds"]
@@ -129,10 +129,10 @@ class TestProcessors:
 
 class TestEnd:
     def test_without_a_beginning_is_nothing(self):
-        assert Usage().stop() == {}
+        assert ResourceUsage().stop() == {}
 
     def test_ends_the_watching(self):
-        measured = Usage()
+        measured = ResourceUsage()
         measured.start()
         measured.stop()
         assert measured.stop() == {}
@@ -165,7 +165,7 @@ class Nvml:
 
 class TestGpus:
     def found(self) -> dict[str, float]:
-        measured = Usage()
+        measured = ResourceUsage()
         measured.start()
         return {name: value for name, value in measured.stop().items() if "gpu" in name}
 

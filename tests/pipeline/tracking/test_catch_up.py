@@ -15,7 +15,7 @@ from written_metadata import Metadata
 
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.tracking.catch_up import Outcome, catch_up, undelivered
+from huberflow.pipeline.tracking.catch_up import CatchUpResult, catch_up, dry_run
 from huberflow.pipeline.tracking.delivery import receipt
 from huberflow.pipeline.tracking.tracker import UnreachableError
 
@@ -33,7 +33,7 @@ class Place:
     def uri(self) -> str:
         return f"sqlite:///{self.workspace.tracking}/mlflow.db"
 
-    def catch_up(self) -> Outcome:
+    def catch_up(self) -> CatchUpResult:
         return catch_up(self.workspace, self.uri, lambda *_: None)
 
     def database(self) -> list[str]:
@@ -120,7 +120,7 @@ def new(workspace, empty_store):
 class TestASecondTime:
     def test_delivers_nothing_and_changes_nothing(self, place):
         before = place.database()
-        assert place.catch_up() == Outcome([], already_there=5, failed=[])
+        assert place.catch_up() == CatchUpResult([], already_there=5, failed=[])
         assert place.database() == before
 
 
@@ -192,19 +192,19 @@ class TestDryRun:
         Story(workspace.journals, "run-1").ends()
         new.catch_up()
         whole_run(workspace, "run-2").ends()
-        outcome = undelivered(workspace)
+        outcome = dry_run(workspace)
         assert [run.id for run in outcome.delivered] == ["run-2"]
         assert outcome.failed == []
 
     def test_says_what_could_not_be_delivered(self, workspace):
         gone = {key: (workspace.root / "gone", {}) for key in ("model", "model_run")}
         Story(workspace.journals).runs("Trainer", outputs=gone).ends()
-        outcome = undelivered(workspace)
+        outcome = dry_run(workspace)
         assert outcome.delivered == []
         assert "run-1: cannot be delivered: FileNotFoundError" in outcome.failed[0]
 
     def test_writes_nothing(self, workspace):
         whole_run(workspace).ends()
         before = set(workspace.root.rglob("*"))
-        undelivered(workspace)
+        dry_run(workspace)
         assert set(workspace.root.rglob("*")) == before
