@@ -7,9 +7,9 @@ import click
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.cli.common import (
+    Options,
     config_options,
     own_options,
-    resolve_config,
     show_warnings,
 )
 from huberflow.pipeline.system.logs import quiet
@@ -40,9 +40,7 @@ def compile_pipeline(
     target: str,
     image: str,
     output: Path,
-    workspace: str | None,
-    config_file: Path | None,
-    settings: tuple[str, ...],
+    options: Options,
 ) -> None:
     """Write the pipeline as a spec for a cluster.
 
@@ -65,7 +63,7 @@ def compile_pipeline(
             received="none",
             write="uv pip install 'kfp==2.16.*'",
         )
-    resolved = resolve_config(workspace, config_file, settings)
+    resolved = options.resolve()
     show_warnings(resolved)
     config = resolved.config
     from huberflow.pipeline.kubeflow import spec

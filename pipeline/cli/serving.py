@@ -1,10 +1,8 @@
 """The verb that serves a model: serve."""
 
-from pathlib import Path
-
 import click
 
-from huberflow.pipeline.cli.common import FAILED, config_options, resolve_config, stop
+from huberflow.pipeline.cli.common import FAILED, Options, config_options, stop
 
 
 @click.command()
@@ -30,9 +28,7 @@ from huberflow.pipeline.cli.common import FAILED, config_options, resolve_config
 )
 def serve(
     model: str | None,
-    workspace: str | None,
-    config_file: Path | None,
-    settings: tuple[str, ...],
+    options: Options,
     host: str,
     port: int,
     device: str | None,
@@ -60,7 +56,7 @@ def serve(
         click.echo(f"serving: {url} {model or bundle}")
         click.echo(f"try:     {server.curl(url, body)}")
 
-    found = resolve_config(workspace, config_file, settings)
+    found = options.resolve()
     try:
         with locate_model(model, found.config, found.workspace) as bundle:
             server.serve(
