@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, Self
 
 from .catalogue import BUILT_IN, Catalogue, Entry, ObjectKind, Task
+from .input_error import InputError
 
 
 @dataclass(frozen=True)
@@ -166,8 +167,7 @@ def load(objects: UserObjects | None) -> Catalogue:
       The built-in objects and, where there are any, these.
 
     Raises:
-      InputError: an object's name is taken.
-      ValueError: a file is not as it was when it was validated.
+      InputError: an object's name is taken, or a file was changed since it was validated.
     """
     if objects is None:
         return BUILT_IN
@@ -189,9 +189,11 @@ def _unchanged(objects: UserObjects) -> Path:
         raise ValueError("expected the folder of the user's modules, received packed sources")
     for name, module in objects.modules.items():
         if digest(objects.folder, module.files) != module.sha256:
-            raise ValueError(
-                f"{objects.folder}: expected {name} as it was validated, with sha256 "
-                f"{module.sha256}, received other code; delete this folder and run again"
+            raise InputError(
+                str(objects.folder),
+                expected=f"{name} as it was validated, with sha256 {module.sha256}",
+                received="other code",
+                hint="delete this folder and run again",
             )
     return objects.folder
 

@@ -123,8 +123,9 @@ def _check_source_travels(model: tf_keras.Model, modules: Collection[str], key: 
     except InputError as error:
         raise prefixed(error, key) from error
     for each in used:
-        root = each["module"].partition(".")[0]
-        if root not in (*modules, registry.PACKAGE):
+        module = each["module"]
+        root = module.partition(".")[0]
+        if root not in modules and not module.startswith(f"{registry.__package__}."):
             received, write = f"{each['class']} of {root}", f"--objects {root}"
             raise InputError(key, expected=expected, received=received, write=write)
 

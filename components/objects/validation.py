@@ -93,13 +93,15 @@ def _fitting_tasks(candidate: Candidate) -> tuple[Task, ...]:
     for task in ALL if candidate.kind in ("loss", "metric") else ALL[:1]:
         try:
             _check(replace(candidate, task=task), candidate.make)
-        except Exception as error:
+        except InputError:
+            if not fitting:
+                raise
+        except Exception as error:  # the object may need the data of another task
             errors.append(error)
         else:
             fitting.append(task)
     if not fitting:
-        # An object that raised an exception may need the data of another task.
-        raise next((error for error in errors if isinstance(error, InputError)), errors[0])
+        raise errors[0]
     return tuple(fitting)
 
 

@@ -86,8 +86,16 @@ def test_a_stock_object_can_do_without_its_arguments(kind, name):
 
 
 def test_ours_come_first():
-    assert list(catalogue.BUILT_IN.of_kind("loss"))[:4] == ["huber_fn", "HuberLoss", "CustomMSE", "Huber"]
-    assert set(catalogue.BUILT_IN.of_kind("layer")) == {"ActivityRegularizationLayer", "MetricLoggingLayer"}
+    assert list(catalogue.BUILT_IN.of_kind("loss"))[:4] == [
+        "huber_fn",
+        "HuberLoss",
+        "CustomMSE",
+        "Huber",
+    ]
+    assert set(catalogue.BUILT_IN.of_kind("layer")) == {
+        "ActivityRegularizationLayer",
+        "MetricLoggingLayer",
+    }
 
 
 def test_unknown_name_lists_the_known_ones_and_the_nearest():

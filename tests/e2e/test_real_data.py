@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 from bare_environment import BareEnvironment
 from taxi_workspace import HUBERFLOW
-from users_objects import MY_LOSSES, MY_NETWORK
+from user_modules import MY_LOSSES, MY_NETWORK
 
 pytestmark = pytest.mark.e2e
 

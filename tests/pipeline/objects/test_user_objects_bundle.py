@@ -1,4 +1,4 @@
-"""A model with a user's own loss, metric and layer, where the user's module is not installed."""
+"""A model with user-defined objects, reloaded where the user's modules are not installed."""
 
 import dataclasses
 import json
@@ -10,14 +10,15 @@ import pytest
 import small_bundles
 import tf_keras
 from small_bundles import Transform, bundled, loader_of, parsed
-from users_objects import MY_LOSSES
+from user_modules import MY_LOSSES
 
 from huberflow.components.bundle import bundle_source, clean_process, reload
 from huberflow.components.contracts.node_config import ObjectChoice
 from huberflow.components.training import fitting
 from huberflow.components.training.model import build_model
-from huberflow.custom_objects import own
-from huberflow.pipeline.objects.inspection import check_choices, inspect, snapshot
+from huberflow.custom_objects import user_objects
+from huberflow.pipeline.objects.inspection import check_choices, inspect
+from huberflow.pipeline.objects.module_sources import snapshot
 
 WAVES = "from my_losses import mish\n\ndef wave(x):\n    return 0.5 * mish(x)\n"
 MODEL = dataclasses.replace(
@@ -32,23 +33,24 @@ TRAINING = small_bundles.training_config(
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """Made as the pipeline makes it; then this process forgets the user's modules."""
-    folder = tmp_path_factory.mktemp("own")
+    """A bundle, made as the pipeline makes it; then this process drops the user's modules."""
+    folder = tmp_path_factory.mktemp("user")
     (folder / "my_losses.py").write_text(MY_LOSSES)
     (folder / "my_waves.py").write_text(WAVES)
     objects = inspect([folder / "my_losses.py", folder / "my_waves.py"])
-    check_choices(objects, {}, "regression")
-    own.load(objects.plain(), snapshot(objects, folder / "objects"))
+    check_choices(objects, [])
+    copied = snapshot(objects.sources, folder / "objects")
+    catalogue = user_objects.load(dataclasses.replace(objects.description, folder=copied))
     try:
         tf_keras.utils.set_random_seed(11)
-        model = build_model(MODEL, numbers=2, categories=1, table_rows=5)
-        fitting.compile_model(model, TRAINING)
+        model = build_model(MODEL, numbers=2, categories=1, table_rows=5, catalogue=catalogue)
+        fitting.compile_model(model, TRAINING, catalogue=catalogue)
         model.fit(*parsed(), batch_size=16, epochs=2, shuffle=False, verbose=0)
         model.transform = Transform()
         path = bundled(model, folder)
         bundle_source.copy_source(["my_waves"], folder / "copied")
     finally:
-        own.unload()
+        user_objects.unload()
     for source in (folder / "objects").rglob("*.py"):
         source.unlink()
     return path
@@ -56,16 +58,16 @@ def bundle(tmp_path_factory):
 
 def test_the_certificate_names_each_with_its_config_and_source(bundle):
     certificate = json.loads((bundle / reload.CERTIFICATE).read_text())
-    own_objects = {
+    objects = {
         each["name"]: each["config"]
         for each in certificate["objects"]
         if each["file"] in ("my_losses.py", "my_waves.py")
     }
-    assert own_objects.keys() == {
+    assert objects.keys() == {
         "my_losses>QuantileLoss", "my_losses>Coverage", "mine>Scaled", "my_waves>wave",
     }  # fmt: skip
-    assert own_objects["my_losses>QuantileLoss"]["quantile"] == 0.9
-    assert own_objects["mine>Scaled"]["factor"] == 0.5
+    assert objects["my_losses>QuantileLoss"]["quantile"] == 0.9
+    assert objects["mine>Scaled"]["factor"] == 0.5
 
 
 def test_the_source_travels(bundle):

@@ -1,13 +1,11 @@
-"""Modules as a user writes them: our sample's loss and metric, a layer, functions; a network."""
+"""Modules as a user writes them: the sample's loss and metric, a layer, functions; a network."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from huberflow.pipeline.config import Config
-from huberflow.pipeline.config.reading import load
 from huberflow.pipeline.resolve import sample
+from huberflow.pipeline.resolve.resolved_run import ResolvedConfig, resolve, resolve_config
 
 SAMPLE = Path(sample.__file__).with_name("my_objects.py").read_text()
 
@@ -70,30 +68,29 @@ def sharpened(x):
     return x * tf.sigmoid(2.0 * x)
 
 
-def build_model(ends, settings):
-    inputs = ends.inputs()
+def build_model(io, settings):
+    inputs = io.inputs()
     parts = [inputs["numbers"]]
     if "indices" in inputs:
-        embedding = tf_keras.layers.Embedding(ends.table_rows, settings["embedding_dimension"])
+        embedding = tf_keras.layers.Embedding(io.table_rows, settings["embedding_dimension"])
         parts.append(tf_keras.layers.Flatten()(embedding(inputs["indices"])))
     first = hidden = tf_keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
     for units in settings["hidden_units"]:
         crossed = CrossLayer(0.5)([first, hidden])
         dense = tf_keras.layers.Dense(first.shape[-1], activation=sharpened)
         hidden = dense(crossed)
-    return tf_keras.Model(inputs, ends.prediction(hidden))
+    return tf_keras.Model(inputs, io.prediction(hidden))
 """
 
 
-@contextmanager
-def configs(folder: Path, *asked: str) -> Iterator[Callable[..., Config]]:
-    """Makes configs with these settings and more; what was tried is remembered in one workspace."""
-    yield lambda *more: load(None, [*asked, f"workspace={folder / 'workspace'}", *more])
+def resolver(folder: Path, *asked: str) -> Callable[..., ResolvedConfig]:
+    """Resolves these settings and more; the workspace remembers validated objects."""
+    return lambda *more: resolve_config(None, [*asked, f"workspace={folder / 'workspace'}", *more])
 
 
-def told(config: Config, node: str) -> dict:
-    """What a node is told under a config."""
+def node_config(resolved: ResolvedConfig, node: str) -> dict:
+    """The ``custom_config`` of a node."""
     from huberflow.pipeline.dag.graph import create_pipeline
 
-    nodes = {each.id: each for each in create_pipeline(config).components}
+    nodes = {each.id: each for each in create_pipeline(resolve(resolved)).components}
     return json.loads(nodes[node].exec_properties["custom_config"])

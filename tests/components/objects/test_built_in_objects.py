@@ -1,0 +1,33 @@
+"""Objects that are known to be good pass the checks: those of huberflow and of tf_keras."""
+
+import importlib
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from huberflow.custom_objects.catalogue import BUILT_IN, HUBERFLOW, ObjectKind
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (kind, name)
+        for kind in get_args(ObjectKind)
+        if kind != "optimizer"
+        for name in BUILT_IN.of_kind(kind)
+    ],
+)
+def test_passes_with_its_defaults_and_with_other_values(kind, name):
+    from huberflow.components.objects import checks, round_trip  # collecting needs no TensorFlow
+    from huberflow.components.objects.discovery import Candidate
+
+    entry = BUILT_IN.of_kind(kind)[name]
+    target = getattr(importlib.import_module(entry.module), name)
+    candidate = Candidate(name, kind, target, name, Path(), entry.tasks[0])
+    checks.CHECKS[kind](candidate, candidate.make)
+    if name in HUBERFLOW and isinstance(target, type):
+        values = round_trip.other_values(candidate, round_trip.constructor_arguments(target))
+        round_trip.check(candidate, candidate.make(**values), values)
+        checks.CHECKS[kind](candidate, partial(candidate.make, **values))
