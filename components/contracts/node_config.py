@@ -92,8 +92,7 @@ class LabelConfig(JsonRecord):
     @property
     def target(self) -> Target:
         """What the model predicts."""
-        labels = (self.label,) if isinstance(self.label, str) else self.label
-        return Target(labels, self.classes)
+        return Target.of(self.label, self.classes)
 
     @property
     def label_and_weight(self) -> list[str]:
@@ -143,11 +142,10 @@ class TrainingConfig(JsonRecord):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainerConfig(LabelConfig, NodeConfig):
-    """What the Trainer trains, and with which seed."""
+class TrainerConfig(TransformConfig):
+    """The model and its training, on the features of the Transform."""
 
     seed: int
-    features: FeaturesConfig
     model: ModelConfig
     training: TrainingConfig
     objects: UserObjects | None = None

@@ -14,7 +14,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from huberflow.components.contracts.json_record import JSON
 
-State = list[np.ndarray]
+State = list[np.ndarray | np.float64]
 """The sum of the rows' weights, then the state of a tf_keras metric, float64; empty before the
 first rows. The state of all rows is the sum of those of some rows each."""
 

@@ -1,6 +1,5 @@
 """Labels and predictions as TFMA's metrics take them."""
 
-from collections.abc import Mapping
 from functools import reduce
 
 import apache_beam as beam
@@ -10,9 +9,6 @@ import pyarrow.compute as pc
 import tensorflow_model_analysis as tfma
 
 from huberflow.components.contracts.target import Target
-
-Extracted = np.ndarray | Mapping[str, np.ndarray]
-"""Values of a batch, or those of each model or label by name."""
 
 TRUTH = "__truth__"
 """Column that ``labelled_rows`` adds: the index of the row's class, or all of its labels."""
@@ -31,7 +27,7 @@ def labelled_rows(batch: pa.RecordBatch, target: Target) -> pa.RecordBatch:
     columns = [pc.list_flatten(batch[label]) for label in target.labels]
     if target.classes:
         columns = [pc.index_in(columns[0], pa.array(target.classes).cast(columns[0].type))]
-    if target.classes or target.parts:
+    if target.classes or target.separate_labels:
         values = np.stack([column.to_numpy(zero_copy_only=False) for column in columns], axis=1)
         offsets = np.arange(len(batch) + 1) * len(columns)
         truth = pa.ListArray.from_arrays(offsets, values.ravel().astype(np.float32))
@@ -52,7 +48,7 @@ def has_value(column: pa.Array) -> pa.Array:
 
 def label_key(target: Target) -> str:
     """The column from which TFMA reads the label."""
-    return TRUTH if target.classes or target.parts else target.labels[0]
+    return TRUTH if target.classes or target.separate_labels else target.labels[0]
 
 
 def extractors(target: Target) -> list[tfma.extractors.Extractor]:
@@ -67,21 +63,21 @@ def extractors(target: Target) -> list[tfma.extractors.Extractor]:
     def arrange(extracts: tfma.types.Extracts) -> tfma.types.Extracts:
         predictions = _predictions(extracts[tfma.PREDICTIONS_KEY], target)
         labels = extracts[tfma.LABELS_KEY]
-        if target.parts:
+        if target.separate_labels:
             labels = _by_label(labels, target)
         return {**extracts, tfma.PREDICTIONS_KEY: predictions, tfma.LABELS_KEY: labels}
 
     return [tfma.extractors.Extractor("Arrange", beam.Map(arrange))]
 
 
-def _predictions(outputs: Extracted, target: Target) -> Extracted:
-    if target.numbers[0] not in outputs:  # two models: their outputs by name
+def _predictions(outputs: tfma.types.Extracts, target: Target) -> np.ndarray | tfma.types.Extracts:
+    if target.number_outputs[0] not in outputs:  # two models: their outputs by name
         return {model: _predictions(each, target) for model, each in outputs.items()}
-    values = np.stack([outputs[name] for name in target.numbers], axis=1)
-    if target.parts:
+    values = np.stack([outputs[name] for name in target.number_outputs], axis=1)
+    if target.separate_labels:
         return _by_label(values, target)
     return values[:, 1] if target.width == 1 else values
 
 
 def _by_label(values: np.ndarray, target: Target) -> dict[str, np.ndarray]:
-    return {ALL_LABELS: values, **dict(zip(target.parts, values.T, strict=True))}
+    return {ALL_LABELS: values, **dict(zip(target.separate_labels, values.T, strict=True))}

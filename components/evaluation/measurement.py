@@ -75,16 +75,16 @@ def _metrics_specs(
 ) -> Iterator[config_pb2.MetricsSpec]:
     metrics = [_configured_metric(metric, catalogue) for metric in evaluation.metrics]
     calibration, gate = _builtin_metric("calibration", "Calibration"), evaluation.gate
-    output_names = [ALL_LABELS] if target.parts else []
+    output_names = [ALL_LABELS] if target.separate_labels else []
     yield config_pb2.MetricsSpec(
         metrics=_with_bounds([_builtin_metric("example_count", "ExampleCount")], gate),
         output_names=output_names,
         example_weights=config_pb2.ExampleWeightOptions(unweighted=True),
     )
-    if "calibration" in target.always:
+    if "calibration" in target.builtin_metrics:
         metrics = [calibration, *metrics]
     yield config_pb2.MetricsSpec(metrics=_with_bounds(metrics, gate), output_names=output_names)
-    for label in target.parts:
+    for label in target.separate_labels:
         yield config_pb2.MetricsSpec(
             metrics=_with_bounds([calibration, *metrics], gate, label), output_names=[label]
         )

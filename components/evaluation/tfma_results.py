@@ -14,7 +14,7 @@ from huberflow.components.contracts.evaluation_report import (
     SliceMetrics,
     slice_name,
 )
-from huberflow.components.contracts.target import Target, of_label
+from huberflow.components.contracts.target import Target
 from huberflow.components.evaluation.measurement import metric_name
 
 
@@ -34,9 +34,7 @@ def read_report(
     Raises:
       RuntimeError: a metric of the config is not in the result.
     """
-    keys = [metric.key for metric in evaluation.metrics]
-    metrics = [*target.always, *keys]
-    metrics += [of_label(key, label) for label in target.parts for key in keys]
+    metrics = target.metric_names([metric.key for metric in evaluation.metrics])
     slices = sorted(
         (_slice_metrics(result, metrics) for result in tfma.load_metrics(uri)),
         key=lambda row: sorted(map(str, row.slice.items())),

@@ -30,7 +30,7 @@ def predict(
     predicted = model(inputs, training=False)
     if len(target.classes) == 2:
         predicted = tf.concat([1.0 - predicted, predicted], axis=1)
-    numbers = dict(zip(target.numbers, tf.unstack(predicted, axis=1), strict=True))
+    numbers = dict(zip(target.number_outputs, tf.unstack(predicted, axis=1), strict=True))
     if not target.classes:
         return numbers
     likeliest = tf.gather(tf.constant(target.classes), tf.argmax(predicted, axis=1))

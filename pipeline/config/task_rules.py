@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from huberflow.components.contracts.target import Target, of_label
+from huberflow.components.contracts.target import Target
 from huberflow.custom_objects.catalogue import Catalogue, ObjectKind, Task
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.data import Data
@@ -82,8 +82,7 @@ def check(
 def _check_gate(data: Data, evaluation: Evaluation) -> None:
     target = Target(data.labels, data.classes)
     keys = [metric.key for metric in evaluation.metrics]
-    names = [*keys, *target.always]
-    names += [of_label(key, label) for label in target.parts for key in keys]
+    names = target.metric_names(keys)
     if len(set(names)) < len(names):
         raise InputError(
             "evaluation.metrics",

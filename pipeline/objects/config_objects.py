@@ -60,7 +60,7 @@ def check(objects: ValidatedObjects, config: Config, workspace: Workspace) -> No
         for key, each in choices(config)
     ]
     network, values = objects.description.network, config.plain()
-    target = Target.of(values["data"])
+    target = Target(config.data.labels, config.data.classes)
     built = network and NetworkQuestion(
         module=network.module,
         function=network.function,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from huberflow.components.contracts import artifact_files, node_ids
+from huberflow.components.contracts.node_config import ObjectChoice
 from huberflow.components.contracts.target import Target
 from huberflow.pipeline.history.run_history import Run, curves
 from huberflow.pipeline.report import (
@@ -81,10 +82,11 @@ def _training(run: Run) -> Files:
 
 
 def _numbers(run: Run, path: Path) -> Files:
-    target, loss = Target.of(run.config["data"]), run.config["training"]["loss"]
+    target = Target.of(run.config["data"]["label"], run.config["data"]["classes"])
+    loss = ObjectChoice.from_json(run.config["training"]["loss"])
     for place, label in enumerate(target.labels, start=1):
-        sample = predictions.read_numbers(path, label if target.parts else None)
-        suffix = f"_{place}" if target.parts else ""
+        sample = predictions.read_numbers(path, label if target.separate_labels else None)
+        suffix = f"_{place}" if target.separate_labels else ""
         figure = prediction_figures.predicted_against_true(sample, label)
         yield file_names.PREDICTED.format(suffix), style.png(figure)
         figure = prediction_figures.residuals(sample, label, loss)

@@ -1,13 +1,12 @@
 """Figures of predicted numbers, from a sample of rows."""
 
-from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from huberflow.components.contracts.json_record import JSON
+from huberflow.components.contracts.node_config import ObjectChoice
 from huberflow.pipeline.report.formatting import format_count, format_share
 from huberflow.pipeline.report.predictions import NumberSample
 from huberflow.pipeline.report.style import (
@@ -44,7 +43,7 @@ def predicted_against_true(sample: NumberSample, label: str) -> Figure:
     return drawn
 
 
-def residuals(sample: NumberSample, label: str, loss: Mapping[str, JSON]) -> Figure:
+def residuals(sample: NumberSample, label: str, loss: ObjectChoice) -> Figure:
     """The errors of the predictions, and where the loss turns from quadratic to linear."""
     drawn = figure(3.9, f"Residuals of {label}")
     axes = drawn.subplots()
@@ -64,12 +63,12 @@ def residuals(sample: NumberSample, label: str, loss: Mapping[str, JSON]) -> Fig
     return drawn
 
 
-def _mark_threshold(axes: Axes, errors: np.ndarray, loss: Mapping[str, JSON]) -> None:
+def _mark_threshold(axes: Axes, errors: np.ndarray, loss: ObjectChoice) -> None:
     threshold = huber_threshold(loss)
     if threshold is None:
         return
     inside = format_share(int(np.sum(np.abs(errors) <= threshold)), len(errors))
-    name = f"±{threshold:g}, where {loss['name']} turns linear: {inside} of rows inside"
+    name = f"±{threshold:g}, where {loss.name} turns linear: {inside} of rows inside"
     mark = partial(axes.axvline, color=VERMILLION, linewidth=1.4, linestyle="--")
     mark(threshold, label=plain(name))
     mark(-threshold)
@@ -86,12 +85,11 @@ def _mark_threshold(axes: Axes, errors: np.ndarray, loss: Mapping[str, JSON]) ->
         )
 
 
-def huber_threshold(loss: Mapping[str, JSON]) -> float | None:
+def huber_threshold(loss: ObjectChoice) -> float | None:
     """Where a Huber loss turns linear; None for other losses."""
-    config = loss.get("config", {})
-    default = 1.0 if loss["name"] in ("HuberLoss", "huber_fn", "Huber") else None
-    found: float | None = config.get("threshold", config.get("delta", default))
-    return found
+    default = 1.0 if loss.name in ("HuberLoss", "huber_fn", "Huber") else None
+    threshold = loss.config.get("threshold", loss.config.get("delta", default))
+    return threshold if isinstance(threshold, int | float) else None
 
 
 def _note(sample: NumberSample, far: int) -> str:

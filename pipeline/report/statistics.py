@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
@@ -13,7 +14,7 @@ from huberflow.pipeline.report.formatting import NO_VALUE, format_number, format
 MOST_TOP_VALUES = 5
 _ORDER = ("train", "validation", "eval")
 
-TypeStatistics = pb.NumericStatistics | pb.StringStatistics | pb.BytesStatistics
+TypeStatistics: TypeAlias = pb.NumericStatistics | pb.StringStatistics | pb.BytesStatistics
 
 
 @dataclass(frozen=True)

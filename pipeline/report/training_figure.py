@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from matplotlib.typing import HashableList
 
 from huberflow.pipeline.history.run_history import Epoch
 from huberflow.pipeline.report.style import BLUE, VERMILLION, figure, legend, tidy
@@ -26,11 +27,13 @@ def training_curves(epochs: Sequence[Epoch]) -> Figure:
     return drawn
 
 
-def _layout(names: Sequence[str]) -> list[list[str]]:
+def _layout(names: Sequence[str]) -> list[HashableList[str]]:
     """The loss above rows of two or three panels; ``.`` is matplotlib's sign for an empty one."""
     columns = 3 if len(names) > 4 else max(1, min(len(names), 2))
-    padded = [*names, *["."] * (-len(names) % columns)]
-    rows = [padded[start : start + columns] for start in range(0, len(padded), columns)]
+    padded: HashableList[str] = [*names, *["."] * (-len(names) % columns)]
+    rows: list[HashableList[str]] = [
+        padded[start : start + columns] for start in range(0, len(padded), columns)
+    ]
     return [["loss"] * columns, *rows]
 
 

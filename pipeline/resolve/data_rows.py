@@ -61,7 +61,7 @@ class DataRows:
 
     def count_unlabelled(self, target: Target) -> int:
         """The number of rows without a label, which are dropped."""
-        if not (target.classes or target.parts):
+        if not (target.classes or target.separate_labels):
             return self.profile.columns[target.name].missing
         if target not in self._unlabelled:
             self._unlabelled[target] = sum(

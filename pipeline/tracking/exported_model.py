@@ -31,7 +31,7 @@ def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
         name=str(run.config["name"]),
         folder=model.uri / artifact_files.SERVING_MODEL,
         inputs=[Column(name, types[name]) for name in names],
-        outputs=_outputs(Target.of(run.config["data"])),
+        outputs=_outputs(Target.of(run.config["data"]["label"], run.config["data"]["classes"])),
         example=[{name: row.get(name) for name in names} for row in example_rows(run)],
         tags={
             "huberflow.run": run.id,
@@ -49,4 +49,4 @@ def _column_type(feature: schema_pb2.Feature) -> Literal["double", "string"]:
 def _outputs(target: Target) -> list[Column]:
     """The outputs of the signature, see ``huberflow.components.serving.signatures``."""
     texts = [Column(PREDICTION, "string")] if target.classes else []
-    return [*texts, *(Column(name, "double") for name in target.numbers)]
+    return [*texts, *(Column(name, "double") for name in target.number_outputs)]

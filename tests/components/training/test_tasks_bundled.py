@@ -55,7 +55,7 @@ class TestAnswers:
 
     def test_are_the_networks(self, answers, model, target):
         columns = {"miles": np.float32([0.1, 2.5]), "company": ["Blue", "Red"]}
-        found = np.stack([answers[name][:2] for name in target.numbers], axis=1)
+        found = np.stack([answers[name][:2] for name in target.number_outputs], axis=1)
         expected = network(model, columns)
         if target is TWO:
             expected = np.concatenate([1 - expected, expected], axis=1)
@@ -63,7 +63,7 @@ class TestAnswers:
 
     def test_name_the_likeliest_class(self, answers, target):
         if target.classes:
-            found = np.stack([answers[name] for name in target.numbers], axis=1)
+            found = np.stack([answers[name] for name in target.number_outputs], axis=1)
             np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
             likeliest = [target.classes[place].encode() for place in found.argmax(axis=1)]
             assert answers["prediction"].tolist() == likeliest
@@ -88,7 +88,7 @@ class TestCertificate:
 
     def test_allows_another_machine_some_roundings_and_no_more(self, path, target):
         tolerances = reload.verify(path)["tolerances"]["float32"]
-        assert {f"serving/{name}" for name in target.numbers} < tolerances.keys()
+        assert {f"serving/{name}" for name in target.number_outputs} < tolerances.keys()
         assert all(0 < allowed < 5e-3 for allowed in tolerances.values()), tolerances
 
 
@@ -96,7 +96,7 @@ def test_the_sample_for_the_report_has_every_output(model, target, tmp_path):
     lines = tmp_path / "predictions.jsonl"
     predictions.write(model, rows(target)[:5], spec(target), target, lines)
     first, *_ = map(json.loads, lines.read_text().splitlines())
-    outputs = {*target.numbers, *(["prediction"] if target.classes else [])}
+    outputs = {*target.number_outputs, *(["prediction"] if target.classes else [])}
     assert first.keys() == {"label", "features", *outputs}
     if target.classes:
         assert first["label"] in target.classes

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from evaluation_reports import slice_row
 
+from huberflow.components.contracts.node_config import ObjectChoice
 from huberflow.components.contracts.predictions import PredictedRow, write_predictions
 from huberflow.pipeline.history.run_history import Epoch
 from huberflow.pipeline.report.class_figures import confusion_matrix, reliability
@@ -25,7 +26,7 @@ from huberflow.pipeline.report.slice_figure import error_by_slice
 from huberflow.pipeline.report.style import limits, png
 from huberflow.pipeline.report.training_figure import training_curves
 
-HUBER = {"name": "HuberLoss", "config": {"threshold": 1.0}}
+HUBER = ObjectChoice(name="HuberLoss", config={"threshold": 1.0})
 
 
 def sample(label, prediction) -> NumberSample:
@@ -102,18 +103,18 @@ class TestResiduals:
         assert {1.0, -1.0} <= {float(line.get_xdata()[0]) for line in axes.lines}
 
     def test_of_another_loss_have_no_threshold(self):
-        figure = residuals(sample([0, 1], [1, 3]), "fare", {"name": "LogCosh", "config": {}})
+        figure = residuals(sample([0, 1], [1, 3]), "fare", ObjectChoice(name="LogCosh"))
         assert legend(figure) == []
 
     @pytest.mark.parametrize(
         ("loss", "threshold"),
         [
-            ({"name": "HuberLoss", "config": {"threshold": 2.5}}, 2.5),
-            ({"name": "HuberLoss", "config": {}}, 1.0),
-            ({"name": "Huber", "config": {"delta": 0.5}}, 0.5),
-            ({"name": "Huber"}, 1.0),
-            ({"name": "huber_fn", "config": {}}, 1.0),
-            ({"name": "MeanSquaredError", "config": {}}, None),
+            (ObjectChoice(name="HuberLoss", config={"threshold": 2.5}), 2.5),
+            (ObjectChoice(name="HuberLoss"), 1.0),
+            (ObjectChoice(name="Huber", config={"delta": 0.5}), 0.5),
+            (ObjectChoice(name="Huber"), 1.0),
+            (ObjectChoice(name="huber_fn"), 1.0),
+            (ObjectChoice(name="MeanSquaredError"), None),
         ],
     )
     def test_threshold_is_that_of_the_loss(self, loss, threshold):
