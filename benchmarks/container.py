@@ -1,6 +1,6 @@
-"""What a container costs: `huberflow serve` in one, from its start to a right answer, and outside.
+"""The start of `huberflow serve`, in a container and outside, up to the first correct answer.
 
-The same model, on the same machine, in turn; the image is built before: see docs/containers.md.
+Both serve the same model on the same machine. Build the image before: see docs/containers.md.
 """
 
 import shutil
@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.http_servers import free_port, running
-from benchmarks.pairs import Pairs
+from benchmarks.pairs import show
 from benchmarks.processes import HUBERFLOW, huberflow, in_turn, timed
 from huberflow.components.bundle import reload
 from huberflow.pipeline.deploy.golden_rows import golden_rows
@@ -25,12 +25,12 @@ IMAGE = "huberflow-serving"
 SETTINGS = ("training.epochs=1", "tracking.enabled=false")
 
 
-def measure(pairs: int, console: Console) -> Pairs:
-    """Seconds until the golden predictions are answered; prints each pair as it ends.
+def run(pairs: int, console: Console) -> None:
+    """Measures the seconds until the server answers with the golden predictions.
 
     Raises:
       click.ClickException: the image or the engine is missing, or a server does not serve.
-      AssertionError: an answer is not the model's.
+      AssertionError: an answer is wrong.
     """
     _check_image()
     with tempfile.TemporaryDirectory(prefix="huberflow-benchmark-") as folder:
@@ -48,14 +48,15 @@ def measure(pairs: int, console: Console) -> Pairs:
         def side(command: Callable[[int], Sequence[str]]) -> Callable[[], float]:
             return lambda: _seconds(command, bundle, log)
 
-        return in_turn(
-            "start to right answer",
+        measured = in_turn(
+            "start to correct answer",
             GOAL,
             ("outside", side(outside)),
             ("container", side(inside)),
             pairs,
             console,
         )
+    show("A server's start", [measured], console, ("outside", "container"))
 
 
 def _check_image() -> None:
@@ -80,6 +81,6 @@ def _seconds(command: Callable[[int], Sequence[str]], bundle: Path, log: Path) -
         seconds = time.perf_counter() - start
     with np.load(bundle / reload.GOLDEN_VALUES) as golden:
         expected = golden["serving/prediction"].ravel()
-    # Another build of Python, of the same TensorFlow: within rounding.
+    # The image has the same TensorFlow with another build of Python: equal within rounding.
     np.testing.assert_allclose([row["prediction"] for row in answer], expected, rtol=1e-5)
     return seconds

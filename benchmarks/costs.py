@@ -1,7 +1,7 @@
-"""What each stage of a run takes, and what of that grows with the rows; in one process, in several.
+"""The cost of each node of a run, fixed and per row; in one process and in several.
 
-Seconds of CPU are what rows are held against: other work on the machine hardly changes them. All
-runs train for the same number of epochs.
+Rows are compared by CPU seconds, which other work on the machine hardly changes. All runs train for
+the same number of epochs.
 """
 
 import os
@@ -34,20 +34,20 @@ TRAINING = ("training.epochs=3", "training.early_stopping_patience=null")
 
 STAGES = ("ExampleGen", "StatisticsGen", "Transform", "Trainer", "Evaluator", "ServingExport")
 REST = "all else"
-"""Imports, the look at the data, tracking, small nodes."""
+"""Imports, the profile of the data, tracking, small nodes."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a stage took."""
+    """What a stage used."""
 
     cpu: float
-    """Seconds, of all its processes."""
+    """CPU seconds of all its processes."""
     seconds: float
     memory: float = 0.0
-    """Megabytes, at most."""
+    """The peak, in megabytes."""
     written: int = 0
-    """Bytes that it left on disk."""
+    """Bytes on disk."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,13 @@ class Costs:
     stages: Mapping[str, Cost]
 
 
+def run(times: int, console: Console) -> None:
+    """Measures runs of each size in each mode, and prints the results."""
+    show(measure(times, console), console)
+
+
 def measure(times: int, console: Console) -> dict[str, list[Costs]]:
-    """Runs by mode, in turn; prints each as it ends.
+    """Runs by mode, in turn; prints each run as it ends.
 
     Raises:
       click.ClickException: a run failed; its last lines of output are printed.
@@ -72,26 +77,26 @@ def measure(times: int, console: Console) -> dict[str, list[Costs]]:
             data, rows = Path(folder) / "trips.csv", copies * many_trips.ROWS
             many_trips.write(data, copies)
             for mode in [*MODES] * times:
-                with tempfile.TemporaryDirectory(dir=folder) as aside:
-                    run = of_run(data, rows, mode, Path(aside) / "run")
-                found[mode].append(run)
-                took = f"{duration(run.whole.seconds)}, {duration(run.whole.cpu)} of CPU"
+                with tempfile.TemporaryDirectory(dir=folder) as temporary:
+                    costs = costs_of_run(data, rows, mode, Path(temporary) / "run")
+                found[mode].append(costs)
+                took = f"{duration(costs.whole.seconds)}, {duration(costs.whole.cpu)} of CPU"
                 console.print(f"{rows:,} rows in {mode}: {took}")
     return found
 
 
-def of_run(data: Path, rows: int, mode: str, workspace: Path) -> Costs:
-    """What a run takes, in a workspace that it makes."""
+def costs_of_run(data: Path, rows: int, mode: str, workspace: Path) -> Costs:
+    """The costs of a run in a new workspace."""
     settings = (f"beam.options={MODES[mode]}", *TRAINING)
     command = [*huberflow("run", workspace, *settings), "--data", str(data), "--label", "fare"]
-    before = _cpu_of_ended()
+    before = _children_cpu_seconds()
     seconds = timed(command, workspace.with_suffix(".log"))
-    whole = Cost(_cpu_of_ended() - before, seconds)
+    whole = Cost(_children_cpu_seconds() - before, seconds)
     (run,) = run_history.runs(Workspace.at(workspace), _refuse)
     return Costs(rows, whole, _stages(run, whole))
 
 
-def _cpu_of_ended() -> float:
+def _children_cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -101,7 +106,7 @@ def _refuse(problem: str) -> None:
 
 
 def _stages(run: Run, whole: Cost) -> dict[str, Cost]:
-    nodes = {name: _of_node(run.nodes[name]) for name in STAGES}
+    nodes = {name: _node_cost(run.nodes[name]) for name in STAGES}
     rest = Cost(
         whole.cpu - sum(cost.cpu for cost in nodes.values()),
         whole.seconds - sum(cost.seconds for cost in nodes.values()),
@@ -109,7 +114,7 @@ def _stages(run: Run, whole: Cost) -> dict[str, Cost]:
     return {**nodes, REST: rest}
 
 
-def _of_node(node: Node) -> Cost:
+def _node_cost(node: Node) -> Cost:
     outputs = node.execution.outputs.values() if node.execution else ()
     return Cost(
         node.usage["cpu_seconds"],
@@ -139,7 +144,7 @@ def _seconds(runs: Sequence[Costs], rows: int) -> tuple[float, ...]:
 
 
 def _table(title: str, runs: Sequence[Costs]) -> Table:
-    """What each stage takes without rows, and for a million; memory with the fewest, the most."""
+    """Each stage's fixed cost, its cost per million rows, and its memory by size."""
     table = Table(title=title, title_justify="left")
     table.add_column("stage", no_wrap=True)
     for heading in ("fixed CPU", "CPU per 10⁶", "time per 10⁶", "bytes per row", "memory"):
@@ -147,9 +152,9 @@ def _table(title: str, runs: Sequence[Costs]) -> Table:
     rows = [run.rows for run in runs]
     for name in runs[0].stages:
         costs = [run.stages[name] for run in runs]
-        fixed, cpu = line(rows, [cost.cpu for cost in costs])
-        _, seconds = line(rows, [cost.seconds for cost in costs])
-        _, written = line(rows, [cost.written for cost in costs])
+        fixed, cpu = _line(rows, [cost.cpu for cost in costs])
+        _, seconds = _line(rows, [cost.seconds for cost in costs])
+        _, written = _line(rows, [cost.written for cost in costs])
         table.add_row(
             name,
             f"{fixed:.1f} s",
@@ -161,7 +166,7 @@ def _table(title: str, runs: Sequence[Costs]) -> Table:
     return table
 
 
-def line(rows: Sequence[int], values: Sequence[float]) -> tuple[float, float]:
-    """Where the straight line through the values starts, and what it rises by with a row."""
+def _line(rows: Sequence[int], values: Sequence[float]) -> tuple[float, float]:
+    """The intercept and the slope of the straight line through the values."""
     slope, start = np.polyfit(rows, values, 1)
     return float(start), float(slope)

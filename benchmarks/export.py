@@ -1,9 +1,9 @@
-"""What faithful export costs a run, and what a faithful reload costs whoever loads.
+"""The cost of a bundle: for the run that exports it, and for a program that loads it.
 
-The export is all that a plain SavedModel would not need: what the Trainer writes down for the
-bundle, and ServingExport, which assembles, certifies and checks it in a clean process. The reload
-is ``reload.load`` of that bundle against ``tf_keras.models.load_model``, with the same objects
-registered, in one process, in turn.
+The export is all that a plain SavedModel does not need: what the Trainer captures for the bundle,
+and ServingExport, which assembles, certifies and checks it in a clean process. The reload is
+``reload.load`` of that bundle against ``tf_keras.models.load_model``, with the same objects
+registered, in turn in one process.
 """
 
 import re
@@ -11,12 +11,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 
-from benchmarks.pairs import Pairs, duration
+from benchmarks.pairs import Pairs, duration, show
 from benchmarks.processes import huberflow, timed, warm_up
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.workspace import Workspace
@@ -26,8 +25,8 @@ RELOADS = 30
 WARM_UP = 3
 
 
-def measure(runs: int, console: Console) -> tuple[Pairs, Pairs]:
-    """The export's share of each run, and the reloads of the last one's model.
+def run(runs: int, console: Console) -> None:
+    """Measures the export's share of each run, and reloads the model of the last.
 
     Raises:
       click.ClickException: a run failed; its last lines of output are printed.
@@ -43,14 +42,14 @@ def measure(runs: int, console: Console) -> tuple[Pairs, Pairs]:
             console.print(f"run {number}: {duration(whole)}, its export {duration(export)}")
         (bundle,) = workspace.serving("taxi").iterdir()
         reloads = _reloads(bundle)
-    return (
-        Pairs("export", EXPORT_GOAL, *zip(*seconds, strict=True)),
-        Pairs("reload", RELOAD_GOAL, *zip(*reloads, strict=True)),
-    )
+    exported = Pairs("export", EXPORT_GOAL, *zip(*seconds, strict=True))
+    show("Export within its run", [exported], console, ("whole run", "export"))
+    reloaded = Pairs("reload", RELOAD_GOAL, *zip(*reloads, strict=True))
+    show("Reload", [reloaded], console, ("load_model", "reload.load"))
 
 
 def _export_seconds(workspace: Workspace) -> float:
-    """Of the workspace's only run: the Trainer's part by its log, the rest by the journal."""
+    """The seconds of the only run: the Trainer's share by its log, the rest by the journal."""
     (run,) = run_history.runs(workspace, _refuse)
     logged = re.search(r"captured \d+ rows in ([\d.]+) s", Path(run.metadata.log).read_text())
     assembled = run.nodes["ServingExport"].seconds
@@ -77,7 +76,7 @@ def _reloads(bundle: Path) -> list[tuple[float, float]]:
     return pairs[WARM_UP:]
 
 
-def _seconds(load: Callable[[Path], Any], bundle: Path) -> float:
+def _seconds(load: Callable[[Path], object], bundle: Path) -> float:
     start = time.perf_counter()
     load(bundle)
     return time.perf_counter() - start

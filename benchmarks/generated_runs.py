@@ -1,4 +1,4 @@
-"""Runs that never happened, as journals and reports of the size that real ones have.
+"""Generates journals and reports of the size that real runs have.
 
 A journal of the taxi pipeline takes about 22 KB, and its Evaluator's report 10 KB: seven metrics in
 31 slices.
@@ -30,7 +30,7 @@ METRICS = ("example_count", "calibration", "huber", "mae", "rmse", "median_error
 
 
 def write(root: Path, count: int) -> list[str]:
-    """Fills an empty workspace with finished runs that differ in four values; their ids."""
+    """Fills an empty workspace with finished runs that differ in four settings; their ids."""
     workspace = Workspace(root)
     workspace.journals.mkdir(parents=True)
     ids = [f"2026-01-01T{n // 3600:02}-{n // 60 % 60:02}-{n % 60:02}" for n in range(count)]
@@ -41,12 +41,12 @@ def write(root: Path, count: int) -> list[str]:
 
 
 def _events(workspace: Workspace, run: str, number: int) -> Iterator[dict[str, Any]]:
-    drawn = random.Random(number)  # noqa: S311 (nothing secret)
+    generator = random.Random(number)  # noqa: S311 (no secret)
     changes = {
         "seed": number,
-        "training.loss.config.threshold": drawn.choice([0.5, 1.0, 2.0, 4.0]),
-        "training.batch_size": drawn.choice([64, 128, 256, 512]),
-        "training.epochs": drawn.randint(EPOCHS, 2 * EPOCHS),
+        "training.loss.config.threshold": generator.choice([0.5, 1.0, 2.0, 4.0]),
+        "training.batch_size": generator.choice([64, 128, 256, 512]),
+        "training.epochs": generator.randint(EPOCHS, 2 * EPOCHS),
     }
     config = load(None, [f"{key}={value}" for key, value in changes.items()]).plain()
     yield _started(run, config, changes)
@@ -54,15 +54,15 @@ def _events(workspace: Workspace, run: str, number: int) -> Iterator[dict[str, A
         yield {"event": "node_started", "node": node}
         yield _finished(run, node, "cached", {}, {key: workspace.artifacts / node / key / "1"})
     yield {"event": "node_started", "node": "Trainer"}
-    yield from _epochs(drawn)
+    yield from _epochs(generator)
     training = {key: config[key] for key in ("seed", "features", "model", "training")}
     outputs = {key: workspace.artifacts / "Trainer" / key / run for key in ("model", "model_run")}
     yield _finished(run, "Trainer", "ran", training, outputs)
     yield {"event": "node_started", "node": "Evaluator"}
     evaluation = workspace.artifacts / "Evaluator" / "evaluation" / run
-    _write_report(evaluation, drawn)
-    asked = {"evaluation": config["evaluation"]}
-    yield _finished(run, "Evaluator", "ran", asked, {"evaluation": evaluation})
+    _write_report(evaluation, generator)
+    evaluated = {"evaluation": config["evaluation"]}
+    yield _finished(run, "Evaluator", "ran", evaluated, {"evaluation": evaluation})
     yield {"event": "ended", "status": "done"}
 
 
@@ -103,17 +103,18 @@ def _finished(
     }
 
 
-def _epochs(drawn: random.Random) -> Iterator[dict[str, Any]]:
+def _epochs(generator: random.Random) -> Iterator[dict[str, Any]]:
     keys = [*CURVES, *(f"val_{key}" for key in CURVES), "learning_rate", "steps_per_second"]
     for number in range(1, EPOCHS + 1):
-        values = {key: drawn.random() for key in keys}
+        values = {key: generator.random() for key in keys}
         yield {"event": "epoch", "number": number, "values": values}
 
 
-def _write_report(folder: Path, drawn: random.Random) -> None:
+def _write_report(folder: Path, generator: random.Random) -> None:
     slices = [{}, *({"trip_start_hour": hour} for hour in range(SLICES - 1))]
     rows = [
-        SliceMetrics(key, {metric: drawn.uniform(0.8, 1.2) for metric in METRICS}) for key in slices
+        SliceMetrics(key, {metric: generator.uniform(0.8, 1.2) for metric in METRICS})
+        for key in slices
     ]
     report = EvaluationReport(METRICS, blessed=True, reasons=(), slices=tuple(rows))
     folder.mkdir(parents=True)

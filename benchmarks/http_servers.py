@@ -1,4 +1,4 @@
-"""Servers in processes of their own, and requests to them."""
+"""Starts HTTP servers as processes, and sends requests to them."""
 
 import http.client
 import json
@@ -16,26 +16,28 @@ from typing import Any
 
 import click
 
+from huberflow.components.contracts.json_record import JSON
+
 PATIENCE = 180.0
 """Seconds that a server may take to be ready."""
 
 
 class Server:
-    """Answers at a port of this machine; each thread keeps a connection of its own."""
+    """A server on a port of this machine; each thread has its own connection."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._mine = threading.local()
+        self._thread = threading.local()
 
-    def ask(self, body: Any) -> Any:
-        """The predictions for a body that is plain JSON."""
+    def ask(self, body: JSON) -> list[Any]:
+        """The predictions for a request body."""
         return json.loads(self.answer(json.dumps(body).encode()))["predictions"]
 
     def answer(self, body: bytes) -> bytes:
-        """To ``POST /invocations``, read whole.
+        """The response to ``POST /invocations``.
 
         Raises:
-          click.ClickException: it is a refusal.
+          click.ClickException: the request failed.
         """
         status, content = self._exchange("POST", "/invocations", body)
         if status != 200:
@@ -43,16 +45,18 @@ class Server:
         return content
 
     def answers(self, page: str) -> bool:
-        """Whether a page is there."""
+        """Whether a page answers with 200."""
         try:
             return self._exchange("GET", page, b"")[0] == 200
         except OSError:
             return False
 
     def _exchange(self, method: str, page: str, body: bytes) -> tuple[int, bytes]:
-        if not hasattr(self._mine, "connection"):
-            self._mine.connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        connection = self._mine.connection
+        if not hasattr(self._thread, "connection"):
+            self._thread.connection = http.client.HTTPConnection(
+                "127.0.0.1", self._port, timeout=60
+            )
+        connection = self._thread.connection
         try:
             connection.request(method, page, body, {"Content-Type": "application/json"})
             answer = connection.getresponse()
@@ -64,12 +68,12 @@ class Server:
 
 @contextmanager
 def running(command: Sequence[str], port: int, page: str, log: Path) -> Iterator[Server]:
-    """A server that is ready, which is when ``page`` answers.
+    """Starts a server, waits until ``page`` answers, and stops it after the block.
 
     Raises:
-      click.ClickException: it ended, or was not ready in time; its last words are shown.
+      click.ClickException: it ended, or was not ready in time; with its last lines.
     """
-    # MLflow starts `uvicorn` by that name.
+    # MLflow looks for `uvicorn` on the PATH.
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -94,7 +98,7 @@ def running(command: Sequence[str], port: int, page: str, log: Path) -> Iterator
 
 
 def free_port() -> int:
-    """One that nothing listens on."""
+    """A port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port

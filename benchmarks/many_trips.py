@@ -1,4 +1,4 @@
-"""The taxi trips of the tfx wheel, many times over, a little different each time."""
+"""Copies of the taxi trips in the tfx wheel, each slightly different."""
 
 from importlib import resources
 from pathlib import Path
@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 CHANGED = {"fare": "{:.4f}", "trip_miles": "{:.4f}", "trip_seconds": "{:.0f}"}
-"""Columns that differ from copy to copy, by up to 2 %, and how they are written."""
+"""Columns that differ between copies, by up to 2 %, and their formats."""
 
 ROWS = 15_002
-"""In one copy."""
+"""Rows of one copy."""
 
 
 def write(path: Path, copies: int) -> None:
-    """A CSV; the first copy is as it was, and the same copies are alike in every file."""
+    """Writes a CSV; its first copy is unchanged, and the copies are the same in every file."""
     folder = resources.files("tfx") / "examples" / "chicago_taxi_pipeline" / "data" / "simple"
     trips = pd.read_csv(str(folder / "data.csv"), dtype=str, keep_default_na=False)
     drawn = np.random.default_rng(0)
@@ -25,9 +25,9 @@ def write(path: Path, copies: int) -> None:
 
 def _changed(trips: pd.DataFrame, drawn: np.random.Generator) -> pd.DataFrame:
     changed = trips.copy()
-    for name, written in CHANGED.items():
-        there = trips[name] != ""
-        numbers = trips[name][there].astype(float)
+    for name, text in CHANGED.items():
+        present = trips[name] != ""
+        numbers = trips[name][present].astype(float)
         numbers *= drawn.uniform(0.98, 1.02, len(numbers))
-        changed.loc[there, name] = numbers.map(written.format)
+        changed.loc[present, name] = numbers.map(text.format)
     return changed

@@ -1,4 +1,4 @@
-"""Paired timings: medians, the ratio within a pair, and a verdict beside its goal."""
+"""Paired times: medians, the ratio within a pair, and whether its goal is met."""
 
 import statistics
 from collections.abc import Iterable
@@ -10,33 +10,40 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Pairs:
-    """Seconds of the stock thing, or of what we had, and of ours, in turn; at least one pair."""
+    """Seconds of a baseline and of a candidate, measured in turn; at least one pair.
+
+    Attributes:
+      name: what was measured.
+      goal: the ratio that the candidate should not exceed.
+      baseline: seconds of another implementation, or of the simpler command.
+      candidate: seconds of what is compared with it.
+    """
 
     name: str
     goal: float
-    stock: tuple[float, ...]
-    ours: tuple[float, ...]
+    baseline: tuple[float, ...]
+    candidate: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not self.stock or len(self.stock) != len(self.ours):
+        if not self.baseline or len(self.baseline) != len(self.candidate):
             raise ValueError(
-                f"{self.name}: expected as many timings of ours as of stock, at least one, "
-                f"received {len(self.ours)} and {len(self.stock)}"
+                f"{self.name}: expected as many times of the candidate as of the baseline, at "
+                f"least one, received {len(self.candidate)} and {len(self.baseline)}"
             )
 
     @property
     def ratios(self) -> list[float]:
-        """Ours divided by stock, pair by pair; below 1 is faster."""
-        return [ours / stock for stock, ours in zip(self.stock, self.ours, strict=True)]
+        """The candidate divided by the baseline, pair by pair; below 1 is faster."""
+        return [new / old for old, new in zip(self.baseline, self.candidate, strict=True)]
 
     @property
     def ratio(self) -> float:
-        """Median of the ratios: one pair that was disturbed does not move it."""
+        """The median of the ratios, which one disturbed pair does not change."""
         return statistics.median(self.ratios)
 
     @property
     def spread(self) -> tuple[float, float]:
-        """The middle half of the ratios; all of them where there are fewer than 8."""
+        """The interquartile range of the ratios; minimum and maximum of fewer than 8."""
         if len(self.ratios) < 8:
             return min(self.ratios), max(self.ratios)
         low, _, high = statistics.quantiles(self.ratios, n=4, method="inclusive")
@@ -52,9 +59,9 @@ def show(
     title: str,
     measured: Iterable[Pairs],
     console: Console,
-    sides: tuple[str, str] = ("stock", "ours"),
+    sides: tuple[str, str] = ("stock", "huberflow"),
 ) -> None:
-    """Prints one row for each, and beside its ratio whether the goal is met."""
+    """Prints a row for each, with its ratio and whether the goal is met."""
     table = Table(title=title, title_justify="left")
     table.add_column("pairs", no_wrap=True)
     for heading in (*sides, "ratio", "spread"):
@@ -63,13 +70,18 @@ def show(
     for pairs in measured:
         table.add_row(
             f"{len(pairs.ratios)} {pairs.name}",
-            duration(statistics.median(pairs.stock)),
-            duration(statistics.median(pairs.ours)),
+            duration(statistics.median(pairs.baseline)),
+            duration(statistics.median(pairs.candidate)),
             f"{pairs.ratio:.2f}",
             "{:.2f}-{:.2f}".format(*pairs.spread),
-            f"{pairs.goal:.2f} {'met' if pairs.met else 'missed'}",
+            f"{pairs.goal:.2f} {verdict(pairs.met)}",
         )
     console.print(table)
+
+
+def verdict(met: bool) -> str:
+    """Whether a goal is met, in a word."""
+    return "met" if met else "missed"
 
 
 def duration(seconds: float) -> str:

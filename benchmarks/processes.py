@@ -1,4 +1,4 @@
-"""Wall time of whole processes, from start to exit, each writing to a folder of its own."""
+"""Wall time of processes, from start to exit."""
 
 import subprocess
 import sys
@@ -18,16 +18,16 @@ HUBERFLOW = Path(sys.executable).parent / "huberflow"
 
 
 def huberflow(verb: str, workspace: Path, *settings: str) -> list[str]:
-    """A command of this environment's ``huberflow``."""
+    """A command of the ``huberflow`` in this environment."""
     options = [part for setting in settings for part in ("--set", setting)]
     return [str(HUBERFLOW), verb, "--workspace", str(workspace), *options]
 
 
 def timed(command: Sequence[str], log: Path) -> float:
-    """Seconds that a command takes from start to exit, all its output in ``log``.
+    """The seconds of a command from start to exit; its output goes to ``log``.
 
     Raises:
-      click.ClickException: it cannot be started, or exits with something other than 0.
+      click.ClickException: it cannot be started, or does not exit with 0; with its last lines.
     """
     with log.open("w") as output:
         start = time.perf_counter()
@@ -45,30 +45,33 @@ def timed(command: Sequence[str], log: Path) -> float:
 
 
 def fresh(command: Callable[[Path], list[str]]) -> float:
-    """Seconds of a command that writes to a new folder, which is removed afterwards."""
+    """The seconds of a command that writes to a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="huberflow-benchmark-") as folder:
         return timed(command(Path(folder) / "run"), Path(folder) / "log")
 
 
 def warm_up() -> None:
-    """Reads all libraries from disk once; a missing one shows now, not minutes later."""
+    """Imports all libraries once, so that the first measurement finds them in the disk cache."""
     imports = "from tfx import v1; import mlflow, tensorflow_model_analysis"
     for command in ([str(HUBERFLOW), "--help"], [sys.executable, "-c", imports]):
         fresh(lambda _, command=command: command)
 
 
 Side = tuple[str, Callable[[], float]]
-"""A name, and what measures it once, in seconds."""
+"""A name, and a function that measures it once, in seconds."""
 
 
-def in_turn(name: str, goal: float, stock: Side, ours: Side, pairs: int, console: Console) -> Pairs:
-    """Measures stock, ours, stock, ours, ...; prints each pair as it ends."""
+def in_turn(
+    name: str, goal: float, baseline: Side, candidate: Side, pairs: int, console: Console
+) -> Pairs:
+    """Measures baseline, candidate, baseline, ...; prints each pair as it ends."""
     seconds = []
     for number in range(1, pairs + 1):
-        pair = stock[1](), ours[1]()
+        pair = baseline[1](), candidate[1]()
         seconds.append(pair)
         console.print(
-            f"pair {number}: {stock[0]} {duration(pair[0])}, {ours[0]} {duration(pair[1])}, "
+            f"pair {number}: {baseline[0]} {duration(pair[0])}, "
+            f"{candidate[0]} {duration(pair[1])}, "
             f"ratio {pair[1] / pair[0]:.2f}"
         )
     return Pairs(name, goal, *zip(*seconds, strict=True))

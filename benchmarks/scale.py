@@ -1,7 +1,7 @@
-"""What more rows cost: ``huberflow run`` on the taxi trips, and on 50 and 100 times as many.
+"""``huberflow run`` on the taxi trips, and on 50 and 100 times as many rows.
 
-All runs have the same config, that of a user's own CSV. Memory is that of all processes of a run,
-resident, added up four times a second; what they share counts for each.
+All runs have the same config, that of a user's CSV. Memory is the resident memory of all processes
+of a run, measured four times a second; shared memory counts for each process.
 """
 
 import statistics
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import many_trips
-from benchmarks.pairs import duration
+from benchmarks.pairs import duration, verdict
 from benchmarks.processes import fresh, huberflow, warm_up
 
 COPIES = (1, 50, 100)
@@ -27,7 +27,7 @@ _EVERY, _GIB = 0.25, 2**30
 
 @dataclass(frozen=True)
 class Size:
-    """Runs on so many rows; at least one."""
+    """Runs on one number of rows; at least one run."""
 
     rows: int
     seconds: tuple[float, ...]
@@ -41,12 +41,17 @@ class Size:
 
     @property
     def memory(self) -> float:
-        """GiB, at most."""
+        """The peak of all runs, in GiB."""
         return max(self.peaks) / _GIB
 
 
+def run(times: int, console: Console) -> None:
+    """Measures each size, and prints the results."""
+    show(measure(times, console), console)
+
+
 def measure(times: int, console: Console) -> list[Size]:
-    """Prints each run as it ends.
+    """Runs each size so many times; prints each run as it ends.
 
     Raises:
       click.ClickException: a run failed; its last lines of output are printed.
@@ -69,7 +74,7 @@ def _run(data: Path) -> Callable[[Path], list[str]]:
 
 
 def with_memory(measured: Callable[[], float]) -> tuple[float, int]:
-    """What is measured, and the most bytes that the processes have which it starts."""
+    """The measured seconds, and the peak memory of the processes that were started meanwhile."""
     peaks, ended = [0], threading.Event()
     before = psutil.Process().children()
 
@@ -88,7 +93,7 @@ def with_memory(measured: Callable[[], float]) -> tuple[float, int]:
 
 
 def _resident(process: psutil.Process) -> int:
-    """Bytes of a process and of all below it; those that just ended have none."""
+    """Bytes of a process and all its descendants; those that have just ended count 0."""
     total = 0
     with suppress(psutil.NoSuchProcess):
         for each in (process, *process.children(recursive=True)):
@@ -98,7 +103,7 @@ def _resident(process: psutil.Process) -> int:
 
 
 def show(sizes: Sequence[Size], console: Console) -> None:
-    """Prints a row for each size, and what the largest is held to."""
+    """Prints a row for each size, and whether the largest meets the goals."""
     table = Table(title="Runs on more rows, whole processes", title_justify="left")
     for heading in ("rows", "median", "rows per second", "memory"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -108,9 +113,9 @@ def show(sizes: Sequence[Size], console: Console) -> None:
     console.print(table)
     small, half, full = sizes
     faster, growth = full.speed / small.speed, full.memory / half.memory
-    for said, met in (
+    for text, met in (
         (f"rows per second: {faster:.1f} times, goal {SPEED_GOAL:g}", faster >= SPEED_GOAL),
         (f"memory: {full.memory:.2f} GiB, goal {MEMORY_GOAL:g}", full.memory <= MEMORY_GOAL),
         (f"memory for twice the rows: {growth:.2f}, goal {GROWTH_GOAL}", growth <= GROWTH_GOAL),
     ):
-        console.print(f"{said}, {'met' if met else 'missed'}")
+        console.print(f"{text}, {verdict(met)}")

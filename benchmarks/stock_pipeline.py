@@ -1,7 +1,7 @@
 """The Chicago Taxi pipeline as TFX's tutorials write it: ``python -m benchmarks.stock_pipeline``.
 
-TFX's defaults throughout, with one departure: functions by dotted path in place of
-``module_file``, whose packaging needs pip, which an environment made by uv has not.
+It has TFX's defaults except for one: functions by dotted path in place of ``module_file``, whose
+packaging needs pip, which an environment of uv does not have.
 """
 
 from importlib import resources
@@ -17,7 +17,7 @@ from benchmarks import stock_taxi
 NAME = "stock_taxi"
 TRAIN_STEPS = 200
 EVAL_STEPS = 20
-"""About once through the 5,000 rows of the eval split."""
+"""About one pass over the 5,000 rows of the eval split."""
 
 
 def create_pipeline(root: Path) -> tfx.dsl.Pipeline:
@@ -81,7 +81,7 @@ def create_pipeline(root: Path) -> tfx.dsl.Pipeline:
 
 
 def _eval_config() -> tfma.EvalConfig:
-    # Mean absolute error is never below 0: a threshold that every model passes.
+    # Every model passes: the mean absolute error is never below 0.
     always = tfma.MetricThreshold(
         value_threshold=tfma.GenericValueThreshold(lower_bound={"value": 0.0})
     )

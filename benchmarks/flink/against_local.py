@@ -1,6 +1,6 @@
-"""Beam's share of ``huberflow run``, on Flink with two workers and here with two workers.
+"""Beam's share of ``huberflow run``: two workers on Flink against two local workers.
 
-Both read the same trips; what is added up is what the nodes took whose rows Beam processes.
+Both read the same trips; the seconds of the nodes that use Beam are added up.
 """
 
 import json
@@ -8,7 +8,6 @@ import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -16,7 +15,7 @@ from rich.console import Console
 from benchmarks import many_trips
 from benchmarks.flink.cluster import Cluster
 from benchmarks.flink.jars import MissingError
-from benchmarks.pairs import Pairs
+from benchmarks.pairs import Pairs, show
 from benchmarks.processes import huberflow, in_turn, timed, warm_up
 
 GOAL = 4 / 3
@@ -25,8 +24,8 @@ NODES = ("ExampleGen", "StatisticsGen", "Transform", "Evaluator")
 WORKERS = 2
 
 
-def measure(pairs: int, console: Console) -> list[Pairs]:
-    """Prints each pair as it ends.
+def run(pairs: int, console: Console) -> None:
+    """Measures each of ``COPIES``.
 
     Raises:
       click.ClickException: there is no Java or no Flink, or a run failed.
@@ -39,19 +38,20 @@ def measure(pairs: int, console: Console) -> list[Pairs]:
         except MissingError as missing:
             raise click.ClickException(str(missing)) from missing
         with flink:
-            return [_measured(copies, flink, folder, pairs, console) for copies in COPIES]
+            measured = [_measure(copies, flink, folder, pairs, console) for copies in COPIES]
+    show("Rows on Flink, two workers on each side", measured, console, ("local", "flink"))
 
 
-def _measured(copies: int, cluster: Cluster, folder: Path, pairs: int, console: Console) -> Pairs:
+def _measure(copies: int, cluster: Cluster, folder: Path, pairs: int, console: Console) -> Pairs:
     data = folder / f"{copies}.csv"
     many_trips.write(data, copies)
-    here = {"direct_running_mode": "multi_processing", "direct_num_workers": WORKERS}
-    local = ("local", lambda: _seconds(data, "local", here))
+    processes = {"direct_running_mode": "multi_processing", "direct_num_workers": WORKERS}
+    local = ("local", lambda: _seconds(data, "local", processes))
     flink = ("flink", lambda: _seconds(data, "flink", cluster.beam_options(WORKERS)))
     return in_turn(f"{copies * many_trips.ROWS:,} rows", GOAL, local, flink, pairs, console)
 
 
-def _seconds(data: Path, runner: str, options: Mapping[str, Any]) -> float:
+def _seconds(data: Path, runner: str, options: Mapping[str, object]) -> float:
     settings = (
         "training.epochs=1",
         "tracking.enabled=false",
@@ -62,10 +62,10 @@ def _seconds(data: Path, runner: str, options: Mapping[str, Any]) -> float:
         log = Path(folder, "log")
         command = huberflow("run", Path(folder, "run"), *settings)
         timed([*command, "--data", str(data), "--label", "fare"], log)
-        return added_up(log.read_text())
+        return beam_seconds(log.read_text())
 
 
-def added_up(printed: str) -> float:
-    """Seconds of the nodes, as a run prints them."""
+def beam_seconds(printed: str) -> float:
+    """The seconds of the nodes that use Beam, from the output of a run."""
     ran = dict(re.findall(r"^ +(\w+) +ran +([\d.]+) s", printed, re.MULTILINE))
     return sum(float(ran[node]) for node in NODES)

@@ -1,4 +1,4 @@
-"""A real Flink on loopback: a job manager, task managers, and Beam's job server."""
+"""A Flink cluster on this machine: a job manager, task managers, and Beam's job server."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ from benchmarks.flink import jars
 
 PATIENCE = 120
 
-# Where Flink lies beside what Java 17 hides from it, as in Flink's own conf/config.yaml.
+# Packages that Java 17 hides and Flink uses, as in Flink's own conf/config.yaml.
 _PACKAGES = ("lang", "net", "io", "nio", "lang.reflect", "text", "time", "util", "util.concurrent")
 _OPEN = [f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in _PACKAGES]
 
@@ -36,7 +36,7 @@ _MEMORY = {
 _JVM = [
     "-Xmx640m",
     "-XX:MaxDirectMemorySize=512m",
-    # Compiling a second time was a third of all that it did in so short a life.
+    # In so short a process, the second compiler would take a third of the time.
     "-XX:TieredStopAtLevel=1",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     *_OPEN,
@@ -48,18 +48,18 @@ _JOB_SERVER = "org.apache.beam.runners.flink.FlinkJobServerDriver"
 
 
 class Cluster:
-    """Runs inside a ``with`` block.
+    """A cluster that runs inside a ``with`` block.
 
     Args:
-      folder: new; for what the cluster writes.
-      size: how many task managers, of one slot each.
-      retries: how often Flink tries a job again.
+      folder: a new folder for the cluster's files.
+      size: the number of task managers, of one slot each.
+      retries: how often Flink retries a job.
 
     Attributes:
       task_managers: their processes.
 
     Raises:
-      MissingError: there is no Java, or no Flink to be had.
+      MissingError: Java or Flink is missing.
     """
 
     def __init__(self, folder: Path, size: int, retries: int = 0) -> None:
@@ -82,15 +82,15 @@ class Cluster:
             "taskmanager.bind-host": "127.0.0.1",
             "taskmanager.numberOfTaskSlots": 1,
             "taskmanager.cpu.cores": 1.0,
-            # A dead task manager is known after two beats; who tries again sooner may try it again.
+            # A dead task manager is detected after two beats; an earlier retry may use it again.
             "heartbeat.interval": 2000,
-            # By regions, each task of a dead task manager would count as a retry.
+            # With the default, by regions, each task of a dead task manager counts as a retry.
             "jobmanager.execution.failover-strategy": "full",
             "restart-strategy.type": "fixed-delay",
             "restart-strategy.fixed-delay.attempts": retries,
             "restart-strategy.fixed-delay.delay": "4 s",
             "io.tmp.dirs": str(folder),
-            # With Beam's classes in Flink itself, a worker outlives the stage that started it.
+            # With Beam's classes in Flink's class path, a worker outlives its stage.
             "classloader.resolve-order": "parent-first",
             **_MEMORY,
         }
@@ -115,8 +115,8 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self._processes.close()
 
-    def beam_options(self, workers: int) -> dict[str, Any]:
-        """For jobs here, whose workers are processes of this Python."""
+    def beam_options(self, workers: int) -> dict[str, object]:
+        """Beam's options for jobs whose workers are processes of this Python."""
         worker = Path(sys.executable).with_name("huberflow-worker")
         return {
             "job_endpoint": self._job_endpoint,
@@ -132,27 +132,29 @@ class Cluster:
         self._processes.callback(process.terminate)
         return process
 
-    def _wait_until(self, holds: Callable[[], bool]) -> None:
-        """Returns as soon as it holds; until then, what is asked may not listen yet."""
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
+        """Waits; a server that does not listen yet may raise an OSError meanwhile."""
         end, cause = time.monotonic() + PATIENCE, None
         while time.monotonic() < end:
             try:
-                if holds():
+                if condition():
                     return
             except OSError as error:
                 cause = error
             time.sleep(0.5)
-        raise TimeoutError(f"Flink has not come up in {PATIENCE} s; see {self._folder}") from cause
+        raise TimeoutError(f"Flink did not start in {PATIENCE} s; see {self._folder}") from cause
 
-    def _ask(self, what: str) -> Any:
-        address = f"http://127.0.0.1:{self._rest}/{what}"
+    def _ask(self, page: str) -> Any:
+        address = f"http://127.0.0.1:{self._rest}/{page}"
         with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
             return json.load(answer)
 
 
 def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
         return [each.getsockname()[1] for each in sockets]
 
 

@@ -1,6 +1,6 @@
-"""Flink and Beam's job server in one jar, as Beam ships it, made of the jars of ``pom.xml``.
+"""Builds the jar of Flink and Beam's job server, as Beam ships it, from the jars of ``pom.xml``.
 
-Maven fetches them once, each is held against its hash, and what becomes of them lies in ``.flink``.
+Maven downloads them once, each is checked against its hash, and the result is in ``.flink``.
 """
 
 import hashlib
@@ -14,45 +14,46 @@ FOLDER = Path(__file__).parents[2] / ".flink"
 
 
 class MissingError(Exception):
-    """What is missing, in a line."""
+    """A program or file is missing; the message is one line."""
 
 
 def program(name: str, package: str) -> str:
     """The path of a program.
 
     Raises:
-      MissingError: it is not there; the line names Debian's package.
+      MissingError: it is not installed; the message names Debian's package.
     """
     if found := shutil.which(name):
         return found
-    raise MissingError(f"no {name}; apt-get install {package}")
+    raise MissingError(f"{name} is not installed; write: apt-get install {package}")
 
 
 def jar(folder: Path = FOLDER) -> Path:
-    """All of it, alone in a folder of its own in ``folder``.
+    """The path of the jar, which is the only file of its folder below ``folder``.
 
     Raises:
-      MissingError: Maven is missing, or cannot fetch the parts.
-      ValueError: a part is something else than ``jars.sha256`` says.
+      MissingError: Maven is missing, or cannot download the parts.
+      ValueError: a part does not have its hash in ``jars.sha256``.
     """
     kept = folder / hashlib.sha256(POM.read_bytes() + HASHES.read_bytes()).hexdigest()[:12]
     if not kept.exists():
         folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as aside:
-            _make(Path(aside))
-            _check(Path(aside, "parts"))
-            shutil.rmtree(Path(aside, "parts"))
-            Path(aside, "whole").rename(kept)
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            parts, whole = Path(temporary, "parts"), Path(temporary, "whole")
+            _build(Path(temporary))
+            _check(parts)
+            shutil.rmtree(parts)
+            whole.rename(kept)
     return kept / "flink.jar"
 
 
-def _make(folder: Path) -> None:
+def _build(folder: Path) -> None:
     maven = [program("mvn", "maven"), "--quiet", "--batch-mode", "--file", str(POM)]
     goals = ["dependency:copy-dependencies", "assembly:single", f"-Dfolder={folder}"]
     ended = subprocess.run([*maven, *goals], capture_output=True, text=True, check=False)
     if ended.returncode != 0:
-        said = next((line for line in ended.stdout.splitlines() if "ERROR" in line), ended.stderr)
-        raise MissingError(f"Maven cannot fetch Flink's jars: {said}")
+        cause = next((line for line in ended.stdout.splitlines() if "ERROR" in line), ended.stderr)
+        raise MissingError(f"Maven cannot download Flink's jars: {cause}")
 
 
 def _check(folder: Path) -> None:
@@ -61,8 +62,8 @@ def _check(folder: Path) -> None:
     found = {part.name: _sha256(part) for part in folder.iterdir()}
     if wrong := sorted(dict(expected.items() ^ found.items())):
         raise ValueError(
-            f"Flink: expected the jars of {HASHES.name}, received other content, or none, or more "
-            f"than those, of {', '.join(wrong)}; delete these from ~/.m2/repository, and try again"
+            f"Flink: expected exactly the jars of {HASHES.name}, received missing, other or "
+            f"additional ones: {', '.join(wrong)}; delete these from ~/.m2/repository and retry"
         )
 
 

@@ -8,27 +8,15 @@ import pytest
 from journals import Story
 from rich.console import Console
 
-from benchmarks import (
-    __main__,
-    compare,
-    export,
-    generated_runs,
-    losses,
-    processes,
-    run_against_stock,
-    sweep,
-    tracking,
-)
+from benchmarks import __main__, export, generated_runs, losses, processes, whole_runs
 from benchmarks.pairs import Pairs, duration, show
-from benchmarks.times import Times
-from benchmarks.times import show as show_times
 from huberflow.custom_objects.losses import HuberLoss
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.workspace import Workspace
 
 
 def test_ratio_is_the_median_within_pairs_not_of_the_medians():
-    pairs = Pairs("x", 0.75, stock=(1.0, 10.0, 2.0), ours=(0.5, 9.0, 4.0))
+    pairs = Pairs("x", 0.75, baseline=(1.0, 10.0, 2.0), candidate=(0.5, 9.0, 4.0))
 
     assert pairs.ratios == [0.5, 0.9, 2.0]
     assert pairs.ratio == 0.9
@@ -36,20 +24,22 @@ def test_ratio_is_the_median_within_pairs_not_of_the_medians():
 
 
 def test_spread_of_many_pairs_leaves_the_disturbed_ones_out():
-    pairs = Pairs("x", 1.0, stock=(1.0,) * 9, ours=(0.01, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 99.0))
+    pairs = Pairs(
+        "x", 1.0, baseline=(1.0,) * 9, candidate=(0.01, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 99.0)
+    )
 
     assert pairs.spread == (2.0, 6.0)
 
 
-@pytest.mark.parametrize(("ours", "met"), [(0.74, True), (0.75, True), (0.76, False)])
-def test_a_goal_is_met_up_to_itself(ours, met):
-    assert Pairs("x", 0.75, stock=(1.0,), ours=(ours,)).met is met
+@pytest.mark.parametrize(("candidate", "met"), [(0.74, True), (0.75, True), (0.76, False)])
+def test_a_goal_is_met_up_to_itself(candidate, met):
+    assert Pairs("x", 0.75, baseline=(1.0,), candidate=(candidate,)).met is met
 
 
-@pytest.mark.parametrize(("stock", "ours"), [((), ()), ((1.0,), (1.0, 2.0))])
-def test_unpaired_timings_are_refused(stock, ours):
-    with pytest.raises(ValueError, match="expected as many timings of ours as of stock"):
-        Pairs("x", 1.0, stock, ours)
+@pytest.mark.parametrize(("baseline", "candidate"), [((), ()), ((1.0,), (1.0, 2.0))])
+def test_unpaired_times_are_refused(baseline, candidate):
+    with pytest.raises(ValueError, match="expected as many times of the candidate as of the base"):
+        Pairs("x", 1.0, baseline, candidate)
 
 
 def test_durations_read_well():
@@ -86,12 +76,12 @@ def test_losses_that_disagree_are_not_compared(monkeypatch):
     monkeypatch.setattr(losses, "HuberLoss", lambda threshold: HuberLoss(threshold=2 * threshold))
 
     with pytest.raises(AssertionError, match="Not equal"):
-        losses.measure(1)
+        losses.run(1, Console(width=100))
 
 
 @pytest.fixture
 def commands(monkeypatch):
-    """Starts nothing: gathers the commands, each of which takes as long as its place."""
+    """The commands, none of which is started; each takes as many seconds as its place."""
     started = []
 
     def timed(command, log):
@@ -99,7 +89,7 @@ def commands(monkeypatch):
         return float(len(started))
 
     monkeypatch.setattr(processes, "timed", timed)
-    monkeypatch.setattr(compare, "timed", timed)
+    monkeypatch.setattr(whole_runs, "timed", timed)
     return started
 
 
@@ -108,43 +98,48 @@ def settings(command):
 
 
 def test_run_measures_in_turn_and_prints_each_pair(commands, capsys):
-    measured = run_against_stock.measure(2, Console(width=100))
+    whole_runs.run(2, Console(width=100))
 
     python = Path(sys.executable).name
     programs = [Path(command[0]).name for command in commands]
     assert programs == ["huberflow", python, python, "huberflow", python, "huberflow"]
-    assert (measured.stock, measured.ours) == ((3.0, 5.0), (4.0, 6.0))
-    assert "pair 2: stock 5.0 s, ours 6.0 s, ratio 1.20" in capsys.readouterr().out
+    assert "pair 2: stock 5.0 s, huberflow 6.0 s, ratio 1.20" in capsys.readouterr().out
 
 
 def test_tracking_measures_the_same_run_without_and_with(commands, capsys):
-    measured = tracking.measure(1, Console(width=100))
+    whole_runs.tracking(1, Console(width=100))
 
     untracked, tracked = commands[2:]
     assert [settings(untracked), settings(tracked)] == [
         ["tracking.enabled=false"],
         ["tracking.enabled=true"],
     ]
-    assert measured.ratio == 4 / 3
-    assert "pair 1: untracked 3.0 s, tracked 4.0 s" in capsys.readouterr().out
+    assert "pair 1: untracked 3.0 s, tracked 4.0 s, ratio 1.33" in capsys.readouterr().out
 
 
-def test_sweep_measures_its_points_as_runs_of_their_own_and_together(commands):
-    measured = sweep.measure(1, Console(width=100))
+def test_sweep_measures_its_trials_as_runs_and_together(commands, capsys):
+    whole_runs.sweep(1, Console(width=100))
 
     *runs, together = commands[2:]
     assert [command[1] for command in runs] == ["run"] * 5
     values = [value.partition("=")[2] for command in runs for value in settings(command)]
-    assert (together[1], settings(together)) == ("sweep", [f"{sweep.KEY}={','.join(values)}"])
-    assert (measured.stock, measured.ours) == ((3.0 + 4 + 5 + 6 + 7,), (8.0,))
-
-
-def test_every_run_has_a_folder_of_its_own(commands):
-    sweep.measure(1, Console(width=100))
-
+    assert together[1] == "sweep"
+    assert settings(together) == [f"{whole_runs.THRESHOLD}={','.join(values)}"]
     folders = {command[command.index("--workspace") + 1] for command in commands[2:]}
     assert len(folders) == 6
     assert not any(Path(folder).parent.exists() for folder in folders)
+    assert "separate 25.0 s, sweep 8.0 s" in capsys.readouterr().out  # 3 + 4 + 5 + 6 + 7
+
+
+@pytest.mark.parametrize(("goal", "verdict"), [(3.0, "met"), (2.0, "missed")])
+def test_compare_names_every_run_that_was_generated(commands, monkeypatch, capsys, goal, verdict):
+    monkeypatch.setattr(whole_runs, "COMPARED_RUNS", 3)
+    monkeypatch.setattr(whole_runs, "COMPARE_GOAL", goal)
+
+    whole_runs.compare(2, Console(width=200))
+
+    assert len({*commands[0][4:]}) == 3
+    assert f"median 2.5 s, 2.0 s to 3.0 s, goal {goal} s {verdict}" in capsys.readouterr().out
 
 
 def test_export_is_what_the_trainer_and_the_export_took(tmp_path):
@@ -166,15 +161,6 @@ def test_a_run_that_exported_nothing_is_not_measured(tmp_path):
         export._export_seconds(Workspace(tmp_path))
 
 
-def test_compare_names_every_run_that_was_generated(commands, monkeypatch):
-    monkeypatch.setattr(compare, "RUNS", 3)
-
-    measured = compare.measure(2)
-
-    assert len({*commands[0][4:]}) == 3
-    assert measured.seconds == (2.0, 3.0)
-
-
 def test_generated_runs_compare_like_real_ones(tmp_path):
     ids = generated_runs.write(tmp_path / "workspace", 2)
 
@@ -191,16 +177,6 @@ def test_generated_runs_compare_like_real_ones(tmp_path):
     assert len(first.epochs) == generated_runs.EPOCHS
     assert all(run in shown.stdout for run in ids)
     assert "median_error" in shown.stdout
-
-
-def test_a_time_is_held_against_its_goal(capsys):
-    measured = [Times("quick", 3.0, (2.0, 9.0, 1.0)), Times("slow", 3.0, (4.0,))]
-
-    show_times("title", measured, Console(width=100))
-
-    quick, slow = [line for line in capsys.readouterr().out.splitlines() if " s " in line]
-    assert all(text in quick for text in ("3 quick", "2.0 s", "1.0 s", "9.0 s", "3.0 s met"))
-    assert "3.0 s missed" in slow
 
 
 def test_a_failed_run_shows_the_end_of_its_output(tmp_path):

@@ -27,16 +27,16 @@ def ran(monkeypatch, tmp_path):
 
     cpu = iter([100.0, 140.0])
     monkeypatch.setattr(costs, "timed", timed)
-    monkeypatch.setattr(costs, "_cpu_of_ended", lambda: next(cpu))
-    return costs.of_run(tmp_path / "trips.csv", 1_000, ONE, tmp_path / "run")
+    monkeypatch.setattr(costs, "_children_cpu_seconds", lambda: next(cpu))
+    return costs.costs_of_run(tmp_path / "trips.csv", 1_000, ONE, tmp_path / "run")
 
 
 class TestRun:
-    def test_is_told_by_stage(self, ran):
+    def test_has_the_cost_of_each_stage(self, ran):
         assert ran.whole == Cost(40.0, 60.0)
         assert ran.stages["ExampleGen"] == Cost(4.0, 10.0, 512.0, 1_000)
 
-    def test_is_told_whole_what_no_stage_took_is_the_rest(self, ran):
+    def test_has_a_rest_that_no_stage_took(self, ran):
         assert ran.stages[REST] == Cost(40.0 - 6 * 4.0, 60.0 - 6 * 10.0)
 
 
@@ -63,13 +63,13 @@ def test_a_stage_has_a_fixed_part_and_one_for_each_million_rows(capsys):
 def test_every_size_is_run_in_one_process_and_in_several_in_turn(monkeypatch, capsys):
     ran = []
 
-    def of_run(data, rows, mode, workspace):
+    def costs_of_run(data, rows, mode, workspace):
         ran.append((rows, len(data.read_text().splitlines()) - 1, mode))
         return Costs(rows, Cost(41.0, 106.0), {})
 
     monkeypatch.setattr(costs, "COPIES", (1,))
     monkeypatch.setattr(costs, "warm_up", lambda: None)
-    monkeypatch.setattr(costs, "of_run", of_run)
+    monkeypatch.setattr(costs, "costs_of_run", costs_of_run)
 
     found = costs.measure(2, Console(width=100))
 

@@ -19,12 +19,14 @@ run 2026-11-22T19-02-10
 
 
 def test_what_counts_is_the_time_of_the_nodes_whose_rows_beam_processes():
-    assert against_local.added_up(PRINTED) == pytest.approx(41.8 + 37.2 + 76.0 + 15.4)
+    assert against_local.beam_seconds(PRINTED) == pytest.approx(41.8 + 37.2 + 76.0 + 15.4)
 
 
 def test_a_node_that_did_not_run_is_no_fast_node():
     with pytest.raises(KeyError, match="Transform"):
-        against_local.added_up(PRINTED.replace("Transform         ran", "Transform         cached"))
+        against_local.beam_seconds(
+            PRINTED.replace("Transform         ran", "Transform         cached")
+        )
 
 
 class TestJar:
@@ -62,7 +64,7 @@ class TestJar:
 
     def test_of_a_part_with_another_content_is_refused_and_not_kept(self, maven, tmp_path):
         (tmp_path / "part.jar").write_bytes(b"Flunk")
-        with pytest.raises(ValueError, match=r"jars\.sha256, received .* part\.jar"):
+        with pytest.raises(ValueError, match=r"jars\.sha256, received .*: part\.jar"):
             jars.jar(tmp_path / "kept")
         assert list((tmp_path / "kept").iterdir()) == []
 
@@ -73,7 +75,7 @@ class TestJar:
 
     def test_cannot_be_had_without_maven(self, maven, tmp_path):
         maven.unlink()
-        with pytest.raises(jars.MissingError, match="no mvn; apt-get install maven"):
+        with pytest.raises(jars.MissingError, match="write: apt-get install maven"):
             jars.jar(tmp_path / "kept")
 
     def test_cannot_be_had_where_the_net_refuses(self, maven, tmp_path):

@@ -26,7 +26,7 @@ def test_copies_are_alike_but_for_a_little(tmp_path):
 
 
 def test_memory_is_that_of_all_processes_that_are_started_and_of_no_earlier_one():
-    hold = "held = bytearray(200 * 2**20); import time; time.sleep({seconds})"
+    hold = "kept = bytearray(200 * 2**20); import time; time.sleep({seconds})"
     within = f"import subprocess, sys; subprocess.run([sys.executable, '-c', '{hold}'])"
 
     with _running(hold.format(seconds=600)):
@@ -86,7 +86,7 @@ def test_every_size_is_run_on_its_rows_with_one_config(monkeypatch, capsys):
         (Size(1000, (10.0,), (2 * GIB, 4 * GIB)), ["memory:", "memory for twice"]),
     ],
 )
-def test_the_largest_is_held_to_the_goals(full, missed, capsys):
+def test_the_largest_is_compared_with_the_goals(full, missed, capsys):
     scale.show([Size(10, (1.0,), (GIB,)), Size(500, (5.0,), (3 * GIB,)), full], Console(width=100))
 
     lines = [line for line in capsys.readouterr().out.splitlines() if "missed" in line]
