@@ -1,4 +1,4 @@
-"""Where MLflow's UI shows runs."""
+"""Links to the pages of MLflow's UI that show runs."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from huberflow.pipeline.tracking.tags import VIEW
 
 
 def run_page(workspace: Workspace, run_id: str) -> str | None:
-    """The page of a run on a server; none where the runs are in a database, or not delivered."""
+    """The page of a run on a server; None where runs are in a database, or it is not delivered."""
     found = receipt(workspace, run_id)
     server = _server(found) if found else None
     if found is None or server is None:
@@ -21,7 +21,7 @@ def run_page(workspace: Workspace, run_id: str) -> str | None:
 
 
 def results_page(workspace: Workspace, server: str) -> str:
-    """The run list that a person wants to see first: the newest run's experiment, best first."""
+    """The list of runs in the newest run's experiment, best first."""
     newest = max((journal.stem for journal in workspace.journals.glob("*.jsonl")), default="")
     found = receipt(workspace, newest)
     if found is None:
@@ -31,10 +31,10 @@ def results_page(workspace: Workspace, server: str) -> str:
 
 
 def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
-    """The page that compares runs, on their server, else on the UI that runs now.
+    """The page that compares runs, on their server or on the UI that runs now.
 
-    Without either it is where the UI will be, with the command that starts it; none where nothing
-    has been delivered.
+    Where neither runs, the line also has the command that starts the UI; None where no run has been
+    delivered.
     """
     receipts = [found for run in run_ids if (found := receipt(workspace, run)) is not None]
     if not receipts:
@@ -50,7 +50,7 @@ def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
 
 
 def _server(found: Receipt) -> str | None:
-    """A server's address; none for a database."""
+    """The server's address; None for a database."""
     return found.server.replace("***@", "").rstrip("/") if found.server.startswith("http") else None
 
 
@@ -58,9 +58,9 @@ def link(base_url: str, experiment_ids: Sequence[str], mlflow_run_ids: Sequence[
     """The page of MLflow's UI that compares these runs.
 
     Args:
-      base_url: of the server, such as ``http://127.0.0.1:5000``.
-      experiment_ids: of the experiments that the runs are in.
-      mlflow_run_ids: as the server knows them.
+      base_url: the server's address, such as ``http://127.0.0.1:5000``.
+      experiment_ids: the ids of the runs' experiments.
+      mlflow_run_ids: the server's ids of the runs.
     """
     query = {
         "runs": json.dumps(list(mlflow_run_ids)),

@@ -1,4 +1,4 @@
-"""Brings a model from MLflow's registry, or from a run, to this machine."""
+"""Downloads a model from MLflow's registry or from a run."""
 
 import re
 from pathlib import Path
@@ -24,12 +24,12 @@ _FORMS = "models:/NAME@ALIAS, models:/NAME/VERSION or runs:/ID/model"
 
 
 def saved_model(uri: str, reference: str, folder: Path) -> Path:
-    """Downloads a model that ``exported.save`` made; the SavedModel in it.
+    """Downloads a model that ``pyfunc_model.save`` wrote; returns the SavedModel in it.
 
     Args:
-      uri: of MLflow's server or database.
+      uri: the address of MLflow's server or database.
       reference: ``models:/taxi@champion``, ``models:/taxi/3`` or ``runs:/ID/model``.
-      folder: where to.
+      folder: the folder to download to.
 
     Raises:
       InputError: there is no such model, or it holds no SavedModel.
@@ -59,7 +59,7 @@ def saved_model(uri: str, reference: str, folder: Path) -> Path:
 
 
 def _source(client: MlflowClient, reference: str) -> str:
-    """Where the artifacts lie; asked of this client, for MLflow itself would ask a global one."""
+    """The URI of the artifacts, from this client; MLflow itself would use a global one."""
     if by_alias := re.fullmatch(r"models:/([^/@]+)@([^/@]+)", reference):
         version = client.get_model_version_by_alias(*by_alias.groups()).version
         return client.get_model_version_download_uri(by_alias[1], str(version))

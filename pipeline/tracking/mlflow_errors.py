@@ -1,4 +1,4 @@
-"""What MLflow raises, as one line for the user."""
+"""Turns MLflow's errors into one line for the user."""
 
 import socket
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking.tracker import TrackingError, UnreachableError
 
 LONGEST = 400
-"""Characters of MLflow's own words; a server may answer with a whole page."""
+"""Characters of MLflow's message; a server may answer with a whole page."""
 
 _FAILURES = (
     MlflowException,
@@ -25,7 +25,7 @@ _FAILURES = (
 
 
 def already_exists(error: MlflowException) -> bool:
-    """Whether another process was first."""
+    """Whether another process created it first."""
     return error.error_code == ErrorCode.Name(RESOURCE_ALREADY_EXISTS)
 
 
@@ -34,19 +34,19 @@ def explained(uri: str, doing: str) -> Iterator[None]:
     """Turns every failure inside into a ``TrackingError``.
 
     Args:
-      uri: of the server.
+      uri: the server's address.
       doing: completes "cannot ...".
     """
     try:
         yield
     except _FAILURES as error:
         server, chain = masked_text(uri), list(_chain(error))
-        kind = UnreachableError if _nobody_is_there(chain) else TrackingError
+        kind = UnreachableError if _is_unreachable(chain) else TrackingError
         raise kind(f"{server}: cannot {doing}: {_why(error, chain, server)}") from error
 
 
-def _nobody_is_there(chain: Sequence[BaseException]) -> bool:
-    """Not where a connection breaks or an answer is late: that may be for one large file."""
+def _is_unreachable(chain: Sequence[BaseException]) -> bool:
+    """A broken connection or a late answer does not count: one large file may cause them."""
     return any(isinstance(cause, ConnectionRefusedError | socket.gaierror) for cause in chain)
 
 
@@ -80,6 +80,6 @@ def _innermost(chain: Sequence[BaseException]) -> str:
 
 
 def _line(error: BaseException) -> str:
-    words = str(getattr(error, "orig", error)).split()  # SQLAlchemy's own would end with the SQL
-    text = masked_text(" ".join(words))
+    message = str(getattr(error, "orig", error))  # SQLAlchemy's message would end with the SQL
+    text = masked_text(" ".join(message.split()))
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

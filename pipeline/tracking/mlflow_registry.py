@@ -1,4 +1,4 @@
-"""Models in MLflow's registry."""
+"""Registers models in MLflow's registry."""
 
 import json
 import tempfile
@@ -13,16 +13,16 @@ from huberflow.pipeline.tracking.mlflow_errors import already_exists
 from huberflow.pipeline.tracking.tracker import Alias, ExportedModel
 
 KEY = "huberflow.key"
-"""Tag with our key of a model version."""
+"""The tag with huberflow's key of a model version."""
 
 FOLDER = "model"
-"""Where the model lies among its run's artifacts."""
+"""The model's folder among its run's artifacts."""
 
-_RIVAL: dict[Alias, Alias] = {"champion": "challenger", "challenger": "champion"}
+_OTHER: dict[Alias, Alias] = {"champion": "challenger", "challenger": "champion"}
 
 
 def version_of(client: MlflowClient, run_id: str, model: ExportedModel) -> str:
-    """The version with the model's key, created unless it exists."""
+    """The version with the model's key; created unless it exists."""
     found = client.search_model_versions(f"name = '{model.name}' AND tags.`{KEY}` = '{model.key}'")
     if found:
         return min((str(version.version) for version in found), key=int)
@@ -39,14 +39,14 @@ def version_of(client: MlflowClient, run_id: str, model: ExportedModel) -> str:
 
 
 def give_alias(client: MlflowClient, name: str, version: str, alias: Alias) -> None:
-    """Moves an alias to a version, which then has no other; the champion challenges nobody."""
+    """Moves an alias to a version, and removes its other one; a champion is no challenger."""
     aliases = client.get_registered_model(name).aliases
     if alias == "challenger" and str(aliases.get("champion")) == version:
         return
     if str(aliases.get(alias)) != version:
         client.set_registered_model_alias(name, alias, version)
-    if str(aliases.get(_RIVAL[alias])) == version:
-        client.delete_registered_model_alias(name, _RIVAL[alias])
+    if str(aliases.get(_OTHER[alias])) == version:
+        client.delete_registered_model_alias(name, _OTHER[alias])
 
 
 def _create_name(client: MlflowClient, name: str) -> None:
@@ -58,13 +58,13 @@ def _create_name(client: MlflowClient, name: str) -> None:
 
 
 def _upload(client: MlflowClient, run_id: str, model: ExportedModel) -> str:
-    """Makes the model an artifact of its run; its URI."""
-    with tempfile.TemporaryDirectory() as aside:
-        folder = Path(aside, FOLDER)
+    """Uploads the model as an artifact of its run; returns its URI."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary, FOLDER)
         pyfunc_model.save(model, folder)
         client.log_artifacts(run_id, str(folder), FOLDER)
         about = Model.load(folder).get_tags_dict()
-    # By this tag the UI knows that the folder is a model, and shows it as one.
+    # With this tag the UI shows the folder as a model.
     history = [{**about, "run_id": run_id, "artifact_path": FOLDER}]
     client.set_tag(run_id, "mlflow.log-model.history", json.dumps(history))
     return f"{client.get_run(run_id).info.artifact_uri}/{FOLDER}"

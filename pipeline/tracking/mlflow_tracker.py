@@ -1,6 +1,6 @@
-"""The port of a tracking server on MLflow. Importing it takes seconds: import it late.
+"""The tracker for MLflow. Importing it takes seconds, so import it late.
 
-Everything goes through one explicit client: MLflow's global run, experiment and server, and the
+It uses one explicit client: MLflow's global run, experiment and server, and the environment
 variables that name them, have no influence.
 """
 
@@ -28,6 +28,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.types.schema import ColSpec, Schema
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking import mlflow_registry
 from huberflow.pipeline.tracking.mlflow_client import connect, is_server
@@ -44,17 +45,17 @@ from huberflow.pipeline.tracking.tracker import (
 )
 
 KEY = "huberflow.key"
-"""Tag with our key of a run: workspace, run, and node where it is one, with slashes between."""
+"""The tag with huberflow's key of a run: ``workspace/run``, or ``workspace/run/node``."""
 
 
 class MlflowTracker:
-    """Runs in an MLflow server or database.
+    """Tracks runs in an MLflow server or database.
 
-    MLflow keeps an infinite metric as the largest finite number; NaN stays NaN.
+    MLflow stores an infinite metric as the largest finite number; NaN stays NaN.
 
     Args:
       uri: ``http://...``, or a database such as ``sqlite:////folder/mlflow.db``.
-      artifacts: folder for the artifacts of new experiments; a server decides that itself.
+      artifacts: the folder for artifacts of new experiments; a server chooses its own.
     """
 
     def __init__(self, uri: str, artifacts: Path | None = None) -> None:
@@ -74,7 +75,7 @@ class MlflowTracker:
                 family = self._find(experiment, head)
             if run.key not in family:
                 family[run.key] = self._create(run, experiment)
-            # Not before here: where a create fails, the run may be there all the same.
+            # Only now: where a create fails, the run may exist all the same.
             self._families[experiment, head] = family
             run_id = family[run.key]
             return Tracked(run_id, experiment, closed=run_id in self._closed)
@@ -88,7 +89,7 @@ class MlflowTracker:
         tags: Mapping[str, str] | None = None,
         dataset: Dataset | None = None,
     ) -> None:
-        """See ``Tracker``; MLflow itself keeps one of two equal params, metrics or datasets."""
+        """See ``Tracker``; of equal params, metrics or datasets MLflow keeps one."""
         with explained(self._uri, f"log to the run {run_id}"):
             self._client.log_batch(
                 run_id,
@@ -135,12 +136,15 @@ class MlflowTracker:
         if experiment is None:
             return None
         if experiment.lifecycle_stage == LifecycleStage.DELETED:
-            raise TrackingError(
-                f"tracking.experiment: expected one that is not deleted, received {name!r}; "
-                f"write: MLFLOW_TRACKING_URI={masked_text(self._uri)} mlflow experiments "
-                f"restore --experiment-id {experiment.experiment_id}, "
-                "or: --set tracking.experiment=another"
+            wrong = InputError(
+                "tracking.experiment",
+                expected="an experiment that is not deleted",
+                received=repr(name),
+                hint="choose another one: --set tracking.experiment=another, or restore it",
+                write=f"MLFLOW_TRACKING_URI={masked_text(self._uri)} mlflow experiments restore "
+                f"--experiment-id {experiment.experiment_id}",
             )
+            raise TrackingError(str(wrong))
         return experiment.experiment_id
 
     def _create_experiment(self, run: NewRun) -> str:
@@ -154,16 +158,16 @@ class MlflowTracker:
             return found
 
     def _artifact_location(self, experiment: str) -> str | None:
-        """A folder of its own, whatever characters the name has; a server decides itself."""
+        """A folder for each experiment, under a safe name; a server chooses its own."""
         if is_server(self._uri) or self._artifacts is None:
             return None
         return (self._artifacts / re.sub(r"[^\w-]", "_", experiment)).absolute().as_uri()
 
     def _find(self, experiment: str, head: str) -> dict[str, str]:
-        """Ids by key of a run and its nodes, in one request.
+        """The ids of a run and its nodes by key, in one request.
 
-        One key has several runs where the answer to a create was lost and the create repeated, or
-        where two processes created it at once. All but one are deleted, their nodes with them.
+        A key has several runs where a create was repeated because its answer was lost, or where two
+        processes created it at once. All but one are deleted, with their nodes.
         """
         family: dict[str, str] = {}
         for run in self._search(experiment, head):
@@ -179,7 +183,7 @@ class MlflowTracker:
     def _search(self, experiment: str, head: str) -> list[Run]:
         found = self._client.search_runs([experiment], f"tags.`{KEY}` LIKE '{head}%'", ViewType.ALL)
         family = [run for run in found if f"{run.data.tags[KEY]}/".startswith(f"{head}/")]
-        return sorted(family, key=_parents_first)
+        return sorted(family, key=_order)
 
     def _create(self, run: NewRun, experiment: str) -> str:
         above = {MLFLOW_PARENT_RUN_ID: run.parent} if run.parent else {}
@@ -219,6 +223,6 @@ def _has_ended(run: Run) -> bool:
     return RunStatus.is_terminated(RunStatus.from_string(run.info.status))
 
 
-def _parents_first(run: Run) -> tuple[str, bool, bool, str]:
-    """Of one key, those that are delivered first and the deleted last; else all agree by id."""
+def _order(run: Run) -> tuple[str, bool, bool, str]:
+    """Sorts the runs of a key: delivered ones first, deleted ones last, then by id."""
     return run.data.tags[KEY], _is_deleted(run), not _has_ended(run), run.info.run_id

@@ -1,7 +1,7 @@
-"""The exported SavedModel as a model of MLflow.
+"""The code of an MLflow pyfunc model that predicts with an exported SavedModel.
 
 MLflow copies this file beside the model and runs it there: it needs mlflow, tensorflow, numpy and
-pandas, and nothing of ours.
+pandas, but not huberflow.
 """
 
 from typing import Any
@@ -17,10 +17,10 @@ class SavedModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Loads the SavedModel."""
-        # Not above: this file also runs where the model is saved, which needs no TensorFlow.
+        # Imported here, because saving the model runs this file, and needs no TensorFlow.
         import tensorflow as tf
 
-        # Kept, for a signature is alive only as long as its model.
+        # A signature works only as long as its model is alive.
         self._model = tf.saved_model.load(context.artifacts["saved_model"])
         self._predict = self._model.signatures["columns"]
         _, specs = self._predict.structured_input_signature
@@ -34,20 +34,20 @@ class SavedModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """A table of the model's outputs, and the index of ``model_input``.
+        """The model's outputs as a table with the index of ``model_input``.
 
         Args:
           context: not used.
-          model_input: raw columns; a column that is not there is missing in each row.
+          model_input: raw columns; an absent column is missing in every row.
           params: not used.
 
         Raises:
-          ValueError: none of the columns is there, or a value is of the wrong type.
+          ValueError: the table has none of the columns, or a value has the wrong type.
         """
         if not model_input.columns.intersection(list(self._converters)).size:
             raise ValueError(
                 f"expected a table with columns such as {', '.join(self._converters)}, received "
-                f"one with {', '.join(map(str, model_input.columns)) or 'none that it knows'}"
+                f"one with {', '.join(map(str, model_input.columns)) or 'no column'}"
             )
         table = model_input.reindex(columns=list(self._converters))
         columns = {name: convert(table[name]) for name, convert in self._converters.items()}
@@ -57,7 +57,7 @@ class SavedModel(PythonModel):
         )
 
 
-def _plain(values: np.ndarray) -> Any:
+def _plain(values: np.ndarray) -> list[str] | np.ndarray:
     """Numbers as float64, text as str."""
     return (
         [each.decode() for each in values] if values.dtype == object else values.astype(np.float64)
@@ -69,7 +69,7 @@ def _numbers(column: pd.Series) -> Any:
     import tensorflow as tf
 
     try:
-        # By way of objects: a date is refused then, and not taken for its nanoseconds.
+        # As objects first: a date is refused then, instead of read as nanoseconds.
         values = column.astype(object).where(column.notna(), np.nan).astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
@@ -86,7 +86,7 @@ def _text(column: pd.Series) -> Any:
     wrong = next((value for value in values if not isinstance(value, str)), None)
     if wrong is not None:
         raise ValueError(
-            # A number has more than one text: pandas reads 8 as 8.0 beside a missing value.
+            # Texts of numbers are ambiguous: pandas reads 8 as 8.0 beside a missing value.
             f"column {column.name}: expected text, None where missing; received {wrong!r}; "
             f"write: pandas.read_csv(path, dtype={{{column.name!r}: str}})"
         )

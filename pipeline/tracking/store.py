@@ -1,4 +1,4 @@
-"""Which tracking server a run goes to."""
+"""Selects the tracking server of a run."""
 
 import os
 
@@ -9,16 +9,12 @@ from huberflow.pipeline.tracking.tracker import Tracker
 
 def store_uri(tracking: Tracking, workspace: Workspace) -> str:
     """The config's server, else ``MLFLOW_TRACKING_URI``, else SQLite in the workspace."""
-    ours = f"sqlite:///{workspace.tracking / 'mlflow.db'}"
-    return tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or ours
+    default = f"sqlite:///{workspace.tracking / 'mlflow.db'}"
+    return tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or default
 
 
 def connect(uri: str, workspace: Workspace) -> Tracker:
-    """A tracker for this address; imports MLflow.
-
-    Raises:
-      TrackingError: the server cannot be reached.
-    """
+    """The tracker at an address, which is reached with the first call; imports MLflow."""
     from huberflow.pipeline.tracking.mlflow_tracker import MlflowTracker
 
     return MlflowTracker(uri, artifacts=workspace.tracking / "artifacts")

@@ -1,4 +1,4 @@
-"""Serves MLflow's pages on a workspace's own database, to this machine alone."""
+"""Runs MLflow's UI on a workspace's database, for this machine alone."""
 
 import errno
 import os
@@ -21,9 +21,9 @@ from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking.tracker import TrackingError
 
 _PATIENCE = 120
-"""Seconds that MLflow may take to start; on a slow machine it imports for half a minute."""
+"""Seconds that MLflow may take to start; on a slow machine its imports take half a minute."""
 
-# A proxy that the environment names would be asked for a page of this very machine.
+# Without this, a proxy named in the environment would be asked for pages of this machine.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -35,14 +35,14 @@ def serve(
     port: int = 5000,
     on_ready: Callable[[str], None],
 ) -> None:
-    """Runs MLflow's server until Ctrl-C or SIGTERM; ``running`` tells its address meanwhile.
+    """Runs MLflow's server until Ctrl-C or SIGTERM; meanwhile ``running`` returns its URL.
 
     Args:
-      workspace: whose runs it shows.
+      workspace: the workspace with the runs.
       store_uri: the database, such as ``sqlite:////folder/mlflow.db``; created if missing.
-      host: address of this machine to listen on.
-      port: to listen on; another that is free where it is taken.
-      on_ready: told the server's URL as soon as it answers.
+      host: the address of this machine to listen on.
+      port: the port to listen on; a free one is taken where it is in use.
+      on_ready: called with the server's URL as soon as it answers.
 
     Raises:
       TrackingError: it did not start, or ended by itself.
@@ -53,26 +53,26 @@ def serve(
     with suppress(KeyboardInterrupt), termination_as_interrupt():
         with _server(workspace, store_uri, url, log) as server:
             _wait_until_healthy(server, url, log)
-            with _noted(workspace, url):
+            with _published(workspace, url):
                 on_ready(url)
                 server.wait()
-        raise _ended(log)
+        raise _ended_error(log)
 
 
 def running(workspace: Workspace) -> str | None:
-    """The URL of the server that ``serve`` runs on this workspace now; none where none does."""
-    note = _note(workspace)
-    if not note.is_file():
+    """The URL of the server that ``serve`` runs on this workspace now, if there is one."""
+    path = _url_file(workspace)
+    if not path.is_file():
         return None
-    url = note.read_text()
-    return url if _is_healthy(url) else None  # a killed one could not take its note away
+    url = path.read_text()
+    return url if _is_healthy(url) else None  # a killed server leaves its file behind
 
 
 @contextmanager
 def _server(
     workspace: Workspace, store_uri: str, url: str, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """MLflow's server in a process group of its own, for it starts a process itself."""
+    """MLflow's server, in its own process group because it starts processes itself."""
     artifacts = workspace.tracking / "artifacts"
     artifacts.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -82,10 +82,10 @@ def _server(
     command += ["--no-serve-artifacts", f"--default-artifact-root={artifacts.absolute().as_uri()}"]
     environment = {
         **os.environ,
-        # Not as options: an address may hold a password, and all users see a command line.
+        # Not as options: an address may contain a password, and all users see a command line.
         "MLFLOW_BACKEND_STORE_URI": store_uri,
         "MLFLOW_REGISTRY_STORE_URI": store_uri,
-        # Its jobs judge the answers of language models, in processes that nothing here needs.
+        # Its jobs evaluate language models, in processes that are not needed here.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
     with log.open("wb") as output:
@@ -114,7 +114,7 @@ def _wait_until_healthy(server: subprocess.Popen[bytes], url: str, log: Path) ->
     deadline = time.monotonic() + _PATIENCE
     while not _is_healthy(url):
         if server.poll() is not None:
-            raise _ended(log)
+            raise _ended_error(log)
         if time.monotonic() > deadline:
             raise TrackingError(f"MLflow's server did not answer within {_PATIENCE} s; see {log}")
         time.sleep(0.1)
@@ -128,30 +128,30 @@ def _is_healthy(url: str) -> bool:
         return False
 
 
-def _ended(log: Path) -> TrackingError:
+def _ended_error(log: Path) -> TrackingError:
     lines = masked_text(log.read_text(errors="replace")).splitlines()
     return TrackingError("\n".join([f"MLflow's server ended, see {log}:", *lines[-10:]]))
 
 
 @contextmanager
-def _noted(workspace: Workspace, url: str) -> Iterator[None]:
-    note = _note(workspace)
-    with written_atomically(note) as temporary:
+def _published(workspace: Workspace, url: str) -> Iterator[None]:
+    path = _url_file(workspace)
+    with written_atomically(path) as temporary:
         temporary.write_text(url)
     try:
         yield
     finally:
-        note.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
-def _note(workspace: Workspace) -> Path:
+def _url_file(workspace: Workspace) -> Path:
     return workspace.root / "ui.url"
 
 
 def _free_port(host: str, wanted: int) -> int:
-    """The wanted port, or any other where something listens on it."""
+    """The wanted port, or a free one where something listens on it."""
     with socket.socket() as probe:
-        # As the server will: a port whose last connections are still closing is free.
+        # Like the server itself: a port whose last connections are still closing counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, wanted))

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from rich.console import Console
@@ -15,7 +14,6 @@ from huberflow.pipeline.compare import views
 from huberflow.pipeline.history import journal, run_history, select
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.resolve.resolved_run import load
-from huberflow.pipeline.tracking import links
 
 NODES = {
     "Transform": lambda config: {
@@ -414,16 +412,3 @@ class TestFiles:
             "huber payment_type=Cash": "1.0",
         }  # fmt: skip
         assert (other["training.epochs"], other["huber"]) == ("2", "")
-
-
-class TestLink:
-    def test_is_what_mlflows_page_reads(self):
-        url = links.link("http://127.0.0.1:5000/", ["1", "2"], ["ab", "cd"])
-        place, _, query = urlsplit(url).fragment.partition("?")
-        assert url.startswith("http://127.0.0.1:5000/#/")
-        assert place == "/compare-runs"
-        assert {key: json.loads(text) for key, (text,) in parse_qs(query).items()} == {
-            "runs": ["ab", "cd"],
-            "experiments": ["1", "2"],
-        }
-        assert '"' not in url

@@ -174,7 +174,7 @@ class TestARun:
         outcome = new.catch_up()
         assert [run.id for run in outcome.delivered] == ["c-whole"]
         of_damaged, of_gone = outcome.failed
-        assert of_damaged.startswith(f"the journal {damaged} cannot be read")
+        assert of_damaged.startswith(f"{damaged}: expected the journal of a run")
         assert of_gone.startswith("b-gone: cannot be delivered: FileNotFoundError")
 
 

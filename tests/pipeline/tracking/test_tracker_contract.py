@@ -314,7 +314,7 @@ class TestExperiments:
 
 
 PARAMS = {"loss.config.threshold": "2.0", "loss.name": "HuberLoss"}
-POINTS = [
+LOSSES = [
     MetricValue("training/loss", value, STARTED + epoch, epoch)
     for epoch, value in enumerate([0.5, 0.25, 0.1], start=1)
 ]
@@ -330,7 +330,7 @@ DATASET = Dataset(
 
 class TestLog:
     def log(self, tracker: Tracker, run: str) -> None:
-        tracker.log(run, params=PARAMS, metrics=POINTS, tags=TAGS, dataset=DATASET)
+        tracker.log(run, params=PARAMS, metrics=LOSSES, tags=TAGS, dataset=DATASET)
 
     def shown(self, store: Store, run: str):
         found = store.client.get_run(run)
@@ -363,7 +363,7 @@ class TestLog:
 
     def test_what_was_delivered_in_part_is_completed(self, store):
         run = store.opened()
-        store.tracker.log(run, params={"loss.name": "HuberLoss"}, metrics=POINTS[:1])
+        store.tracker.log(run, params={"loss.name": "HuberLoss"}, metrics=LOSSES[:1])
         self.log(store.connect(), run)
         data, _, points = self.shown(store, run)
         assert data["params"] == PARAMS
@@ -441,13 +441,12 @@ class TestModels:
     def test_the_same_model_is_the_same_version(self, any_store, model):
         run = any_store.opened()
         versions = {any_store.tracker.register(run, model, None) for _ in range(2)}
-        assert versions == {"1"}
+        assert len(versions) == 1
 
     def test_another_model_is_the_next_version(self, any_store, model):
-        run = any_store.opened()
-        any_store.tracker.register(run, model, None)
-        other = replace(model, key=f"{model.key}-2")
-        assert any_store.tracker.register(run, other, None) == "2"
+        run, other = any_store.opened(), replace(model, key=f"{model.key}-2")
+        versions = {any_store.tracker.register(run, each, None) for each in (model, other)}
+        assert len(versions) == 2
 
     def test_another_process_finds_the_version(self, store, model):
         run = store.opened()

@@ -100,10 +100,8 @@ class TestAddresses:
     )
     def test_what_is_no_address(self, uri):
         message, _ = refusal(uri)
-        assert message == (
-            "tracking.uri: expected the address of an MLflow server or database, such as "
-            f"http://127.0.0.1:5000 or sqlite:////data/mlflow.db, received {uri!r}"
-        )
+        assert message.startswith("tracking.uri: expected ")
+        assert f"received {uri!r}; write: http://127.0.0.1:5000" in message
 
 
 class TestDatabases:
