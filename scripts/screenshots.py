@@ -1,7 +1,7 @@
 """Takes the screenshots of docs/compare.md: a real sweep, MLflow's real pages, a real browser.
 
-`make screenshots` runs it, in two minutes; `make screenshots ARGS="--workspace FOLDER"` shows a
-sweep over training.loss.config.threshold that is there.
+`make screenshots` runs it, in two minutes; `make screenshots ARGS="--workspace FOLDER"` uses a
+workspace with a finished sweep over training.loss.config.threshold.
 """
 
 import argparse
@@ -24,18 +24,17 @@ WIDTH = 1400
 SWEEP = "training.loss.config.threshold=0.5,1.0,2.0,4.0"
 TRIALS = ["threshold=0.5", "threshold=1.0", "threshold=2.0", "threshold=4.0"]
 
-# As for a person who has been here before: the panel of MLflow's assistant is closed, and what is
-# shown is for those who train models.
-SEEN_BEFORE = """
+# Settings of a returning user: MLflow's assistant is closed, and the pages are for training models.
+RETURNING_USER = """
 localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true");
 localStorage.setItem("mlflow.workflowType_v1", '"machine_learning"');
 """
 
 
 def main() -> None:
-    """Takes all of them, or says what is missing."""
+    """Takes all screenshots, or prints what is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workspace", type=Path, help="with a finished sweep")
+    parser.add_argument("--workspace", type=Path, help="a workspace with a finished sweep")
     given = parser.parse_args().workspace
     expect.set_options(timeout=60_000)
     try:
@@ -47,7 +46,7 @@ def main() -> None:
 
 @contextmanager
 def workspace(given: Path | None) -> Iterator[Path]:
-    """The one that is given, else a new one with a sweep in it."""
+    """The given workspace, or a temporary one with a new sweep."""
     if given is not None:
         yield given
         return
@@ -63,9 +62,9 @@ def workspace(given: Path | None) -> Iterator[Path]:
 
 
 def take_all(chromium: Browser, url: str, comparison: str) -> None:
-    """Goes where the guide goes."""
+    """Visits the pages that the guide describes."""
     context = chromium.new_context(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
-    context.add_init_script(SEEN_BEFORE)
+    context.add_init_script(RETURNING_USER)
     page = context.new_page()
     run_list(page, url)
     run(page)
@@ -85,14 +84,14 @@ def run_list(page: Page, url: str) -> None:
 
 
 def run(page: Page) -> None:
-    """The page of one run, with all that leads back to its data and code."""
+    """The page of one run, with its lineage: data, code, model."""
     page.get_by_text(TRIALS[2], exact=True).click()
     expect(page.get_by_text("Registered models", exact=True)).to_be_visible()
     save(page, "run", height=900)
 
 
 def report(page: Page) -> None:
-    """Its report, in MLflow's viewer of artifacts."""
+    """The run's report, in MLflow's artifact viewer."""
     page.get_by_role("tab", name="Artifacts").click()
     page.get_by_text("report.html", exact=True).click()
     expect(page.frame_locator("iframe").locator("figure").first).to_be_visible()
@@ -100,7 +99,7 @@ def report(page: Page) -> None:
 
 
 def compare(page: Page, comparison: str) -> None:
-    """What differs between the runs."""
+    """The comparison of the runs: the settings and results that differ."""
     page.set_viewport_size({"width": WIDTH, "height": 1250})
     page.goto(comparison)
     heading = page.get_by_text("Comparing 4 Runs")
@@ -118,7 +117,7 @@ def compare(page: Page, comparison: str) -> None:
 def save(page: Page, name: str, *, height: int) -> None:
     """The upper part of a page, in 256 colours."""
     page.mouse.move(0, 0)
-    page.wait_for_timeout(2_000)  # what moves comes to rest
+    page.wait_for_timeout(2_000)  # animations end
     taken = page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": height})
     path = FOLDER / f"{name}.png"
     path.parent.mkdir(exist_ok=True)

@@ -1,22 +1,22 @@
 #!/bin/sh
 # Installs the project into .venv; `make` runs it when something is missing or has changed.
 #
-# First it looks at the machine and names all that is missing; until then it writes nothing. Each
-# later step does only what is left to do, so an interrupted set-up goes on where it stopped. The
-# stamp .venv/.ready comes last, and tells make that all is in place.
+# First it checks the machine and names all that is missing, without writing anything. Each later
+# step does only what is left to do, so an interrupted setup continues where it stopped. The stamp
+# .venv/.ready comes last: it shows make that the setup is complete.
 
 set -eu
 cd "${0%/*}/.."
 
 uv_version=0.13.9
 
-# The project alone says what is installed and where. Mirrors, proxies and caches stay as they are.
+# The project alone decides what is installed and where. Settings of mirrors, proxies and caches stay.
 unset UV_PROJECT_ENVIRONMENT UV_PROJECT UV_WORKING_DIR UV_PYTHON UV_FROZEN UV_LOCKED UV_DRY_RUN \
   UV_NO_DEV UV_NO_EDITABLE UV_NO_BUILD UV_NO_INSTALL_PROJECT UV_NO_INSTALL_LOCAL \
   UV_MANAGED_PYTHON UV_NO_MANAGED_PYTHON VIRTUAL_ENV PYTHONHOME PYTHONPATH \
   PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 
-# One line, also from a Python far too old: CPython-3.11 headers Linux-x86_64 glibc-2.36 /path
+# One line, even from a much older Python: CPython-3.11 headers Linux-x86_64 glibc-2.36 /path
 probe='
 import os, platform, sys, sysconfig
 header = os.path.join(sysconfig.get_path("include"), "Python.h")
@@ -33,9 +33,9 @@ complain() { printf 'setup: %s\n' "$*" >&2; }
 stop() { complain "$@"; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 
-lack() {
+missing() {
   complain "$@"
-  lacks=1
+  incomplete=1
 }
 
 # hint APT DNF MAC: the line to write, for the package manager at hand.
@@ -47,7 +47,7 @@ hint() {
   fi
 }
 
-# Takes the first Python in range that has its headers; without one, the first in range.
+# Selects the first supported Python with headers; without one, the first supported.
 find_python() {
   python='' seen=''
   for name in python3 python3.13 python3.12 python3.11; do
@@ -70,35 +70,36 @@ EOF
 check_python() {
   find_python
   if [ -z "$python" ]; then
-    lack "no usable Python: expected python3 of CPython 3.11, 3.12 or 3.13," \
-      "received ${seen:-none}; install one (3.12 and 3.13 do as well) with:" \
+    missing "no usable Python: expected python3 of CPython 3.11, 3.12 or 3.13," \
+      "received ${seen:-none}; install one (3.12 and 3.13 also work) with:" \
       "$(hint 'python3.11 python3.11-dev python3.11-venv' python3.11-devel \
         'brew install python@3.11')"
   elif [ "$headers" = no-headers ]; then
-    lack "no C headers for Python $version: expected its Python.h, which pyfarmhash is compiled" \
+    missing "no C headers for Python $version: expected its Python.h, which pyfarmhash is compiled" \
       "with, received none; install them with:" \
       "$(hint "python$version-dev" "python$version-devel" "brew install python@$version")"
   fi
 }
 
 check_compiler() {
-  # The user's own CXX comes first. A mere stub, as on a Mac without its tools, does not count.
+  # The user's CXX comes first. A stub, as on a Mac without its tools, fails and does not count.
   for name in ${CXX:-} c++ g++ clang++; do
     if has "$name" && "$name" --version >/dev/null 2>&1; then
       compiler=$name
       return
     fi
   done
-  lack "no C++ compiler: expected c++, g++ or clang++, to compile pyfarmhash (it has no wheel)," \
+  missing "no C++ compiler: expected c++, g++ or clang++, to compile pyfarmhash (it has no wheel)," \
     "received none; install one with: $(hint g++ gcc-c++ 'xcode-select --install')"
 }
 
-# Sets wheels, the option that makes uv accept wheels of a newer glibc (see src/huberflow/installation/old_glibc.py).
+# Sets wheels, the option that makes uv accept wheels of a newer glibc; see old_glibc.py in
+# src/huberflow/installation.
 check_platform() {
   wheels=''
   case $platform in
     Linux-x86_64 | Darwin-arm64) ;;
-    *) lack "no wheels of ml-metadata for this platform: expected Linux-x86_64 or Darwin-arm64" \
+    *) missing "no wheels of ml-metadata for this platform: expected Linux-x86_64 or Darwin-arm64" \
       "(an Apple-silicon Mac), received $platform; use a machine of one of these"; return ;;
   esac
   case $platform-$libc in
@@ -106,33 +107,33 @@ check_platform() {
     Linux-*-glibc-2.*)
       minor=${libc#glibc-2.} minor=${minor%%.*}
       if [ "$minor" -lt 34 ]; then
-        lack "glibc is too old: expected 2.34 or later (Debian 12, Ubuntu 22.04, RHEL 9)," \
+        missing "glibc is too old: expected 2.34 or later (Debian 12, Ubuntu 22.04, RHEL 9)," \
           "received 2.$minor; use a newer system, or a container of one"
       elif [ "$minor" -lt 39 ]; then
         wheels=x86_64-manylinux_2_39
       fi ;;
-    *) lack "this system's C library has no wheels: expected glibc 2.34 or later, received none" \
+    *) missing "this system's C library has no wheels: expected glibc 2.34 or later, received none" \
       "(musl, as on Alpine?); use a system such as Debian 12, or a container of one" ;;
   esac
 }
 
 check_machine() {
-  lacks=0
+  incomplete=0
   check_python
   [ -z "$python" ] || check_platform
   check_compiler
-  [ "$lacks" = 0 ] || stop "nothing was installed; run make again once that is there"
+  [ "$incomplete" = 0 ] || stop "nothing was installed; run make again after that"
 }
 
-uv_is_there() {
+uv_is_installed() {
   [ -x .uv/bin/uv ] && case "$(.uv/bin/uv --version 2>/dev/null)" in
     "uv $uv_version" | "uv $uv_version "*) ;;
     *) false ;;
   esac
 }
 
-bring_uv() {
-  if uv_is_there; then return; fi
+install_uv() {
+  if uv_is_installed; then return; fi
   say "installing uv $uv_version into .uv"
   rm -rf .uv
   if "$python" -c 'import ensurepip, venv' 2>/dev/null; then
@@ -145,7 +146,7 @@ bring_uv() {
       "received none; install it with:" \
       "$(hint "python$version-venv" python3-pip "brew reinstall python@$version")"
   fi
-  uv_is_there || stop "uv $uv_version could not be installed (see above); run make again to retry"
+  uv_is_installed || stop "uv $uv_version could not be installed (see above); run make again to retry"
 }
 
 pip_install() {
@@ -156,24 +157,24 @@ pip_install() {
 }
 
 install_packages() {
-  # An install that was killed may leave half a package, which uv would take for a whole one.
+  # A killed installation may leave half a package, which uv would accept as complete.
   if [ -e .uv/installing ]; then rm -rf .venv; fi
-  if [ -d .venv ]; then say "bringing .venv up to date"
+  if [ -d .venv ]; then say "updating .venv"
   else say "installing the packages into .venv (about 4 GB; some minutes)"
   fi
-  # pyfarmhash is compiled with the compiler that was found, not with the one Python was built with.
+  # Without this, pyfarmhash would be compiled with the compiler that Python was built with.
   if [ -z "${CXX:-}" ] && ! has g++; then export CXX="$compiler"; fi
   touch .uv/installing
   UV_PYTHON_DOWNLOADS=never .uv/bin/uv sync --frozen --extra dev --compile-bytecode \
     --python "$python" ${wheels:+--python-platform "$wheels"} ||
-    stop "the packages were not all installed (see above); run make again to go on"
+    stop "the packages were not all installed (see above); run make again to continue"
   rm .uv/installing
 }
 
 main() {
   check_machine
   say "using Python $version ($python) and $compiler"
-  bring_uv
+  install_uv
   install_packages
   .venv/bin/python -m huberflow.installation.old_glibc
   touch .venv/.ready

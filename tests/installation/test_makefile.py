@@ -124,7 +124,7 @@ class TestSetup:
         first, last = complaint.splitlines()
         for word in words:
             assert word in first
-        assert last == "setup: nothing was installed; run make again once that is there"
+        assert last == "setup: nothing was installed; run make again after that"
 
     def test_no_python(self, machine):
         self.assert_refused(
