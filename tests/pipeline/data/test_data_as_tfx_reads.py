@@ -1,4 +1,4 @@
-"""Our look at a file agrees with TFX's own readers; TFRecords are read as TFX writes them."""
+"""Profiling agrees with TFX's own readers; TFRecords are read as TFX writes them."""
 
 import csv
 
@@ -26,8 +26,8 @@ KINDS = {
 }
 
 
-class ReadForEverError(Exception):
-    """What TFX's reader would do: it takes a line again until its quotes are closed."""
+class EndlessReadError(Exception):
+    """TFX's reader would not end: it takes a line again until its quotes are closed."""
 
 
 def as_tfx_reads(file):
@@ -41,7 +41,7 @@ def as_tfx_reads(file):
         reader = csv.reader([record, ""])
         cells = [cell.encode() for cell in next(reader)]
         if reader.line_num > 1:
-            raise ReadForEverError
+            raise EndlessReadError
         types = inferrer.add_input(types, cells)
         rows += [cells] if cells else []
     columns = inferrer.extract_output(types)
@@ -78,13 +78,14 @@ def test_csv_is_refused_where_tfx_fails_and_else_read_as_by_tfx(folder, body, en
     file.write_bytes((end.join(["x,y", *body]) + end).encode())
     try:
         types, rows, examples = as_tfx_reads(file)
-    except (ValueError, csv.Error, ReadForEverError):
+    except (ValueError, csv.Error, EndlessReadError):
         with pytest.raises(InputError):
             profile_rows(find_source(file))
         return
     if not rows:
-        with pytest.raises(InputError, match="expected rows, received none"):
+        with pytest.raises(InputError) as refused:
             profile_rows(find_source(file))
+        assert (refused.value.expected, refused.value.received) == ("rows", "none")
         return
     table = profile_rows(find_source(file))
     assert table.rows == len(rows)
@@ -139,38 +140,36 @@ def test_examples_have_the_kinds_of_their_features(tmp_path, name):
     assert infer_uses(table, ["price"], keep=["rooms"]).dates == {"built": "YYYY-MM-DD"}
 
 
+TYPES = "tf.Examples, each feature of one type"
 BAD = {
     "no records": (
         lambda file: file.write_bytes(b"x,y\n1,2\n" * 9),
-        r"cannot be read: corrupted record at 0 \(Is this even a TFRecord file\?\)$",
+        "corrupted record at 0 (Is this even a TFRecord file?)",
     ),
     "cut short": (
         lambda file: file.write_bytes(records(file, *ROWS).read_bytes()[:-5]),
-        "cannot be read: truncated record at ",
+        "truncated record at ",
     ),
     "changed": (
         lambda file: file.write_bytes(records(file, *ROWS).read_bytes().replace(b"Oslo", b"Bern")),
-        "cannot be read: corrupted record at 12$",
+        "corrupted record at 12",
     ),
-    "not of examples": (
-        lambda file: records(file, b"\xff\xff"),
-        "from record 1: expected tf.Examples",
-    ),
-    "of two types": (
-        lambda file: records(file, example(x=[1]), example(x=[1.5])),
-        "from record 1: expected tf.Examples, each feature of one type",
-    ),
-    "of nothing": (records, "expected rows, received none"),
+    "not of examples": (lambda file: records(file, b"\xff\xff"), TYPES),
+    "of two types": (lambda file: records(file, example(x=[1]), example(x=[1.5])), TYPES),
+    "of nothing": (records, "rows"),
 }
 
 
-@pytest.mark.parametrize(("write", "expected"), BAD.values(), ids=BAD)
-def test_records_are_refused(tmp_path, write, expected):
+@pytest.mark.parametrize(("write", "fact"), BAD.values(), ids=BAD)
+def test_records_are_refused(tmp_path, write, fact):
     file = tmp_path / "a.tfrecord"
     write(file)
-    with pytest.raises(InputError, match=expected) as refused:
+    with pytest.raises(InputError) as refused:
         profile_rows(find_source(file))
-    assert str(refused.value).startswith(str(file))
+    assert refused.value.key.startswith(str(file))
+    assert fact in (refused.value.expected, refused.value.received) or (
+        refused.value.received.startswith(f"an error: {fact}")
+    )
     assert "\n" not in str(refused.value)
 
 
@@ -179,13 +178,12 @@ def test_a_feature_of_another_type_in_another_file_is_refused(tmp_path):
     records(tmp_path / "b.tfrecord", example(x=[1.5]))
     with pytest.raises(InputError) as refused:
         profile_rows(find_source(tmp_path))
-    assert str(refused.value) == (
-        f"{tmp_path}/b.tfrecord, from record 1: expected x of one type in all records, "
-        "received int64 and float"
-    )
+    assert refused.value.key == f"{tmp_path}/b.tfrecord, from record 1"
+    assert refused.value.received == "int64 and float"
 
 
 def test_gzip_that_is_none_is_refused(tmp_path):
     (tmp_path / "a.tfrecord.gz").write_bytes(records(tmp_path / "b.tfrecord", *ROWS).read_bytes())
-    with pytest.raises(InputError, match=r"a\.tfrecord\.gz: cannot be read: "):
+    with pytest.raises(InputError) as refused:
         profile_rows(find_source(tmp_path / "a.tfrecord.gz"))
+    assert refused.value.key == f"{tmp_path}/a.tfrecord.gz"

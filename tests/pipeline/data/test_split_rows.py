@@ -160,7 +160,7 @@ class TestByDate:
         assert [len(found[name]) for name in ("train", "validation", "eval")] == [18, 3, 9]
 
     @pytest.mark.parametrize("kind", ["csv", "parquet"])
-    def test_rows_without_a_date_are_set_aside(self, tmp_path, split, kind):
+    def test_rows_without_a_date_are_dropped(self, tmp_path, split, kind):
         rows = [
             {"id": n, "sold": f"2024-05-{1 + n % 30:02}" if n % 9 else None, "y": n / 2}
             for n in range(90)
