@@ -23,7 +23,7 @@ from huberflow.pipeline.config import Config
 from huberflow.pipeline.config.writing import to_yaml
 from huberflow.pipeline.execution import run as runs
 from huberflow.pipeline.execution import sweep as sweeps
-from huberflow.pipeline.execution.hooks import NodeFailedError
+from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.report.result import Result
 from huberflow.pipeline.resolve import grid as grids
@@ -212,7 +212,7 @@ class TestSweep:
         monkeypatch.setattr(sweeps, "execute", stand_in)
         return stand_in
 
-    def test_dry_lists_the_points_and_runs_none(self, sweep, tmp_path):
+    def test_dry_run_lists_the_trials_and_runs_none(self, sweep, tmp_path):
         done = huberflow("sweep", *self.GRID, "--dry-run", "--workspace", f"{tmp_path}/w")
         assert done.exit_code == 0
         assert done.stdout.splitlines() == [
@@ -224,7 +224,7 @@ class TestSweep:
         sweep.assert_not_called()
         assert not (tmp_path / "w").exists()
 
-    def test_says_which_points_would_repeat_another(self):
+    def test_names_trials_that_would_repeat_another(self):
         done = huberflow("sweep", "--set", "seed=1,1,2", "--dry-run")
         assert done.stdout.splitlines() == [
             "dropped, because its config equals that of seed=1: seed=1",
@@ -232,7 +232,7 @@ class TestSweep:
             "  2  seed=2",
         ]
 
-    def test_a_wrong_point_is_named_before_any_runs(self, sweep):
+    def test_a_wrong_trial_is_named_before_any_runs(self, sweep):
         done = huberflow("sweep", "--set", "training.epochs=5,0")
         assert done.exit_code == 2
         assert done.stderr.startswith("huberflow: training.epochs=0: training.epochs: ")
@@ -251,7 +251,7 @@ class TestSweep:
         assert "0.5" in done.stdout
         assert "0.25" in done.stdout
 
-    def test_with_a_point_that_failed(self, sweep, tmp_path):
+    def test_with_a_trial_that_failed(self, sweep, tmp_path):
         journals = Workspace(tmp_path).journals
         Story(journals, "sweep-1", kind="sweep").ends()
         Story(journals, "run-1", sweep="sweep-1").ends("failed")
@@ -301,14 +301,14 @@ class TestCompare:
     def test_without_runs_says_how_to_make_one(self, tmp_path):
         done = self.compare(Workspace(tmp_path))
         assert done.exit_code == 2
-        assert done.stderr == (
-            "huberflow: expected runs with a result, found none; write: huberflow run\n"
-        )
+        assert done.stderr.startswith("huberflow: RUNS: ")
+        assert done.stderr.endswith("; write: huberflow run\n")
 
     def test_of_an_unknown_name(self, workspace):
         done = self.compare(workspace, "run-3")
         assert done.exit_code == 2
-        assert "received 'run-3'; write: run-" in done.stderr
+        assert done.stderr.startswith("huberflow: run-3: ")
+        assert "; write: run-2" in done.stderr
 
     def test_a_damaged_journal_is_named_and_the_others_are_shown(self, workspace):
         workspace.journal("run-0").write_text("{}\n")
@@ -316,7 +316,7 @@ class TestCompare:
         assert done.exit_code == 0
         assert "0.25" in done.stdout
         (line,) = done.stderr.splitlines()
-        assert f"the journal {workspace.journal('run-0')} cannot be read" in line
+        assert line.startswith(f"huberflow: {workspace.journal('run-0')}: ")
 
 
 class TestTrack:
@@ -336,9 +336,7 @@ class TestTrack:
         workspace.journal("run-1").write_text("{}\n")
         done = self.track(workspace, *dry)
         assert done.exit_code == 1
-        assert done.stderr.startswith(
-            f"huberflow: the journal {workspace.journal('run-1')} cannot be read"
-        )
+        assert done.stderr.startswith(f"huberflow: {workspace.journal('run-1')}: ")
 
     def test_of_a_new_workspace_delivers_nothing(self, tmp_path):
         done = self.track(Workspace(tmp_path))
@@ -399,11 +397,9 @@ class TestCompile:
         settings = ("--set=kubeflow.volume=models", "--set=tracking.enabled=false")
         done = huberflow(*self.ARGUMENTS, *settings, f"--output={tmp_path}/none/pipeline.yaml")
         assert done.exit_code == 2
-        assert done.stderr == (
-            f"huberflow: --output: expected a file that can be written, received "
-            f"{tmp_path}/none/pipeline.yaml (No such file or directory); write, for example: "
-            "--output pipeline.yaml\n"
-        )
+        assert done.stderr.startswith("huberflow: --output: ")
+        assert f"{tmp_path}/none/pipeline.yaml (No such file or directory)" in done.stderr
+        assert done.stderr.endswith("; write: --output pipeline.yaml\n")
 
 
 class TestUi:
@@ -415,7 +411,7 @@ class TestUi:
         assert not (tmp_path / "w").exists()
 
     @pytest.mark.parametrize("port", ["many", "-1", "99999"])
-    def test_a_wrong_port_is_said_in_words(self, port, tmp_path):
+    def test_a_wrong_port_is_a_message(self, port, tmp_path):
         done = huberflow("ui", "--workspace", str(tmp_path), "--port", port)
         assert done.exit_code == 2
         assert "--port" in done.stderr

@@ -141,9 +141,9 @@ class TestDataBesideOthers:
         for number in (1, 2, 10):
             (tmp_path / f"2024-{number}.csv").write_text("x,y\n1,2\n2,3\n")
         asked = ["--data", f"{tmp_path}/2024-?.csv", "--label", "y", "--workspace", f"{tmp_path}/w"]
-        key = "data.path" if verb == "run" else "seed=1: data.path"
-        parts = (f"2 in {tmp_path}", "2024-*.csv")
-        assert_refused(verb, *asked, "--set", "seed=1", key=key, parts=parts)
+        (line,) = messages(verb, *asked, "--set", "seed=1")
+        for part in ("data.path: ", f"2 in {tmp_path}", "2024-*.csv"):
+            assert part in line
         assert not (tmp_path / "w").exists()
 
     def test_that_vanish_during_a_sweep_fail_the_trial(self, tmp_path):
