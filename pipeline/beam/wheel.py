@@ -57,8 +57,8 @@ def _files(objects: UserObjects | None) -> dict[str, bytes]:
             contents[f"{below}/{file.relative_to(folder).as_posix()}"] = file.read_bytes()
     if objects is not None and objects.folder is not None:
         for name, module in objects.modules.items():
-            for file in module.files:
-                contents[file] = (objects.folder / file).read_bytes()
+            for path in module.files:
+                contents[path] = (objects.folder / path).read_bytes()
             init = f"{name}/__init__.py"
             contents[init if init in contents else f"{name}.py"] += _registration(name, objects)
     return contents
@@ -74,11 +74,13 @@ def _registration(package: str, objects: UserObjects) -> bytes:
 
 def _write(wheel: Path, files: Mapping[str, bytes], info: str, version: str) -> None:
     about = f"Metadata-Version: 2.1\nName: {_NAME}\nVersion: {version}\n"
-    parts = {**files, f"{info}/METADATA": about.encode(), f"{info}/WHEEL": _WHEEL.encode()}
-    record = [f"{name},sha256={_digest(content)},{len(content)}" for name, content in parts.items()]
-    parts[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,", ""]).encode()
+    contents = {**files, f"{info}/METADATA": about.encode(), f"{info}/WHEEL": _WHEEL.encode()}
+    record = [
+        f"{name},sha256={_digest(content)},{len(content)}" for name, content in contents.items()
+    ]
+    contents[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,", ""]).encode()
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in parts.items():
+        for name, content in contents.items():
             archive.writestr(zipfile.ZipInfo(name), content)
 
 

@@ -144,7 +144,7 @@ class Verbs(click.Group):
 def _failures() -> tuple[type[Exception], ...]:
     """Errors whose message is all that the user needs."""
     from huberflow.pipeline.beam.beam_target import PreflightError
-    from huberflow.pipeline.execution.hooks import NodeFailedError
+    from huberflow.pipeline.execution.node_failure import NodeFailedError
     from huberflow.pipeline.tracking.tracker import TrackingError
 
     return NodeFailedError, PreflightError, TrackingError

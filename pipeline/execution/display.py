@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from huberflow.components.contracts.epoch_progress import EpochProgress
-from huberflow.pipeline.execution.hooks import Hooks
 from huberflow.pipeline.execution.live_table import live
+from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.metadata_store import Execution, Records
 from huberflow.pipeline.history.reasons import reason
 from huberflow.pipeline.system.interruption import first_line

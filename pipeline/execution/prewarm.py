@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from huberflow.components.bundle import clean_process
 from huberflow.components.contracts import node_ids
-from huberflow.pipeline.execution.hooks import Hooks
+from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.metadata_store import Execution
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
-from huberflow.pipeline.execution.hooks import Hooks, NodeFailedError
+from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.execution.session import Session, open_session
 from huberflow.pipeline.history import run_metadata
+from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.journal import Journal
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace

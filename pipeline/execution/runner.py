@@ -29,7 +29,8 @@ from tfx.proto.orchestration import (
 
 from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.components.contracts.lineage import LINEAGE, RunLineage
-from huberflow.pipeline.execution.hooks import Hooks, NodeFailedError
+from huberflow.pipeline.execution.node_failure import NodeFailedError
+from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.metadata_store import FINISHED, Records
 from huberflow.pipeline.history.run_history import Status
 from huberflow.pipeline.history.workspace import Workspace

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.execution.hooks import NodeFailedError
+from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.execution.run import Sweep, load_libraries, run_once
 from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 from huberflow.pipeline.system import logs

@@ -8,11 +8,12 @@ journal, through ``history.run_history``.
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from huberflow.components.contracts.epoch_progress import EpochProgress
+from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.metadata_store import Execution
 from huberflow.pipeline.history.run_history import RunKind, RunMetadata, Status
 from huberflow.pipeline.history.usage import ResourceUsage
@@ -20,7 +21,7 @@ from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.interruption import first_line
 
 
-class Journal:
+class Journal(Hooks):
     """Hooks that write each event of a run as one line of a file.
 
     Args:
@@ -54,9 +55,6 @@ class Journal:
             facts=metadata.to_json(),
             sweep=sweep,
         )
-
-    def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
-        """Writes nothing: the file begins with the run."""
 
     def node_started(self, node: str) -> None:
         """Writes the time, and starts to measure the resources that the node uses."""

@@ -17,7 +17,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model
 
-from huberflow.pipeline.execution.hooks import NodeFailedError
+from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.execution.runner import LocalRunner
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
@@ -154,6 +154,18 @@ class TestRun:
         records = Records(runs.workspace)
         model = records.run("run-2")["Total"].output("total")
         assert records.producer(model).run == "run-1"
+
+    def test_passes_the_lineage_which_is_not_part_of_the_cache(self, runs):
+        tag = TrackingTag(tag="t", value="v")
+        for name in ("run-1", "run-2"):
+            lineage = RunLineage(run=name, mlflow=tag, git=None)
+            pipeline = runs.pipeline_of(tiny_nodes.Lineage())
+            LocalRunner(name, runs.workspace, [], lineage=lineage).run(pipeline)
+        first, second = (Records(runs.workspace).run(f"run-{n}")["Lineage"] for n in (1, 2))
+        assert (first.state, second.state) == ("ran", "cached")
+        written = (second.output("model").uri / "lineage.json").read_text()
+        assert RunLineage.from_text(written).run == "run-1"
+        assert LINEAGE not in first.properties
 
     def test_a_second_one_without_cache_runs(self, runs):
         runs.run("run-1")

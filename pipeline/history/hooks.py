@@ -1,15 +1,13 @@
-"""What a run reports: a hook for each event, and the error of a node that failed."""
+"""The events of a run, which its listeners react to."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.pipeline.history.metadata_store import Execution
 from huberflow.pipeline.history.run_history import Status
-from huberflow.pipeline.system.interruption import first_line
 
 
-class Hooks(Protocol):
+class Hooks:
     """The events of a run. A subclass overrides those that it reacts to; each returns at once."""
 
     def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
@@ -29,16 +27,3 @@ class Hooks(Protocol):
 
     def run_finished(self, status: Status) -> None:
         """The run has ended, successfully or not."""
-
-
-class NodeFailedError(Exception):
-    """A node failed; the message has the cause in one line, then a line for each detail."""
-
-    def __init__(self, node: str, cause: BaseException) -> None:
-        super().__init__(node, cause)
-        self.node = node
-        self.cause = cause
-        self.details: list[str] = []
-
-    def __str__(self) -> str:
-        return "\n".join([f"{self.node} failed: {first_line(self.cause)}", *self.details])
