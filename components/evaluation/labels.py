@@ -18,7 +18,7 @@ ALL_LABELS = "__together__"
 
 
 def labelled_rows(batch: pa.RecordBatch, target: Target) -> pa.RecordBatch:
-    """The rows with all labels: each is a finite number, or one of the classes.
+    """The labelled rows of a batch; see ``contracts.labelled_rows``.
 
     With classes or several labels, ``TRUTH`` is added, equal to the Trainer's.
     """

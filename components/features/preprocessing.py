@@ -81,7 +81,7 @@ def truth(inputs: Columns, target: Target) -> tf.Tensor:
 
 
 def is_labelled(truth: tf.Tensor) -> tf.Tensor:
-    """Whether each row has all of its labels, bool ``[batch]``."""
+    """Whether each row is labelled, bool ``[batch]``; see ``contracts.labelled_rows``."""
     finite = tf.math.is_finite(truth)
     return finite if truth.shape.rank == 1 else tf.reduce_all(finite, axis=1)
 
