@@ -129,14 +129,14 @@ def _status(run: Run, report: EvaluationReport | None) -> str:
 def _reports(runs: Iterable[Run]) -> list[EvaluationReport | None]:
     """The report of each run; one that several runs share, from the cache, is read once."""
     read: dict[Path | None, EvaluationReport | None] = {}
-    found = []
+    reports = []
     for run in runs:
         evaluation = run.artifact(node_ids.EVALUATOR, "evaluation")
         uri = evaluation.uri if evaluation else None
         if uri not in read:
             read[uri] = run.report()
-        found.append(read[uri])
-    return found
+        reports.append(read[uri])
+    return reports
 
 
 def _overall(report: EvaluationReport | None) -> dict[str, float]:
@@ -155,8 +155,8 @@ def _by_slice(report: EvaluationReport | None, metric: str) -> dict[str, float]:
 
 def _direction(evaluations: Sequence[EvaluationConfig], metric: str) -> Direction | None:
     """The direction of better values; None where the runs have different metrics of this name."""
-    metrics = [found for each in evaluations if (found := metric_config(each, metric)) is not None]
-    if any(each != metrics[0] for each in metrics):
+    configs = [config for each in evaluations if (config := metric_config(each, metric))]
+    if any(config != configs[0] for config in configs):
         return None
     directions = {better_direction(each, metric) for each in evaluations} - {None}
     return directions.pop() if len(directions) == 1 else None
@@ -233,7 +233,7 @@ def _differing_between_nodes(settings: Mapping[str, str]) -> set[str]:
     values: dict[str, set[str]] = {}
     for key, value in settings.items():
         values.setdefault(_path(key), set()).add(value)
-    return {path for path, found in values.items() if len(found) > 1}
+    return {path for path, each in values.items() if len(each) > 1}
 
 
 def _section(key: str) -> str:

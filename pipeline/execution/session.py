@@ -1,6 +1,6 @@
 """A session: the workspace is locked for runs, and the tracker gets their results meanwhile."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from huberflow.pipeline.system.display_path import display_path
 from huberflow.pipeline.system.interruption import termination_as_interrupt
 from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking import links
-from huberflow.pipeline.tracking.delivery import receipt, undelivered
+from huberflow.pipeline.tracking.delivery import undelivered, write_tracking_ids
 from huberflow.pipeline.tracking.delivery_process import DeliveryProcess
 from huberflow.pipeline.tracking.store import store_uri
 
@@ -76,17 +76,8 @@ def _tracked(session: Session, config: Config) -> Iterator[None]:
     finally:
         with session.console.status("delivering to MLflow"):
             delivered = delivery.finish(config.tracking.patience)
-        _note_receipts(session, earlier)
+        write_tracking_ids(session.workspace, (*earlier, *session.runs))
         session.print_line("mlflow", _run_page(session) if delivered else _later(session, config))
-
-
-def _note_receipts(session: Session, earlier: Iterable[str]) -> None:
-    """Writes to ML Metadata which run of the tracker each run is, earlier runs included."""
-    records = Records(session.workspace)
-    for run in (*earlier, *session.runs):
-        tracked = receipt(session.workspace, run)
-        if tracked is not None:
-            records.write_tracking_id(run, tracked.run)
 
 
 def _run_page(session: Session) -> str:

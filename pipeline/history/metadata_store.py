@@ -93,8 +93,8 @@ class Records:
     def run(self, run_id: str) -> dict[str, Execution]:
         """The executions of a run by node, in the order in which they started."""
         context = self._run_context(run_id)
-        found = self._store.get_executions_by_context(context.id) if context else []
-        read = [self._read(execution) for execution in sorted(found, key=lambda e: e.id)]
+        executions = self._store.get_executions_by_context(context.id) if context else []
+        read = [self._read(execution) for execution in sorted(executions, key=lambda e: e.id)]
         return {execution.node: execution for execution in read}
 
     def before(self, execution: Execution) -> list[Execution]:
@@ -126,8 +126,8 @@ class Records:
     def tracking_id(self, run_id: str) -> str | None:
         """The id that ``write_tracking_id`` wrote."""
         context = self._run_context(run_id)
-        found = context.custom_properties if context else {}
-        return str(found[TRACKING_ID].string_value) if TRACKING_ID in found else None
+        properties = context.custom_properties if context else {}
+        return str(properties[TRACKING_ID].string_value) if TRACKING_ID in properties else None
 
     def close_unfinished(self, run_id: str | None = None) -> list[Execution]:
         """Marks executions that never ended as failed, and removes their incomplete artifacts.
@@ -141,10 +141,10 @@ class Records:
         closed = []
         for execution in self._store.get_executions():
             if execution.last_known_state in (pb.Execution.NEW, pb.Execution.RUNNING):
-                found = self._read(execution)
-                if run_id not in (None, found.run):
+                unfinished = self._read(execution)
+                if run_id not in (None, unfinished.run):
                     continue
-                closed.append(found)
+                closed.append(unfinished)
                 for leftover in self._workspace.artifacts.glob(f"*/*/{execution.id}"):
                     shutil.rmtree(leftover)
                 execution.last_known_state = pb.Execution.FAILED
@@ -183,11 +183,11 @@ class Records:
 
     def _artifacts(self, events: list[pb.Event], *types: int) -> dict[str, tuple[Artifact, ...]]:
         keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type in types}
-        found: dict[str, tuple[Artifact, ...]] = {}
+        artifacts: dict[str, tuple[Artifact, ...]] = {}
         for artifact in self._store.get_artifacts_by_id(list(keys)):
             read = Artifact(artifact.id, Path(artifact.uri), properties_of(artifact))
-            found[keys[artifact.id]] = (*found.get(keys[artifact.id], ()), read)
-        return found
+            artifacts[keys[artifact.id]] = (*artifacts.get(keys[artifact.id], ()), read)
+        return artifacts
 
 
 def _state(execution: pb.Execution) -> State:
@@ -197,18 +197,18 @@ def _state(execution: pb.Execution) -> State:
 
 def properties_of(message: pb.Execution | pb.Artifact) -> dict[str, JSON]:
     """The properties of an execution or artifact; JSON objects are parsed."""
-    found = {}
+    properties = {}
     for name, value in [*message.properties.items(), *message.custom_properties.items()]:
         if not name.startswith("__"):
-            found[name] = parse_property(getattr(value, value.WhichOneof("value")))
-    return found
+            properties[name] = parse_property(getattr(value, value.WhichOneof("value")))
+    return properties
 
 
 def parse_property(value: JSON | struct_pb2.Struct) -> JSON:
     """The value of a property; text that is a JSON object is parsed."""
     if isinstance(value, struct_pb2.Struct):
-        found = json_format.MessageToDict(value)
-        return found.get("__value__", found)  # TFX's wrapping of a JSON value
+        parsed = json_format.MessageToDict(value)
+        return parsed.get("__value__", parsed)  # TFX's wrapping of a JSON value
     if isinstance(value, str) and value.startswith("{"):
         try:
             return json.loads(value)

@@ -1,18 +1,18 @@
 """Why a node ran again, or where its reused result comes from."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from huberflow.components.contracts import node_ids
+from huberflow.components.contracts.json_record import JSON
 from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.history.metadata_store import FINISHED, Execution, Records
 
 
 def reason(records: Records, execution: Execution, *, cache: bool) -> str:
-    """One line for a node that has finished.
+    """Why a finished node ran, or which run its result comes from, in one line.
 
     Args:
-      records: of the workspace.
+      records: the records of the workspace.
       execution: the node's execution in this run.
       cache: whether the run may reuse earlier results.
     """
@@ -41,10 +41,10 @@ _LOOKED_UP = {
 
 def _origin(records: Records, execution: Execution) -> str:
     if execution.node in _LOOKED_UP:
-        key, lack = _LOOKED_UP[execution.node]
-        found = execution.outputs.get(key, ())
-        return f"{key} of run {records.producer(found[0]).run}" if found else lack
-    artifacts = [artifact for group in execution.outputs.values() for artifact in group]
+        key, none = _LOOKED_UP[execution.node]
+        artifacts = execution.outputs.get(key, ())
+        return f"{key} of run {records.producer(artifacts[0]).run}" if artifacts else none
+    artifacts = tuple(artifact for group in execution.outputs.values() for artifact in group)
     return f"as in run {records.producer(artifacts[0]).run}" if artifacts else "as before"
 
 
@@ -77,6 +77,6 @@ def _listed(what: str, items: list[str], most: int = 2) -> str:
     return f"{what}: {', '.join(items[:most])}{more}"
 
 
-def _short(value: Any) -> str:
+def _short(value: JSON) -> str:
     text = str(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

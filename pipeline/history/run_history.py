@@ -102,8 +102,8 @@ class Run:
 
     def artifact(self, node: str, key: str) -> Artifact | None:
         """The only output of a node under a key, once it is written."""
-        found = self.nodes.get(node)
-        outputs = found.execution.outputs.get(key, ()) if found and found.execution else ()
+        ran = self.nodes.get(node)
+        outputs = ran.execution.outputs.get(key, ()) if ran and ran.execution else ()
         return outputs[0] if len(outputs) == 1 else None
 
     def predictions(self) -> Path | None:
@@ -148,14 +148,14 @@ def read_all(journals: Iterable[Path], warn: Callable[[str], None]) -> list[Run]
       journals: an empty one is left out, because its run is about to begin.
       warn: called with a line for each journal that cannot be read; the others are read.
     """
-    found = []
+    runs = []
     for journal in journals:
         try:
             if journal.stat().st_size:
-                found.append(read(journal))
+                runs.append(read(journal))
         except InputError as error:
             warn(str(error))
-    return sorted(found, key=lambda run: (run.started, run.id))
+    return sorted(runs, key=lambda run: (run.started, run.id))
 
 
 def curves(run: Run) -> tuple[Epoch, ...]:

@@ -26,35 +26,35 @@ def choose(runs: Sequence[Run], names: Sequence[str]) -> list[Run]:
       InputError: a name fits no run, or several.
     """
     if names:
-        found = [run for name in names for run in _named(runs, name)]
+        chosen = [run for name in names for run in _named(runs, name)]
     else:
         evaluated = (run for run in reversed(runs) if run.kind == "run" and run.report())
-        found = [*islice(evaluated, LATEST)][::-1]
-    if not found:
+        chosen = [*islice(evaluated, LATEST)][::-1]
+    if not chosen:
         raise InputError("RUNS", expected="runs with a result", received="none", write=_START)
-    return list({run.id: run for run in found}.values())
+    return list({run.id: run for run in chosen}.values())
 
 
 def _named(runs: Sequence[Run], name: str) -> list[Run]:
     if latest := re.fullmatch(r"latest(?:~(\d+))?", name):
         return [_latest(runs, int(latest[1] or 0))]
-    found = (
+    matches = (
         [run for run in runs if run.id == name]
         or [run for run in runs if run.name == name]
         or [run for run in runs if run.id.startswith(name)]
     )
-    ids = {run.id for run in found}
-    found = [run for run in found if run.sweep not in ids]  # its sweep stands for each trial
-    if not found:
+    ids = {run.id for run in matches}
+    matches = [run for run in matches if run.sweep not in ids]  # its sweep stands for each trial
+    if not matches:
         raise _unknown(runs, name)
-    if len(found) > 1:
+    if len(matches) > 1:
         raise InputError(
             name,
             expected="the name of one run",
-            received=f"one that fits {len(found)} runs",
-            hint="write the whole id, such as: " + ", ".join(run.id for run in found[-5:]),
+            received=f"one that fits {len(matches)} runs",
+            hint="write the whole id, such as: " + ", ".join(run.id for run in matches[-5:]),
         )
-    (only,) = found
+    (only,) = matches
     if only.kind == "run":
         return [only]
     # Trials run at the same time: the second may start before the first.
@@ -63,15 +63,15 @@ def _named(runs: Sequence[Run], name: str) -> list[Run]:
 
 
 def _latest(runs: Sequence[Run], back: int) -> Run:
-    found = [run for run in runs if run.kind == "run"]
-    if back >= len(found):
+    latest = [run for run in runs if run.kind == "run"]
+    if back >= len(latest):
         raise InputError(
             f"latest~{back}",
-            expected=f"one of the {len(found)} runs of the workspace",
+            expected=f"one of the {len(latest)} runs of the workspace",
             received=f"number {back} before the latest",
-            write=f"latest~{len(found) - 1}" if found else _START,
+            write=f"latest~{len(latest) - 1}" if latest else _START,
         )
-    return found[-1 - back]
+    return latest[-1 - back]
 
 
 def _unknown(runs: Sequence[Run], name: str) -> InputError:

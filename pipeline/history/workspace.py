@@ -36,6 +36,13 @@ def unwritable(folder: Path, error: OSError) -> InputError:
     )
 
 
+def _refusal(expected: str, received: str, remedy: str) -> InputError:
+    hint = f"{remedy}, or choose another workspace"
+    return InputError(
+        "workspace", expected=expected, received=received, hint=hint, write="--workspace other"
+    )
+
+
 def disk_is_full(error: BaseException | None) -> bool:
     """Whether a full disk is the error, or a cause of it."""
     while error is not None:
@@ -83,10 +90,10 @@ class Workspace:
         """An id for a run that starts now: its time, and a number where that is taken."""
         first = f"{now:%Y-%m-%dT%H-%M-%S}"
         for number in itertools.count(1):
-            found = first if number == 1 else f"{first}-{number}"
-            if not (self.journal(found).exists() or self.log(found).exists()):
+            run_id = first if number == 1 else f"{first}-{number}"
+            if not (self.journal(run_id).exists() or self.log(run_id).exists()):
                 break
-        return found
+        return run_id
 
     @property
     def objects(self) -> Path:
@@ -134,12 +141,8 @@ class Workspace:
             lock = filelock.FileLock(self.root / ".lock", timeout=0)
             lock.acquire()
         except filelock.Timeout as error:
-            raise InputError(
-                "workspace",
-                expected="one that no other run is using",
-                received=str(self.root),
-                hint="wait for that run, or choose another workspace",
-                write="--workspace other",
+            raise _refusal(
+                "one that no other run is using", str(self.root), "wait for that run"
             ) from error
         except OSError as error:
             raise unwritable(self.root, error) from error
@@ -154,12 +157,10 @@ class Workspace:
     def _check_free_space(self) -> None:
         free = shutil.disk_usage(self.root).free
         if free < LEAST_FREE:
-            raise InputError(
-                "workspace",
-                expected=f"{LEAST_FREE / 2**20:.0f} MiB or more of free space on its disk",
-                received=f"{self.root} with {free / 2**20:.1f} MiB",
-                hint="free some space, or choose a folder on another disk",
-                write="--workspace ~/huberflow",
+            raise _refusal(
+                f"{LEAST_FREE / 2**20:.0f} MiB or more of free space on its disk",
+                f"{self.root} with {free / 2**20:.1f} MiB",
+                "free some space",
             )
 
     def _check_version(self) -> None:
@@ -169,14 +170,12 @@ class Workspace:
             with written_atomically(path) as temporary:
                 temporary.write_text(f"{VERSION}\n", encoding="utf-8")
             return
-        found = path.read_text(encoding="utf-8", errors="replace").strip()
-        if found != VERSION:
-            raise InputError(
-                "workspace",
-                expected=f"one of version {VERSION}",
-                received=f"{self.root} of version {found!r}, made by another release of huberflow",
-                hint="run that release, or choose another workspace",
-                write="--workspace other",
+        version = path.read_text(encoding="utf-8", errors="replace").strip()
+        if version != VERSION:
+            raise _refusal(
+                f"one of version {VERSION}",
+                f"{self.root} of version {version!r}, made by another release",
+                "run that release",
             )
 
     def _check_metadata_lock(self) -> None:
@@ -193,10 +192,8 @@ class Workspace:
         except sqlite3.Error as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 return  # perhaps no database at all, which is reported when it is read
-            raise InputError(
-                str(self.metadata),
-                expected="a database that can be written",
-                received=f"one that another program has locked for {LOCK_PATIENCE} s",
-                hint="end that program, or choose another workspace",
-                write="--workspace other",
+            raise _refusal(
+                "a database that can be written",
+                f"{self.metadata}, which another program has locked for {LOCK_PATIENCE} s",
+                "end that program",
             ) from error

@@ -7,11 +7,10 @@ import filelock
 
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.journal import close_killed
-from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.masking import masked_text
-from huberflow.pipeline.tracking.delivery import Delivery, pending, receipt
+from huberflow.pipeline.tracking.delivery import Delivery, pending, write_tracking_ids
 from huberflow.pipeline.tracking.mirror import Mirror, UndeliverableError
 from huberflow.pipeline.tracking.store import connect
 from huberflow.pipeline.tracking.tracker import NullTracker, TrackingError, UnreachableError
@@ -49,7 +48,6 @@ def catch_up(
         delivery = Delivery(workspace, connect(uri, workspace), masked_text(uri))
         failed: list[str] = []
         runs = run_history.runs(workspace, failed.append)
-        records = Records(workspace)
         delivered: list[Run] = []
         already_there = 0
         for number, run in enumerate(runs, start=1):
@@ -63,7 +61,7 @@ def catch_up(
                 raise
             except (TrackingError, UndeliverableError) as error:
                 failed.append(f"{run.id}: {error}")
-            _write_tracking_id(workspace, records, run)
+    write_tracking_ids(workspace, [run.id for run in runs])
     return CatchUpResult(delivered, already_there, failed)
 
 
@@ -78,10 +76,3 @@ def dry_run(workspace: Workspace) -> CatchUpResult:
         except UndeliverableError as error:
             failed.append(f"{run.id}: {error}")
     return CatchUpResult(deliverable, 0, failed)
-
-
-def _write_tracking_id(workspace: Workspace, records: Records, run: Run) -> None:
-    """Writes the server's id of the run into ML Metadata, unless it is there."""
-    found = receipt(workspace, run.id)
-    if found is not None and records.tracking_id(run.id) != found.run:
-        records.write_tracking_id(run.id, found.run)

@@ -36,7 +36,7 @@ def dataset(run: Run) -> Dataset | None:
     if examples is None or execution is None:
         return None
     source = str(execution.properties["input_base"])
-    found = schema(run)
+    data_schema = schema(run)
     total, rows = 0, {}
     for split in json.loads(str(examples.properties["split_names"])):
         files = _files(examples.uri / artifact_files.split_folder(split))
@@ -50,7 +50,7 @@ def dataset(run: Run) -> Dataset | None:
         rows=rows,
         columns={
             feature.name: _TYPES[feature.type]
-            for feature in (found.feature if found else ())
+            for feature in (data_schema.feature if data_schema else ())
             if feature.type in _TYPES
         },
     )

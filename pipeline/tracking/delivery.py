@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from huberflow.pipeline.history import run_history
+from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.atomic_write import written_atomically
@@ -48,6 +49,15 @@ def undelivered(workspace: Workspace) -> list[str]:
     """The ids of runs that are complete on no server."""
     ids = (journal.stem for journal in workspace.journals.glob("*.jsonl"))
     return [run for run in ids if not _complete(receipt(workspace, run))]
+
+
+def write_tracking_ids(workspace: Workspace, run_ids: Iterable[str]) -> None:
+    """Writes the tracker's ids of delivered runs into ML Metadata, unless they are there."""
+    records = Records(workspace)
+    for run_id in run_ids:
+        delivered = receipt(workspace, run_id)
+        if delivered is not None and records.tracking_id(run_id) != delivered.run:
+            records.write_tracking_id(run_id, delivered.run)
 
 
 class Delivery:
@@ -125,5 +135,5 @@ def _receipt_path(workspace: Workspace, run_id: str) -> Path:
     return workspace.journal(run_id).with_suffix(".tracked.json")
 
 
-def _complete(found: Receipt | None) -> bool:
-    return found is not None and found.complete
+def _complete(delivered: Receipt | None) -> bool:
+    return delivered is not None and delivered.complete

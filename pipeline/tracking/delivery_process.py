@@ -76,11 +76,6 @@ class DeliveryProcess:
             self._process.wait()
 
     @property
-    def pid(self) -> int:
-        """The process's id."""
-        return self._process.pid
-
-    @property
     def _stdin(self) -> IO[str]:
         assert self._process.stdin is not None  # noqa: S101 (for the type checker)
         return self._process.stdin

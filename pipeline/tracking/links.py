@@ -13,21 +13,21 @@ from huberflow.pipeline.tracking.tags import VIEW
 
 def run_page(workspace: Workspace, run_id: str) -> str | None:
     """The page of a run on a server; None where runs are in a database, or it is not delivered."""
-    found = receipt(workspace, run_id)
-    server = _server(found) if found else None
-    if found is None or server is None:
+    delivered = receipt(workspace, run_id)
+    server = _server(delivered) if delivered else None
+    if delivered is None or server is None:
         return None
-    return f"{server}/#/experiments/{found.experiment}/runs/{found.run}"
+    return f"{server}/#/experiments/{delivered.experiment}/runs/{delivered.run}"
 
 
 def results_page(workspace: Workspace, server: str) -> str:
     """The list of runs in the newest run's experiment, best first."""
     newest = max((journal.stem for journal in workspace.journals.glob("*.jsonl")), default="")
-    found = receipt(workspace, newest)
-    if found is None:
+    delivered = receipt(workspace, newest)
+    if delivered is None:
         return server
     query = urlencode({"workflowType": "machine_learning", "viewStateShareKey": VIEW})
-    return f"{server}/#/experiments/{found.experiment}/runs?{query}"
+    return f"{server}/#/experiments/{delivered.experiment}/runs?{query}"
 
 
 def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
@@ -36,12 +36,12 @@ def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
     Where neither runs, the line also has the command that starts the UI; None where no run has been
     delivered.
     """
-    receipts = [found for run in run_ids if (found := receipt(workspace, run)) is not None]
+    receipts = [each for run in run_ids if (each := receipt(workspace, run)) is not None]
     if not receipts:
         return None
-    receipts = [found for found in receipts if found.server == receipts[0].server]
-    experiments = list(dict.fromkeys(found.experiment for found in receipts))
-    runs = [found.run for found in receipts]
+    receipts = [each for each in receipts if each.server == receipts[0].server]
+    experiments = list(dict.fromkeys(each.experiment for each in receipts))
+    runs = [each.run for each in receipts]
     server = _server(receipts[0]) or ui.running(workspace)
     if server is not None:
         return link(server, experiments, runs)
@@ -49,9 +49,10 @@ def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
     return f"{link('http://127.0.0.1:5000', experiments, runs)}  (start it: {start})"
 
 
-def _server(found: Receipt) -> str | None:
+def _server(delivered: Receipt) -> str | None:
     """The server's address; None for a database."""
-    return found.server.replace("***@", "").rstrip("/") if found.server.startswith("http") else None
+    address = delivered.server
+    return address.replace("***@", "").rstrip("/") if address.startswith("http") else None
 
 
 def link(base_url: str, experiment_ids: Sequence[str], mlflow_run_ids: Sequence[str]) -> str:

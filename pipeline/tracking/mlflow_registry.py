@@ -23,9 +23,11 @@ _OTHER: dict[Alias, Alias] = {"champion": "challenger", "challenger": "champion"
 
 def version_of(client: MlflowClient, run_id: str, model: ExportedModel) -> str:
     """The version with the model's key; created unless it exists."""
-    found = client.search_model_versions(f"name = '{model.name}' AND tags.`{KEY}` = '{model.key}'")
-    if found:
-        return min((str(version.version) for version in found), key=int)
+    versions = client.search_model_versions(
+        f"name = '{model.name}' AND tags.`{KEY}` = '{model.key}'"
+    )
+    if versions:
+        return min((str(version.version) for version in versions), key=int)
     _create_name(client, model.name)
     source = _upload(client, run_id, model)
     created = client.create_model_version(

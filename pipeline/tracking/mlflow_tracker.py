@@ -152,10 +152,10 @@ class MlflowTracker:
         try:
             return self._client.create_experiment(name, self._artifact_location(name), tags)
         except MlflowException as error:
-            found = already_exists(error) and self._find_experiment(name)
-            if not found:
+            existing = already_exists(error) and self._find_experiment(name)
+            if not existing:
                 raise
-            return found
+            return existing
 
     def _artifact_location(self, experiment: str) -> str | None:
         """A folder for each experiment, under a safe name; a server chooses its own."""
@@ -181,8 +181,8 @@ class MlflowTracker:
         return family
 
     def _search(self, experiment: str, head: str) -> list[Run]:
-        found = self._client.search_runs([experiment], f"tags.`{KEY}` LIKE '{head}%'", ViewType.ALL)
-        family = [run for run in found if f"{run.data.tags[KEY]}/".startswith(f"{head}/")]
+        runs = self._client.search_runs([experiment], f"tags.`{KEY}` LIKE '{head}%'", ViewType.ALL)
+        family = [run for run in runs if f"{run.data.tags[KEY]}/".startswith(f"{head}/")]
         return sorted(family, key=_order)
 
     def _create(self, run: NewRun, experiment: str) -> str:

@@ -60,7 +60,7 @@ def _view(run: Run, first: str, greater: bool) -> str:
 def of_started_run(run: Run) -> dict[str, str]:
     """The tags of a run that starts; the state of git has MLflow's own tag names."""
     metadata, git = run.metadata, run.metadata.git
-    found = {
+    tags = {
         "huberflow.run": run.id,
         "huberflow.kind": run.kind,
         "huberflow.command": metadata.command,
@@ -72,14 +72,14 @@ def of_started_run(run: Run) -> dict[str, str]:
         "huberflow.sweep": run.sweep,
     }
     if git is not None:
-        found |= {
+        tags |= {
             "mlflow.source.git.commit": git.commit,
             "mlflow.source.git.branch": git.branch,
             "mlflow.source.git.repoURL": git.remote,
             "mlflow.source.git.dirty": json.dumps(git.dirty),
         }
-    found |= {f"huberflow.version.{name}": number for name, number in metadata.versions.items()}
-    return {key: _fitting(str(value)) for key, value in found.items() if value}
+    tags |= {f"huberflow.version.{name}": number for name, number in metadata.versions.items()}
+    return {key: _fitting(str(value)) for key, value in tags.items() if value}
 
 
 def _fitting(text: str) -> str:
@@ -106,25 +106,25 @@ def of_node(node: Node) -> dict[str, str]:
 def of_ended_run(run: Run, model: str | None) -> dict[str, str]:
     """The tags of a run that has ended; ``model`` is its registered name and version."""
     executions = {name: node.execution.id for name, node in run.nodes.items() if node.execution}
-    found = {"huberflow.status": run.status, NOTE: summary(run)}
+    tags = {"huberflow.status": run.status, NOTE: summary(run)}
     if model is not None:
-        found["huberflow.model"] = model
+        tags["huberflow.model"] = model
     if executions:
-        found["huberflow.metadata.executions"] = json.dumps(executions)
-        found["huberflow.source"] = params.source_fingerprint(run)
+        tags["huberflow.metadata.executions"] = json.dumps(executions)
+        tags["huberflow.source"] = params.source_fingerprint(run)
     report = run.report()
     if report is not None:
-        found["huberflow.blessed"] = json.dumps(report.blessed)
+        tags["huberflow.blessed"] = json.dumps(report.blessed)
         # MLflow's artifact view then compares the table between runs.
         table = [{"path": "slices.json", "type": "table"}]
-        found["mlflow.loggedArtifacts"] = json.dumps(table)
+        tags["mlflow.loggedArtifacts"] = json.dumps(table)
     pushed = run.artifact(node_ids.PUSHER, "pushed_model")
     if pushed is not None and pushed.properties.get("pushed"):
-        found["huberflow.pushed"] = str(pushed.properties["pushed_destination"])
-        found["huberflow.pushed_version"] = str(pushed.properties["pushed_version"])
+        tags["huberflow.pushed"] = str(pushed.properties["pushed_destination"])
+        tags["huberflow.pushed_version"] = str(pushed.properties["pushed_version"])
     if failed := run.failed_node:
-        found |= {"huberflow.failed_node": failed.name, "huberflow.cause": failed.cause or ""}
-    return {key: _fitting(value) for key, value in found.items()}
+        tags |= {"huberflow.failed_node": failed.name, "huberflow.cause": failed.cause or ""}
+    return {key: _fitting(value) for key, value in tags.items()}
 
 
 def summary(run: Run) -> str:

@@ -20,6 +20,7 @@ from huberflow.pipeline.system.interruption import termination_as_interrupt
 from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking.tracker import TrackingError
 
+_HOST = "127.0.0.1"
 _PATIENCE = 120
 """Seconds that MLflow may take to start; on a slow machine its imports take half a minute."""
 
@@ -31,7 +32,6 @@ def serve(
     workspace: Workspace,
     store_uri: str,
     *,
-    host: str = "127.0.0.1",
     port: int = 5000,
     on_ready: Callable[[str], None],
 ) -> None:
@@ -40,15 +40,14 @@ def serve(
     Args:
       workspace: the workspace with the runs.
       store_uri: the database, such as ``sqlite:////folder/mlflow.db``; created if missing.
-      host: the address of this machine to listen on.
       port: the port to listen on; a free one is taken where it is in use.
       on_ready: called with the server's URL as soon as it answers.
 
     Raises:
       TrackingError: it did not start, or ended by itself.
-      InputError: the address is not one of this machine.
+      InputError: the port cannot be used.
     """
-    url = f"http://{host}:{_free_port(host, port)}"
+    url = f"http://{_HOST}:{_free_port(port)}"
     log = workspace.log("ui")
     with suppress(KeyboardInterrupt), termination_as_interrupt():
         with _server(workspace, store_uri, url, log) as server:
@@ -148,20 +147,20 @@ def _url_file(workspace: Workspace) -> Path:
     return workspace.root / "ui.url"
 
 
-def _free_port(host: str, wanted: int) -> int:
+def _free_port(wanted: int) -> int:
     """The wanted port, or a free one where something listens on it."""
     with socket.socket() as probe:
         # Like the server itself: a port whose last connections are still closing counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, wanted))
+            probe.bind((_HOST, wanted))
         except OSError as error:
             if error.errno == errno.EADDRINUSE and wanted:
-                return _free_port(host, 0)
+                return _free_port(0)
             raise InputError(
                 "--port",
-                expected="a port of this machine that the server may listen on",
-                received=f"{host}:{wanted} ({error.strerror})",
+                expected="a port that the server may listen on",
+                received=f"{wanted} ({error.strerror})",
                 write="--port 5000",
             ) from error
         return int(probe.getsockname()[1])

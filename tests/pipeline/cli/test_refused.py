@@ -250,8 +250,8 @@ class TestMetadata:
         command = [sys.executable, "-c", HOLD, str(path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
             assert holder.stdout.readline() == "held\n"
-            parts = ("a database that can be written", "write: --workspace other")
-            assert_refused("run", "--workspace", str(tmp_path), key=str(path), parts=parts)
+            parts = (f"received {path}", "write: --workspace other")
+            assert_refused("run", "--workspace", str(tmp_path), key="workspace", parts=parts)
             holder.kill()
 
     def test_that_are_no_database_are_refused_and_stay(self, tmp_path):

@@ -164,7 +164,7 @@ def told(tmp_path_factory):
     story = Story(workspace.journals).starts("Trainer").ends()
     address, warnings = f"127.0.0.1:{free_port()}", []
     follower = DeliveryProcess(workspace, f"http://ann:hunter2@{address}", warnings.append)
-    command = " ".join(psutil.Process(follower.pid).cmdline())
+    command = " ".join(psutil.Process(follower._process.pid).cmdline())
     wait_until(lambda: warnings)
     done = follower.finish(PATIENCE)
     journal = story.path.read_bytes()
@@ -220,7 +220,7 @@ class TestServerThatNeverAnswers:
         began = time.monotonic()
         assert not hanging.finish(1)
         assert time.monotonic() - began < 4
-        assert not psutil.pid_exists(hanging.follower.pid)
+        assert not psutil.pid_exists(hanging.follower._process.pid)
         assert not list((tmp_path / "tmp").iterdir()), "temporary files are left behind"
 
     def test_is_not_waited_for_after_ctrl_c(self, hanging):
@@ -229,7 +229,7 @@ class TestServerThatNeverAnswers:
         with pytest.raises(KeyboardInterrupt):
             hanging.finish(PATIENCE)
         assert time.monotonic() - began < 4
-        assert not psutil.pid_exists(hanging.follower.pid)
+        assert not psutil.pid_exists(hanging.follower._process.pid)
 
     def test_is_told_as_soon_as_a_request_may_last(self, workspace, follow, monkeypatch):
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
@@ -247,7 +247,7 @@ from pathlib import Path
 from huberflow.pipeline.tracking.delivery_process import DeliveryProcess
 from huberflow.pipeline.history.workspace import Workspace
 follower = DeliveryProcess(Workspace(Path(sys.argv[1])), sys.argv[2], print)
-print(follower.pid, flush=True)
+print(follower._process.pid, flush=True)
 time.sleep(600)
 """
 
