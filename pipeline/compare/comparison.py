@@ -9,7 +9,7 @@ from pathlib import Path
 from huberflow.components.contracts import node_ids
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.components.contracts.evaluation_report import EvaluationReport
-from huberflow.pipeline.history.metadata_store import State
+from huberflow.pipeline.history.metadata_store import NodeState
 from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.report.metric_direction import (
     Direction,
@@ -45,7 +45,7 @@ class ComparedRun:
     status: str
     """``blessed`` or ``not blessed``; else the status of the run, such as ``failed``."""
     seconds: float | None
-    training: State | None
+    training: NodeState | None
     """The Trainer's state: whether the run trained its model, or reused an earlier one."""
     code: tuple[str, ...]
     """Source files that differ from the first run's."""

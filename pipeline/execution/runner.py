@@ -32,7 +32,7 @@ from huberflow.components.contracts.lineage import LINEAGE, RunLineage
 from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.metadata_store import FINISHED, Records
-from huberflow.pipeline.history.run_history import Status
+from huberflow.pipeline.history.run_history import RunStatus
 from huberflow.pipeline.history.workspace import Workspace
 
 
@@ -84,7 +84,7 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         )
         nodes = [node.pipeline_node for node in pipeline.nodes]
         self._call("run_started", self._run_id, [node.node_info.id for node in nodes])
-        status: Status = "interrupted"
+        status: RunStatus = "interrupted"
         try:
             with self._epochs_reported():
                 for node, fingerprint in zip(nodes, _fingerprints(nodes), strict=True):

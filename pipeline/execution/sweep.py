@@ -20,7 +20,7 @@ from huberflow.pipeline.execution.sweep_worker import TrialJob
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.journal import Journal, append_end
 from huberflow.pipeline.history.metadata_store import Records
-from huberflow.pipeline.history.run_history import Status
+from huberflow.pipeline.history.run_history import RunStatus
 from huberflow.pipeline.resolve import grid as grids
 from huberflow.pipeline.resolve.grid import Grid, Trial
 from huberflow.pipeline.resolve.resolved_run import resolve
@@ -79,7 +79,7 @@ def execute(
             replace(metadata, changes={}, grid=tuple(settings)),
             kind="sweep",
         )
-        status: Status = "interrupted"
+        status: RunStatus = "interrupted"
         try:
             newest = Records(session.workspace).newest_artifact()
             sweep = Sweep(session.id, name, started, newest)

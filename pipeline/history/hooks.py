@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.pipeline.history.metadata_store import Execution
-from huberflow.pipeline.history.run_history import Status
+from huberflow.pipeline.history.run_history import RunStatus
 
 
 class Hooks:
@@ -25,5 +25,5 @@ class Hooks:
     def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
         """A node raised, or was interrupted; the run ends with it."""
 
-    def run_finished(self, status: Status) -> None:
+    def run_finished(self, status: RunStatus) -> None:
         """The run has ended, successfully or not."""

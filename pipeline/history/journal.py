@@ -15,7 +15,7 @@ from pathlib import Path
 from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.metadata_store import Execution
-from huberflow.pipeline.history.run_history import RunKind, RunMetadata, Status
+from huberflow.pipeline.history.run_history import RunKind, RunMetadata, RunStatus
 from huberflow.pipeline.history.usage import ResourceUsage
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.interruption import first_line
@@ -90,7 +90,7 @@ class Journal(Hooks):
             cause=first_line(error),
         )
 
-    def run_finished(self, status: Status) -> None:
+    def run_finished(self, status: RunStatus) -> None:
         """Writes the last line."""
         append_end(self._path, status, time.time())
 
@@ -133,7 +133,7 @@ def _drop_half_line(path: Path) -> None:
     os.truncate(path, len(whole[0]) + len(whole[1]))
 
 
-def append_end(path: Path, status: Status, ended: float) -> None:
+def append_end(path: Path, status: RunStatus, ended: float) -> None:
     """Ends a journal."""
     append(path, {"event": "ended", "time": ended, "status": status})
 

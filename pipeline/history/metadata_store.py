@@ -17,15 +17,15 @@ from huberflow.components.contracts.json_record import JSON
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.history.workspace import Workspace
 
-State = Literal["ran", "cached", "resolved", "failed", "running"]
+NodeState = Literal["ran", "cached", "resolved", "failed", "running"]
 """How a node went: ``cached`` reused its earlier result, ``resolved`` only looks something up."""
 
-FINISHED: frozenset[State] = frozenset({"ran", "cached", "resolved"})
+FINISHED: frozenset[NodeState] = frozenset({"ran", "cached", "resolved"})
 
 TRACKING_ID = "mlflow_run_id"
 """Custom property of a run in ML Metadata."""
 
-_STATES: Mapping[int, State] = {
+_STATES: Mapping[int, NodeState] = {
     pb.Execution.COMPLETE: "ran",
     pb.Execution.CACHED: "cached",
     pb.Execution.NEW: "running",
@@ -49,7 +49,7 @@ class Execution:
     id: int
     node: str
     run: str
-    state: State
+    state: NodeState
     properties: Mapping[str, JSON]
     inputs: Mapping[str, tuple[Artifact, ...]]
     outputs: Mapping[str, tuple[Artifact, ...]]
@@ -190,7 +190,7 @@ class Records:
         return artifacts
 
 
-def _state(execution: pb.Execution) -> State:
+def _state(execution: pb.Execution) -> NodeState:
     state = _STATES.get(execution.last_known_state, "failed")
     return "resolved" if state == "ran" and execution.type.endswith(".Resolver") else state
 

@@ -15,10 +15,10 @@ from huberflow.components.contracts.json_record import JSON, JsonRecord
 from huberflow.components.contracts.validation_findings import ValidationFindings
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.history.git import GitState
-from huberflow.pipeline.history.metadata_store import Artifact, Execution, State
+from huberflow.pipeline.history.metadata_store import Artifact, Execution, NodeState
 from huberflow.pipeline.history.workspace import Workspace
 
-Status = Literal["running", "done", "failed", "interrupted", "killed"]
+RunStatus = Literal["running", "done", "failed", "interrupted", "killed"]
 RunKind = Literal["run", "sweep"]
 
 
@@ -27,7 +27,7 @@ class Node:
     """One node of a run."""
 
     name: str
-    state: State
+    state: NodeState
     started: float
     """Seconds since 1970, like all times in this module."""
     seconds: float | None = None
@@ -88,7 +88,7 @@ class Run:
     """The name that people read."""
     started: float
     kind: RunKind = "run"
-    status: Status = "running"
+    status: RunStatus = "running"
     ended: float | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     """The whole resolved config, JSON-safe."""

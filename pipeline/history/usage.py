@@ -3,8 +3,8 @@
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
-from itertools import product
 from typing import Any
 
 import psutil
@@ -81,36 +81,31 @@ def _sum_of_children(value: Callable[[psutil.Process], float]) -> float:
     return total
 
 
-def _gpus() -> Mapping[str, float]:
-    read = _gpu_reader()
-    return read() if read else {}
+def _gpus() -> dict[str, float]:
+    """The memory and the load of each GPU, through NVIDIA's library."""
+    measured = {}
+    for number, gpu in enumerate(_gpu_handles()):
+        import pynvml
+
+        with suppress(pynvml.NVMLError):
+            used = pynvml.nvmlDeviceGetMemoryInfo(gpu).used
+            measured[f"gpu{number}_peak_memory_mb"] = used / MEGABYTE
+        with suppress(pynvml.NVMLError):  # a GPU that is divided (MIG) does not report its load
+            load = pynvml.nvmlDeviceGetUtilizationRates(gpu).gpu
+            measured[f"gpu{number}_peak_utilization_percent"] = float(load)
+    return measured
 
 
 @cache
-def _gpu_reader() -> Callable[[], Mapping[str, float]] | None:
-    """A function that reads all GPUs; None without NVIDIA's library, its driver or a GPU."""
+def _gpu_handles() -> list[Any]:
+    """The GPUs; none without NVIDIA's library, its driver or a GPU."""
     try:
         import pynvml
     except ImportError:
-        return None
+        return []
     try:
         pynvml.nvmlInit()
         count = pynvml.nvmlDeviceGetCount()
-        devices = [pynvml.nvmlDeviceGetHandleByIndex(number) for number in range(count)]
+        return [pynvml.nvmlDeviceGetHandleByIndex(number) for number in range(count)]
     except pynvml.NVMLError:
-        return None
-    values: Mapping[str, Callable[[Any], float]] = {
-        "peak_memory_mb": lambda gpu: pynvml.nvmlDeviceGetMemoryInfo(gpu).used / MEGABYTE,
-        "peak_utilization_percent": lambda gpu: pynvml.nvmlDeviceGetUtilizationRates(gpu).gpu,
-    }
-
-    def read() -> Mapping[str, float]:
-        measured = {}
-        for (number, device), (name, measure) in product(enumerate(devices), values.items()):
-            try:
-                measured[f"gpu{number}_{name}"] = float(measure(device))
-            except pynvml.NVMLError:
-                continue  # a GPU that is divided (MIG) does not report its load
-        return measured
-
-    return read
+        return []

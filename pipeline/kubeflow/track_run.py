@@ -26,7 +26,7 @@ from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.metadata_store import (
     Artifact,
     Execution,
-    State,
+    NodeState,
     parse_property,
     properties_of,
 )
@@ -106,7 +106,7 @@ def finished_run(inputs: Mapping[str, list[types.Artifact]], parameters: Mapping
 
 def _node(run_id: str, key: str, artifact: types.Artifact) -> Node:
     name, _ = SOURCES[key]
-    state: State = "resolved" if name == node_ids.BASELINE else "ran"
+    state: NodeState = "resolved" if name == node_ids.BASELINE else "ran"
     properties = properties_of(artifact.mlmd_artifact)
     # Kubeflow passes it on as text, or wrapped in a struct.
     record = StepRecord.from_json(

@@ -40,13 +40,11 @@ def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
     if not receipts:
         return None
     receipts = [each for each in receipts if each.server == receipts[0].server]
-    experiments = list(dict.fromkeys(each.experiment for each in receipts))
-    runs = [each.run for each in receipts]
     server = _server(receipts[0]) or ui.running(workspace)
     if server is not None:
-        return link(server, experiments, runs)
+        return _comparison(server, receipts)
     start = f"huberflow ui --workspace {display_path(workspace.root)}"
-    return f"{link('http://127.0.0.1:5000', experiments, runs)}  (start it: {start})"
+    return f"{_comparison('http://127.0.0.1:5000', receipts)}  (start it: {start})"
 
 
 def _server(delivered: Receipt) -> str | None:
@@ -55,16 +53,10 @@ def _server(delivered: Receipt) -> str | None:
     return address.replace("***@", "").rstrip("/") if address.startswith("http") else None
 
 
-def link(base_url: str, experiment_ids: Sequence[str], mlflow_run_ids: Sequence[str]) -> str:
-    """The page of MLflow's UI that compares these runs.
-
-    Args:
-      base_url: the server's address, such as ``http://127.0.0.1:5000``.
-      experiment_ids: the ids of the runs' experiments.
-      mlflow_run_ids: the server's ids of the runs.
-    """
+def _comparison(server: str, receipts: Sequence[Receipt]) -> str:
+    """The page that compares these runs."""
     query = {
-        "runs": json.dumps(list(mlflow_run_ids)),
-        "experiments": json.dumps(list(experiment_ids)),
+        "runs": json.dumps([each.run for each in receipts]),
+        "experiments": json.dumps(list(dict.fromkeys(each.experiment for each in receipts))),
     }
-    return f"{base_url.rstrip('/')}/#/compare-runs?{urlencode(query, quote_via=quote)}"
+    return f"{server}/#/compare-runs?{urlencode(query, quote_via=quote)}"

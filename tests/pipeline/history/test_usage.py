@@ -26,9 +26,9 @@ TICK = 2 / os.sysconf("SC_CLK_TCK")
 
 @pytest.fixture(autouse=True)
 def _gpus_are_looked_for_anew():
-    usage._gpu_reader.cache_clear()
+    usage._gpu_handles.cache_clear()
     yield
-    usage._gpu_reader.cache_clear()
+    usage._gpu_handles.cache_clear()
 
 
 def child(*, own_session: bool, code: str = HUNDRED_MB) -> subprocess.Popen:
