@@ -59,10 +59,8 @@ class Target:
         There is no such ratio for several classes, or for labels of several units together.
         """
         if self.separate_labels:
-            return (
-                "example_count",
-                *(of_label("calibration", label) for label in self.separate_labels),
-            )
+            ratios = (of_label("calibration", label) for label in self.separate_labels)
+            return ("example_count", *ratios)
         return ("example_count",) if self.width > 1 else ("example_count", "calibration")
 
     def metric_names(self, keys: Sequence[str]) -> list[str]:

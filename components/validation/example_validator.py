@@ -1,7 +1,6 @@
 """Compares data with their schema and with earlier data, and train rows with eval rows."""
 
 from pathlib import Path
-from typing import Any
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -31,7 +30,7 @@ class Executor(base_executor.BaseExecutor):
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+        exec_properties: dict[str, str],
     ) -> None:
         """Writes the files of TFX's ExampleValidator, and the findings."""
         config = ValidatorConfig.from_text(exec_properties["custom_config"])

@@ -107,7 +107,7 @@ def test_it_beats_predicting_the_median(trained: Trained) -> None:
     assert trained.overall["mae"] < 0.6 * np.abs(labels - np.median(labels)).mean()
 
 
-def test_rows_without_a_label_are_told_and_set_aside(trained: Trained) -> None:
+def test_rows_without_a_label_are_counted_and_dropped(trained: Trained) -> None:
     rows = len(trained.labels())
     assert trained.overall["example_count"] < 0.4 * rows
     lacking = trained.data.suffix == ".parquet"

@@ -212,7 +212,7 @@ class TestFirstModel:
 class TestLabelled:
     @pytest.mark.parametrize("listed", [pa.list_, pa.large_list])
     @pytest.mark.parametrize("kind", [pa.float32(), pa.int64()])
-    def test_rows_without_a_label_are_set_aside(self, listed, kind):
+    def test_rows_without_a_label_are_dropped(self, listed, kind):
         fares = pa.array([[1], None, [], [3]], listed(kind))
         batch = pa.RecordBatch.from_pydict({"fare": fares, "row": pa.array([1, 2, 3, 4])})
         assert labels.labelled_rows(batch, Target(("fare",)))["row"].to_pylist() == [1, 4]

@@ -177,7 +177,7 @@ def reading(column: str, kind: tf.DType):
     return answer
 
 
-def test_a_model_that_reads_a_column_as_another_type_is_set_aside(bench, tmp_path):
+def test_a_model_that_reads_a_column_as_another_type_is_dropped(bench, tmp_path):
     """It could not read today's rows; the gate's own bounds alone judge the new model."""
     model = write_model(tmp_path / "model", reading("size", tf.int64))
     before = write_model(tmp_path / "before", reading("size", tf.string))

@@ -162,8 +162,8 @@ TWO = ["model.task=binary", "data.classes=[a, b]", "training.metrics=[]"]
         ),
         (
             ["data.label=[tips, fare]", "evaluation.gate=[{metric: calibration, upper_bound: 2}]"],
-            "evaluation.gate: expected the key of a metric (huber, mae, rmse, median_error, "
-            "tail_error, example_count, calibration_tips, calibration_fare, huber_tips",
+            "evaluation.gate: expected the key of a metric (example_count, calibration_tips, "
+            "calibration_fare, huber, mae, rmse, median_error, tail_error, huber_tips",
         ),
         (
             ["evaluation.gate=[{metric: huber, max_increase: 0.1, max_decrease: 0.1}]"],
