@@ -42,20 +42,16 @@ def test_a_folder_inside_belongs_to_the_repository(repository):
     assert git.state(repository / "notes") == git.state(repository)
 
 
-def test_a_changed_file_is_dirty(repository):
-    (repository / "model.py").write_text("threshold = 2.0\n")
-    assert git.state(repository).dirty
-
-
-def test_a_staged_file_is_dirty(repository):
-    (repository / "loss.py").touch()
-    run(repository, "add", "loss.py")
-    assert git.state(repository).dirty
-
-
-def test_an_untracked_file_is_not_dirty(repository):
-    (repository / "loss.py").touch()
-    assert not git.state(repository).dirty
+@pytest.mark.parametrize(
+    ("file", "staged", "dirty"),
+    [("model.py", False, True), ("loss.py", True, True), ("loss.py", False, False)],
+    ids=["changed", "staged", "untracked"],
+)
+def test_a_file_that_differs_from_the_commit(repository, file, staged, dirty):
+    (repository / file).write_text("threshold = 2.0\n")
+    if staged:
+        run(repository, "add", file)
+    assert git.state(repository).dirty is dirty
 
 
 def test_a_detached_head_has_no_branch(repository):
@@ -72,12 +68,8 @@ def test_no_commit_yet(empty):
     assert git.state(empty) is None
 
 
-def test_no_repository(tmp_path):
-    assert git.state(tmp_path) is None
-
-
-def test_no_folder(tmp_path):
-    assert git.state(tmp_path / "gone") is None
+def test_no_repository_or_no_folder(tmp_path):
+    assert git.state(tmp_path) is git.state(tmp_path / "gone") is None
 
 
 def test_no_git(repository, monkeypatch):

@@ -148,33 +148,33 @@ class TestNoChange:
         assert why(now, execution(1), cache=False) == "--no-cache"
 
 
-class TestCached:
+class TestNodeThatDidNotRun:
     def origin(self, now: Execution) -> str:
         records = create_autospec(Records, instance=True)
         records.producer.side_effect = lambda output: {107: execution(7)}[output.id]
         return reason(records, now, cache=True)
 
-    def test_names_the_run_that_it_comes_from(self):
-        outputs = {"model": (artifact(107),)}
-        assert self.origin(execution(state="cached", outputs=outputs)) == "as in run run-7"
-
-    def test_baseline_names_the_run_of_its_model(self):
-        outputs = {"model": (artifact(107),), "blessing": (artifact(108),)}
-        now = execution(node="Baseline", state="resolved", outputs=outputs)
-        assert self.origin(now) == "model of run run-7"
-
-    def test_earlier_data_name_the_run_of_their_statistics(self):
-        outputs = {"statistics": (artifact(107),), "anomalies": (artifact(108),)}
-        now = execution(node="EarlierData", state="resolved", outputs=outputs)
-        assert self.origin(now) == "statistics of run run-7"
-
-    def test_there_are_no_earlier_data_yet(self):
-        assert self.origin(execution(node="EarlierData", state="resolved")) == "no other data"
-
-    def test_a_gate_that_was_passed_before_has_no_result_to_name(self):
-        assert self.origin(execution(node="SchemaGate", state="cached", outputs={})) == "as before"
-
-    @pytest.mark.parametrize("outputs", [{}, {"model": ()}])
-    def test_no_baseline_yet(self, outputs):
-        now = execution(node="Baseline", state="resolved", outputs=outputs)
-        assert self.origin(now) == "no other blessed model"
+    @pytest.mark.parametrize(
+        ("node", "state", "outputs", "origin"),
+        [
+            ("Trainer", "cached", {"model": (artifact(107),)}, "as in run run-7"),
+            ("SchemaGate", "cached", {}, "as before"),
+            (
+                "Baseline",
+                "resolved",
+                {"model": (artifact(107),), "blessing": (artifact(108),)},
+                "model of run run-7",
+            ),
+            ("Baseline", "resolved", {}, "no other blessed model"),
+            ("Baseline", "resolved", {"model": ()}, "no other blessed model"),
+            (
+                "EarlierData",
+                "resolved",
+                {"statistics": (artifact(107),), "anomalies": (artifact(108),)},
+                "statistics of run run-7",
+            ),
+            ("EarlierData", "resolved", {}, "no other data"),
+        ],
+    )
+    def test_names_the_run_of_the_result(self, node, state, outputs, origin):
+        assert self.origin(execution(node=node, state=state, outputs=outputs)) == origin
