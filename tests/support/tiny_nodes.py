@@ -9,7 +9,13 @@ from pathlib import Path
 import apache_beam as beam
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.types import Channel, ComponentSpec
+from tfx.types.component_spec import ChannelParameter
 from tfx.types.standard_artifacts import Examples, Model
+
+from huberflow.components.contracts.epoch_progress import EpochProgress
+from huberflow.components.contracts.lineage import LINEAGE
 
 
 @component
@@ -33,7 +39,7 @@ def Total(  # noqa: N802
         training = logging.getLogger("huberflow.training")
         training.warning("a word on something else")
         for epoch in (1, 2):
-            training.warning("an epoch", extra={"progress": {"epoch": epoch}})
+            training.warning("an epoch", extra={"progress": EpochProgress(epoch, 2, 0.0, {})})
     if way == "fail":
         raise ValueError("no rows in the data\nat line 3")
     if way == "fail in beam":
@@ -49,3 +55,25 @@ def Report(total: InputArtifact[Model], report: OutputArtifact[Model]):  # noqa:
     Path(report.uri).mkdir(parents=True, exist_ok=True)
     text = (Path(total.uri) / "total.txt").read_text()
     (Path(report.uri) / "report.txt").write_text(text)
+
+
+class LineageExecutor(base_executor.BaseExecutor):
+    def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802
+        (model,) = output_dict["model"]
+        (Path(model.uri) / "lineage.json").write_text(exec_properties[LINEAGE])
+
+
+class LineageSpec(ComponentSpec):
+    PARAMETERS: dict = {}  # noqa: RUF012
+    INPUTS: dict = {}  # noqa: RUF012
+    OUTPUTS = {"model": ChannelParameter(type=Model)}  # noqa: RUF012
+
+
+class Lineage(base_component.BaseComponent):
+    """Writes the lineage that the runner passes."""
+
+    SPEC_CLASS = LineageSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(LineageExecutor)
+
+    def __init__(self):
+        super().__init__(spec=LineageSpec(model=Channel(type=Model)))

@@ -17,6 +17,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model
 
+from huberflow.components.contracts.lineage import LINEAGE, RunLineage, TrackingTag
 from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.execution.runner import LocalRunner
 from huberflow.pipeline.history.metadata_store import Records
