@@ -1,4 +1,4 @@
-"""The one config of a run: frozen, strict, and checked before TensorFlow is imported.
+"""The config of a run: frozen, strict, and validated before TensorFlow is imported.
 
 A module for each section; the descriptions there are the comments of ``default.yaml`` and of
 ``huberflow config``. What users write is read by ``huberflow.pipeline.config.reading``.

@@ -1,17 +1,22 @@
-"""What sections of the config have in common."""
+"""The base class of all sections of the config."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from huberflow.components.contracts.date_formats import DATE_FORMATS
+from huberflow.components.contracts.json_record import JSON
 from huberflow.custom_objects.input_error import InputError
 
 
 class Strict(BaseModel):
-    """Frozen; keys that it does not know, and values of another type, are mistakes."""
+    """A frozen section; unknown keys and values of another type are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def plain(self) -> dict[str, JSON]:
+        """The section as JSON, by the keys that users write."""
+        return self.model_dump(mode="json", by_alias=True)
 
 
 def _known_format(written: str) -> str:

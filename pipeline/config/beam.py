@@ -8,8 +8,8 @@ from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.base import Strict
 
 
-def _option(value: Any) -> Any:
-    """One message for all types of the union."""
+def _option(value: object) -> object:
+    """Refuses other types with one message for all types of the union."""
     if value is False:
         raise InputError(
             "",

@@ -1,4 +1,4 @@
-"""Objects that a config names: losses, metrics, layers and the like, ours or tf_keras's."""
+"""Losses, metrics, layers and other objects that a config names, with their arguments."""
 
 from typing import Annotated, Any
 
@@ -9,14 +9,14 @@ from huberflow.pipeline.config.base import Strict
 
 
 class Choice(Strict):
-    """An object by name, and its arguments."""
+    """An object: its name and its arguments."""
 
     name: str
     config: dict[str, Any] = Field({})
 
 
 def of_kind(kind: ObjectKind) -> AfterValidator:
-    """Refuses a choice that is no such object, or that has wrong arguments for it."""
+    """A validator that refuses an unknown object of this kind, or wrong arguments."""
 
     def check_choice(choice: Choice, info: ValidationInfo) -> Choice:
         catalogue_in(info).check(kind, choice.name, choice.config)
@@ -26,7 +26,7 @@ def of_kind(kind: ObjectKind) -> AfterValidator:
 
 
 def catalogue_in(info: ValidationInfo) -> Catalogue:
-    """The catalogue of a validation, from its context; without one, the built-in objects."""
+    """The catalogue in a validation's context; default: the built-in objects."""
     return (info.context or {}).get("catalogue", BUILT_IN)
 
 

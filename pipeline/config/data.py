@@ -1,4 +1,4 @@
-"""Section ``data``: where the rows come from."""
+"""Section ``data``: the rows, the label, and which columns are used."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,17 +6,18 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from huberflow.components.contracts.json_record import JSON
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.base import Strict
 from huberflow.pipeline.config.splits import Files, Splits
 from huberflow.pipeline.config.yaml_text import flow
 
 
-def _whole_as_text(value: Any) -> Any:
+def _whole_as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _one_or_several(label: Any) -> Any:
+def _one_or_several(label: Any) -> object:
     names = [label] if isinstance(label, str) else label
     texts = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
     if not texts or not names or len(set(names)) < len(names):
@@ -79,7 +80,7 @@ class Data(Strict):
 
     @property
     def label_and_weight(self) -> list[str]:
-        """The columns that the model learns from, and does not read."""
+        """The columns that only training and evaluation read."""
         return [*self.labels, *([] if self.weight is None else [self.weight])]
 
     @property
@@ -112,15 +113,15 @@ class Data(Strict):
         return self
 
     def paths(self) -> dict[str, str]:
-        """See ``paths_of``."""
-        return paths_of(self.model_dump(mode="json"))
+        """The paths of the user's own data; see ``paths_of``."""
+        return paths_of(self.plain())
 
 
-def paths_of(data: Mapping[str, Any]) -> dict[str, str]:
-    """Where the user's own rows lie, by key of the config; nowhere: the taxi trips.
+def paths_of(data: Mapping[str, JSON]) -> dict[str, str]:
+    """The paths of the user's own data, by key of the config; empty for the taxi trips.
 
     Args:
-      data: section of a config, plain; it may be wrong, as the config itself will say.
+      data: the section ``data`` as JSON, before its validation.
     """
     files = _section(_section(data, "splits"), "files")
     named = {"data.path": data.get("path")}
@@ -128,6 +129,6 @@ def paths_of(data: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(path) for key, path in named.items() if path is not None}
 
 
-def _section(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def _section(values: Mapping[str, JSON], key: str) -> Mapping[str, JSON]:
     below = values.get(key)
     return below if isinstance(below, Mapping) else {}

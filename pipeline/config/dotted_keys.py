@@ -22,7 +22,7 @@ def flatten(values: Mapping[str, JSON], prefix: str = "") -> dict[str, JSON]:
 
 
 def short_names(keys: Collection[str]) -> dict[str, str]:
-    """The shortest end of each dotted key that no other key has; it never begins with a number."""
+    """The shortest suffix of each dotted key that is unique and does not start with a digit."""
     ends: dict[str, set[str]] = {}
     for key in keys:
         for end in _ends(key):

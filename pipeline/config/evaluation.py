@@ -1,6 +1,6 @@
-"""Section ``evaluation``: how a model is judged."""
+"""Section ``evaluation``: metrics, slices and the gate."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -11,13 +11,13 @@ from huberflow.pipeline.config.yaml_text import flow
 
 
 class EvaluationMetric(Choice):
-    """A metric by name, its arguments, and its key in every report."""
+    """A metric: its name, its arguments, and its key in results."""
 
     key: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-def _text_or_whole(value: Any) -> Any:
-    """One message for both: pydantic has one for each type of a union."""
+def _text_or_whole(value: object) -> object:
+    """Refuses other types with one message; pydantic has one for each type of a union."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise InputError("", expected="text or a whole number", received=flow(value))
     return value

@@ -1,4 +1,4 @@
-"""Explains what pydantic finds wrong in a config: key, expected, received, what to write."""
+"""Turns the errors of pydantic into ``InputError``s."""
 
 import difflib
 import shlex
@@ -14,7 +14,7 @@ from huberflow.pipeline.config.yaml_text import flow
 
 
 def explain(error: ValidationError) -> list[InputError]:
-    """Each mistake that pydantic reports, with its key and the line to write instead."""
+    """Each error of pydantic, with its key and the line to write instead."""
     mistakes = error.errors()
     return [
         _explained(mistake)
@@ -53,7 +53,7 @@ def _expectation(mistake: Any) -> str:
 
 
 def _with_default(wrong: InputError) -> InputError:
-    """The mistake, with the default as an example of what to write."""
+    """The same error, with the default as an example of what to write."""
     path = wrong.key.split(".")
     default = _lookup(Config().plain(), path)
     if default is None:

@@ -1,14 +1,14 @@
-"""Reads and validates a config: values of a YAML file, then ``--set``; the last wins."""
+"""Reads and validates a config: a YAML file, then each ``--set``; later values win."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from huberflow.components.contracts.json_record import JSON
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
 from huberflow.custom_objects.input_error import InputError, InputErrors
 from huberflow.pipeline.config.mistakes import explain
@@ -18,11 +18,11 @@ from huberflow.pipeline.config.yaml_text import parse
 
 @dataclass(frozen=True)
 class Asked:
-    """What a user sets: the content of a YAML file, then each ``--set``; later layers win."""
+    """The settings of a user: a YAML file, then each ``--set``; later layers win."""
 
-    layers: tuple[Mapping[str, Any], ...]
+    layers: tuple[Mapping[str, JSON], ...]
 
-    def over(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def over(self, values: Mapping[str, JSON]) -> dict[str, JSON]:
         """``values`` with all layers merged into them, in order."""
         merged = dict(values)
         for layer in self.layers:
@@ -31,7 +31,7 @@ class Asked:
 
 
 def read(path: Path | None = None, settings: Sequence[str] = ()) -> Asked:
-    """What a file and settings ask for; nothing is validated yet.
+    """The settings in a file and in ``--set``, not yet validated.
 
     Args:
       path: a YAML file with any of the keys of ``Config``.
@@ -44,11 +44,11 @@ def read(path: Path | None = None, settings: Sequence[str] = ()) -> Asked:
     return Asked((*file, *map(_parse_setting, settings)))
 
 
-def validate(values: Mapping[str, Any], catalogue: Catalogue = BUILT_IN) -> Config:
-    """The config with these values, whose objects the catalogue has.
+def validate(values: Mapping[str, JSON], catalogue: Catalogue = BUILT_IN) -> Config:
+    """The config with these values; the catalogue has the objects that it may name.
 
     Raises:
-      InputErrors: names each wrong key, what was expected, and what to write.
+      InputErrors: some values are wrong; an error for each.
     """
     try:
         # JSON mode reads lists as tuples and text as paths, and is strict about all else.
@@ -58,7 +58,7 @@ def validate(values: Mapping[str, Any], catalogue: Catalogue = BUILT_IN) -> Conf
         raise InputErrors(explain(error)) from error
 
 
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def _merge(base: Mapping[str, JSON], over: Mapping[str, JSON]) -> dict[str, JSON]:
     """``over`` on top of ``base``, mapping by mapping.
 
     An object that gets another ``name`` drops the arguments of the one before.
@@ -81,10 +81,10 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _WHOLE = {"cyclic", "dates", "left_out", "values"}
-"""Mappings whose keys are the user's: given anew, not merged."""
+"""Mappings with the user's own keys; they are replaced, not merged."""
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, JSON]:
     try:
         values = parse(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -110,7 +110,7 @@ def _read(path: Path) -> dict[str, Any]:
     return values
 
 
-def _parse_setting(setting: str) -> dict[str, Any]:
+def _parse_setting(setting: str) -> dict[str, JSON]:
     key, separator, text = setting.partition("=")
     if not separator or not all(key.strip().split(".")):
         raise InputError(

@@ -1,12 +1,11 @@
-"""The whole config: all sections, and what must fit between them."""
+"""The whole config: its sections, and the rules between them."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, ValidationInfo, model_validator
 
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.config import task_rules
 from huberflow.pipeline.config.base import Strict
 from huberflow.pipeline.config.beam import Beam
 from huberflow.pipeline.config.choices import catalogue_in
@@ -15,6 +14,7 @@ from huberflow.pipeline.config.evaluation import Evaluation
 from huberflow.pipeline.config.features import Features
 from huberflow.pipeline.config.kubeflow import Kubeflow
 from huberflow.pipeline.config.model import Model
+from huberflow.pipeline.config.task_rules import check_task_rules
 from huberflow.pipeline.config.tracking import Tracking
 from huberflow.pipeline.config.training import Training
 
@@ -70,13 +70,10 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _fits_its_task(self, info: ValidationInfo) -> "Config":
-        task_rules.check(self.data, self.model, self.training, self.evaluation, catalogue_in(info))
+        sections = (self.data, self.model, self.training, self.evaluation)
+        check_task_rules(*sections, catalogue_in(info))
         return self
 
     def columns(self) -> list[str]:
         """All raw columns that a run reads."""
         return [*self.data.label_and_weight, *self.features.columns()]
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON-safe values."""
-        return self.model_dump(mode="json", by_alias=True)

@@ -1,4 +1,4 @@
-"""The part of section ``data`` that says which rows are trained on, and which are held out."""
+"""Subsection ``data.splits``: which rows are for training, early stopping and evaluation."""
 
 from datetime import date
 from pathlib import Path

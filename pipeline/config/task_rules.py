@@ -1,4 +1,4 @@
-"""What a task decides of a config: its defaults, and what fits together."""
+"""The defaults of each task, and which settings a task allows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +39,7 @@ DEFAULTS: Mapping[Task, Mapping[str, Mapping[str, Any]]] = {
         },
     },
 }
-"""On data of the user's own, on top of the config's own defaults."""
+"""Defaults for a user's own data; they replace those of the config."""
 
 _USUAL: Mapping[Task, Mapping[str, str]] = {
     "regression": {"loss": "HuberLoss", "metric": "HuberMetric"},
@@ -48,13 +48,13 @@ _USUAL: Mapping[Task, Mapping[str, str]] = {
 }
 
 
-def check(
+def check_task_rules(
     data: Data, model: Model, training: Training, evaluation: Evaluation, catalogue: Catalogue
 ) -> None:
     """Refuses sections that do not fit the task of the model.
 
     Raises:
-      InputError: names the key, and the line to write.
+      InputError: a setting is not possible for the task.
     """
     task = model.task
     if task != "regression" and len(data.labels) > 1:
@@ -86,7 +86,7 @@ def _check_gate(data: Data, evaluation: Evaluation) -> None:
     if len(set(names)) < len(names):
         raise InputError(
             "evaluation.metrics",
-            expected="keys that with the labels give each name once",
+            expected="keys that, with the labels, give different names",
             received=", ".join(sorted(names)),
             hint="write another key",
         )

@@ -1,4 +1,4 @@
-"""Section ``tracking``: where runs are kept for comparing."""
+"""Section ``tracking``: where runs are recorded."""
 
 import re
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Section ``training``: how the model is fitted."""
+"""Section ``training``: loss, optimizer, epochs and so on."""
 
 from pydantic import Field, PositiveInt
 

@@ -1,4 +1,4 @@
-"""Writes a config as YAML that explains itself."""
+"""Writes a config as YAML with comments."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +12,7 @@ from huberflow.pipeline.config.yaml_text import flow
 
 
 def to_yaml(config: Config) -> str:
-    """The config as YAML, each key under its description."""
+    """The config as YAML, with the description of each key above it."""
     return "\n".join(_lines(config, 0)) + "\n"
 
 
@@ -34,7 +34,7 @@ def _lines(model: BaseModel, depth: int) -> Iterable[str]:
 
 
 def _entry(key: str, value: Any) -> list[str]:
-    """``key: value``, a list of mappings with an item a line, all else in one line if it fits."""
+    """The lines of a key and its value; a list of mappings has a line for each item."""
     line = f"{key}: {flow(value)}"
     if not isinstance(value, list):
         return [line]
@@ -44,7 +44,7 @@ def _entry(key: str, value: Any) -> list[str]:
 
 
 def plain(value: Any) -> Any:
-    """As a person would write it: what is null or empty in an object is left out."""
+    """The value as a person would write it, without null or empty arguments of an object."""
     if isinstance(value, BaseModel):
         return {
             key: plain(item)

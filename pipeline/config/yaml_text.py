@@ -1,4 +1,4 @@
-"""YAML, as configs are written in it."""
+"""Reads and writes the YAML of configs."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ import yaml
 
 
 def parse(text: str) -> Any:
-    """What the text says.
+    """The value of a YAML text.
 
     Raises:
       yaml.YAMLError: it is not YAML, or gives a key twice.
@@ -16,16 +16,16 @@ def parse(text: str) -> Any:
 
 
 def flow(value: Any) -> str:
-    """The value in one line."""
+    """The value as YAML in one line."""
     text = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=10**6)
     return text.removesuffix("\n").removesuffix("\n...")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose keys are text as written, each once, and where 1e-3 is a number."""
+    """A loader with unique keys that are always text, and with 1e-3 as a number."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """Refuses a key that is given twice: PyYAML forgets the first in silence."""
+        """Refuses a repeated key, of which PyYAML would silently drop the first."""
         keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         written = [key.value for key in keys]
         for key in keys:
@@ -37,7 +37,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes text that ``_Loader`` would take for a number."""
+    """A dumper that quotes text which ``_Loader`` would read as a number."""
 
 
 for _yaml in (_Loader, _Dumper):

@@ -38,7 +38,7 @@ def transform_config(config: Config) -> TransformConfig:
     """The Transform's config."""
     return TransformConfig(
         **_label(config),
-        features=FeaturesConfig.from_json(config.plain()["features"]),
+        features=FeaturesConfig.from_json(config.features.plain()),
         source=source_hashes(
             "huberflow.components.features.preprocessing", "huberflow.components.features.transform"
         ),
@@ -47,7 +47,6 @@ def transform_config(config: Config) -> TransformConfig:
 
 def trainer_config(config: Config, objects: UserObjects | None) -> TrainerConfig:
     """The Trainer's config."""
-    values = config.plain()
     modules = _modules(config.model) | _modules(config.training)
     if config.model.metric_logging:
         modules.add(HUBERFLOW["MetricLoggingLayer"].module)
@@ -55,9 +54,9 @@ def trainer_config(config: Config, objects: UserObjects | None) -> TrainerConfig
         **_label(config),
         seed=config.seed,
         objects=objects,
-        features=FeaturesConfig.from_json(values["features"]),
-        model=ModelConfig.from_json(values["model"]),
-        training=TrainingConfig.from_json(values["training"]),
+        features=FeaturesConfig.from_json(config.features.plain()),
+        model=ModelConfig.from_json(config.model.plain()),
+        training=TrainingConfig.from_json(config.training.plain()),
         source=source_hashes("huberflow.components.training.trainer", *modules),
     )
 
@@ -69,7 +68,7 @@ def evaluator_config(config: Config, objects: UserObjects | None) -> EvaluatorCo
     return EvaluatorConfig(
         **_label(config),
         objects=objects if uses_custom else None,
-        evaluation=EvaluationConfig.from_json(config.plain()["evaluation"]),
+        evaluation=EvaluationConfig.from_json(config.evaluation.plain()),
         source=source_hashes(
             "huberflow.components.evaluation.evaluator", *_modules(config.evaluation)
         ),

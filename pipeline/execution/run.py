@@ -6,8 +6,6 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.pipeline.execution.node_failure import NodeFailedError
@@ -56,7 +54,7 @@ def execute(run: ResolvedRun, *, cache: bool = True, verbose: bool = False) -> R
         session.runs.append(session.id)
         found = _shown(session, run, cache=cache)
         session.console.print()
-        evaluation = EvaluationConfig.from_json(run.config.plain()["evaluation"])
+        evaluation = EvaluationConfig.from_json(run.config.evaluation.plain())
         print_result(session.console, found, evaluation)
         session.print_line("log", display_path(session.workspace.log(session.id)))
     return found
@@ -69,13 +67,7 @@ def _shown(session: Session, run: ResolvedRun, *, cache: bool) -> Result:
     records = Records(session.workspace)
     display = Display(session.console, records, cache=cache)
     with display.shown():
-        run_once(
-            run,
-            session.id,
-            cache=cache,
-            log=session.workspace.log(session.id),
-            hooks=[display, Prewarm()],
-        )
+        run_once(run, session.id, cache=cache, hooks=[display, Prewarm()])
     return read_result(records.run(session.id))
 
 
@@ -84,7 +76,6 @@ def run_once(
     run_id: str,
     *,
     cache: bool,
-    log: Path,
     hooks: Sequence[Hooks] = (),
     name: str | None = None,
     sweep: Sweep | None = None,
@@ -95,7 +86,6 @@ def run_once(
       run: resolved; its workspace is locked by this process, or by the one that started it.
       run_id: new.
       cache: reuse results of nodes that did not change.
-      log: the file with the libraries' output, which an error message names.
       hooks: called at every event, after the journal.
       name: the run's title; None for one made from the config.
       sweep: the sweep that the run is a trial of; other trials may run at the same time.
@@ -103,11 +93,20 @@ def run_once(
     Raises:
       NodeFailedError: it has the cause; the log has the traceback.
     """
+    from huberflow.pipeline.dag.graph import create_pipeline
     from huberflow.pipeline.execution.runner import LocalRunner
 
-    config, workspace = run.config, run.workspace
-    built = _pipeline(run, cache, sweep)
-    metadata = replace(run_metadata.gather(run.changes, log), **(_of_sweep(sweep) if sweep else {}))
+    config, workspace, log = run.config, run.workspace, run.workspace.log(run_id)
+    newest = sweep.newest_artifact if sweep else None
+    pipeline = create_pipeline(run, cache=cache, newest=newest, export=sweep is None)
+    metadata = run_metadata.gather(run.changes, log)
+    if sweep:
+        metadata = replace(
+            metadata,
+            sweep_name=sweep.name,
+            sweep_started=sweep.started.timestamp(),
+            sweep_trial=sweep.trial,
+        )
     lineage = run_metadata.lineage(workspace.identity, run_id, metadata.git)
     journal = Journal(
         workspace.journal(run_id),
@@ -116,13 +115,17 @@ def run_once(
         metadata,
         sweep=sweep.id if sweep else None,
     )
-    node_locks = workspace.trial_locks(sweep.id) if sweep else None
+    runner = LocalRunner(
+        run_id,
+        workspace,
+        [journal, *hooks],
+        workspace.trial_locks(sweep.id) if sweep else None,
+        run.beam.arguments,
+        lineage,
+    )
     try:
         with run.beam.worker_imports():
-            hooks = [journal, *hooks]
-            LocalRunner(run_id, workspace, hooks, node_locks, run.beam.arguments, lineage).run(
-                built
-            )
+            runner.run(pipeline)
     except NodeFailedError as error:
         error.details += [*_misfits(error.cause, workspace), f"log: {display_path(log)}"]
         raise
@@ -138,22 +141,6 @@ def _misfits(cause: BaseException, workspace: Workspace) -> list[str]:
     accept = f"huberflow schema accept --workspace {folder}"
     lines = [anomaly.line for anomaly in cause.anomalies]
     return [*lines, f"fix the data, or accept them as they are: {accept}"]
-
-
-def _pipeline(run: ResolvedRun, cache: bool, sweep: Sweep | None) -> Any:
-    from huberflow.pipeline.dag.graph import create_pipeline
-
-    if sweep is None:
-        return create_pipeline(run, cache=cache)
-    return create_pipeline(run, cache=cache, newest=sweep.newest_artifact, export=False)
-
-
-def _of_sweep(sweep: Sweep) -> dict[str, Any]:
-    return {
-        "sweep_name": sweep.name,
-        "sweep_started": sweep.started.timestamp(),
-        "sweep_trial": sweep.trial,
-    }
 
 
 def load_libraries() -> None:

@@ -59,13 +59,13 @@ def check(objects: ValidatedObjects, config: Config, workspace: Workspace) -> No
         ChoiceQuestion(key=key, name=each.name, task=config.model.task, config=each.config)
         for key, each in choices(config)
     ]
-    network, values = objects.description.network, config.plain()
+    network = objects.description.network
     target = Target(config.data.labels, config.data.classes)
     built = network and NetworkQuestion(
         module=network.module,
         function=network.function,
-        model=ModelConfig.from_json(values["model"]),
-        numbers=FeaturesConfig.from_json(values["features"]).numbers,
+        model=ModelConfig.from_json(config.model.plain()),
+        numbers=FeaturesConfig.from_json(config.features.plain()).numbers,
         categories=len(config.features.categorical),
         outputs=target.width,
         activation=target.activation,

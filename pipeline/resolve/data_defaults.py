@@ -70,7 +70,7 @@ def infer_defaults(asked: Mapping[str, Any], rows: DataRows) -> DataDefaults:
         exclude=_names(data, "exclude"),
         keep=_names(data, "keep"),
     )
-    values = Config().plain()
+    values: dict[str, Any] = Config().plain()
     values["name"] = _model_name(rows.paths)
     for section, defaults in task_rules.DEFAULTS[task].items():
         values[section] |= defaults
