@@ -32,6 +32,10 @@ class SliceMetrics:
         """The number of rows."""
         return round(self.candidate["example_count"])
 
+    def values(self, metric: str) -> tuple[float | None, float | None]:
+        """The candidate's and the baseline's value; None where there is none."""
+        return self.candidate.get(metric), (self.baseline or {}).get(metric)
+
 
 @dataclass(frozen=True)
 class EvaluationReport:

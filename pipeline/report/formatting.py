@@ -40,6 +40,11 @@ def format_share(part: float, whole: float) -> str:
     return "<0.1%" if 0 < part / whole < 0.001 else f"{part / whole:.1%}"
 
 
+def format_memory(megabytes: float | None) -> str:
+    """``1,234 MB``."""
+    return NO_VALUE if megabytes is None else f"{megabytes:,.0f} MB"
+
+
 def format_duration(seconds: float | None) -> str:
     """``8.2 s``, ``3 min 20 s``."""
     if seconds is None:

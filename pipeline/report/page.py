@@ -1,20 +1,17 @@
 """The page of a run: everything about it, in one file that needs no other file."""
 
 import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 
 from huberflow.components.contracts import node_ids
-from huberflow.components.contracts.evaluation_report import SliceMetrics
 from huberflow.components.contracts.json_record import JSON
 from huberflow.pipeline.config import paths_of
-from huberflow.pipeline.history.run_history import Node, Run
+from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.report import file_names, slices, statistics, templates
-from huberflow.pipeline.report.formatting import NO_VALUE, format_change, format_number
 
 MOST_SLICES = 200
 """Further rows are in the CSV file only."""
@@ -35,34 +32,6 @@ FIGURES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True)
-class PageFigure:
-    """A picture in the page."""
-
-    caption: str
-    source: str
-    """A ``data:`` address."""
-
-
-@dataclass(frozen=True)
-class MetricCell:
-    """A metric of this model and of the last blessed one, as text."""
-
-    metric: str
-    value: str
-    before: str
-    change: str
-
-
-@dataclass(frozen=True)
-class SliceRow:
-    """One slice: its name, its number of rows, a cell for each metric."""
-
-    name: str
-    example_count: int
-    cells: Sequence[MetricCell]
-
-
 def page_html(run: Run, folder: Path) -> str:
     """The page as HTML.
 
@@ -72,8 +41,6 @@ def page_html(run: Run, folder: Path) -> str:
     """
     report = run.report()
     rows = slices.ordered(report.slices) if report else []
-    metrics = slices.metrics_without_count(report) if report else []
-    table = [SliceRow(row.name, row.example_count, _cells(row, metrics)) for row in rows]
     changes, data = run.metadata.changes, run.config.get("data", {})
     return templates.render(
         "report.html.j2",
@@ -81,15 +48,12 @@ def page_html(run: Run, folder: Path) -> str:
         report=report,
         started=datetime.fromtimestamp(run.started, UTC),
         seconds=None if run.ended is None else run.ended - run.started,
-        failed=[node for node in run.nodes.values() if node.state == "failed"],
         paths=list(paths_of(data).values()),
         weight=data.get("weight"),
-        overall=table[0] if table else None,
-        slices=table[:MOST_SLICES],
-        slices_left_out=len(table[MOST_SLICES:]),
-        metrics=metrics,
-        figures=list(_figures(folder)),
-        memory={node.name: _memory(node) for node in run.nodes.values()},
+        slices=rows[:MOST_SLICES],
+        slices_left_out=len(rows[MOST_SLICES:]),
+        metrics=slices.metrics_without_count(report) if report else [],
+        figures=_figures(folder),
         changes=_yaml(changes) if changes else None,
         git=run.metadata.git,
         config=_yaml(run.config),
@@ -98,25 +62,13 @@ def page_html(run: Run, folder: Path) -> str:
     )
 
 
-def _cells(row: SliceMetrics, metrics: Sequence[str]) -> list[MetricCell]:
-    values = [(key, row.candidate.get(key), (row.baseline or {}).get(key)) for key in metrics]
+def _figures(folder: Path) -> list[tuple[str, str]]:
+    """The caption and the ``data:`` address of each picture."""
     return [
-        MetricCell(key, format_number(now), format_number(before), format_change(now, before))
-        for key, now, before in values
-    ]
-
-
-def _figures(folder: Path) -> list[PageFigure]:
-    return [
-        PageFigure(caption, "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode())
+        (caption, "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode())
         for name, caption in FIGURES.items()
         for path in sorted(folder.glob(name.format("*")))
     ]
-
-
-def _memory(node: Node) -> str:
-    peak = node.usage.get("peak_memory_mb")
-    return NO_VALUE if peak is None else f"{peak:,.0f} MB"
 
 
 def _statistics(run: Run) -> str | None:

@@ -96,12 +96,11 @@ def _print_some(console: Console, name: str, lines: Sequence[str]) -> None:
 
 
 def _metrics_table(report: EvaluationReport) -> Table:
-    candidate, baseline = report.overall.candidate, report.overall.baseline or {}
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("metric", "this model", "last blessed", "change"):
         table.add_column(name, justify="left" if name == "metric" else "right")
     for metric in report.metrics:
-        value, before = candidate[metric], baseline.get(metric)
+        value, before = report.overall.values(metric)
         cells = (format_metric(metric, each) for each in (value, before))
         table.add_row(metric, *cells, format_change(value, before))
     return table

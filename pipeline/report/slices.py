@@ -76,8 +76,8 @@ def slice_table(report: EvaluationReport) -> SliceTable:
         [
             row.name,
             row.example_count,
-            *(row.candidate.get(metric) for metric in metrics),
-            *((row.baseline or {}).get(metric) for metric in metrics),
+            *(row.values(metric)[0] for metric in metrics),
+            *(row.values(metric)[1] for metric in metrics),
         ]
         for row in ordered(report.slices)
     ]
