@@ -1,6 +1,6 @@
-"""Names every custom object ``custom_objects>Name`` in Keras's registry, and knows its source.
+"""Registers every custom object as ``custom_objects>Name`` with Keras.
 
-Keras lets a second class take over a registered name in silence: a model then reloads with other
+Keras lets a second class replace a registered name in silence: a model then reloads with other
 maths than it was trained with. Here a name keeps its code for as long as the process lives.
 """
 
@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import tf_keras
 
 from .catalogue import BUILT_IN, HUBERFLOW, Catalogue, ObjectKind
+from .input_error import InputError
 
 PACKAGE = "custom_objects"
 
@@ -21,31 +22,32 @@ _registered: dict[str, Any] = {}
 
 
 def register(target: T) -> T:
-    """Class or function decorator: saved models name ``target`` ``custom_objects>Name``.
+    """Class or function decorator: ``target`` is ``custom_objects>Name`` in saved models.
 
     Raises:
-      ValueError: the name is taken by different code, or the source of ``target`` cannot be read
-        (it is what travels with the model).
+      InputError: different code has the name, or the source of ``target``, which travels with the
+        model, cannot be read.
     """
     name = target.__name__
-    known = _registered.get(name)
-    if known is not None and _source(known) != _source(target):
-        raise ValueError(
-            f"{PACKAGE}>{name}: expected the code that is registered already, from "
-            f"{known.__module__}, received different code from {target.__module__}; "
-            "give the new object a name of its own"
+    _check_file(target)
+    other = _registered.get(name)
+    if other is not None and inspect.getsource(other) != inspect.getsource(target):
+        raise InputError(
+            f"{PACKAGE}>{name}",
+            expected=f"the code of {other.__module__}, which is registered already",
+            received=f"different code from {target.__module__}",
+            hint="rename the new object",
         )
-    _refuse_without_file(target)
     tf_keras.utils.register_keras_serializable(package=PACKAGE, name=name)(target)
     _registered[name] = target
     return target
 
 
 def adopt(target: Callable[..., Any], package: str) -> str:
-    """Registers a user's class or function as ``package>Name``, unless it has a name already.
+    """Registers a user's class or function as ``package>Name``, unless it is registered already.
 
     Returns:
-      The name that saved models have for it.
+      Its name in saved models.
     """
     if tf_keras.saving.get_registered_name(target) == target.__name__:
         tf_keras.utils.register_keras_serializable(package, target.__name__)(target)
@@ -53,7 +55,7 @@ def adopt(target: Callable[..., Any], package: str) -> str:
 
 
 def forget(modules: Collection[str]) -> None:
-    """Drops all that these modules and those below them registered: other code may follow."""
+    """Removes what these modules, and modules inside them, have registered."""
     for names in (_registered, tf_keras.utils.get_custom_objects()):
         for name, target in list(names.items()):
             if getattr(target, "__module__", "").partition(".")[0] in modules:
@@ -97,19 +99,15 @@ def build_choice(kind: ObjectKind, choice: Choice | None, catalogue: Catalogue =
     return None if choice is None else build(kind, choice.name, choice.config, catalogue)
 
 
-def _source(target: Any) -> str:
-    _refuse_without_file(target)
-    return inspect.getsource(target)
-
-
-def _refuse_without_file(target: Any) -> None:
-    # Not all of its source: to find a class in it takes longer than to import it.
+def _check_file(target: Callable[..., Any]) -> None:
+    # Not by inspect.getsource: to find a class in its file takes longer than to import it.
     try:
         file = inspect.getsourcefile(target)
     except TypeError:
         file = None
     if file is None:
-        raise ValueError(
-            f"{target.__name__}: its source cannot be read, so it cannot travel with a model; "
-            "define it in a file, not in a prompt or a string"
+        raise InputError(
+            target.__name__,
+            expected="code in a file, which travels with a model",
+            received="code from a prompt or a string",
         )

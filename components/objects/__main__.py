@@ -16,6 +16,8 @@ from huberflow.custom_objects import registry
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.user_objects import ObjectName
 
+_EXPECTED = "to work on small data, in a graph too"
+
 
 def answer(question: Question, folder: Path) -> Answer:
     """Validates the user's modules in ``folder``."""
@@ -31,7 +33,7 @@ def answer(question: Question, folder: Path) -> Answer:
     objects, warnings = [], []
     for module, candidates in offered.items():
         for each in candidates:
-            with collected(errors, each.key, "to work on small data, in a graph too", folder):
+            with collected(errors, each.key, _EXPECTED, folder):
                 objects.append(validation.validate(each, module))
                 warnings += validation.warnings(each, objects[-1].tasks[0])
     names = [
@@ -89,8 +91,7 @@ def _check_asked(
     for choice in question.choices:
         if choice.name in by_name:
             candidate = replace(by_name[choice.name], task=choice.task)
-            expected = f"arguments that {choice.name} accepts"
-            with collected(errors, choice.key, expected, folder):
+            with collected(errors, f"{choice.key}: {choice.name}", _EXPECTED, folder):
                 validation.check_choice(candidate, choice.key, choice.config)
     if question.network is not None:
         for module, found in candidates.items():

@@ -1,4 +1,4 @@
-"""What an error tells a user, and a test."""
+"""The one error for wrong input, for a user and for a test."""
 
 import copy
 
@@ -9,7 +9,7 @@ WRONG = InputError(
 )
 
 
-def test_says_what_was_expected_received_and_what_to_write():
+def test_names_what_was_expected_received_and_what_to_write():
     assert str(WRONG) == (
         "threshold: expected a number > 0, received -1; 0 is no number > 0; write: t=1"
     )
@@ -35,4 +35,5 @@ def test_several_have_a_line_each():
 def test_crosses_processes():
     """Beam and the processes of a sweep pickle what they raise; a copy is made the same way."""
     back = copy.copy(WRONG)
-    assert (back.key, str(back)) == (WRONG.key, str(WRONG))
+    for each in (back, InputError.from_json(WRONG.to_json())):
+        assert (each.key, str(each)) == (WRONG.key, str(WRONG))

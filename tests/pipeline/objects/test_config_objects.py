@@ -68,18 +68,19 @@ class {name}(tf_keras.losses.Loss):
 )
 
 
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("classes")
+    (folder / "classes.py").write_text(CLASSES)
+    measured = "evaluation.metrics=[{name: SparseCategoricalAccuracy, key: huber}]"
+    return resolver(folder, f"objects=[{folder / 'classes.py'}]", measured)
+
+
 class TestClasses:
     """A user-defined loss is checked on the labels and predictions of the config's task."""
 
     THREE = ("model.task=multiclass", "data.classes=[a, b, c]", "training.metrics=[]")
     TWO = ("model.task=binary", "data.classes=[a, b]", "training.metrics=[]")
-
-    @pytest.fixture(scope="class")
-    def classes(self, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("classes")
-        (folder / "classes.py").write_text(CLASSES)
-        measured = "evaluation.metrics=[{name: SparseCategoricalAccuracy, key: huber}]"
-        return resolver(folder, f"objects=[{folder / 'classes.py'}]", measured)
 
     def test_a_loss_for_classes_may_be_named_for_them(self, classes):
         config = classes(*self.THREE, "training.loss={name: Places}").config
@@ -88,10 +89,10 @@ class TestClasses:
     @pytest.mark.parametrize(
         ("settings", "key"),
         [
-            (["evaluation.metrics.0.name=HuberMetric", "training.loss={name: Places}"], "loss"),
+            (["evaluation.metrics.0.name=HuberMetric", "training.loss={name: Places}"], "Places"),
             (
                 [*TWO, "evaluation.metrics.0.name=BinaryAccuracy", "training.loss={name: Raw}"],
-                "loss: classes.py: Raw.call",
+                "classes.py: Raw.call",
             ),
         ],
         ids=["for classes, not for numbers", "not for a sure probability"],
@@ -99,7 +100,7 @@ class TestClasses:
     def test_a_loss_that_does_not_fit_the_task_is_refused(self, classes, settings, key):
         with pytest.raises(InputError) as raised:
             classes(*settings)
-        assert raised.value.key == f"training.{key}"
+        assert raised.value.key == f"training.loss: {key}"
 
 
 class TestNodes:
