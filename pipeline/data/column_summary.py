@@ -51,14 +51,15 @@ class DistinctValues:
 
             self._sketch = KmvSketch(_HASHES)
             values, self.exact = pa.array(self.exact, values.type), None
-        self._sketch.AddValues(values)
+        if self._sketch is not None:
+            self._sketch.AddValues(values)
 
     @property
     def count(self) -> int:
         """The number of distinct values, exact up to ``EXACT``."""
-        if self.exact is not None:
-            return len(self.exact)
-        return max(EXACT + 1, self._sketch.Estimate())
+        if self._sketch is not None:
+            return max(EXACT + 1, self._sketch.Estimate())
+        return len(self.exact or ())
 
 
 class NumberSummary:

@@ -48,11 +48,10 @@ def infer_splits(counted: Tally, column: ColumnProfile, splits: Splits) -> dict[
       splits: the shares that the days come close to.
     """
     if column.kind == "date":
-        days = +counted.labelled
+        days = +counted.days
         return {"days": _days(days, splits, column)} if len(days) >= FEWEST_DAYS else {}
-    values = sorted(counted.labelled)
-    splits_of = {value: _WORDS.get(value.strip().lower()) for value in values}
-    return {"values": {value: split for value, split in splits_of.items() if split}}
+    splits_of = {word: _WORDS.get(word.strip().lower()) for word in sorted(counted.words)}
+    return {"values": {word: split for word, split in splits_of.items() if split}}
 
 
 def _days(rows: Mapping[date, int], splits: Splits, column: ColumnProfile) -> dict[str, JSON]:
@@ -116,7 +115,7 @@ def _by_day(
     counted: Tally, column: ColumnProfile, splits: Splits, target: Target
 ) -> dict[str, int]:
     """The number of labelled rows in each split."""
-    days, first = +counted.labelled, splits.days
+    days, first = +counted.days, splits.days
     if splits.values:
         raise InputError(
             "data.splits.values",
@@ -148,9 +147,9 @@ def _by_value(
     if splits.days or not may_name_splits(column):
         raise _no_splits(column, splits)
     values = splits.values
-    unknown = sorted(counted.labelled.keys() - values)
+    unknown = sorted(counted.words.keys() - values)
     if unknown:
-        named = {**values, **dict.fromkeys(unknown[:5], "eval")}
+        named: dict[str, str] = {**values, **dict.fromkeys(unknown[:5], "eval")}
         written = ", ".join(f"{value}: {split}" for value, split in named.items())
         raise _refused(
             column,
@@ -162,8 +161,8 @@ def _by_value(
     if counted.without_value:
         raise _refused(column, "a word for every row", f"none in {counted.without_value:,}")
     rows: dict[str, int] = dict.fromkeys(("train", "eval", *values.values()), 0)
-    for value, count in counted.labelled.items():
-        rows[values[value]] += count
+    for word, count in counted.words.items():
+        rows[values[word]] += count
     return rows
 
 

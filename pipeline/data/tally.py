@@ -19,10 +19,12 @@ from huberflow.pipeline.data.profile import ColumnProfile
 
 @dataclass
 class Tally:
-    """Numbers of rows by the column's value: a day if it has dates, otherwise text."""
+    """Numbers of rows by a column's value."""
 
-    labelled: Counter[date | str] = field(default_factory=Counter)
-    """The number of labelled rows; 0 for a value that only other rows have."""
+    words: Counter[str] = field(default_factory=Counter)
+    """Labelled rows by text; 0 for a text that only other rows have."""
+    days: Counter[date] = field(default_factory=Counter)
+    """The same by day, in place of ``words``, if the column has dates."""
     without_value: int = 0
     """The number of rows, labelled or not, without a value."""
 
@@ -33,6 +35,7 @@ def count_rows(source: Source, column: ColumnProfile, target: Target) -> Tally:
     Memory grows with the distinct values or days, not with rows.
     """
     counted = Tally()
+    by_value: Counter = counted.words if column.date_format is None else counted.days
     for batch in reading.read_batches(source):
         text = _values(batch, column.name).cast(pa.string())
         present = pc.and_(pc.is_valid(text), pc.not_equal(text, "").fill_null(False))
@@ -42,7 +45,7 @@ def count_rows(source: Source, column: ColumnProfile, target: Target) -> Tally:
         labels = is_labelled(batch, target)[present.to_numpy()].astype(int)
         rows = pa.table({"value": _normalized(text.filter(present), column), "labels": labels})
         for row in rows.group_by("value").aggregate([("labels", "sum")]).to_pylist():
-            counted.labelled[row["value"]] += row["labels_sum"]
+            by_value[row["value"]] += row["labels_sum"]
     return counted
 
 

@@ -142,7 +142,7 @@ def _frame(columns: Mapping[str, Sequence[JSON]], rows: int) -> pd.DataFrame:
 
 def _check_rows(key: str, rows: JSON, kind: type) -> None:
     if not _is_list_of(rows, kind):
-        expected = {dict: "a list of objects", list: "a list of lists"}.get(kind, "a list")
+        expected = f"a list{_ITEMS.get(kind, '')}"
         raise InputError(key, expected=expected, received=_describe(rows), write=_EXAMPLE)
     if len(cast(list[JSON], rows)) > MOST_ROWS:
         raise TooManyRowsError(
@@ -150,6 +150,9 @@ def _check_rows(key: str, rows: JSON, kind: type) -> None:
             expected=f"at most {MOST_ROWS:,} rows in a request",
             received=f"{len(cast(list[JSON], rows)):,}",
         )
+
+
+_ITEMS: Mapping[type, str] = {dict: " of objects", list: " of lists"}
 
 
 def _is_list_of(values: JSON, kind: type) -> bool:
