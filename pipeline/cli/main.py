@@ -121,13 +121,13 @@ def sweep(
     show_warnings(grid.trials[0].resolved)
     from huberflow.pipeline.execution import sweep as sweeps
 
-    outcome = sweeps.execute(grid, options.settings, cache=not no_cache, jobs=jobs, verbose=verbose)
+    result = sweeps.execute(grid, options.settings, cache=not no_cache, jobs=jobs, verbose=verbose)
     click.echo()
     workspace = grid.trials[0].resolved.workspace
-    runs.show_comparison(workspace, (outcome.id,), slices=False, form="table")
-    for trial, cause in outcome.failed:
-        say(f"{trial.name}: {cause}")
-    sys.exit(FAILED if outcome.failed else 0)
+    runs.show_comparison(workspace, (result.id,), slices=False, form="table")
+    for name, cause in result.failed:
+        say(f"{name}: {cause}")
+    sys.exit(FAILED if result.failed else 0)
 
 
 @cli.command()

@@ -1,17 +1,15 @@
 """Shows a run while it happens: a live table on a terminal, a line per event elsewhere."""
 
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, RenderableType
 from rich.spinner import Spinner
-from rich.table import Table
 from rich.text import Text
 
 from huberflow.components.contracts.epoch_progress import EpochProgress
-from huberflow.pipeline.execution.live_table import live
+from huberflow.pipeline.execution.live_table import LiveTable
 from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.metadata_store import Execution, Records
 from huberflow.pipeline.history.reasons import reason
@@ -34,7 +32,7 @@ class _Row:
     why: str = ""
 
 
-class Display(Hooks):
+class Display(LiveTable, Hooks):
     """Shows each node's state, its seconds, and why it ran.
 
     Args:
@@ -44,22 +42,17 @@ class Display(Hooks):
     """
 
     def __init__(self, console: Console, records: Records, *, cache: bool) -> None:
-        self._console = console
+        super().__init__(console, ("node", "state", "seconds", "why"))
         self._records = records
         self._cache = cache
         self._rows: dict[str, _Row] = {}
         self._width = 0
 
-    def shown(self) -> AbstractContextManager[None]:
-        """Shows the table until the block ends; its last state stays on the screen."""
-        return live(self._console, self._table, per_second=4)
-
     def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
         """Lists the nodes."""
         self._rows = {node: _Row() for node in nodes}
         self._width = max(map(len, nodes))
-        if not self._console.is_terminal:
-            self._print(f"run {run_id}")
+        self.print_line(f"run {run_id}")
 
     def node_started(self, node: str) -> None:
         """Starts the node's clock."""
@@ -86,30 +79,22 @@ class Display(Hooks):
         )
         if row is not None:
             row.why = why
-        if not self._console.is_terminal:
-            self._print(f"  {'':{self._width}}  {why}")
+        self.print_line(f"  {'':{self._width}}  {why}")
 
     def _close(self, node: str, state: str, seconds: float, why: str) -> None:
         row = self._rows[node]
         row.state, row.seconds, row.why = state, seconds, why
-        if not self._console.is_terminal:
-            self._print(f"  {node:{self._width}}  {state:8}{seconds:6.1f} s  {why}")
+        self.print_line(f"  {node:{self._width}}  {state:8}{seconds:6.1f} s  {why}")
 
-    def _print(self, line: str) -> None:
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    def _table(self) -> RenderableType:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for name in ("node", "state", "seconds", "why"):
-            table.add_column(name, justify="right" if name == "seconds" else "left", style=None)
+    def rows(self) -> Iterator[tuple[RenderableType, ...]]:
+        """A row for each node."""
         for node, row in self._rows.items():
             running = row.state == "running"
             seconds = time.perf_counter() - row.started if running else row.seconds
             state = Text(row.state, _STYLES.get(row.state, "dim"))
-            table.add_row(
+            yield (
                 node,
                 Spinner("dots", state) if running else state,
                 "" if seconds is None else f"{seconds:.1f}",
                 Text(row.why, overflow="ellipsis", no_wrap=True),
             )
-        return table

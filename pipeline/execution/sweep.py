@@ -22,7 +22,7 @@ from huberflow.pipeline.history.journal import Journal, append_end
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.run_history import RunStatus
 from huberflow.pipeline.resolve import grid as grids
-from huberflow.pipeline.resolve.grid import Grid, Trial
+from huberflow.pipeline.resolve.grid import Grid
 from huberflow.pipeline.resolve.resolved_run import resolve
 from huberflow.pipeline.system.display_path import display_path
 
@@ -32,10 +32,10 @@ WORKER_MEMORY = 2 * 2**30
 
 @dataclass(frozen=True)
 class SweepResult:
-    """The id of a sweep, and its failed trials, each with the cause."""
+    """The id of a sweep, and the names of its failed trials, each with the cause."""
 
     id: str
-    failed: Sequence[tuple[Trial, str]]
+    failed: Sequence[tuple[str, str]]
 
 
 def execute(
@@ -54,13 +54,12 @@ def execute(
     Args:
       grid: its trials share a workspace.
       settings: the user's ``KEY=VALUE`` options, for the journal.
-      cache: reuse what did not change.
+      cache: reuse results of nodes that did not change.
       jobs: how many trials may run at the same time; None for as many as the machine can run.
       verbose: show the libraries' logs too.
 
     Raises:
-      InputError: see ``resolve``.
-      InputError: the workspace is locked or cannot be written.
+      InputError: see ``resolve``; or the workspace is locked or cannot be written.
       PreflightError: see ``prepare_workers``.
       KeyboardInterrupt: Ctrl-C or SIGTERM; trials that have finished are kept.
     """
@@ -76,7 +75,7 @@ def execute(
             session.workspace.journal(session.id),
             name,
             config.plain(),
-            replace(metadata, changes={}, grid=tuple(settings)),
+            replace(metadata, grid=tuple(settings)),
             kind="sweep",
         )
         status: RunStatus = "interrupted"
@@ -93,9 +92,7 @@ def execute(
             status = "done"
         finally:
             journal.run_finished(status)
-    return SweepResult(
-        session.id, [(grid.trials[job.sweep.trial - 1], cause) for job, cause in failed]
-    )
+    return SweepResult(session.id, failed)
 
 
 def _name(settings: Sequence[str], started: datetime) -> str:
@@ -121,9 +118,9 @@ def _reserve_id(session: Session) -> str:
 
 def _run_all(
     session: Session, trials: Sequence[TrialJob], jobs: int, verbose: bool
-) -> list[tuple[TrialJob, str]]:
-    """Runs all trials; the failed ones, each with the cause."""
-    failed = []
+) -> list[tuple[str, str]]:
+    """Runs all trials; the names of the failed ones, each with the cause."""
+    causes: dict[str, str] = {}  # by run id
     display = SweepDisplay(session.console, session.workspace, trials)
     work = partial(sweep_worker.run_trials, session.workspace.log(session.id), verbose)
 
@@ -137,14 +134,13 @@ def _run_all(
         closing(Pool(min(jobs, len(trials)), work)) as pool,
     ):
         for some in (trials[:1], trials[1:]):
-            for trial, ended in pool.run(some, on_start):
-                cause = (
-                    _close_killed(session, trial, ended) if isinstance(ended, WorkerDied) else ended
-                )
+            for trial, cause in pool.run(some, on_start):
+                if isinstance(cause, WorkerDied):
+                    cause = _close_killed(session, trial, cause)
                 display.trial_ended(trial, cause)
                 if cause is not None:
-                    failed.append((trial, cause))
-    return sorted(failed, key=lambda each: each[0].sweep.trial)
+                    causes[trial.run_id] = cause
+    return [(trial.name, causes[trial.run_id]) for trial in trials if trial.run_id in causes]
 
 
 @contextmanager

@@ -1,22 +1,20 @@
 """Shows a sweep while it happens: a row for each trial on a terminal, lines elsewhere."""
 
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, RenderableType
 from rich.spinner import Spinner
-from rich.table import Table
 from rich.text import Text
 
 from huberflow.components.contracts import node_ids
-from huberflow.pipeline.execution.live_table import live
+from huberflow.pipeline.execution.live_table import LiveTable
 from huberflow.pipeline.execution.sweep_worker import TrialJob
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.workspace import Workspace
 
 
-class SweepDisplay:
+class SweepDisplay(LiveTable):
     """The progress of the trials, as their journals report it.
 
     Args:
@@ -26,21 +24,17 @@ class SweepDisplay:
     """
 
     def __init__(self, console: Console, workspace: Workspace, trials: Sequence[TrialJob]) -> None:
-        self._console = console
+        super().__init__(console, ("trial", "state", "seconds", "now"))
         self._workspace = workspace
         self._trials = trials
         self._started: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
         self._causes: dict[str, str] = {}
 
-    def shown(self) -> AbstractContextManager[None]:
-        """Shows the table until the block ends; its last state stays on the screen."""
-        return live(self._console, self._table, per_second=2)
-
     def trial_started(self, trial: TrialJob) -> None:
         """A trial starts; its worker may still load TensorFlow."""
         self._started[trial.run_id] = time.perf_counter()
-        self._print(f"{self._label(trial)} starts")
+        self.print_line(f"{self._label(trial)} starts")
 
     def trial_ended(self, trial: TrialJob, cause: str | None) -> None:
         """A trial has ended; ``cause`` is None, or why it failed."""
@@ -49,22 +43,14 @@ class SweepDisplay:
         if cause is not None:
             self._causes[trial.run_id] = cause.splitlines()[0]
         how = "ended" if cause is None else "failed"
-        self._print(f"{self._label(trial)} {how} after {seconds:.1f} s")
+        self.print_line(f"{self._label(trial)} {how} after {seconds:.1f} s")
 
     def _label(self, trial: TrialJob) -> str:
         return f"trial {trial.sweep.trial} of {len(self._trials)}: {trial.name}"
 
-    def _print(self, line: str) -> None:
-        if not self._console.is_terminal:
-            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    def _table(self) -> RenderableType:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for name in ("trial", "state", "seconds", "now"):
-            table.add_column(name, justify="right" if name == "seconds" else "left")
-        for trial in self._trials:
-            table.add_row(*self._row(trial))
-        return table
+    def rows(self) -> Iterator[tuple[RenderableType, ...]]:
+        """A row for each trial."""
+        return map(self._row, self._trials)
 
     def _row(self, trial: TrialJob) -> tuple[RenderableType, ...]:
         name = Text(trial.name)

@@ -39,7 +39,7 @@ def run_trial(job: TrialJob) -> str | None:
     log = job.run.workspace.log(job.run_id)
     with termination_as_interrupt(), logs.captured(log, verbose=job.verbose):
         try:
-            run_once(job.run, job.run_id, cache=job.cache, name=job.name, log=log, sweep=job.sweep)
+            run_once(job.run, job.run_id, cache=job.cache, name=job.name, sweep=job.sweep)
         except (NodeFailedError, InputError) as error:
             return str(error)
     return None

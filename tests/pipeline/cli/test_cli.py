@@ -255,8 +255,7 @@ class TestSweep:
         journals = Workspace(tmp_path).journals
         Story(journals, "sweep-1", kind="sweep").ends()
         Story(journals, "run-1", sweep="sweep-1").ends("failed")
-        (trial, *_) = grids.resolve(None, (), ["seed=1,2"]).trials
-        sweep.return_value = sweeps.SweepResult("sweep-1", [(trial, "Trainer failed")])
+        sweep.return_value = sweeps.SweepResult("sweep-1", [("seed=1", "Trainer failed")])
         done = huberflow("sweep", "--set", "seed=1,2", "--workspace", str(tmp_path))
         assert done.exit_code == 1
         assert done.stderr == "huberflow: seed=1: Trainer failed\n"

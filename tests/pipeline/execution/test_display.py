@@ -59,7 +59,7 @@ class Screen:
         """What the terminal shows at this time."""
         self._now = now
         with self.console.capture() as capture:
-            self.console.print(self.display._table())
+            self.console.print(self.display.table())
         return ESCAPES.sub("", capture.get())
 
     def row(self, node: str, now: float = 0.0) -> list[str]:

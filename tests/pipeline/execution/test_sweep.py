@@ -53,7 +53,7 @@ class Screen:
     def rows(self) -> list[str]:
         """What the terminal shows now, seconds left out."""
         with self._console.capture() as capture:
-            self._console.print(self.display._table())
+            self._console.print(self.display.table())
         plain = SPINNER.sub("", ESCAPES.sub("", capture.get()))
         return [" ".join(re.sub(r"\d+\.\d ", "", line).split()) for line in plain.splitlines()][1:]
 
