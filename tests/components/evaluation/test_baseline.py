@@ -23,82 +23,61 @@ def blessing(number: int, of: int, *, blessed: bool = True) -> ModelBlessing:
     return made
 
 
-def resolve(candidate: int, models: list[int], blessings: list[ModelBlessing], **config):
-    found = {
+def resolve(candidate: int, models, blessings, **config) -> dict[str, list[int]]:
+    """Ids by key."""
+    inputs = {
         "candidate": [model(candidate)],
         "model": [model(number) for number in models],
-        "blessing": blessings,
+        "blessing": list(blessings),
     }
-    return LastBlessedOther(**config).resolve_artifacts(None, found)
+    resolved = LastBlessedOther(**config).resolve_artifacts(None, inputs)
+    return {key: [artifact.id for artifact in group] for key, group in resolved.items()}
 
 
-def baseline(
-    candidate: int, models: list[int], blessings: list[ModelBlessing], **config
-) -> int | None:
-    """The id of the model to beat."""
-    ids = [found.id for found in resolve(candidate, models, blessings, **config)["model"]]
-    assert len(ids) <= 1
-    return ids[0] if ids else None
+FIRST, SECOND, THIRD = blessing(11, of=1), blessing(12, of=2), blessing(20, of=3)
+REFUSED = blessing(12, of=2, blessed=False)
 
 
 class TestBaseline:
-    def test_is_the_model_blessed_last(self):
-        assert baseline(4, [1, 2, 3, 4], [blessing(11, of=1), blessing(12, of=2)]) == 2
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_is_the_model_blessed_last_with_its_blessing(self, order):
+        models, blessings = [1, 2, 3, 4][::order], [FIRST, SECOND, THIRD][::order]
+        assert resolve(4, models, blessings) == {"candidate": [4], "model": [3], "blessing": [20]}
 
-    def test_is_none_at_first(self):
-        assert baseline(1, [1], []) is None
-        assert baseline(1, [], []) is None
+    @pytest.mark.parametrize("models", [[1], []])
+    def test_is_none_at_first(self, models):
+        assert resolve(1, models, []) == {"candidate": [1], "model": [], "blessing": []}
 
-    def test_is_never_the_candidate_itself(self):
-        """A second run with nothing changed: the candidate is the model blessed last."""
-        assert baseline(2, [1, 2], [blessing(11, of=1), blessing(12, of=2)]) == 1
-        assert baseline(1, [1], [blessing(11, of=1)]) is None
+    @pytest.mark.parametrize(
+        ("candidate", "models", "blessings", "found"),
+        [
+            (2, [1, 2], [FIRST, SECOND], [1]),
+            (1, [1], [FIRST], []),
+            (3, [1, 2, 3], [FIRST, REFUSED], [1]),
+            (3, [2, 3], [REFUSED], []),
+            (3, [1, 2, 3], [blessing(11, of=2), blessing(12, of=1)], [1]),
+            (3, [1, 3], [FIRST, SECOND], [1]),
+        ],
+        ids=[
+            "never_the_candidate_itself",
+            "none_where_only_the_candidate_was_blessed",
+            "one_that_was_blessed",
+            "none_where_none_was_blessed",
+            "blessed_last_not_trained_last",
+            "not_a_deleted_one",
+        ],
+    )
+    def test_is(self, candidate, models, blessings, found):
+        assert resolve(candidate, models, blessings)["model"] == found
 
-    def test_was_blessed(self):
-        blessings = [blessing(11, of=1), blessing(12, of=2, blessed=False)]
-        assert baseline(3, [1, 2, 3], blessings) == 1
-        assert baseline(3, [2, 3], [blessing(12, of=2, blessed=False)]) is None
+    @pytest.mark.parametrize(
+        ("newest", "found"), [(20, [3]), (19, [2]), (12, [2]), (11, [1]), (10, []), (0, [])]
+    )
+    def test_of_a_sweep_is_no_newer_than_it(self, newest, found):
+        blessings = [FIRST, SECOND, THIRD]
+        assert resolve(4, [1, 2, 3, 4], blessings, newest=newest)["model"] == found
 
-    def test_is_blessed_last_not_trained_last(self):
-        """Model 1 was judged again after model 2."""
-        assert baseline(3, [1, 2, 3], [blessing(11, of=2), blessing(12, of=1)]) == 1
-
-    def test_is_still_there(self):
-        """Artifacts that were deleted are not among the models."""
-        assert baseline(3, [1, 3], [blessing(11, of=1), blessing(12, of=2)]) == 1
-
-    @pytest.mark.parametrize("turn", [1, -1])
-    def test_does_not_depend_on_the_order_in_which_they_are_found(self, turn):
-        blessings = [blessing(11, of=1), blessing(12, of=2), blessing(13, of=3)]
-        assert baseline(4, [1, 2, 3, 4][::turn], blessings[::turn]) == 3
-
-    def test_comes_with_its_blessing_and_leaves_the_candidate(self):
-        found = resolve(3, [1, 2, 3], [blessing(11, of=1), blessing(12, of=2)])
-        assert [b.id for b in found["blessing"]] == [12]
-        assert [m.id for m in found["candidate"]] == [3]
-
-    def test_every_key_is_there_without_one(self):
-        found = resolve(1, [1], [])
-        assert {key: len(value) for key, value in found.items()} == {
-            "candidate": 1,
-            "model": 0,
-            "blessing": 0,
-        }
-
-
-class TestOfASweep:
-    """All its runs are held against the model that was blessed last when it began."""
-
-    BLESSINGS = (blessing(11, of=1), blessing(12, of=2), blessing(20, of=3))
-
-    @pytest.mark.parametrize(("newest", "model"), [(20, 3), (19, 2), (12, 2), (11, 1), (10, None)])
-    def test_is_no_newer_than_the_sweep(self, newest, model):
-        assert baseline(4, [1, 2, 3, 4], [*self.BLESSINGS], newest=newest) == model
-
-    def test_is_the_same_for_a_point_that_an_earlier_one_was_blessed_before(self):
-        first = baseline(3, [1, 2, 3], [*self.BLESSINGS[:2]], newest=12)
-        second = baseline(4, [1, 2, 3, 4], [*self.BLESSINGS], newest=12)
-        assert first == second == 2
-
-    def test_of_a_new_workspace_is_none(self):
-        assert baseline(4, [3, 4], [self.BLESSINGS[-1]], newest=0) is None
+    def test_of_a_trial_is_not_an_earlier_trial(self):
+        first = resolve(3, [1, 2, 3], [FIRST, SECOND], newest=12)
+        second = resolve(4, [1, 2, 3, 4], [FIRST, SECOND, THIRD], newest=12)
+        assert first["model"] == second["model"] == [2]

@@ -70,54 +70,56 @@ def shifts(validated, tmp_path):
     return shifts
 
 
+WITHOUT_FARE = {"pay": GOOD["pay"]}
+FARE_AS_TEXT = {**GOOD, "fare": [f"{n} $" for n in range(40)]}
+
+
 class TestAnomaly:
     def test_there_is_none_in_data_that_fit(self, anomalies):
         assert anomalies() == []
 
-    def test_a_new_value(self, anomalies):
-        assert anomalies(eval={**GOOD, "pay": ["Cash", "Card", "Cash", "Bitcoin"] * 10}) == [
-            "pay: expected one of Card, Cash, received Bitcoin (~25%), in eval"
-        ]
+    @pytest.mark.parametrize(
+        ("data", "line"),
+        [
+            (
+                {"eval": {**GOOD, "pay": ["Cash", "Card", "Cash", "Bitcoin"] * 10}},
+                "pay: expected one of Card, Cash, received Bitcoin (~25%), in eval",
+            ),
+            (
+                {"train": FARE_AS_TEXT, "eval": FARE_AS_TEXT},
+                "fare: expected FLOAT, received STRING, in train and eval",
+            ),
+            (
+                {"train": WITHOUT_FARE, "eval": WITHOUT_FARE},
+                "fare: expected a column of FLOAT, received none, in train and eval",
+            ),
+            (
+                {"train": {**GOOD, "tips": [1.0] * 40}},
+                "tips: expected no such column, received one, in train",
+            ),
+            (
+                {"eval": {**GOOD, "fare": [*GOOD["fare"][:-1], None]}},
+                "fare: expected at least 1 value in every row, received rows with fewer, in eval",
+            ),
+            (
+                {"eval": {"pay": [], "fare": []}},
+                "all columns: expected rows, received none, in eval",
+            ),
+        ],
+        ids=["new_value", "other_type", "column_gone", "new_column", "missing_value", "no_rows"],
+    )
+    def test_is_described(self, anomalies, data, line):
+        assert anomalies(**data) == [line]
 
     def test_many_values_are_not_all_listed(self, anomalies):
         values = "".join(f' value: "{letter}"' for letter in "abcdefgh")
-        schema = SCHEMA.replace(' value: "Card" value: "Cash"', values)
-        (line,) = anomalies(schema=schema)
+        (line,) = anomalies(schema=SCHEMA.replace(' value: "Card" value: "Cash"', values))
         assert line.startswith("pay: expected one of a, b, c, d, e or 3 more, received C")
 
-    def test_another_type(self, anomalies):
-        text = {**GOOD, "fare": [f"{n} $" for n in range(40)]}
-        assert anomalies(train=text, eval=text) == [
-            "fare: expected FLOAT, received STRING, in train and eval"
-        ]
-
-    def test_a_column_that_is_gone(self, anomalies):
-        without = {"pay": GOOD["pay"]}
-        assert anomalies(train=without, eval=without) == [
-            "fare: expected a column of FLOAT, received none, in train and eval"
-        ]
-
-    def test_a_new_column(self, anomalies):
-        assert anomalies(train={**GOOD, "tips": [1.0] * 40}) == [
-            "tips: expected no such column, received one, in train"
-        ]
-
-    def test_a_value_that_is_missing(self, anomalies):
-        assert anomalies(eval={**GOOD, "fare": [*GOOD["fare"][:-1], None]}) == [
-            "fare: expected at least 1 value in every row, received rows with fewer, in eval"
-        ]
-
     def test_of_other_parts_of_a_schema_has_tfdvs_description(self, anomalies):
-        schema = SCHEMA.replace(
-            'name: "fare" type: FLOAT', 'name: "fare" type: FLOAT float_domain { max: 30 }'
-        )
-        (line,) = anomalies(schema=schema)
+        domain = 'name: "fare" type: FLOAT float_domain { max: 30 }'
+        (line,) = anomalies(schema=SCHEMA.replace('name: "fare" type: FLOAT', domain))
         assert line.startswith("fare: Unexpectedly high value: 39>30")
-
-    def test_no_rows(self, anomalies):
-        assert anomalies(eval={"pay": [], "fare": []}) == [
-            "all columns: expected rows, received none, in eval"
-        ]
 
 
 STRANGE = {**GOOD, "pay": ["Bitcoin"] * 40}
