@@ -1,1 +1,1 @@
-"""Reads a user's files: for the look at them before a run, and for ExampleGen in it."""
+"""Reads a user's files, for profiling before a run and for ExampleGen in it."""

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from huberflow.components.data import csv_reading, numerals
-from huberflow.components.data.files import Source, is_compressed
+from huberflow.components.data.files import Source
 
 ColumnTypes = Mapping[str, pa.DataType]
 """One of ``_TYPES`` for each column."""
@@ -47,7 +47,7 @@ def read_typed(file: Path, types: ColumnTypes) -> Iterator[Mapping[str, pa.Array
 
 
 def _tables(file: Path) -> Iterator[pa.Table]:
-    return csv_reading.read_batches(Source("csv", (file,), is_compressed(file)))
+    return csv_reading.read_batches(Source("csv", (file,)))
 
 
 def _type_of(texts: pa.ChunkedArray) -> pa.DataType:

@@ -1,7 +1,7 @@
 """Reads CSV files as text, block by block; refuses what TFX would read differently."""
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,20 +19,13 @@ LONGEST_RECORD = 2**20
 """Bytes that a record may have before the search for its end stops."""
 
 
-def read_batches(
-    source: Source, on_bytes: Callable[[int], None] = lambda read: None
-) -> Iterator[pa.Table]:
-    """All rows; empty fields are null.
-
-    Args:
-      source: of CSV files.
-      on_bytes: gets the number of bytes read so far, of all files.
+def read_batches(source: Source) -> Iterator[pa.Table]:
+    """All rows of CSV files; empty fields are null.
 
     Raises:
       InputError: a file is damaged, or TFX would read it wrongly.
     """
     columns: list[str] = []
-    before = 0
     for file in source.files:
         try:
             with file.open("rb") as raw:
@@ -46,9 +39,7 @@ def read_batches(
                 columns = columns or names
                 _check_same(source.files[0], columns, file, names)
                 for data in _records(file, stream, columns):
-                    on_bytes(before + raw.tell())
                     yield _table(data, columns)
-                before += raw.tell()
         except (OSError, EOFError, zlib.error) as error:
             raise unreadable_file(file, error) from error
 

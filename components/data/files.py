@@ -17,9 +17,12 @@ class Source:
 
     file_format: FileFormat
     files: tuple[Path, ...]
-    """At least one, in the order of their names."""
-    compressed: bool
-    """Whether all are compressed by gzip; otherwise none is."""
+    """At least one, in the order of their names; all are compressed by gzip, or none is."""
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the files are compressed by gzip."""
+        return is_compressed(self.files[0])
 
 
 def is_compressed(file: Path) -> bool:

@@ -1,1 +1,1 @@
-"""Looks at a user's data before a pipeline starts: what is refused, and what each column is for."""
+"""Profiles a user's data before a pipeline starts, checks them, and infers each column's use."""

@@ -63,13 +63,12 @@ class DistinctValues:
 
 
 class NumberSummary:
-    """Least, most and mean."""
+    """The range of the numbers, and which kinds of numbers there are."""
 
     def __init__(self) -> None:
         self.finite = self.infinite = self.nan = 0
         self.least: float = np.inf
         self.most: float = -np.inf
-        self.mean = 0.0
         self.integers = True
         """Whether all are stored or written as whole numbers."""
         self.whole = True
@@ -88,23 +87,19 @@ class NumberSummary:
         self.nan += int(counts[missing].sum())
         self.infinite += int(counts[infinite].sum())
         finite = ~missing & ~infinite
+        self.finite += int(counts[finite].sum())
         if np.any(finite):
-            self._add_finite(values[finite], counts[finite])
-
-    def _add_finite(self, values: np.ndarray, counts: np.ndarray) -> None:
-        added = int(counts.sum())
-        self.finite += added
-        self.mean += (float(np.average(values, weights=counts)) - self.mean) * added / self.finite
-        self.least = min(self.least, values.min().item())
-        self.most = max(self.most, values.max().item())
-        self.whole &= bool(np.all(values == np.floor(values)))
+            numbers = values[finite]
+            self.least = min(self.least, numbers.min().item())
+            self.most = max(self.most, numbers.max().item())
+            self.whole &= bool(np.all(numbers == np.floor(numbers)))
 
 
 class TextSummary:
-    """Lengths, and whether the texts are dates."""
+    """How many words the texts have, and whether they are dates."""
 
     def __init__(self) -> None:
-        self.count = self.words = self.longest = 0
+        self.count = self.words = 0
         self.dates = DateFormatDetector()
         self.counts: dict[str, int] | None = {}
         """The number of rows of each text; None if there are more than ``_FEW`` texts."""
@@ -114,7 +109,6 @@ class TextSummary:
         if not len(values):
             return
         self.count += int(counts.sum())
-        self.longest = max(self.longest, pc.max(pc.utf8_length(values)).as_py())
         words = pc.add(pc.count_substring(pc.utf8_trim_whitespace(values), " "), 1)
         self.words += int((words.to_numpy() * counts).sum())
         self.dates.add(values)

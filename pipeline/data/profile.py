@@ -40,13 +40,10 @@ class ColumnProfile:
     least: float | str | None
     """The least number, or the first date in ISO form."""
     most: float | str | None
-    mean: float | None
     whole: bool
     """Whether all numbers are whole, such as 3 or 3.0."""
     non_finite: int
     """The count of numbers that are infinite, or beyond the range of 32-bit floats."""
-    longest: int
-    """Characters of the longest text."""
     words: float
     """Words of a text, on average."""
     date_format: str | None
@@ -86,21 +83,15 @@ class DataProfile:
     columns: Mapping[str, ColumnProfile]
 
 
-def profile_rows(
-    source: Source, *, on_progress: reading.OnProgress = lambda share: None
-) -> DataProfile:
+def profile_rows(source: Source) -> DataProfile:
     """Reads all rows once; memory does not grow with them.
-
-    Args:
-      source: the files, see ``source.find_source``.
-      on_progress: gets the share that is read, from 0 to 1.
 
     Raises:
       InputError: a file is damaged, TFX would read it wrongly, or there is no row.
     """
     summaries: dict[str, ColumnSummary] = {}
     rows = 0
-    for table in reading.read_batches(source, on_progress):
+    for table in reading.read_batches(source):
         rows += len(table)
         for name in table.column_names:
             if name not in summaries:
@@ -131,10 +122,8 @@ def _column(name: str, rows: int, summary: ColumnSummary) -> ColumnProfile:
         distinct=min(summary.values.count, present) if values is None else len(values),
         least=least if has_range else None,
         most=most if has_range else None,
-        mean=numbers.mean if numbers.finite else None,
         whole=numbers.finite > 0 and numbers.whole,
         non_finite=numbers.infinite,
-        longest=texts.longest,
         words=texts.words / texts.count if texts.count else 0.0,
         date_format=date_format,
         examples=tuple(first)[:_EXAMPLES],

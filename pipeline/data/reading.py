@@ -1,6 +1,6 @@
 """Reads the rows of any source, in order, a bounded number at a time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pyarrow as pa
 
@@ -14,17 +14,11 @@ _READERS = {
     "tfrecord": tfrecord_reading.read_batches,
 }
 
-OnProgress = Callable[[float], None]
-"""Gets the share of all files that is read, from 0 to 1."""
 
-
-def read_batches(
-    source: Source, on_progress: OnProgress = lambda share: None
-) -> Iterator[pa.Table]:
+def read_batches(source: Source) -> Iterator[pa.Table]:
     """All rows, in the types of ``arrow_types``; in CSV all values are text.
 
     Raises:
       InputError: a file is damaged, or TFX would read it wrongly.
     """
-    total = max(1, sum(file.stat().st_size for file in source.files))
-    return _READERS[source.file_format](source, lambda read: on_progress(read / total))
+    return _READERS[source.file_format](source)

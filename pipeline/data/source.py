@@ -56,9 +56,9 @@ def find_source(path: str | Path, key: str = "data.path") -> Source:
     for file in files:
         _check_readable(key, file)
     file_format = _common_format(key, {file: _format_of(key, file) for file in files})
-    compressed = _common_compression(key, files)
+    _check_compression(key, files)
     folder_and_pattern(files, key)
-    return Source(file_format, tuple(files), compressed)
+    return Source(file_format, tuple(files))
 
 
 def find_sources(paths: Mapping[str, str]) -> dict[str, Source]:
@@ -94,7 +94,7 @@ def merge_sources(sources: Mapping[str, Source]) -> Source:
                     received=f"{file} in both",
                 )
     files = tuple(file for each in sources.values() for file in each.files)
-    return Source(one.file_format, files, one.compressed)
+    return Source(one.file_format, files)
 
 
 def folder_and_pattern(files: Iterable[Path], key: str = "data.path") -> tuple[str, str]:
@@ -206,7 +206,7 @@ def _common_format(key: str, formats: Mapping[Path, FileFormat]) -> FileFormat:
     return formats[first]
 
 
-def _common_compression(key: str, files: list[Path]) -> bool:
+def _check_compression(key: str, files: list[Path]) -> None:
     compressed = [file for file in files if is_compressed(file)]
     plain = [file for file in files if not is_compressed(file)]
     if compressed and plain:
@@ -216,7 +216,6 @@ def _common_compression(key: str, files: list[Path]) -> bool:
             received=f"{compressed[0].name} and {plain[0].name}",
             write=f"gzip {plain[0]}",
         )
-    return bool(compressed)
 
 
 def _common_prefix(names: list[str]) -> str:

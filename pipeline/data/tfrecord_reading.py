@@ -1,7 +1,7 @@
 """Reads TFRecord files of tf.Examples, batch by batch. Imports TensorFlow, which takes seconds."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,12 +18,8 @@ _GRAPH_DETAILS = re.compile(r"\{\{.*?\}\}|\[Op:.*", re.DOTALL)
 """The part of TensorFlow's messages about its graph."""
 
 
-def read_batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa.Table]:
-    """All records; a feature without a value is null.
-
-    Args:
-      source: of TFRecord files.
-      on_bytes: gets the number of bytes read so far, of all files.
+def read_batches(source: Source) -> Iterator[pa.Table]:
+    """All records of TFRecord files; a feature without a value is null.
 
     Raises:
       InputError: a file is damaged, has other records, or a feature changes its type.
@@ -32,7 +28,6 @@ def read_batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa
 
     decoder = ExamplesToRecordBatchDecoder()
     types: dict[str, pa.DataType] = {}
-    before = 0
     for file in source.files:
         record = 1
         for records in _records(file, source.compressed):
@@ -46,8 +41,6 @@ def read_batches(source: Source, on_bytes: Callable[[int], None]) -> Iterator[pa
                 ) from error
             yield plain_table(where, _flat(where, batch, types))
             record += len(records)
-        before += file.stat().st_size
-        on_bytes(before)
 
 
 def _records(file: Path, compressed: bool) -> Iterator[list[bytes]]:

@@ -1,1 +1,1 @@
-"""An exported model in use: found, checked, served over HTTP, applied to a file."""
+"""Finds an exported model, checks it, serves it over HTTP, applies it to a file."""

@@ -21,7 +21,6 @@ import pyarrow.parquet as pq
 
 from huberflow.components.data.files import check_unique, decompressed, unreadable_file
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.data.parquet_reading import batches_of
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -207,7 +206,9 @@ def _open_parquet(file: BinaryIO, rows: int) -> OpenTable:
 
 
 def _parquet_batches(table: pq.ParquetFile, rows: int) -> Iterator[RowBatch]:
-    first = 1
-    for batch, done in batches_of(table, rows):
-        yield RowBatch(batch, range(first, first + len(batch)), [], done)
-        first += len(batch)
+    read = 0
+    for batch in table.iter_batches(rows):
+        lines = range(read + 1, read + 1 + len(batch))
+        read += len(batch)
+        done = read / table.metadata.num_rows
+        yield RowBatch(pa.Table.from_batches([batch]), lines, [], done)

@@ -1,9 +1,8 @@
-"""What a look at every row finds: the same, however the rows are cut and in whichever format."""
+"""The profile of a data set: the same, however the rows are divided and in any format."""
 
 import gzip
 import importlib.util
 import math
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -63,14 +62,12 @@ class TestTaxi:
     def test_numbers(self, taxi):
         fare = taxi.columns["fare"]
         assert (fare.least, fare.most, fare.whole) == (0.0, 700.07, False)
-        assert fare.mean == pytest.approx(11.768216237835)
         assert fare.examples == (12.45, 0.0, 27.05, 5.85, 16.65)
         seconds = taxi.columns["trip_seconds"]
         assert (seconds.least, seconds.most, seconds.whole) == (0, 72_120, True)
 
     def test_texts(self, taxi):
         payment = taxi.columns["payment_type"]
-        assert payment.longest == len("Credit Card")
         assert payment.words == pytest.approx(1.337, abs=1e-3)
 
 
@@ -244,15 +241,6 @@ def test_parquet_has_the_kinds_of_its_types(tmp_path, values, kind):
     assert column(tmp_path / "a.parquet").kind == kind
 
 
-def test_progress_ends_with_all(tmp_path):
-    for name in ("a.csv", "b.csv"):
-        csv_of(tmp_path, name, x=["1"] * 100)
-    told = []
-    profile_rows(find_source(tmp_path), on_progress=told.append)
-    assert told == sorted(told)
-    assert told[-1] == 1.0
-
-
 def test_distinct_values_beyond_what_is_counted_are_estimated(tmp_path):
     count = 3 * column_summary.EXACT
     numbers = pa.array(range(count))
@@ -295,16 +283,6 @@ def quoted(columns):
     }
 
 
-def same(table, other):
-    """But for the last digits of means: sums depend on the order of adding."""
-    for column in other.columns.values():
-        found = table.columns[column.name]
-        assert replace(found, mean=column.mean) == column
-        if column.mean is not None:
-            assert found.mean == pytest.approx(column.mean, rel=1e-6, abs=1e-6)
-    return table.rows == other.rows
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("tables")
@@ -334,8 +312,7 @@ class TestAnyTable:
         for name, part in (("a.csv", slice(cut)), ("b.csv", slice(cut, None))):
             csv_of(halves, name, **{key: rows[part] for key, rows in quoted(columns).items()})
         files = profile_rows(find_source(halves))
-        assert same(blocks, whole)
-        assert same(files, whole)
+        assert blocks == files == whole
 
     @settings(max_examples=20, deadline=None)
     @given(
@@ -352,7 +329,7 @@ class TestAnyTable:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(parquet_reading, "ROWS", 3)
             batches = profile_rows(find_source(file))
-        assert same(batches, whole)
+        assert batches == whole
 
     @settings(max_examples=20, deadline=None)
     @given(step=st.integers(1, 7))
