@@ -467,7 +467,7 @@ WRONG = [
     (
         "evaluation.gate=[{metric: hubr, upper_bound: 1}]",
         "evaluation.gate",
-        "the key of a metric (huber, mae, rmse, median_error, tail_error,",
+        "the key of a metric (example_count, calibration, huber, mae,",
         "'hubr'",
         "gate: [{metric: huber, upper_bound: 3.0, max_increase: 0.1}]",
     ),
