@@ -1,4 +1,4 @@
-# `make` lists the commands. Each of them first installs what is missing, once.
+# `make` lists the commands. Each command first installs what is missing.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-docker test-flink check bench screenshots clean
@@ -11,7 +11,7 @@ ARGS ?=
 help: ## Lists these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
-setup: $(READY) ## Installs everything into .venv, or goes on where it stopped.
+setup: $(READY) ## Installs everything into .venv, or continues an interrupted installation.
 	@:
 
 run: $(READY) ## Runs the pipeline; options go in ARGS="...".
@@ -20,10 +20,10 @@ run: $(READY) ## Runs the pipeline; options go in ARGS="...".
 test: $(READY) ## Runs the tests; options for pytest go in ARGS="...".
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-test-docker: $(READY) ## Builds the images, and tests them with compose; needs Docker.
+test-docker: $(READY) ## Builds the images and tests them with compose; needs Docker.
 	@$(BIN)/python -m pytest tests/docker --timeout 3600 $(ARGS)
 
-test-flink: $(READY) ## Runs the pipeline on a real Flink cluster on this machine; needs Java, Maven.
+test-flink: $(READY) ## Runs the pipeline on a real Flink on this machine; needs Java and Maven.
 	@$(BIN)/python -m pytest tests/flink $(ARGS)
 
 check: $(READY) ## Checks style, types, imports, Dockerfiles, compose.yaml and the lock file.
@@ -35,13 +35,13 @@ check: $(READY) ## Checks style, types, imports, Dockerfiles, compose.yaml and t
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml
 	.uv/bin/uv lock --check --python $(BIN)/python
 
-screenshots: $(READY) ## Takes the guide's screenshots anew; needs Chromium.
+screenshots: $(READY) ## Takes the screenshots of the guides again; needs Chromium.
 	@PYTHONPATH=tests/support $(BIN)/python scripts/screenshots.py $(ARGS)
 
 bench: $(READY) ## Runs the benchmarks; options go in ARGS="...".
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-clean: ## Deletes the caches of the tools; keeps .venv and the runs in workspace.
+clean: ## Deletes the caches of the tools; keeps .venv and workspace.
 	@rm -rf $(CACHES)
 	@find . \( -name .venv -o -name .uv -o -name .git -o -name workspace \) -prune \
 	  -o -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Exits with 0 where a page of this container answers with 200: ``answers.py 8080 /ready``."""
+"""Exits with 0 if a page of this container returns 200: ``answers.py 8080 /ready``."""
 
 import sys
 from http.client import HTTPConnection

@@ -3,11 +3,11 @@
 #   docker build --file docker/pipeline.Dockerfile --tag huberflow .
 #   docker build --file docker/beam-worker.Dockerfile --tag huberflow-beam-worker .
 ARG PIPELINE=huberflow
-# Of this image, the program alone that a runner starts; the version is that of uv.lock.
+# Only the program that a runner starts comes from this image; its version is that of uv.lock.
 FROM apache/beam_python3.13_sdk:2.77.0 AS beam
 
 
-# What a job brings along by `--extra_package` is installed by pip, on top of the packages below it.
+# pip installs the `--extra_package` of a job into this environment; /venv comes after it on the path.
 FROM debian:trixie-slim AS worker
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3-venv \
@@ -18,7 +18,7 @@ RUN apt-get update \
 FROM ${PIPELINE}
 COPY --from=beam /opt/apache/beam /opt/apache/beam
 COPY --from=worker --chown=1000 /worker /worker
-# Without it, the program would make an environment that does not have the packages of /venv.
+# Otherwise the program would create an environment without the packages of /venv.
 ENV PATH=/worker/bin:$PATH RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1
 ENTRYPOINT ["/opt/apache/beam/boot"]
 CMD []

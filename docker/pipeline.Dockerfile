@@ -1,4 +1,4 @@
-# Runs the pipeline, here or on Kubeflow, and MLflow's server; holds all that huberflow imports.
+# Runs the pipeline, locally or on Kubeflow, and MLflow's server; has all dependencies of huberflow.
 #
 #   docker build --file docker/pipeline.Dockerfile --tag huberflow .
 #   docker build --file docker/pipeline.Dockerfile --tag huberflow:gpu \
@@ -9,7 +9,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 
 
-# The packages of uv.lock, in a layer that a change of our code leaves alone.
+# The packages of uv.lock, in a layer of their own: a change of the code does not rebuild it.
 FROM python AS packages
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates g++ python3-dev python3-venv \
@@ -20,7 +20,7 @@ ENV UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=
 WORKDIR /source
 COPY pyproject.toml uv.lock ./
 ARG EXTRAS="server kubeflow"
-# Without TensorFlow's C++ headers, for compiling ops, and libclang: an eighth of all.
+# TensorFlow's C++ headers, for compiling ops, and libclang are left out: an eighth of the size.
 # hadolint ignore=SC2046
 RUN --mount=type=cache,target=/root/.cache/uv \
     /uv/bin/uv sync --frozen --no-install-project --no-install-package libclang \
@@ -44,7 +44,7 @@ COPY --from=packages /venv /venv
 RUN --mount=from=packages,source=/uv,target=/uv --mount=from=wheel,source=/wheel,target=/wheel \
     /uv/bin/uv pip install --no-cache --no-deps --compile-bytecode --python /venv /wheel/*.whl
 COPY docker/answers.py /
-# A name for a user that the image does not know, as with `docker run --user`.
+# USER is a name for users that the image does not have, as with `docker run --user`.
 ENV PATH=/venv/bin:$PATH USER=huberflow NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 1000
 WORKDIR /work

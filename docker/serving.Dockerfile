@@ -1,4 +1,4 @@
-# Serves a model over HTTP once its certificate holds here; refuses to start where it does not.
+# Serves a model over HTTP after verifying it; does not start if the verification fails.
 #
 #   docker build --file docker/serving.Dockerfile --tag huberflow-serving .
 #   docker build --file docker/serving.Dockerfile --tag huberflow-serving:gpu \
@@ -9,7 +9,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 
 
-# Of uv.lock, what serving imports: no TFX, no Beam, no MLflow.
+# Only the packages of uv.lock that serving imports: no TFX, no Beam, no MLflow.
 FROM python AS packages
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates python3-venv \
@@ -20,7 +20,7 @@ ENV UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=
 WORKDIR /source
 COPY pyproject.toml uv.lock ./
 ARG GROUP=serving
-# Without TensorFlow's C++ headers, for compiling ops, and libclang: a fifth of all.
+# TensorFlow's C++ headers, for compiling ops, and libclang are left out: a fifth of the size.
 RUN --mount=type=cache,target=/root/.cache/uv \
     /uv/bin/uv sync --frozen --only-group "$GROUP" --no-install-package libclang \
  && rm -rf /venv/lib/python3*/site-packages/tensorflow/include
@@ -48,6 +48,6 @@ EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=5s --start-period=2m --retries=3 \
   CMD ["python3", "/answers.py", "8080", "/ready"]
 ENTRYPOINT ["huberflow"]
-# Of a folder of versions, the newest; within the container, all addresses: `docker run --publish`
-# says who reaches it.
+# Serves the newest version in the folder. It listens on all addresses of the container; who can
+# reach it is decided by `docker run --publish`.
 CMD ["serve", "/model", "--host", "0.0.0.0"]
