@@ -1,9 +1,8 @@
-"""A small pipeline through TFX itself: what a run tells, keeps, and leaves behind."""
+"""A small pipeline through TFX itself: what a run reports, records, and leaves behind."""
 
 from __future__ import annotations
 
 import logging
-import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -20,40 +19,40 @@ from tfx.types.standard_artifacts import Model
 from huberflow.components.contracts.lineage import LINEAGE, RunLineage, TrackingTag
 from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.execution.runner import LocalRunner
+from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.system.interruption import first_line, termination_as_interrupt
 
 NODES = ["Numbers", "Total", "Report"]
 
 
-class Recorder:
-    """Hooks that write down what they are told."""
+class Recorder(Hooks):
+    """Hooks that record the events."""
 
     def __init__(self) -> None:
-        self.told = []
+        self.events = []
         self.errors = []
 
     def run_started(self, run_id, nodes):
-        self.told.append(("run started", run_id, list(nodes)))
+        self.events.append(("run started", run_id, list(nodes)))
 
     def node_started(self, node):
-        self.told.append(("started", node))
+        self.events.append(("started", node))
 
     def node_finished(self, execution, seconds):
         assert seconds >= 0
-        self.told.append(("finished", execution.node, execution.state))
+        self.events.append(("finished", execution.node, execution.state))
 
     def node_failed(self, node, seconds, error):
         assert seconds >= 0
         self.errors.append(error)
-        self.told.append(("failed", node))
+        self.events.append(("failed", node))
 
     def epoch_finished(self, progress):
-        self.told.append(("epoch", progress.epoch))
+        self.events.append(("epoch", progress.epoch))
 
     def run_finished(self, status):
-        self.told.append(("run finished", status))
+        self.events.append(("run finished", status))
 
 
 class Runs:
@@ -105,51 +104,37 @@ def runs(tmp_path):
 
 
 class TestRun:
-    def test_tells_every_step_in_order(self, runs):
-        recorder = Recorder()
-        runs.run("run-1", recorder)
-        steps = [(("started", node), ("finished", node, "ran")) for node in NODES]
-        assert recorder.told == [
-            ("run started", "run-1", NODES),
-            *sum(steps, ()),
-            ("run finished", "done"),
-        ]
-
-    def test_tells_how_training_goes(self, runs):
+    def test_reports_every_event_in_order_to_all_hooks(self, runs):
         runs.trouble.write_text("train")
-        recorder = Recorder()
-        runs.run("run-1", recorder)
-        assert recorder.told[3:7] == [
+        first, second = Recorder(), Recorder()
+        runs.run("run-1", first, second)
+        assert first.events == [
+            ("run started", "run-1", NODES),
+            ("started", "Numbers"),
+            ("finished", "Numbers", "ran"),
             ("started", "Total"),
             ("epoch", 1),
             ("epoch", 2),
             ("finished", "Total", "ran"),
+            ("started", "Report"),
+            ("finished", "Report", "ran"),
+            ("run finished", "done"),
         ]
-
-    def test_hears_of_training_no_longer_than_it_lasts(self, runs):
-        runs.run("run-1")
+        assert second.events == first.events
         assert not logging.getLogger("huberflow.training").handlers
 
-    def test_tells_all_its_listeners(self, runs):
-        first, second = Recorder(), Recorder()
-        runs.run("run-1", first, second)
-        assert first.told == second.told != []
-
-    def test_does_the_work(self, runs):
-        runs.run("run-1")
-        report = Records(runs.workspace).run("run-1")["Report"].output("report")
-        assert (report.uri / "report.txt").read_text() == "10"
-
-    def test_is_recorded_under_its_id(self, runs):
+    def test_is_recorded_under_its_id_with_its_outputs(self, runs):
         runs.run("run-1")
         assert runs.states("run-1") == dict.fromkeys(NODES, "ran")
+        report = Records(runs.workspace).run("run-1")["Report"].output("report")
+        assert (report.uri / "report.txt").read_text() == "10"
 
     def test_a_second_one_is_cached(self, runs):
         recorder = Recorder()
         runs.run("run-1")
         runs.run("run-2", recorder)
         assert runs.states("run-2") == dict.fromkeys(NODES, "cached")
-        assert [step for step in recorder.told if step[0] == "finished"] == [
+        assert [event for event in recorder.events if event[0] == "finished"] == [
             ("finished", node, "cached") for node in NODES
         ]
         records = Records(runs.workspace)
@@ -168,17 +153,11 @@ class TestRun:
         assert RunLineage.from_text(written).run == "run-1"
         assert LINEAGE not in first.properties
 
-    def test_a_second_one_without_cache_runs(self, runs):
+    @pytest.mark.parametrize("change", [{"cache": False}, {"count": 4}])
+    def test_a_second_one_runs_without_cache_or_with_another_parameter(self, runs, change):
         runs.run("run-1")
-        runs.run("run-2", cache=False)
+        runs.run("run-2", **change)
         assert runs.states("run-2") == dict.fromkeys(NODES, "ran")
-
-    def test_a_change_runs_its_node_and_what_follows(self, runs):
-        runs.run("run-1")
-        runs.run("run-2", count=4)
-        assert runs.states("run-2") == dict.fromkeys(NODES, "ran")
-        changed = Records(runs.workspace).run("run-2")["Numbers"]
-        assert changed.properties["count"] == 4
 
 
 class TestAtTheSameTime:
@@ -211,120 +190,61 @@ class TestAtTheSameTime:
                 assert found == [*["cached"] * (len(states) - 1), "ran"]
 
 
-@pytest.fixture
-def failed(runs):
-    """A run whose middle node fails."""
-    runs.trouble.write_text("fail")
+@pytest.fixture(params=["fail", "interrupt"])
+def broken(runs, request):
+    """A run whose middle node fails, or is interrupted; its events and its error."""
+    runs.trouble.write_text(request.param)
     recorder = Recorder()
-    with pytest.raises(NodeFailedError) as caught:
+    with pytest.raises((NodeFailedError, KeyboardInterrupt)) as caught:
         runs.run("run-1", recorder)
     return runs, recorder, caught.value
 
 
-class TestFailure:
-    def test_names_the_node_and_the_cause_in_one_line(self, failed):
-        _, _, error = failed
-        assert str(error) == "Total failed: no rows in the data"
-        assert error.node == "Total"
-        assert isinstance(error.__cause__, ValueError)
-
-    def test_ends_the_run_there(self, failed):
-        _, recorder, error = failed
-        assert recorder.told[-4:] == [
+class TestBrokenRun:
+    def test_ends_at_the_node_and_reports_the_cause(self, broken):
+        _, recorder, error = broken
+        interrupted = isinstance(error, KeyboardInterrupt)
+        assert recorder.events[-4:] == [
             ("finished", "Numbers", "ran"),
             ("started", "Total"),
             ("failed", "Total"),
-            ("run finished", "failed"),
+            ("run finished", "interrupted" if interrupted else "failed"),
         ]
-        assert recorder.errors == [error.__cause__]
+        assert recorder.errors == [error if interrupted else error.cause]
 
-    def test_is_recorded(self, failed):
-        runs, _, _ = failed
+    def test_leaves_nothing_open_or_half_written(self, broken):
+        runs, _, _ = broken
         assert runs.states("run-1") == {"Numbers": "ran", "Total": "failed"}
         assert runs.recorded_state("Total") == pb.Execution.FAILED
-
-    def test_leaves_nothing_half_written(self, failed):
-        runs, _, _ = failed
         assert runs.left_by("Total") == []
         assert runs.left_by("Numbers") == ["numbers.txt"]
 
-    def test_the_next_run_goes_on_from_there(self, failed):
-        runs, _, _ = failed
+    def test_is_continued_by_the_next(self, broken):
+        runs, _, _ = broken
         runs.trouble.unlink()
         runs.run("run-2")
         assert runs.states("run-2") == {"Numbers": "cached", "Total": "ran", "Report": "ran"}
 
-    def test_of_a_node_whose_input_is_not_there(self, runs):
-        """TFX itself only logs this, and goes on."""
+
+class TestFailure:
+    @pytest.mark.parametrize(
+        ("trouble", "cause"),
+        [("fail", "no rows in the data"), ("fail in beam", "division or modulo by zero")],
+    )
+    def test_names_the_node_and_the_cause_in_one_line(self, runs, trouble, cause):
+        runs.trouble.write_text(trouble)
+        with pytest.raises(NodeFailedError) as caught:
+            runs.run("run-1")
+        error = caught.value
+        error.details.append("log: run.log")
+        assert error.node == "Total"
+        assert str(error).startswith("Total failed: ")
+        assert str(error).endswith(f"{cause}\nlog: run.log")
+        assert error.__cause__ is error.cause
+
+    def test_of_a_node_without_its_input(self, runs):
+        """TFX itself only logs this, and continues."""
         latest = Resolver(strategy_class=LatestArtifactStrategy, model=Channel(type=Model))
         report = tiny_nodes.Report(total=latest.with_id("Latest").outputs["model"])
         with pytest.raises(NodeFailedError, match="Latest failed: its inputs could not be res"):
             LocalRunner("run-1", runs.workspace, []).run(runs.pipeline_of(latest, report))
-
-    def test_inside_beam_loses_beams_wrapping(self, runs):
-        runs.trouble.write_text("fail in beam")
-        with pytest.raises(NodeFailedError) as caught:
-            runs.run("run-1")
-        assert str(caught.value.__cause__).endswith(" [while running 'Divide']")
-        assert str(caught.value).startswith("Total failed: ")
-        assert str(caught.value).endswith("division or modulo by zero")
-
-
-@pytest.fixture
-def interrupted(runs):
-    """A run whose middle node is interrupted."""
-    runs.trouble.write_text("interrupt")
-    recorder = Recorder()
-    with pytest.raises(KeyboardInterrupt):
-        runs.run("run-1", recorder)
-    return runs, recorder
-
-
-class TestInterrupt:
-    def test_is_told(self, interrupted):
-        _, recorder = interrupted
-        assert recorder.told[-2:] == [("failed", "Total"), ("run finished", "interrupted")]
-        assert [type(error) for error in recorder.errors] == [KeyboardInterrupt]
-
-    def test_closes_what_was_open(self, interrupted):
-        runs, _ = interrupted
-        assert runs.recorded_state("Total") == pb.Execution.FAILED
-
-    def test_removes_what_was_half_written(self, interrupted):
-        runs, _ = interrupted
-        assert runs.left_by("Total") == []
-        assert runs.left_by("Numbers") == ["numbers.txt"]
-
-    def test_the_next_run_goes_on_from_there(self, interrupted):
-        runs, _ = interrupted
-        runs.trouble.unlink()
-        runs.run("run-2")
-        assert runs.states("run-2") == {"Numbers": "cached", "Total": "ran", "Report": "ran"}
-
-
-class TestTermination:
-    def test_unwinds_like_an_interrupt(self):
-        with pytest.raises(KeyboardInterrupt, match="SIGTERM"), termination_as_interrupt():
-            signal.raise_signal(signal.SIGTERM)
-
-    def test_is_as_before_afterwards(self):
-        before = signal.getsignal(signal.SIGTERM)
-        with termination_as_interrupt():
-            assert signal.getsignal(signal.SIGTERM) is not before
-        assert signal.getsignal(signal.SIGTERM) is before
-
-
-class TestFirstLine:
-    @pytest.mark.parametrize(
-        ("error", "line"),
-        [
-            (ValueError("no rows\nat line 3"), "no rows"),
-            (ValueError("\n\n  no rows\n"), "no rows"),
-            (RuntimeError("no rows [while running 'Read/Map(<lambda at x.py:3>)']"), "no rows"),
-            (ValueError(), "ValueError"),
-            (ValueError("  \n "), "ValueError"),
-            (KeyboardInterrupt(), "KeyboardInterrupt"),
-        ],
-    )
-    def test_says_what_went_wrong(self, error, line):
-        assert first_line(error) == line
