@@ -1,4 +1,4 @@
-"""What a user sees while a run goes on, on a terminal and in a file."""
+"""What a user sees during a run, on a terminal and in a file."""
 
 from __future__ import annotations
 
@@ -97,30 +97,26 @@ class TestInAFile:
             "  Trainer    ran       12.3 s  first run",
         ]
 
-    def test_a_failure_with_its_cause(self, file):
-        file.display.run_started("run-2", ["Trainer"])
-        file.display.node_started("Trainer")
-        file.display.node_failed("Trainer", 3.0, ValueError("no rows\nat line 3"))
-        assert file.lines[-1] == "  Trainer  failed     3.0 s  no rows"
-
-    def test_an_interrupt(self, file):
-        file.display.run_started("run-2", ["Trainer"])
-        file.display.node_failed("Trainer", 3.0, KeyboardInterrupt("SIGTERM"))
-        assert file.lines[-1] == "  Trainer  failed     3.0 s  interrupted"
-
-    def test_long_lines_stay_whole(self, file):
-        file.display.run_started("run-2", ["Trainer"])
-        file.display.node_failed("Trainer", 3.0, ValueError("x" * 300))
-        assert file.lines[-1].endswith("x" * 300)
-
-    def test_brackets_in_a_message_are_text(self, file):
-        file.display.run_started("run-2", ["Trainer"])
-        file.display.node_failed("Trainer", 3.0, ValueError("shape [red] and [/] and [256, 1]"))
-        assert file.lines[-1].endswith("  shape [red] and [/] and [256, 1]")
-
-    def test_brackets_in_a_run_id_are_text(self, file):
+    @pytest.mark.parametrize(
+        ("error", "shown"),
+        [
+            (ValueError("no rows\nat line 3"), "no rows"),
+            (KeyboardInterrupt("SIGTERM"), "interrupted"),
+            (ValueError("x" * 300), "x" * 300),
+            (ValueError("[red] and [/] and [256, 1]"), "[red] and [/] and [256, 1]"),
+        ],
+        ids=["failure", "interrupt", "a long line", "brackets"],
+    )
+    def test_the_cause_of_a_failure_is_one_line(self, file, error, shown):
         file.display.run_started("run-[1]", ["Trainer"])
-        assert file.lines[-1] == "run run-[1]"
+        file.display.node_started("Trainer")
+        file.display.node_failed("Trainer", 3.0, error)
+        assert file.lines == ["run run-[1]", f"  Trainer  failed     3.0 s  {shown}"]
+
+    def test_an_epoch_without_validation(self, file):
+        file.display.run_started("run-2", ["Trainer"])
+        file.display.epoch_finished(an_epoch(loss=2.0))
+        assert file.lines[-1].strip() == "epoch 3/12  loss 2"
 
 
 class TestOnATerminal:
@@ -129,16 +125,12 @@ class TestOnATerminal:
         assert terminal.row("Transform") == ["Transform", "waiting"]
         assert terminal.row("Trainer") == ["Trainer", "waiting"]
 
-    def test_a_node_that_runs(self, terminal):
+    def test_a_node_that_runs_has_a_spinner_that_turns(self, terminal):
         terminal.display.run_started("run-2", ["Trainer"])
         terminal.display.node_started("Trainer")
-        _, _spinner, state, seconds = terminal.row("Trainer")
+        _, _, state, seconds = terminal.row("Trainer")
         assert state == "running"
         assert float(seconds) < 60
-
-    def test_the_spinner_turns(self, terminal):
-        terminal.display.run_started("run-2", ["Trainer"])
-        terminal.display.node_started("Trainer")
         assert len({terminal.row("Trainer", now=tick / 10)[1] for tick in range(5)}) > 1
 
     @pytest.mark.parametrize("state", ["ran", "cached"])
@@ -171,13 +163,7 @@ class TestOnATerminal:
         assert row.endswith("epoch 4/12 loss 1 val_loss 2.5")
         assert "epoch" not in " ".join(terminal.row("Transform"))
 
-    def test_the_last_state_stays_on_the_screen(self, terminal):
-        with terminal.display.shown():
-            terminal.display.run_started("run-2", ["Trainer"])
-            terminal.display.node_finished(execution(), 1.0)
-        assert re.search(r"Trainer +ran +1\.0 +first run", terminal.lines[-1])
-
-    def test_also_where_the_run_ends_early(self, terminal):
+    def test_the_last_state_stays_on_the_screen_also_where_the_run_ends_early(self, terminal):
         with contextlib.suppress(KeyboardInterrupt), terminal.display.shown():
             terminal.display.run_started("run-2", ["Transform", "Trainer"])
             terminal.display.node_failed("Transform", 1.0, KeyboardInterrupt())
@@ -192,11 +178,3 @@ class TestOnATerminal:
             print("noise")
         assert "noise" not in terminal.text
         assert capsys.readouterr().out == "noise\n"
-
-
-class TestEpochs:
-    def test_without_validation(self, file):
-        with file.display.shown():
-            file.display.run_started("run-2", ["Trainer"])
-            file.display.epoch_finished(an_epoch(loss=2.0))
-        assert file.lines[-1].strip() == "epoch 3/12  loss 2"
