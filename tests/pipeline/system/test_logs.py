@@ -1,8 +1,4 @@
-"""What goes to the log, what to the terminal, each tried in a process of its own.
-
-pytest puts its own files in the place of stdout, so that only a fresh process shows what a
-terminal would.
-"""
+"""Output to the log and to the terminal, each in a new process: pytest replaces stdout."""
 
 from __future__ import annotations
 
@@ -66,7 +62,7 @@ class TestQuiet:
         """)
 
     @pytest.mark.parametrize("source", SOURCES)
-    def test_all_that_is_said_goes_to_the_log(self, run, source):
+    def test_all_output_goes_to_the_log(self, run, source):
         assert run.log.count(f"{source} during") == 1
         assert f"{source} during" not in run.out + run.err
 
@@ -74,18 +70,14 @@ class TestQuiet:
         assert run.out.splitlines()[0] == "shown"
         assert "shown" not in run.log
 
-    @pytest.mark.parametrize("source", ["print", "C++ stdout", "child"])
-    def test_stdout_is_as_before_afterwards(self, run, source):
-        assert f"{source} after" in run.out
-
-    @pytest.mark.parametrize("source", ["complaint", "C++ stderr", "warning"])
-    def test_stderr_is_as_before_afterwards(self, run, source):
-        assert f"{source} after" in run.err
-
-    def test_nothing_is_logged_afterwards(self, run):
+    def test_stdout_and_stderr_are_as_before_afterwards(self, run):
+        assert all(f"{source} after" in run.out for source in ("print", "C++ stdout", "child"))
+        assert all(
+            f"{source} after" in run.err for source in ("complaint", "C++ stderr", "warning")
+        )
         assert "after" not in run.log
 
-    def test_log_lines_say_when_how_bad_and_who(self, run):
+    def test_log_lines_have_level_and_logger(self, run):
         assert " INFO tfx: info during\n" in run.log
         assert " WARNING py.warnings: " in run.log
 
@@ -149,7 +141,7 @@ class TestLog:
         """)
         assert run.log.index("print first") < run.log.index("print second")
 
-    def test_holds_a_line_as_soon_as_it_is_logged(self, seen):
+    def test_has_a_line_as_soon_as_it_is_logged(self, seen):
         run = seen("""
             with captured(log, verbose=False) as terminal:
                 logging.getLogger("tfx").info("now")
