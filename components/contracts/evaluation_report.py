@@ -1,19 +1,16 @@
 """The Evaluator's report: metrics by slice, and why a model was not blessed."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from huberflow.components.contracts import strict_json
+from huberflow.components.contracts.json_record import JsonRecord
 
 CANDIDATE, BASELINE = "candidate", "baseline"
 """The two models of an evaluation: the one to judge, and the last blessed one."""
 
 
 @dataclass(frozen=True)
-class SliceMetrics:
+class SliceMetrics(JsonRecord):
     """The metrics of both models over the rows of one slice; NaN where one is undefined there."""
 
     slice: Mapping[str, str | int | float]
@@ -38,7 +35,7 @@ class SliceMetrics:
 
 
 @dataclass(frozen=True)
-class EvaluationReport:
+class EvaluationReport(JsonRecord):
     """The result of one evaluation; ``report.json`` has the same fields."""
 
     metrics: tuple[str, ...]
@@ -56,33 +53,7 @@ class EvaluationReport:
         """The metrics over all rows."""
         return next(row for row in self.slices if not row.slice)
 
-    @classmethod
-    def read(cls, path: Path) -> "EvaluationReport":
-        """The report in a file."""
-        report = json.loads(path.read_text(encoding="utf-8"))
-        return cls(
-            metrics=tuple(report["metrics"]),
-            blessed=report["blessed"],
-            reasons=tuple(report["reasons"]),
-            slices=tuple(map(_slice_metrics, report["slices"])),
-            baseline_dropped=report["baseline_dropped"],
-        )
-
-    def write(self, path: Path) -> None:
-        """Writes the report as strict JSON; an undefined metric is null."""
-        path.write_text(strict_json.dumps(asdict(self), indent=1), encoding="utf-8")
-
 
 def slice_name(key: Mapping[str, str | int | float]) -> str:
     """``all rows``, or ``payment_type=Cash, trip_start_hour=7``."""
     return ", ".join(f"{column}={value}" for column, value in key.items()) or "all rows"
-
-
-def _slice_metrics(row: Mapping[str, Any]) -> SliceMetrics:
-    candidate, baseline = (
-        None
-        if row[model] is None
-        else {key: strict_json.number(row[model][key]) for key in row[model]}
-        for model in (CANDIDATE, BASELINE)
-    )
-    return SliceMetrics(row["slice"], candidate or {}, baseline)

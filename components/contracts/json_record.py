@@ -1,10 +1,14 @@
-"""Dataclasses that are stored as JSON: a node's ``custom_config`` and what stands in it."""
+"""Dataclasses that are stored as JSON: configs of nodes, and files in artifacts."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Self, TypeAlias, get_args, get_origin, get_type_hints
+
+from huberflow.components.contracts import strict_json
 
 JSON: TypeAlias = bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"] | None
 """Any JSON value."""
@@ -37,6 +41,15 @@ class JsonRecord:
         """The record whose ``to_text`` gave ``text``."""
         return cls.from_json(json.loads(text))
 
+    def write(self, path: Path) -> None:
+        """Writes a file of strict JSON: a number that is not finite is null."""
+        path.write_text(strict_json.dumps(self.to_json(), indent=1), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The record that ``write`` wrote; where a float is null, it is NaN."""
+        return cls.from_text(path.read_text(encoding="utf-8"))
+
 
 def _json(value: Any) -> JSON:
     if hasattr(value, "to_json"):
@@ -49,11 +62,13 @@ def _json(value: Any) -> JSON:
 def _parsed(kind: Any, value: Any) -> Any:
     """A JSON value as a field of this type has it."""
     if value is None:
-        return None
+        return math.nan if kind is float else None
     if get_origin(kind) is UnionType:
         is_list = isinstance(value, list | tuple)
         members = [each for each in get_args(kind) if each is not NoneType]
         kind = next((each for each in members if (get_origin(each) is tuple) == is_list), None)
     if get_origin(kind) is tuple:
         return tuple(_parsed(get_args(kind)[0], each) for each in value)
+    if get_origin(kind) is Mapping:
+        return {key: _parsed(get_args(kind)[1], each) for key, each in value.items()}
     return kind.from_json(value) if hasattr(kind, "from_json") else value

@@ -16,8 +16,3 @@ def _finite(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def number(value: float | None) -> float:
-    """A number that ``dumps`` wrote; NaN for null."""
-    return math.nan if value is None else float(value)

@@ -1,12 +1,10 @@
 """The ExampleValidator's findings: anomalies, drift and skew."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Literal
 
-from huberflow.components.contracts import strict_json
+from huberflow.components.contracts.json_record import JsonRecord
 
 STATISTICS_ID, ACCEPTED = "statistics_id", "accepted"
 """Custom properties of the anomalies artifact: the id of the validated statistics, and whether the
@@ -24,7 +22,7 @@ _MEASURES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Anomaly:
+class Anomaly(JsonRecord):
     """A column, or the whole data, that does not fit the schema."""
 
     column: str | None
@@ -45,7 +43,7 @@ class Anomaly:
 
 
 @dataclass(frozen=True)
-class Shift:
+class Shift(JsonRecord):
     """How far the distribution of a column is from the one that it is compared with."""
 
     kind: ShiftKind
@@ -67,7 +65,7 @@ class Shift:
 
 
 @dataclass(frozen=True)
-class ValidationFindings:
+class ValidationFindings(JsonRecord):
     """All anomalies and measured shifts; ``findings.json`` has the same fields."""
 
     anomalies: tuple[Anomaly, ...] = ()
@@ -77,17 +75,3 @@ class ValidationFindings:
         """The shifts of a kind above their threshold, the largest first."""
         above = [each for each in self.shifts if each.kind == kind and each.value > each.threshold]
         return sorted(above, key=lambda shift: -shift.value)
-
-    @classmethod
-    def read(cls, path: Path) -> "ValidationFindings":
-        """The findings in a file."""
-        findings = json.loads(path.read_text(encoding="utf-8"))
-        anomalies = [{**each, "splits": tuple(each["splits"])} for each in findings["anomalies"]]
-        return cls(
-            tuple(Anomaly(**anomaly) for anomaly in anomalies),
-            tuple(Shift(**shift) for shift in findings["shifts"]),
-        )
-
-    def write(self, path: Path) -> None:
-        """Writes the findings as strict JSON."""
-        path.write_text(strict_json.dumps(asdict(self), indent=1), encoding="utf-8")

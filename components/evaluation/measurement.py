@@ -16,11 +16,7 @@ from tfx.components.util import tfxio_utils
 from tfx_bsl.tfxio import tfxio
 
 from huberflow.components.contracts import weights
-from huberflow.components.contracts.evaluation_config import (
-    EvaluationConfig,
-    GateBound,
-    MetricConfig,
-)
+from huberflow.components.contracts.evaluation_config import EvaluationConfig, GateBound
 from huberflow.components.contracts.evaluation_report import BASELINE, CANDIDATE
 from huberflow.components.contracts.json_record import JSON
 from huberflow.components.contracts.target import Target, of_label
@@ -73,11 +69,17 @@ def eval_config(
 def _metrics_specs(
     evaluation: EvaluationConfig, target: Target, catalogue: Catalogue
 ) -> Iterator[config_pb2.MetricsSpec]:
-    metrics = [_configured_metric(metric, catalogue) for metric in evaluation.metrics]
-    calibration, gate = _builtin_metric("calibration", "Calibration"), evaluation.gate
+    modules = {name: entry.module for name, entry in catalogue.of_kind("metric").items()}
+    metrics = [
+        _batch_metric(metric.key, modules[metric.name], metric.name, metric.config)
+        for metric in evaluation.metrics
+    ]
+    example_count = _batch_metric("example_count", batch_metrics.__name__, "ExampleCount")
+    calibration = _batch_metric("calibration", batch_metrics.__name__, "Calibration")
+    gate = evaluation.gate
     output_names = [ALL_LABELS] if target.separate_labels else []
     yield config_pb2.MetricsSpec(
-        metrics=_with_bounds([_builtin_metric("example_count", "ExampleCount")], gate),
+        metrics=_with_bounds([example_count], gate),
         output_names=output_names,
         example_weights=config_pb2.ExampleWeightOptions(unweighted=True),
     )
@@ -115,19 +117,10 @@ def metric_name(key: metrics_for_slice_pb2.MetricKey) -> str:
     return of_label(key.name, key.output_name)
 
 
-def _configured_metric(metric: MetricConfig, catalogue: Catalogue) -> config_pb2.MetricConfig:
-    module = catalogue.of_kind("metric")[metric.name].module
-    return _batch_metric(metric.key, module, metric.name, metric.config)
-
-
-def _builtin_metric(key: str, name: str) -> config_pb2.MetricConfig:
-    return _batch_metric(key, batch_metrics.__name__, name, {})
-
-
 def _batch_metric(
-    key: str, module: str, name: str, arguments: Mapping[str, JSON]
+    key: str, module: str, name: str, arguments: Mapping[str, JSON] | None = None
 ) -> config_pb2.MetricConfig:
-    metric = batch_metrics.KerasMetric(module=module, name=name, arguments=arguments)
+    metric = batch_metrics.KerasMetric(module=module, name=name, arguments=arguments or {})
     return config_pb2.MetricConfig(
         class_name=batch_metrics.BatchMetric.__name__,
         module=batch_metrics.__name__,

@@ -12,8 +12,6 @@ from huberflow.components.contracts import artifact_files
 from huberflow.pipeline.report.formatting import NO_VALUE, format_number, format_share
 
 MOST_TOP_VALUES = 5
-_ORDER = ("train", "validation", "eval")
-
 TypeStatistics: TypeAlias = pb.NumericStatistics | pb.StringStatistics | pb.BytesStatistics
 
 
@@ -49,26 +47,16 @@ class DataStatistics:
     columns: Sequence[ColumnStatistics]
 
 
-def split_files(folder: Path, file: str) -> list[Path]:
-    """The file of this name in each split of an artifact: train, validation, eval, others."""
-
-    def key(path: Path) -> tuple[int, str]:
-        name = split_name(path)
-        return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
-
-    return sorted(folder.glob(f"Split-*/{file}"), key=key)
-
-
-def split_name(path: Path) -> str:
-    """The name of a file's split: ``train`` for a file in ``Split-train``."""
-    return path.parent.name.removeprefix("Split-")
-
-
 def read_statistics(folder: Path) -> DataStatistics | None:
     """The statistics in StatisticsGen's artifact; None where there are none."""
+    files = {
+        split: folder / artifact_files.split_folder(split) / artifact_files.STATISTICS
+        for split in ("train", "eval")
+    }
     datasets = {
-        split_name(path): pb.DatasetFeatureStatisticsList.FromString(path.read_bytes()).datasets[0]
-        for path in split_files(folder, artifact_files.STATISTICS)
+        split: pb.DatasetFeatureStatisticsList.FromString(file.read_bytes()).datasets[0]
+        for split, file in files.items()
+        if file.is_file()
     }
     if not datasets:
         return None
