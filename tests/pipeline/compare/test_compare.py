@@ -75,7 +75,8 @@ class Journals:
                 "outputs": outputs,
             }
             self._write(run_id, "node_started", 1, node=node)
-            self._write(run_id, "node_finished", 2, seconds=1.0, usage={}, execution=execution)
+            ended = {"node": node, "seconds": 1.0, "usage": {}, "execution": execution}
+            self._write(run_id, "node_finished", 2, **ended)
         self._write(run_id, "ended", 12.5, status=status)
 
     def runs(self):
