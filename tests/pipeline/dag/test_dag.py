@@ -7,6 +7,7 @@ import json
 import pytest
 from tfx.dsl.components.common.resolver import RESOLVER_CONFIG, RESOLVER_STRATEGY_CLASS
 
+from huberflow.pipeline.config import Config
 from huberflow.pipeline.dag.graph import create_pipeline
 from huberflow.pipeline.resolve.resolved_run import resolve, resolve_config
 
@@ -121,14 +122,15 @@ class TestTrial:
 class TestPinnedSchema:
     @pytest.fixture
     def pinned(self, tmp_path):
-        def pinned(schema='feature { name: "fare" }') -> dict:
-            (tmp_path / "mine.pbtxt").write_text(schema)
+        def pinned(kind: str = "INT") -> dict:
+            features = [f'feature {{ name: "{name}" type: {kind} }}' for name in Config().columns()]
+            (tmp_path / "mine.pbtxt").write_text("\n".join(features))
             return nodes(f"data.schema={tmp_path / 'mine.pbtxt'}")
 
         return pinned
 
     def test_is_a_parameter_by_its_content(self, pinned):
-        before, same, after = pinned(), pinned(), pinned('feature { name: "fare" type: FLOAT }')
+        before, same, after = pinned(), pinned(), pinned("FLOAT")
         found = [dict(each["SchemaGen"].exec_properties) for each in (before, same, after)]
         assert found[0] == found[1] != found[2]
 
