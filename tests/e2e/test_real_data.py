@@ -111,7 +111,7 @@ def test_rows_without_a_label_are_counted_and_dropped(trained: Trained) -> None:
     rows = len(trained.labels())
     assert trained.overall["example_count"] < 0.4 * rows
     lacking = trained.data.suffix == ".parquet"
-    assert ("huberflow: set aside: 1,601 rows without eq_temp_k" in trained.done.stderr) == lacking
+    assert ("huberflow: dropped: 1,601 rows without eq_temp_k" in trained.done.stderr) == lacking
 
 
 OWN = [

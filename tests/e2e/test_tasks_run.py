@@ -98,7 +98,7 @@ def test_it_runs_to_a_blessed_model(trained: Trained) -> None:
     assert trained.done.returncode == 0, trained.done.stdout + trained.done.stderr
     assert "blessed       yes" in trained.done.stdout
     without = sum(any(not row[label] for label in trained.labels) for row in trained.rows())
-    told = f"set aside: {without} rows without {trained.labels[0]}" in trained.done.stderr
+    told = f"dropped: {without} rows without {trained.labels[0]}" in trained.done.stderr
     assert told == (without > 0)
 
 
