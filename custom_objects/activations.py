@@ -7,10 +7,10 @@ from .registry import register
 
 @register
 def softplus(inputs: tf.Tensor) -> tf.Tensor:
-    """ln(1 + eˣ): a smooth ramp, positive everywhere.
+    """A smooth ramp, positive everywhere.
 
-    Does not overflow. Rival: max(x, 0) + ln(1 + e⁻ˡˣˡ), equal in value, but its gradient at exactly
-    0 comes out as 0 instead of ½.
+    ln(1 + eˣ), without overflow; of the same shape and dtype as the inputs. Rival: max(x, 0) +
+    ln(1 + e⁻ˡˣˡ), equal in value, but its gradient at exactly 0 is 0 instead of ½.
 
     Example::
 

@@ -11,7 +11,7 @@ from typing import Any
 from .input_error import InputError
 
 
-def positive(argument: str, value: Any) -> float:
+def positive(argument: str, value: object) -> float:
     """A finite number above zero."""
     number = _finite(argument, value, "a finite number > 0")
     if number <= 0:
@@ -19,7 +19,7 @@ def positive(argument: str, value: Any) -> float:
     return number
 
 
-def non_negative(argument: str, value: Any) -> float:
+def non_negative(argument: str, value: object) -> float:
     """A finite number, zero or above."""
     number = _finite(argument, value, "a finite number >= 0")
     if number < 0:
@@ -27,12 +27,12 @@ def non_negative(argument: str, value: Any) -> float:
     return number
 
 
-def finite(argument: str, value: Any) -> float:
+def finite(argument: str, value: object) -> float:
     """A finite number of either sign."""
     return _finite(argument, value, "a finite number")
 
 
-def open_fraction(argument: str, value: Any) -> float:
+def open_fraction(argument: str, value: object) -> float:
     """A number strictly between 0 and 1."""
     number = _finite(argument, value, "a number between 0 and 1")
     if not 0 < number < 1:
@@ -43,7 +43,7 @@ def open_fraction(argument: str, value: Any) -> float:
 def one_of(*names: str) -> Callable[[str, Any], str]:
     """A check: the value is one of these names."""
 
-    def check(argument: str, value: Any) -> str:
+    def check(argument: str, value: object) -> str:
         if value not in names:
             raise _error(argument, " or ".join(names), value)
         return str(value)
@@ -51,7 +51,7 @@ def one_of(*names: str) -> Callable[[str, Any], str]:
     return check
 
 
-def optional_seed(argument: str, value: Any) -> int | None:
+def optional_seed(argument: str, value: object) -> int | None:
     """A whole number, or None for a fresh draw at every call."""
     if value is None:
         return None
@@ -60,7 +60,7 @@ def optional_seed(argument: str, value: Any) -> int | None:
     return value
 
 
-def _finite(argument: str, value: Any, expected: str) -> float:
+def _finite(argument: str, value: object, expected: str) -> float:
     # bool is an int to Python, but `threshold=True` is a mistake. A NumPy scalar has __float__, and
     # so has NumPy's bool, which only its dtype gives away.
     boolean = isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool"
@@ -75,7 +75,7 @@ def _finite(argument: str, value: Any, expected: str) -> float:
     return number
 
 
-def _error(argument: str, expected: str, received: Any) -> InputError:
+def _error(argument: str, expected: str, received: object) -> InputError:
     return InputError(
         argument, expected=expected, received=f"{received!r} ({type(received).__name__})"
     )

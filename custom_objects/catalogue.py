@@ -8,7 +8,7 @@ huberflow's objects and those of tf_keras; ``Catalogue.extended`` adds user-defi
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from .arguments import finite, non_negative, one_of, open_fraction, optional_seed, positive
 from .input_error import InputError
@@ -32,7 +32,7 @@ _NUMBERS: tuple[Task, ...] = ("regression", "binary")  # a probability is compar
 _TWO: tuple[Task, ...] = ("binary",)
 _SEVERAL: tuple[Task, ...] = ("multiclass",)
 
-Arguments = Mapping[str, Callable[[str, Any], Any]]
+Arguments = Mapping[str, Callable[[str, object], object]]
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ class Catalogue:
                 )
         return Catalogue({**self.entries, **entries})
 
-    def check(self, kind: ObjectKind, name: str, config: Mapping[str, Any]) -> None:
+    def check(self, kind: ObjectKind, name: str, config: Mapping[str, object]) -> None:
         """Refuses a wrong name or argument, without importing TensorFlow.
 
         Raises:

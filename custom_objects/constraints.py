@@ -10,6 +10,8 @@ from .registry import register
 class PositiveWeights(tf_keras.constraints.Constraint):
     """Sets negative weights to zero after each step: more of an input never gives less.
 
+    max(w, 0), of the same shape and dtype as the weights.
+
     Example::
 
         >>> import tensorflow as tf

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -13,15 +12,20 @@ from .registry import register
 
 @register
 class GlorotNormalInitializer(tf_keras.initializers.Initializer):
-    """Normal weights with deviation √(2 / (fan_in + fan_out)), which keeps activations in scale.
+    """Normal weights that keep the scale of activations from layer to layer.
 
-    Source: Glorot, Bengio, 2010. Rival: Keras's own truncates the tails at two deviations.
+    Their standard deviation is √(2 / (fan_in + fan_out)).
 
     Args:
-      seed: the same seed gives the same weights at every call; None draws anew.
+      seed: the same seed gives the same weights at every call; None, the default, gives new ones.
+
+    Shapes are ``[..., fan_in, fan_out]``, where leading axes are a receptive field.
 
     Raises:
-      ValueError: ``seed`` is neither a whole number nor None.
+      InputError: ``seed`` is neither a whole number nor None.
+
+    Source: Glorot, Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", 2010. Rival: the initializer of Keras truncates the tails at two deviations.
 
     Example::
 
@@ -33,8 +37,10 @@ class GlorotNormalInitializer(tf_keras.initializers.Initializer):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = optional_seed("seed", seed)
 
-    def __call__(self, shape: Sequence[int], dtype: Any = None, **kwargs: Any) -> tf.Tensor:
-        """Weights of ``shape``: ``[..., fan_in, fan_out]``, leading axes a receptive field."""
+    def __call__(
+        self, shape: Sequence[int], dtype: tf.DType | str | None = None, **kwargs: object
+    ) -> tf.Tensor:
+        """Weights of ``shape`` and ``dtype``, ``floatx`` by default."""
         field = math.prod(shape[:-2])
         fans = field * (shape[-1] + (shape[-2] if len(shape) > 1 else shape[-1]))
         deviation = math.sqrt(2.0 / max(1, fans))
@@ -43,6 +49,6 @@ class GlorotNormalInitializer(tf_keras.initializers.Initializer):
             return tf.random.normal(shape, stddev=deviation, dtype=dtype)
         return tf.random.stateless_normal(shape, seed=[self.seed, 0], stddev=deviation, dtype=dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """All constructor arguments."""
         return {"seed": self.seed}

@@ -53,9 +53,9 @@ class InputError(ValueError):
         return {key: vars(self)[key] for key in _FIELDS}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, str | None]) -> "InputError":
+    def from_json(cls, values: Mapping[str, Any]) -> "InputError":
         """The error whose ``to_json`` gave these values."""
-        return partial(cls, **values)()
+        return cls(**values)
 
     def below(self, prefix: str) -> "InputError":
         """The same error, its key below another: ``threshold`` in ``training.loss.config``."""

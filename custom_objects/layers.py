@@ -1,7 +1,5 @@
 """Pass-through layers that add a loss or a metric to the model they stand in."""
 
-from typing import Any
-
 import tensorflow as tf
 import tf_keras
 
@@ -11,16 +9,18 @@ from .registry import register
 
 @register
 class ActivityRegularizationLayer(tf_keras.layers.Layer):
-    """Passes its inputs through and adds ``rate · Σ inputs`` to the model's loss.
+    """Passes its inputs through, and adds a penalty on them to the model's loss.
 
-    The sum runs over the whole batch: twice the batch, twice the penalty.
+    rate · Σ inputs, over the whole batch: twice the batch, twice the penalty.
 
     Args:
-      rate: weight of the penalty.
+      rate: weight of the penalty; 0.1 by default.
       **kwargs: of ``tf_keras.layers.Layer``.
 
+    Inputs have any shape and a floating dtype; the outputs are the same tensor.
+
     Raises:
-      ValueError: ``rate`` is not a finite number.
+      InputError: ``rate`` is not a finite number.
 
     Example::
 
@@ -31,7 +31,7 @@ class ActivityRegularizationLayer(tf_keras.layers.Layer):
         1.5
     """
 
-    def __init__(self, rate: float = 0.1, **kwargs: Any) -> None:
+    def __init__(self, rate: float = 0.1, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.rate = finite("rate", rate)
 
@@ -41,17 +41,19 @@ class ActivityRegularizationLayer(tf_keras.layers.Layer):
         self.add_loss(self.rate * tf.reduce_sum(tf.cast(inputs, self.variable_dtype)))
         return inputs
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """All constructor arguments."""
         return {**super().get_config(), "rate": self.rate}
 
 
 @register
 class MetricLoggingLayer(tf_keras.layers.Layer):
-    """Passes its inputs through and logs their standard deviation as ``std_of_activation``.
+    """Passes its inputs through, and logs their standard deviation as ``std_of_activation``.
 
-    One number over the whole batch and all units, averaged over the batches of an epoch: 0 says
-    that the layer before is dead.
+    √(mean (x - mean x)²) over the whole batch and all units, averaged over the batches of an epoch:
+    0 means that the layer before is dead.
+
+    Inputs have any shape and a floating dtype; the outputs are the same tensor.
 
     Example::
 

@@ -7,7 +7,6 @@ outputs, and gives a scalar.) Labels are cast to the dtype of the predictions.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -32,10 +31,10 @@ def huber(error: tf.Tensor, threshold: float = 1.0) -> tf.Tensor:
 
     Args:
       error: floating point, any shape.
-      threshold: where the two pieces meet, in units of the error.
+      threshold: where the two pieces meet, in units of the error; 1 by default.
 
     Returns:
-      Same shape and dtype, in squared units of the error below the threshold.
+      Same shape and dtype as ``error``, in its squared units.
 
     Source: P. J. Huber, "Robust Estimation of a Location Parameter", 1964. Rival: some divide by
     the threshold ("smooth L1").
@@ -49,12 +48,12 @@ def huber(error: tf.Tensor, threshold: float = 1.0) -> tf.Tensor:
     return with_gradient(error)
 
 
-def aligned(y_true: Any, y_pred: Any) -> tuple[tf.Tensor, tf.Tensor]:
+def aligned(y_true: tf.Tensor, y_pred: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Labels and predictions as tensors of one shape and dtype, that of the predictions.
 
     ``(N,)`` against ``(N, 1)`` is read as N scalars on both sides; any other difference in shape
     is refused, never broadcast. Labels of unknown rank take the shape of the predictions; another
-    number of them is refused when they come. Integer predictions become ``floatx``.
+    number of them is refused when they arrive. Integer predictions become ``floatx``.
 
     Raises:
       ValueError: the shapes differ.
@@ -78,7 +77,7 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[tf.Tensor, tf.Tensor]:
     return y_true, y_pred
 
 
-def errors(y_true: Any, y_pred: Any) -> tf.Tensor:
+def errors(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
     """``y_true - y_pred``, element by element, once ``aligned``."""
     y_true, y_pred = aligned(y_true, y_pred)
     return y_true - y_pred
@@ -90,8 +89,16 @@ def per_sample(values: tf.Tensor) -> tf.Tensor:
 
 
 @register
-def huber_fn(y_true: Any, y_pred: Any) -> tf.Tensor:
-    """Huber loss with threshold 1, one value per sample, as a plain function.
+def huber_fn(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+    """Huber loss with threshold 1, as a plain function.
+
+    ``huber`` of the errors, mean over the last axis.
+
+    Labels and predictions ``[batch, d0 .. dN]`` give ``[batch, d0 .. dN-1]`` in the dtype of the
+    predictions.
+
+    Raises:
+      ValueError: the shapes of labels and predictions differ.
 
     Example::
 
@@ -102,37 +109,45 @@ def huber_fn(y_true: Any, y_pred: Any) -> tf.Tensor:
     return per_sample(huber(errors(y_true, y_pred)))
 
 
-def create_huber(threshold: float = 1.0) -> Callable[[Any, Any], tf.Tensor]:
-    """A Huber loss function with this threshold.
+def create_huber(threshold: float = 1.0) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """A Huber loss function with this threshold, which a saved model does not keep.
+
+    A saved model has only the function's name, ``huber_fn``, so that a reload has the plain
+    ``huber_fn`` with threshold 1. ``HuberLoss`` keeps its threshold.
+
+    Args:
+      threshold: where quadratic turns linear, in units of the label; 1 by default.
+
+    Returns:
+      A function of labels and predictions ``[batch, d0 .. dN]`` to values ``[batch, d0 .. dN-1]``.
+
+    Raises:
+      InputError: ``threshold`` is not a finite number > 0.
 
     Example::
 
         >>> from huberflow import create_huber
         >>> create_huber(threshold=2.0)([[0.0], [0.0]], [[0.5], [3.0]]).numpy().tolist()
         [0.125, 4.0]
-
-    What is lost: a saved model holds only the function's name, ``huber_fn``, and a reload finds
-    the plain ``huber_fn`` with threshold 1. ``HuberLoss`` keeps its threshold.
-
-    Raises:
-      ValueError: ``threshold`` is not a finite number > 0.
     """
     threshold = positive("threshold", threshold)
 
-    def huber_fn(y_true: Any, y_pred: Any) -> tf.Tensor:
+    def huber_fn(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         return per_sample(huber(errors(y_true, y_pred), threshold))
 
     return huber_fn
 
 
 class PerSampleLoss(tf_keras.losses.Loss):
-    """A Keras loss that accepts the sample weights which its contract names, and no others.
+    """A Keras loss that takes sample weights of three shapes, and refuses all others.
 
-    A scalar, ``[batch]`` or ``[batch, d0 .. dN-1]``. Keras aligns weights from the right, so that
-    ``[batch]`` against ``[batch, d0, d1]`` would weigh the wrong axis in silence.
+    These are a scalar, ``[batch]`` and ``[batch, d0 .. dN-1]``. Keras aligns weights from the
+    right: ``[batch]`` against ``[batch, d0, d1]`` would weigh the wrong axis in silence.
     """
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tf.Tensor:
+    def __call__(
+        self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """The reduced loss; see ``tf_keras.losses.Loss``.
 
         Raises:
@@ -145,8 +160,8 @@ class PerSampleLoss(tf_keras.losses.Loss):
         return super().__call__(y_true, y_pred, sample_weight)
 
 
-def aligned_weight(sample_weight: Any, shape: tf.TensorShape) -> tf.Tensor:
-    """``sample_weight`` such that it multiplies per-sample values of ``shape`` as meant.
+def aligned_weight(sample_weight: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """``sample_weight`` in a shape that multiplies per-sample values of ``shape`` row by row.
 
     Raises:
       ValueError: it is neither a scalar, nor ``[batch]``, nor of that shape.
@@ -170,15 +185,22 @@ def aligned_weight(sample_weight: Any, shape: tf.TensorShape) -> tf.Tensor:
 
 @register
 class HuberLoss(PerSampleLoss):
-    """Huber loss: ``huber`` of the errors, mean over the last axis.
+    """Huber loss, for labels with outliers: quadratic for small errors, linear for large ones.
+
+    ``huber`` of the errors, mean over the last axis.
 
     Args:
-      threshold: where quadratic turns linear, in units of the label.
-      reduction: AUTO, SUM_OVER_BATCH_SIZE, SUM or NONE.
+      threshold: where quadratic turns linear, in units of the label; 1 by default.
+      reduction: AUTO (the default), SUM_OVER_BATCH_SIZE, SUM or NONE.
       name: shown in logs.
 
+    Labels and predictions ``[batch, d0 .. dN]`` give, before the reduction, ``[batch, d0 .. dN-1]``
+    in the dtype of the predictions.
+
     Raises:
-      ValueError: ``threshold`` is not a finite number > 0.
+      InputError: ``threshold`` is not a finite number > 0.
+
+    Source: P. J. Huber, "Robust Estimation of a Location Parameter", 1964.
 
     Example::
 
@@ -198,11 +220,11 @@ class HuberLoss(PerSampleLoss):
         super().__init__(reduction=reduction, name=name)
         self.threshold = positive("threshold", threshold)
 
-    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """One value per sample."""
         return per_sample(huber(errors(y_true, y_pred), self.threshold))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """All constructor arguments."""
         return {**super().get_config(), "threshold": self.threshold}
 
@@ -212,15 +234,18 @@ class CustomMSE(PerSampleLoss):
     """Mean squared error that also pulls predictions towards one half.
 
     mean (y_true - y_pred)² + regularization_factor · mean (0.5 - y_pred)², both means over the
-    last axis. Meant for labels between 0 and 1: elsewhere the pull is towards the wrong place.
+    last axis. For labels between 0 and 1: elsewhere it pulls towards the wrong place.
 
     Args:
-      regularization_factor: weight of the second term, >= 0.
-      reduction: AUTO, SUM_OVER_BATCH_SIZE, SUM or NONE.
+      regularization_factor: weight of the second term, >= 0; 0.1 by default.
+      reduction: AUTO (the default), SUM_OVER_BATCH_SIZE, SUM or NONE.
       name: shown in logs.
 
+    Labels and predictions ``[batch, d0 .. dN]`` give, before the reduction, ``[batch, d0 .. dN-1]``
+    in the dtype of the predictions.
+
     Raises:
-      ValueError: ``regularization_factor`` is not a finite number >= 0.
+      InputError: ``regularization_factor`` is not a finite number >= 0.
 
     Example::
 
@@ -238,12 +263,12 @@ class CustomMSE(PerSampleLoss):
         super().__init__(reduction=reduction, name=name)
         self.regularization_factor = non_negative("regularization_factor", regularization_factor)
 
-    def call(self, y_true: Any, y_pred: Any) -> tf.Tensor:
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """One value per sample."""
         y_true, y_pred = aligned(y_true, y_pred)
         pull = self.regularization_factor * tf.square(0.5 - y_pred)
         return per_sample(tf.square(y_true - y_pred) + pull)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """All constructor arguments."""
         return {**super().get_config(), "regularization_factor": self.regularization_factor}

@@ -1,11 +1,10 @@
-"""Streaming metrics whose state may be added up: over batches, replicas and Beam workers.
+"""Streaming metrics whose states may be added up: over batches, replicas and Beam workers.
 
-TFMA and ``merge_state`` add the weights of a metric's copies; so the state here is sums and
-counts, kept in float64 so that a billion rows still count.
+TFMA and ``merge_state`` add the weights of a metric's copies; so these are sums and counts, in
+float64, so that a billion rows still count.
 """
 
 import math
-from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -15,7 +14,7 @@ from .losses import aligned_weight, errors, huber, per_sample
 from .registry import register
 
 
-def _weights(values: tf.Tensor, sample_weight: Any) -> tf.Tensor:
+def _weights(values: tf.Tensor, sample_weight: tf.Tensor | None) -> tf.Tensor:
     """One float64 weight per value; 1 where none is given."""
     ones = tf.ones(tf.shape(values), tf.float64)
     if sample_weight is None:
@@ -25,19 +24,23 @@ def _weights(values: tf.Tensor, sample_weight: Any) -> tf.Tensor:
 
 @register
 class HuberMetric(tf_keras.metrics.Metric):
-    """Mean Huber loss over all samples seen since the last reset, weighted.
+    """The weighted mean Huber loss over all samples since the last reset.
 
     Σ wᵢ·huber(eᵢ) / Σ wᵢ, where huber(eᵢ) is the mean over the last axis; 0 before the first
-    sample. (The loss under SUM_OVER_BATCH_SIZE divides by the number of samples instead: the two
-    agree when no weights are given.)
+    sample. (The loss under SUM_OVER_BATCH_SIZE divides by the number of samples instead: both are
+    equal without weights.)
 
     Args:
-      threshold: where quadratic turns linear, in units of the label.
+      threshold: where quadratic turns linear, in units of the label; 1 by default.
       name: shown in logs, and the key in the Evaluator's result.
-      dtype: of the result.
+      dtype: of the result; ``floatx`` by default.
+
+    Labels and predictions have shape ``[batch, d0 .. dN]``, the result is a scalar.
 
     Raises:
-      ValueError: ``threshold`` is not a finite number > 0.
+      InputError: ``threshold`` is not a finite number > 0.
+
+    Source: P. J. Huber, "Robust Estimation of a Location Parameter", 1964.
 
     Example::
 
@@ -49,14 +52,19 @@ class HuberMetric(tf_keras.metrics.Metric):
     """
 
     def __init__(
-        self, threshold: float = 1.0, name: str = "huber_metric", dtype: Any = None
+        self,
+        threshold: float = 1.0,
+        name: str = "huber_metric",
+        dtype: tf.DType | str | None = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.threshold = positive("threshold", threshold)
         self.total = self.add_weight("total", initializer="zeros", dtype=tf.float64)
         self.count = self.add_weight("count", initializer="zeros", dtype=tf.float64)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None
+    ) -> None:
         """Adds a batch; ``sample_weight`` is a scalar, ``[batch]`` or one per value."""
         values = per_sample(huber(errors(y_true, y_pred), self.threshold))
         weights = _weights(values, sample_weight)
@@ -67,7 +75,7 @@ class HuberMetric(tf_keras.metrics.Metric):
         """The weighted mean so far, a scalar."""
         return tf.cast(tf.math.divide_no_nan(self.total, self.count), self.dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """All constructor arguments."""
         return {**super().get_config(), "threshold": self.threshold}
 
@@ -80,24 +88,24 @@ _BUCKETS = 1 + math.ceil(math.log(_LARGEST / _SMALLEST) / math.log(_RATIO))
 
 @register
 class AbsoluteErrorQuantile(tf_keras.metrics.Metric):
-    """The absolute error that a given share of the samples stays under, to 1 % of its value.
+    """The absolute error below which a share of the samples lies, to within 1 % of its value.
 
-    A share of their weight, where samples have one.
-
-    ``quantile=0.5`` is the median error, 0.95 the tail error. Errors are counted in buckets whose
-    bounds grow by a fixed ratio, so that copies can be added up and the answer is off by at most
-    1 % of itself, for errors from 1e-6 to 1e9; smaller ones count as 0, larger ones and NaN as
-    1e9. 0 before the first sample.
-
-    Source: Masson, Rim, Lee, "DDSketch", 2019. Rival: exact quantiles, which need every error.
+    ``quantile=0.5`` is the median error, 0.95 the tail error; with sample weights it is a share of
+    their sum. Errors are counted in buckets whose bounds grow by a fixed ratio, so that states can
+    be added up, and the result is off by at most 1 % for errors from 1e-6 to 1e9; smaller ones
+    count as 0, larger ones and NaN as 1e9. 0 before the first sample.
 
     Args:
-      quantile: between 0 and 1.
+      quantile: between 0 and 1; 0.5 by default.
       name: shown in logs, and the key in the Evaluator's result.
-      dtype: of the result.
+      dtype: of the result; ``floatx`` by default.
+
+    Labels and predictions have shape ``[batch, d0 .. dN]``, the result is a scalar.
 
     Raises:
-      ValueError: ``quantile`` is not between 0 and 1.
+      InputError: ``quantile`` is not between 0 and 1.
+
+    Source: Masson, Rim, Lee, "DDSketch", 2019. Rival: exact quantiles, which need every error.
 
     Example::
 
@@ -109,7 +117,10 @@ class AbsoluteErrorQuantile(tf_keras.metrics.Metric):
     """
 
     def __init__(
-        self, quantile: float = 0.5, name: str = "absolute_error_quantile", dtype: Any = None
+        self,
+        quantile: float = 0.5,
+        name: str = "absolute_error_quantile",
+        dtype: tf.DType | str | None = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.quantile = open_fraction("quantile", quantile)
@@ -117,7 +128,9 @@ class AbsoluteErrorQuantile(tf_keras.metrics.Metric):
             "counts", shape=(_BUCKETS,), initializer="zeros", dtype=tf.float64
         )
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None
+    ) -> None:
         """Adds a batch; ``sample_weight`` is a scalar, ``[batch]`` or one per value."""
         magnitude = tf.cast(tf.abs(errors(y_true, y_pred)), tf.float64)
         largest = tf.constant(math.inf, tf.float64)
@@ -144,6 +157,6 @@ class AbsoluteErrorQuantile(tf_keras.metrics.Metric):
         middle = tf.where(rank == 0, tf.zeros_like(upper), upper * 2 / (1 + _RATIO))
         return tf.cast(middle, self.dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """All constructor arguments."""
         return {**super().get_config(), "quantile": self.quantile}

@@ -70,7 +70,7 @@ def registered() -> dict[str, Any]:
 
 
 def build(
-    kind: ObjectKind, name: str, config: Mapping[str, Any], catalogue: Catalogue = BUILT_IN
+    kind: ObjectKind, name: str, config: Mapping[str, object], catalogue: Catalogue = BUILT_IN
 ) -> Any:
     """The object that a config names: an instance, or the function itself.
 
@@ -90,7 +90,7 @@ class Choice(Protocol):
         """The class's or function's name."""
 
     @property
-    def config(self) -> Mapping[str, Any]:
+    def config(self) -> Mapping[str, object]:
         """The arguments."""
 
 

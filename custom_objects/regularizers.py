@@ -1,7 +1,5 @@
 """Weight regularizers."""
 
-from typing import Any
-
 import tensorflow as tf
 import tf_keras
 
@@ -11,13 +9,17 @@ from .registry import register
 
 @register
 class L1Regularizer(tf_keras.regularizers.Regularizer):
-    """Adds Σ|factor·w| to the loss, which drives weights that do not pay to zero.
+    """Adds a penalty to the loss that drives weights of little use to zero.
+
+    Σ |factor · w|
 
     Args:
-      factor: strength, >= 0.
+      factor: strength, >= 0; 0.01 by default.
+
+    Weights of any shape and floating dtype give a scalar of that dtype.
 
     Raises:
-      ValueError: ``factor`` is not a finite number >= 0.
+      InputError: ``factor`` is not a finite number >= 0.
 
     Example::
 
@@ -34,6 +36,6 @@ class L1Regularizer(tf_keras.regularizers.Regularizer):
         """The penalty, a scalar in the dtype of the weights."""
         return tf.reduce_sum(tf.abs(self.factor * weights))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         """All constructor arguments."""
         return {"factor": self.factor}

@@ -25,11 +25,13 @@ def check_metric(candidate: Candidate, make: Make) -> None:
     whole = _updated(make, *data)
     result = np.asarray(whole.result())
     if result.shape != ():
-        expected, received = "one number", f"shape {result.shape}"
-        raise InputError(f"{candidate.key}.result", expected=expected, received=received)
+        key = f"{candidate.key}.result"
+        raise InputError(key, expected="one number", received=f"shape {result.shape}")
     if not whole.weights:
-        expected, received = "state that can be added up over workers", "a metric without weights"
-        raise InputError(candidate.key, expected=expected, received=received, hint=_HINT)
+        expected = "state that can be added up over workers"
+        raise InputError(
+            candidate.key, expected=expected, received="a metric without weights", hint=_HINT
+        )
     # Weights [rows, 1] against values [rows] make [rows, rows], which a mean alone does not show.
     for rows, received in {
         "two parts of the rows, whose states are added up": _merged(make, *data),

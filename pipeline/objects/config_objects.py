@@ -12,7 +12,7 @@ from huberflow.components.contracts.node_config import ModelConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.objects.protocol import ChoiceQuestion, NetworkQuestion
 from huberflow.custom_objects.input_error import InputError
-from huberflow.custom_objects.user_objects import UserObjects
+from huberflow.custom_objects.user_objects import UserNetwork, UserObjects
 from huberflow.pipeline.config import Choice, Config
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.objects import inspection, module_sources, network_function
@@ -60,8 +60,13 @@ def check(objects: ValidatedObjects, config: Config, workspace: Workspace) -> No
         for key, each in choices(config)
     ]
     network = objects.description.network
+    question = _network_question(network, config) if network else None
+    inspection.check_choices(objects, asked, _cache(workspace), question)
+
+
+def _network_question(network: UserNetwork, config: Config) -> NetworkQuestion:
     target = Target(config.data.labels, config.data.classes)
-    built = network and NetworkQuestion(
+    return NetworkQuestion(
         module=network.module,
         function=network.function,
         model=ModelConfig.from_json(config.model.plain()),
@@ -71,7 +76,6 @@ def check(objects: ValidatedObjects, config: Config, workspace: Workspace) -> No
         activation=target.activation,
         mixed_precision=config.training.mixed_precision,
     )
-    inspection.check_choices(objects, asked, _cache(workspace), built)
 
 
 def install(objects: ValidatedObjects, workspace: Workspace) -> UserObjects:

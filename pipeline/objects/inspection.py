@@ -70,11 +70,14 @@ def inspect(
     if errors := [*answer.errors, *_clashes(sources, answer.objects)]:
         ValidatingProcess.end()
         raise InputErrors(errors)
+    built_by = None
+    if network is not None:
+        built_by = UserNetwork(network.module, network.function, answer.network_parts)
     description = UserObjects(
         sha256=module_sources.digest(sources),
         modules={each.name: UserModule(each.files, each.sha256) for each in sources},
         objects=answer.objects,
-        network=network and UserNetwork(network.module, network.function, answer.network_parts),
+        network=built_by,
     )
     return ValidatedObjects(sources, description, answer.warnings)
 

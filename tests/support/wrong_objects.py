@@ -72,7 +72,7 @@ CONFIGS = {
     "config_changes": Wrong(
         loss(config='return {**super().get_config(), "scale": 0.5}'),
         ".py: MyLoss.get_config",
-        "scale=1.0",
+        "scale=0.38",
         "0.5",
     ),
     "config_flips": Wrong(
@@ -104,7 +104,7 @@ CONFIGS = {
     ),
     "no_name": Wrong(NO_KWARGS, ".py: MyLoss.from_config", "an object", "argument 'reduction'"),
     "from_config_other": Wrong(
-        loss(more=FROM_CONFIG), ".py: MyLoss.from_config", "scale=1.0", "scale=0.5"
+        loss(more=FROM_CONFIG), ".py: MyLoss.from_config", "scale=0.38", "scale=0.5"
     ),
     "no_default": Wrong(
         loss(arguments="scale"), ".py: MyLoss", "built without arguments", "argument: 'scale'"
