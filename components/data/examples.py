@@ -67,6 +67,32 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
         for name in splits:
             _refuse_empty(name, artifact_utils.get_split_uri([examples], name))
 
+    def GetInputSourceToExamplePTransform(self) -> Callable[..., beam.PTransform]:  # noqa: N802 (TFX's name)
+        """The transform from the files of a split to its rows, serialized."""
+
+        @beam.ptransform_fn
+        def rows(
+            pipeline: beam.Pipeline, exec_properties: Properties, split_pattern: str
+        ) -> beam.PCollection:
+            return self.rows(pipeline, exec_properties, [split_pattern])[split_pattern]
+
+        return rows
+
+    def rows(
+        self, pipeline: beam.Pipeline, exec_properties: Properties, patterns: Sequence[str]
+    ) -> dict[str, beam.PCollection]:
+        """The rows of the files of each pattern, serialized."""
+        files = {
+            pattern: pipeline | f"Files[{pattern}]" >> beam.Create(_files(exec_properties, pattern))
+            for pattern in patterns
+        }
+        read = self.reader(tuple(files.values())).with_output_types(bytes)
+        return {pattern: each | f"Rows[{pattern}]" >> read for pattern, each in files.items()}
+
+    def reader(self, files: tuple[beam.PCollection, ...]) -> beam.PTransform:
+        """The transform from a file to its rows, serialized; ``files`` are all that it will get."""
+        raise NotImplementedError
+
 
 class ParquetExecutor(Executor):
     """Reads Parquet: whole numbers as int64, other numbers as float32, other types as text.
@@ -74,87 +100,52 @@ class ParquetExecutor(Executor):
     Dates become ISO text, booleans ``true`` and ``false``; see ``plain_type``.
     """
 
-    def GetInputSourceToExamplePTransform(self) -> Callable[..., beam.PTransform]:  # noqa: N802 (TFX's name)
-        """The transform from the files of a split to its rows, serialized."""
-        return _parquet_rows
+    def reader(self, files: tuple[beam.PCollection, ...]) -> beam.PTransform:
+        """Reads columns in their plain types."""
+        return beam.FlatMap(_from_parquet)
 
 
 class RecordExecutor(Executor):
     """Reads TFRecords of ``tf.Example``s, as TFX's ``ImportExampleGen`` does."""
 
-    def GetInputSourceToExamplePTransform(self) -> Callable[..., beam.PTransform]:  # noqa: N802 (TFX's name)
-        """The transform from the files of a split to its rows, serialized."""
-        return _record_rows
+    def reader(self, files: tuple[beam.PCollection, ...]) -> beam.PTransform:
+        """Passes records on."""
+        return beam.FlatMap(_from_records)
 
 
 class CsvExecutor(Executor):
     """Reads CSV as TFX's ``CsvExampleGen`` does, and files whose names end in ``.gz`` too."""
 
-    def GetInputSourceToExamplePTransform(self) -> Callable[..., beam.PTransform]:  # noqa: N802 (TFX's name)
-        """The transform from the files of a split to its rows, serialized."""
-        return _csv_rows
+    def reader(self, files: tuple[beam.PCollection, ...]) -> beam.PTransform:
+        """Gives a column one type in all files.
+
+        Every file is read twice: the types depend on all rows, which do not fit into memory.
+        """
+        types = (
+            files
+            | beam.Flatten()
+            | "Infer" >> beam.Map(csv_columns.infer_types)
+            | "Types" >> beam.CombineGlobally(csv_columns.common_types)
+        )
+        return beam.FlatMap(_from_csv, beam.pvalue.AsSingleton(types))
 
 
 EXECUTORS = {"csv": CsvExecutor, "parquet": ParquetExecutor, "tfrecord": RecordExecutor}
 
 
-@beam.ptransform_fn
-def _parquet_rows(
-    pipeline: beam.Pipeline, exec_properties: Properties, split_pattern: str
-) -> beam.PCollection:
-    files = pipeline | "Files" >> beam.Create(_files(exec_properties, split_pattern))
-    return files | "Rows" >> beam.FlatMap(_from_parquet).with_output_types(bytes)
-
-
 def _from_parquet(file: Path) -> Iterator[bytes]:
     with pq.ParquetFile(file) as table:
         for batch in table.iter_batches(BATCH_ROWS):
-            columns = {name: batch[name] for name in batch.schema.names}
+            columns = zip(batch.schema.names, batch.columns, strict=True)
             yield from serialize_rows(
-                {name: each.cast(plain_type(each.type)) for name, each in columns.items()}
+                {name: each.cast(plain_type(each.type)) for name, each in columns}
             )
-
-
-@beam.ptransform_fn
-def _record_rows(
-    pipeline: beam.Pipeline, exec_properties: Properties, split_pattern: str
-) -> beam.PCollection:
-    files = pipeline | "Files" >> beam.Create(_files(exec_properties, split_pattern))
-    return files | "Rows" >> beam.FlatMap(_from_records).with_output_types(bytes)
 
 
 def _from_records(file: Path) -> Iterator[bytes]:
     records = tf.data.TFRecordDataset(str(file), "GZIP" if is_compressed(file) else "")
     for batch in records.batch(BATCH_ROWS).as_numpy_iterator():
         yield from map(canonical, batch.tolist())
-
-
-@beam.ptransform_fn
-def _csv_rows(
-    pipeline: beam.Pipeline, exec_properties: Properties, split_pattern: str
-) -> beam.PCollection:
-    return csv_rows(pipeline, exec_properties, [split_pattern])[split_pattern]
-
-
-def csv_rows(
-    pipeline: beam.Pipeline, exec_properties: Properties, patterns: Sequence[str]
-) -> dict[str, beam.PCollection]:
-    """The rows of the files of each pattern, serialized; a column has one type in all of them.
-
-    Every file is read twice: the types depend on all rows, which do not fit into memory.
-    """
-    files = {
-        pattern: pipeline | f"Files[{pattern}]" >> beam.Create(_files(exec_properties, pattern))
-        for pattern in patterns
-    }
-    types = (
-        tuple(files.values())
-        | beam.Flatten()
-        | "Infer" >> beam.Map(csv_columns.infer_types)
-        | "Types" >> beam.CombineGlobally(csv_columns.common_types)
-    )
-    read = beam.FlatMap(_from_csv, beam.pvalue.AsSingleton(types)).with_output_types(bytes)
-    return {pattern: each | f"Rows[{pattern}]" >> read for pattern, each in files.items()}
 
 
 def _from_csv(file: Path, types: csv_columns.ColumnTypes) -> Iterator[bytes]:

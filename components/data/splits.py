@@ -5,7 +5,6 @@ rows where each split has its own files.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from datetime import date
 
 import apache_beam as beam
@@ -99,34 +98,15 @@ class _SplitExecutor(examples.Executor):
             for number, name in enumerate(SPLITS)
         }
 
-    def rows(
-        self, pipeline: beam.Pipeline, exec_properties: Properties, patterns: Sequence[str]
-    ) -> Mapping[str, beam.PCollection]:
-        """The rows of the files of each pattern."""
-        read = self.GetInputSourceToExamplePTransform()
-        return {
-            pattern: pipeline | f"Read[{pattern}]" >> read(exec_properties, pattern)
-            for pattern in patterns
-        }
 
-
-def _partition(
-    row: bytes | tf.train.Example, count: int, config: ExampleGenConfig, name: str
-) -> int:
+def _partition(row: bytes, count: int, config: ExampleGenConfig, name: str) -> int:
     """The number of the row's split; the last of ``count`` partitions is dropped."""
-    example = tf.train.Example.FromString(row) if isinstance(row, bytes) else row
-    split = split_of(example, config, name)
+    split = split_of(tf.train.Example.FromString(row), config, name)
     return SPLITS.index(split) if split else count - 1
 
 
 class CsvSplitExecutor(_SplitExecutor, examples.CsvExecutor):
     """Reads CSV, compressed by gzip or not; a column has one type in all files."""
-
-    def rows(
-        self, pipeline: beam.Pipeline, exec_properties: Properties, patterns: Sequence[str]
-    ) -> Mapping[str, beam.PCollection]:
-        """The rows of the files of each pattern."""
-        return examples.csv_rows(pipeline, exec_properties, patterns)
 
 
 class ParquetSplitExecutor(_SplitExecutor, examples.ParquetExecutor):

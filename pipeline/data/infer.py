@@ -13,24 +13,16 @@ from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
 class InferredUses:
     """What each column is used for; every column but the label is in one of these."""
 
-    numeric: tuple[str, ...]
-    categorical: tuple[str, ...]
-    cyclic: Mapping[str, float]
-    """Periodic columns and their period."""
-    dates: Mapping[str, str]
-    """Columns of dates and the names of their ``DATE_FORMATS``."""
-    left_out: Mapping[str, str]
-    """Columns that are not used, and the reason for each."""
-
-
-@dataclass
-class _Uses:
     numeric: list[str] = field(default_factory=list)
     categorical: list[str] = field(default_factory=list)
     cyclic: dict[str, float] = field(default_factory=dict)
+    """Periodic columns and their period."""
     dates: dict[str, str] = field(default_factory=dict)
+    """Columns of dates and the names of their ``DATE_FORMATS``."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Columns that are not used, and the reason for each."""
 
-    def add(self, column: ColumnProfile) -> None:
+    def _add(self, column: ColumnProfile) -> None:
         if column.date_format:
             self.dates[column.name] = column.date_format
         elif period := rules.period(column):
@@ -67,25 +59,21 @@ def infer_uses(
     taken: dict[str | None, str] = dict.fromkeys(labels, "data.label")
     taken |= {weight: "data.weight", split: "data.splits.column"}
     _check_names(table, taken, exclude, keep)
-    uses, left_out = _Uses(), {}
+    uses = InferredUses()
+    apart = {weight: "weights of the rows", split: "names the split"}
+    apart |= dict.fromkeys(exclude, "excluded")
     for name, column in table.columns.items():
         if name in labels:
             continue
-        if name == weight:
-            left_out[name] = "weights of the rows"
-        elif name == split:
-            left_out[name] = "names the split"
-        elif name in exclude:
-            left_out[name] = "excluded"
+        if name in apart:
+            uses.left_out[name] = apart[name]
         elif name not in keep and (reason := rules.reason_to_leave_out(column)):
-            left_out[name] = reason
+            uses.left_out[name] = reason
         else:
-            uses.add(column)
-    if set(table.columns) <= {*labels, *left_out}:
-        raise _nothing_left(labels, left_out)
-    return InferredUses(
-        tuple(uses.numeric), tuple(uses.categorical), uses.cyclic, uses.dates, left_out
-    )
+            uses._add(column)
+    if set(table.columns) <= {*labels, *uses.left_out}:
+        raise _nothing_left(labels, uses.left_out)
+    return uses
 
 
 def _nothing_left(labels: Sequence[str], left_out: Mapping[str, str]) -> InputError:

@@ -7,7 +7,7 @@ tracebacks into its answers.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NoReturn, cast
+from typing import NoReturn, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -77,7 +77,7 @@ def encode_predictions(outputs: pd.DataFrame) -> bytes:
 
 def _parsed(body: bytes) -> JSON:
     try:
-        return cast(JSON, json.loads(body, parse_constant=_refuse_constant))
+        return json.loads(body, parse_constant=_refuse_constant)
     except RecursionError as error:
         expected = "JSON of a few levels"
         raise InputError("body", expected=expected, received="a deeper one") from error
@@ -98,12 +98,8 @@ def _from_split(split: JSON) -> pd.DataFrame:
             received=_describe(split),
             write='{"columns": ["column"], "data": [[value], ...]}',
         )
-    columns, data = split["columns"], split["data"]
-    if not _is_list_of(columns, str):
-        raise InputError(
-            "dataframe_split.columns", expected="a list of names", received=_describe(columns)
-        )
-    _check_rows("dataframe_split.data", data, list)
+    columns = _list("dataframe_split.columns", split["columns"], str, "a list of names")
+    data = _list("dataframe_split.data", split["data"], list, "a list of lists")
     for number, row in enumerate(data, start=1):
         if len(row) != len(columns):
             raise InputError(
@@ -115,48 +111,38 @@ def _from_split(split: JSON) -> pd.DataFrame:
 
 
 def _from_records(key: str, rows: JSON) -> pd.DataFrame:
-    _check_rows(key, rows, dict)
-    records = cast(Sequence[Mapping[str, JSON]], rows)
+    records = _list(key, rows, dict, "a list of objects")
     names = dict.fromkeys(name for row in records for name in row)
     # By column: a table of rows would lose those without a single value.
     return _frame({name: [row.get(name) for row in records] for name in names}, len(records))
 
 
 def _from_columns(key: str, columns: Mapping[str, JSON]) -> pd.DataFrame:
-    for name, values in columns.items():
-        _check_rows(f"{key}.{name}", values, object)
-    by_name = cast(Mapping[str, Sequence[JSON]], columns)
-    lengths = {len(values) for values in by_name.values()}
+    lists = {name: _list(f"{key}.{name}", each, object, "a list") for name, each in columns.items()}
+    lengths = {len(values) for values in lists.values()}
     if len(lengths) > 1:
         raise InputError(
             key,
             expected="as many values in each column",
             received=f"between {min(lengths)} and {max(lengths)}",
         )
-    return _frame(by_name, max(lengths, default=0))
+    return _frame(lists, max(lengths, default=0))
 
 
-def _frame(columns: Mapping[str, Sequence[JSON]], rows: int) -> pd.DataFrame:
+def _frame(columns: Mapping[str, Sequence[object]], rows: int) -> pd.DataFrame:
     return pd.DataFrame(columns, dtype=object, index=range(rows))
 
 
-def _check_rows(key: str, rows: JSON, kind: type) -> None:
-    if not _is_list_of(rows, kind):
-        expected = f"a list{_ITEMS.get(kind, '')}"
-        raise InputError(key, expected=expected, received=_describe(rows), write=_EXAMPLE)
-    if len(cast(list[JSON], rows)) > MOST_ROWS:
-        raise TooManyRowsError(
-            "body",
-            expected=f"at most {MOST_ROWS:,} rows in a request",
-            received=f"{len(cast(list[JSON], rows)):,}",
-        )
+_Item = TypeVar("_Item")
 
 
-_ITEMS: Mapping[type, str] = {dict: " of objects", list: " of lists"}
-
-
-def _is_list_of(values: JSON, kind: type) -> bool:
-    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
+def _list(key: str, values: JSON, kind: type[_Item], expected: str) -> list[_Item]:
+    if not isinstance(values, list) or not all(isinstance(value, kind) for value in values):
+        raise InputError(key, expected=expected, received=_describe(values), write=_EXAMPLE)
+    if len(values) > MOST_ROWS:
+        expected, received = f"at most {MOST_ROWS:,} rows in a request", f"{len(values):,}"
+        raise TooManyRowsError("body", expected=expected, received=received)
+    return values
 
 
 def _list_keys(request: Mapping[str, JSON]) -> str:

@@ -1,4 +1,4 @@
-"""What each column is for, and which give the label away."""
+"""What each column is used for, and which ones leak the label."""
 
 import numpy as np
 import pyarrow as pa
@@ -37,7 +37,7 @@ COLUMNS = {
     "garden": of([True, False]),
     "roof": of(["flat", "gable", None]),
     "only_sometimes": of(["yes", None]),
-    # what comes round
+    # periodic
     "startHour": of(range(24)),
     "weekday": of(range(7)),
     "sold_month": of(range(1, 13)),
@@ -77,11 +77,11 @@ def found(table):
 
 class TestUses:
     def test_numbers(self, found):
-        expected = ("area", "people", "year_built", "income_cents", "number_of_rooms")
+        expected = ["area", "people", "year_built", "income_cents", "number_of_rooms"]
         assert found.numeric == expected
 
     def test_categories(self, found):
-        assert found.categorical == (
+        assert found.categorical == [
             "district",
             "district_with_gaps",
             "shop_id",
@@ -89,9 +89,9 @@ class TestUses:
             "roof",
             "only_sometimes",
             "visited",
-        )
+        ]
 
-    def test_what_comes_round(self, found):
+    def test_periodic(self, found):
         assert found.cyclic == {"startHour": 24, "weekday": 7, "sold_month": 12}
 
     def test_dates(self, found):

@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huberflow.custom_objects.input_error import InputError
@@ -73,10 +73,12 @@ def split(rows):
 
 
 class TestAnyBody:
+    @settings(deadline=None)
     @given(st.binary(max_size=200))
     def test_of_bytes_is_refused_in_words(self, client, content):
         assert refusal(client, content)
 
+    @settings(deadline=None)
     @given(values | st.dictionaries(st.sampled_from(FORMATS), values, min_size=1, max_size=2))
     def test_of_json_is_answered_or_refused_in_words(self, client, value):
         status, _, answer = post(client, json.dumps(value))
@@ -85,6 +87,7 @@ class TestAnyBody:
 
 
 class TestRows:
+    @settings(deadline=None)
     @given(st.lists(rows))
     def test_are_the_same_in_each_format(self, rows):
         expected = pd.DataFrame(split(rows)["data"], columns=split(rows)["columns"], dtype=object)
