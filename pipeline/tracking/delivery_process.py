@@ -98,7 +98,7 @@ def main() -> int:
     threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
     workspace = Workspace(Path(settings["workspace"]))
     with filelock.FileLock(workspace.delivery_lock):
-        return _follow(workspace, settings["uri"], ended)
+        return _deliver_until(workspace, settings["uri"], ended)
 
 
 def _wait_for_end(ended: threading.Event) -> None:
@@ -106,7 +106,7 @@ def _wait_for_end(ended: threading.Event) -> None:
     ended.set()
 
 
-def _follow(workspace: Workspace, uri: str, ended: threading.Event) -> int:
+def _deliver_until(workspace: Workspace, uri: str, ended: threading.Event) -> int:
     delivery: Delivery | None = None
     print_once = cache(partial(print, flush=True))
     warned = False

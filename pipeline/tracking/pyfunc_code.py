@@ -4,12 +4,15 @@ MLflow copies this file beside the model and runs it there: it needs mlflow, ten
 pandas, but not huberflow.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class SavedModel(PythonModel):
@@ -64,7 +67,7 @@ def _plain(values: np.ndarray) -> list[str] | np.ndarray:
     )
 
 
-def _numbers(column: pd.Series) -> Any:
+def _numbers(column: pd.Series) -> "tf.Tensor":
     """float64, NaN where missing."""
     import tensorflow as tf
 
@@ -78,7 +81,7 @@ def _numbers(column: pd.Series) -> Any:
     return tf.constant(values.to_numpy())
 
 
-def _text(column: pd.Series) -> Any:
+def _text(column: pd.Series) -> "tf.Tensor":
     """Strings, empty where missing."""
     import tensorflow as tf
 

@@ -30,13 +30,13 @@ PATIENCE = 60.0
 
 @dataclass
 class Watched:
-    """A follower, and what it says."""
+    """A delivery, and what it says."""
 
-    follower: DeliveryProcess
+    delivery: DeliveryProcess
     warnings: list[str] = field(default_factory=list)
 
     def finish(self, patience: float = PATIENCE) -> bool:
-        return self.follower.finish(patience)
+        return self.delivery.finish(patience)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def uri(workspace, empty_store):
 
 @pytest.fixture
 def follow(workspace):
-    """Starts followers of the workspace; none outlives the test."""
+    """Starts processes of the workspace; none outlives the test."""
     started = []
 
     def follow(uri: str) -> Watched:
@@ -62,8 +62,8 @@ def follow(workspace):
         return Watched(started[-1], warnings)
 
     yield follow
-    for follower in started:
-        follower.finish(0)
+    for delivery in started:
+        delivery.finish(0)
 
 
 def wait_until(holds: Callable[[], object]) -> None:
@@ -163,10 +163,10 @@ def told(tmp_path_factory):
     workspace = Workspace(tmp_path_factory.mktemp("down"))
     story = Story(workspace.journals).starts("Trainer").ends()
     address, warnings = f"127.0.0.1:{free_port()}", []
-    follower = DeliveryProcess(workspace, f"http://ann:hunter2@{address}", warnings.append)
-    command = " ".join(psutil.Process(follower._process.pid).cmdline())
+    delivery = DeliveryProcess(workspace, f"http://ann:hunter2@{address}", warnings.append)
+    command = " ".join(psutil.Process(delivery._process.pid).cmdline())
     wait_until(lambda: warnings)
-    done = follower.finish(PATIENCE)
+    done = delivery.finish(PATIENCE)
     journal = story.path.read_bytes()
     return Told(workspace, journal, address, command, warnings, done)
 
@@ -207,7 +207,7 @@ class TestServerThatIsDown:
 class TestServerThatNeverAnswers:
     @pytest.fixture
     def hanging(self, workspace, follow, tmp_path, monkeypatch):
-        """A follower that waits for an answer."""
+        """A delivery that waits for an answer."""
         (tmp_path / "tmp").mkdir()
         monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
         Story(workspace.journals).starts("Trainer").ends()
@@ -220,7 +220,7 @@ class TestServerThatNeverAnswers:
         began = time.monotonic()
         assert not hanging.finish(1)
         assert time.monotonic() - began < 4
-        assert not psutil.pid_exists(hanging.follower._process.pid)
+        assert not psutil.pid_exists(hanging.delivery._process.pid)
         assert not list((tmp_path / "tmp").iterdir()), "temporary files are left behind"
 
     def test_is_not_waited_for_after_ctrl_c(self, hanging):
@@ -229,7 +229,7 @@ class TestServerThatNeverAnswers:
         with pytest.raises(KeyboardInterrupt):
             hanging.finish(PATIENCE)
         assert time.monotonic() - began < 4
-        assert not psutil.pid_exists(hanging.follower._process.pid)
+        assert not psutil.pid_exists(hanging.delivery._process.pid)
 
     def test_is_told_as_soon_as_a_request_may_last(self, workspace, follow, monkeypatch):
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
@@ -246,8 +246,8 @@ import sys, time
 from pathlib import Path
 from huberflow.pipeline.tracking.delivery_process import DeliveryProcess
 from huberflow.pipeline.history.workspace import Workspace
-follower = DeliveryProcess(Workspace(Path(sys.argv[1])), sys.argv[2], print)
-print(follower._process.pid, flush=True)
+delivery = DeliveryProcess(Workspace(Path(sys.argv[1])), sys.argv[2], print)
+print(delivery._process.pid, flush=True)
 time.sleep(600)
 """
 
@@ -257,9 +257,9 @@ class TestRunThatIsKilled:
         Story(workspace.journals).starts("Trainer").trains(1, loss=2.5)
         command = [sys.executable, "-c", RUN, workspace.root, uri]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
-            follower = psutil.Process(int(run.stdout.readline()))
+            delivery = psutil.Process(int(run.stdout.readline()))
             os.kill(run.pid, signal.SIGKILL)
-        psutil.wait_procs([follower], PATIENCE)
-        assert not follower.is_running()
+        psutil.wait_procs([delivery], PATIENCE)
+        assert not delivery.is_running()
         assert losses(workspace, uri) == [2.5]
         assert not delivered(workspace)
