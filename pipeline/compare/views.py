@@ -2,9 +2,10 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
+from rich.align import AlignMethod
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
@@ -46,26 +47,26 @@ def _most_varied(comparison: Comparison) -> list[str]:
 
 def _columns(comparison: Comparison, shown: Iterable[str]) -> Iterator[list[Text]]:
     rows = comparison.rows
-    yield _left("run", [Text(row.run) for row in rows])
+    yield _column("run", [Text(row.run) for row in rows])
     if any(row.name for row in rows):
-        yield _left("name", [Text(_short(row.name or "-")) for row in rows])
-    yield _left("status", [Text(row.status, _STYLES.get(row.status, "dim")) for row in rows])
-    yield _right("seconds", [Text(_seconds(row.seconds)) for row in rows])
-    yield _left("training", [Text(row.training or "-") for row in rows])
+        yield _column("name", [Text(_short(row.name or "-")) for row in rows])
+    yield _column("status", [Text(row.status, _STYLES.get(row.status, "dim")) for row in rows])
+    yield _column("seconds", [Text(_seconds(row.seconds)) for row in rows], "right")
+    yield _column("training", [Text(row.training or "-") for row in rows])
     if any(row.code for row in rows):
-        yield _left("code changed", [Text(_short(", ".join(row.code))) for row in rows])
+        yield _column("code changed", [Text(_short(", ".join(row.code))) for row in rows])
     short = short_names(comparison.params)
     for key in shown:
-        yield _left(short[key], [Text(_short(row.params.get(key, "-"))) for row in rows])
+        yield _column(short[key], [Text(_short(row.params.get(key, "-"))) for row in rows])
     for metric in comparison.metrics:
-        yield _right(metric, _figures([row.metrics.get(metric) for row in rows], metric))
+        yield _column(metric, _figures([row.metrics.get(metric) for row in rows], metric), "right")
 
 
 def _slice_columns(comparison: Comparison) -> Iterator[list[Text]]:
-    yield _left(comparison.slice_metric, [Text(name) for name in comparison.slices])
+    yield _column(comparison.slice_metric, [Text(name) for name in comparison.slices])
     for row in comparison.rows:
         values = [row.slices.get(name) for name in comparison.slices]
-        yield _right(row.run, _figures(values, comparison.slice_metric))
+        yield _column(row.run, _figures(values, comparison.slice_metric), "right")
 
 
 def _figures(values: Sequence[ComparedValue | None], metric: str) -> list[Text]:
@@ -91,18 +92,11 @@ def _short(text: str) -> str:
     return line if len(line) <= 30 else f"{line[:29]}…"
 
 
-def _left(header: str, cells: Sequence[Text]) -> list[Text]:
-    return _padded([Text(header, "bold"), *cells], Text.pad_right)
-
-
-def _right(header: str, cells: Sequence[Text]) -> list[Text]:
-    return _padded([Text(header, "bold"), *cells], Text.pad_left)
-
-
-def _padded(column: list[Text], pad: Callable[[Text, int], None]) -> list[Text]:
+def _column(header: str, cells: Sequence[Text], align: AlignMethod = "left") -> list[Text]:
+    column = [Text(header, "bold"), *cells]
     width = max(cell.cell_len for cell in column)
     for cell in column:
-        pad(cell, width - cell.cell_len)
+        cell.align(align, width)
     return column
 
 

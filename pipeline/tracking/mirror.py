@@ -158,11 +158,11 @@ class Mirror:
         self._tracker.close_run(child, outcome, node.ended)
 
     def _log_on_parent(self, run: Run, node: Node, parent: str) -> None:
-        rolled_up = {
-            params.shortened(f"{node.name}.{key}"): value
-            for key, value in params.of_node(node).items()
-        }
-        self._tracker.log(parent, params=rolled_up, metrics=list(metrics.model_metrics(run, node)))
+        self._tracker.log(
+            parent,
+            params=params.of_node(node, f"{node.name}."),
+            metrics=list(metrics.model_metrics(run, node)),
+        )
         if node.name == node_ids.SCHEMA_GEN and node.execution is not None:
             self._tracker.log(parent, dataset=dataset(run))
         # Imported here, with matplotlib, so that every command which delivers later starts fast.

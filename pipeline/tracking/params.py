@@ -19,11 +19,10 @@ _NOT_CONFIG = ("input_fingerprint", "span", "version")
 
 def of_run(run: Run) -> dict[str, str]:
     """The parameters of Beam, and of every node, cached or not, as ``<Node>.<key>``."""
-    return of_beam(run) | {
-        shortened(f"{name}.{key}"): value
-        for name, node in run.nodes.items()
-        for key, value in of_node(node).items()
-    }
+    parameters = of_beam(run)
+    for node in run.nodes.values():
+        parameters |= of_node(node, f"{node.name}.")
+    return parameters
 
 
 def of_beam(run: Run) -> dict[str, str]:
@@ -32,16 +31,16 @@ def of_beam(run: Run) -> dict[str, str]:
     return {shortened(key): _as_text(value) for key, value in flatten(beam).items()}
 
 
-def of_node(node: Node) -> dict[str, str]:
+def of_node(node: Node, prefix: str = "") -> dict[str, str]:
     """The config of a finished node by dotted key, with secrets masked.
 
     A hash stands for a value that is too long; the node's JSON artifact has all of it.
     """
     properties = masked(node.execution.properties) if node.execution else {}
-    flat = {key: value for key, value in flatten(properties).items() if key not in _NOT_CONFIG}
     return {
-        shortened(key.removeprefix("custom_config.")): _as_text(value)
-        for key, value in flat.items()
+        shortened(prefix + key.removeprefix("custom_config.")): _as_text(value)
+        for key, value in flatten(properties).items()
+        if key not in _NOT_CONFIG
     }
 
 
