@@ -133,8 +133,10 @@ def test_a_row_has_one_prediction_however_it_is_asked_for(
         finally:
             server.terminate()
     by_rest = [row["prediction"] for row in answered]
-    for other in (found["predictor"], found["columns"], by_file, by_rest):
-        np.testing.assert_array_equal(np.float32(found["load"]), np.float32(other))
+    for other in (found["columns"], by_file, by_rest):
+        np.testing.assert_array_equal(np.float32(found["predictor"]), np.float32(other))
+    # Keras runs another graph than the signatures: on some processors the last bit differs.
+    np.testing.assert_allclose(found["load"], found["predictor"], rtol=1e-6)
 
 
 @pytest.fixture(scope="module")
