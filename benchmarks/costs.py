@@ -92,7 +92,7 @@ def costs_of_run(data: Path, rows: int, mode: str, workspace: Path) -> Costs:
     before = _children_cpu_seconds()
     seconds = timed(command, workspace.with_suffix(".log"))
     whole = Cost(_children_cpu_seconds() - before, seconds)
-    (run,) = run_history.runs(Workspace.at(workspace), _refuse)
+    (run,) = run_history.all_runs(Workspace.at(workspace), _refuse)
     return Costs(rows, whole, _stages(run, whole))
 
 

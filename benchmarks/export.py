@@ -50,7 +50,7 @@ def run(runs: int, console: Console) -> None:
 
 def _export_seconds(workspace: Workspace) -> float:
     """The seconds of the only run: the Trainer's share by its log, the rest by the journal."""
-    (run,) = run_history.runs(workspace, _refuse)
+    (run,) = run_history.all_runs(workspace, _refuse)
     logged = re.search(r"captured \d+ rows in ([\d.]+) s", Path(run.metadata.log).read_text())
     assembled = run.nodes["ServingExport"].seconds
     if logged is None or assembled is None:

@@ -111,7 +111,7 @@ def show_comparison(
     from huberflow.pipeline.tracking import links
 
     gc.disable()  # a third of the time over 1,000 runs, and all that is read is needed to the end
-    chosen = select.choose(run_history.runs(workspace, say), names)
+    chosen = select.select_runs(run_history.all_runs(workspace, say), names)
     found = comparison.compare(chosen, slices=slices)
     if form != "table":
         render = {"json": views.to_json, "csv": views.to_csv}[form]

@@ -97,6 +97,6 @@ def _chosen_run(workspace: "Workspace", name: str) -> Iterator["Run"]:
     from huberflow.pipeline.history import run_history, select
     from huberflow.pipeline.system import logs
 
-    run = select.choose(run_history.runs(workspace, say), [name])[0]
+    run = select.select_runs(run_history.all_runs(workspace, say), [name])[0]
     with logs.captured(workspace.log("schema"), verbose=False):
         yield run

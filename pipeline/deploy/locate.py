@@ -24,7 +24,7 @@ def locate_model(reference: str | None, config: Config, workspace: Workspace) ->
 
     Args:
       reference: a bundle; a folder of versions, whose newest is taken; one of the workspace's runs,
-        see ``select.choose``, for the model that it exported; or a model in MLflow, such as
+        see ``select.select_runs``, for the model that it exported; or a model in MLflow, such as
         ``models:/taxi@champion``, ``models:/taxi/3``, ``runs:/ID/model``, which is downloaded, and
         removed after the block. None: the newest version that was pushed.
       config: names the model and the tracking server.
@@ -79,7 +79,7 @@ def _newest_version(folder: Path) -> Path | None:
 def _run(reference: str, workspace: Workspace) -> Run:
     unreadable: list[str] = []
     try:
-        runs = select.choose(run_history.runs(workspace, unreadable.append), [reference])
+        runs = select.select_runs(run_history.all_runs(workspace, unreadable.append), [reference])
     except InputError as error:
         raise InputError(
             error.key,
@@ -131,4 +131,4 @@ def _downloaded(reference: str, workspace: Workspace, config: Config) -> Iterato
     workspace.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=workspace.root, prefix=".downloaded-") as folder:
         uri = store_uri(config.tracking, workspace)
-        yield mlflow_download.saved_model(uri, reference, Path(folder))
+        yield mlflow_download.download_saved_model(uri, reference, Path(folder))

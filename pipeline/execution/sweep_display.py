@@ -69,7 +69,7 @@ class SweepDisplay(LiveTable):
         journal = self._workspace.journal(trial.run_id)
         if not journal.exists() or not journal.stat().st_size:
             return "loading TensorFlow and TFX"
-        run = run_history.read(journal)
+        run = run_history.read_run(journal)
         node = next((node for node in run.nodes.values() if node.state == "running"), None)
         if node is None:
             return ""

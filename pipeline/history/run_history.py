@@ -98,7 +98,7 @@ class Run:
     nodes: Mapping[str, Node] = field(default_factory=dict)
     """The nodes that have started, in order."""
     epochs: tuple[Epoch, ...] = ()
-    """The epochs of this run's training; for those of a cached Trainer see ``curves``."""
+    """The epochs of this run's training; for those of a cached Trainer see ``model_epochs``."""
 
     def artifact(self, node: str, key: str) -> Artifact | None:
         """The only output of a node under a key, once it is written."""
@@ -136,12 +136,12 @@ class Run:
         return EvaluationConfig.from_json(self.config["evaluation"])
 
 
-def runs(workspace: Workspace, warn: Callable[[str], None]) -> list[Run]:
-    """All runs and sweeps of a workspace, oldest first; see ``read_all``."""
-    return read_all(workspace.journals.glob("*.jsonl"), warn)
+def all_runs(workspace: Workspace, warn: Callable[[str], None]) -> list[Run]:
+    """All runs and sweeps of a workspace, oldest first; see ``read_runs``."""
+    return read_runs(workspace.journals.glob("*.jsonl"), warn)
 
 
-def read_all(journals: Iterable[Path], warn: Callable[[str], None]) -> list[Run]:
+def read_runs(journals: Iterable[Path], warn: Callable[[str], None]) -> list[Run]:
     """The runs of these journals, oldest first.
 
     Args:
@@ -152,13 +152,13 @@ def read_all(journals: Iterable[Path], warn: Callable[[str], None]) -> list[Run]
     for journal in journals:
         try:
             if journal.stat().st_size:
-                runs.append(read(journal))
+                runs.append(read_run(journal))
         except InputError as error:
             warn(str(error))
     return sorted(runs, key=lambda run: (run.started, run.id))
 
 
-def curves(run: Run) -> tuple[Epoch, ...]:
+def model_epochs(run: Run) -> tuple[Epoch, ...]:
     """The epochs of the run's model, also where its Trainer is cached from an earlier run."""
     trained = run.artifact(node_ids.TRAINER, "model_run")
     if run.epochs or trained is None:
@@ -173,7 +173,7 @@ def _epoch(row: Mapping[str, str]) -> Epoch:
     return Epoch(int(values.pop("epoch")) + 1, values.pop("time"), values)
 
 
-def read(journal: Path) -> Run:
+def read_run(journal: Path) -> Run:
     """The run of one journal.
 
     Raises:

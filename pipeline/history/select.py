@@ -14,7 +14,7 @@ LATEST = 10
 _START = "huberflow run"
 
 
-def choose(runs: Sequence[Run], names: Sequence[str]) -> list[Run]:
+def select_runs(runs: Sequence[Run], names: Sequence[str]) -> list[Run]:
     """The named runs, each once.
 
     Args:

@@ -6,7 +6,7 @@ from pathlib import Path
 from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.components.contracts.node_config import ObjectChoice
 from huberflow.components.contracts.target import Target
-from huberflow.pipeline.history.run_history import Run, curves
+from huberflow.pipeline.history.run_history import Run, model_epochs
 from huberflow.pipeline.report import (
     class_figures,
     file_names,
@@ -74,7 +74,7 @@ def _anomalies(run: Run) -> Files:
 
 
 def _training(run: Run) -> Files:
-    epochs, path = curves(run), run.predictions()
+    epochs, path = model_epochs(run), run.predictions()
     if epochs:
         yield file_names.CURVES, style.png(training_figure.training_curves(epochs))
     if path:

@@ -47,7 +47,7 @@ def catch_up(
         close_killed(workspace)
         delivery = Delivery(workspace, connect(uri, workspace), masked_text(uri))
         failed: list[str] = []
-        runs = run_history.runs(workspace, failed.append)
+        runs = run_history.all_runs(workspace, failed.append)
         delivered: list[Run] = []
         already_there = 0
         for number, run in enumerate(runs, start=1):

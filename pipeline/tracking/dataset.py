@@ -36,7 +36,7 @@ def dataset(run: Run) -> Dataset | None:
     if examples is None or execution is None:
         return None
     source = str(execution.properties["input_base"])
-    data_schema = schema(run)
+    columns = data_schema(run)
     total, rows = 0, {}
     for split in json.loads(str(examples.properties["split_names"])):
         files = _files(examples.uri / artifact_files.split_folder(split))
@@ -50,7 +50,7 @@ def dataset(run: Run) -> Dataset | None:
         rows=rows,
         columns={
             feature.name: _TYPES[feature.type]
-            for feature in (data_schema.feature if data_schema else ())
+            for feature in (columns.feature if columns else ())
             if feature.type in _TYPES
         },
     )
@@ -64,7 +64,7 @@ def example_rows(run: Run, count: int = 5) -> list[dict[str, RawValue]]:
     return [dict(row.features) for row in islice(read_predictions(path), count)]
 
 
-def schema(run: Run) -> schema_pb2.Schema | None:
+def data_schema(run: Run) -> schema_pb2.Schema | None:
     """The schema of a run's data; None before SchemaGen has finished."""
     artifact = run.artifact(node_ids.SCHEMA_GEN, "schema")
     if artifact is None:

@@ -41,8 +41,8 @@ def receipt(workspace: Workspace, run_id: str) -> Receipt | None:
 
 
 def pending(workspace: Workspace, warn: Callable[[str], None]) -> list[Run]:
-    """The runs that are complete on no server; see ``run_history.read_all``."""
-    return run_history.read_all(map(workspace.journal, undelivered(workspace)), warn)
+    """The runs that are complete on no server; see ``run_history.read_runs``."""
+    return run_history.read_runs(map(workspace.journal, undelivered(workspace)), warn)
 
 
 def undelivered(workspace: Workspace) -> list[str]:

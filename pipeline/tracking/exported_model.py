@@ -8,7 +8,7 @@ from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.components.contracts.features import FeaturesConfig
 from huberflow.components.contracts.target import PREDICTION, Target
 from huberflow.pipeline.history.run_history import Run
-from huberflow.pipeline.tracking.dataset import example_rows, schema
+from huberflow.pipeline.tracking.dataset import data_schema, example_rows
 from huberflow.pipeline.tracking.tracker import Column, ExportedModel
 
 
@@ -19,10 +19,10 @@ def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
     """
     exported = run.artifact(node_ids.SERVING_EXPORT, "exported_model")
     model = exported if run.sweep is None else run.artifact(node_ids.TRAINER, "model")
-    data_schema = schema(run)
-    if model is None or data_schema is None:
+    schema = data_schema(run)
+    if model is None or schema is None:
         return None
-    types = {feature.name: _column_type(feature) for feature in data_schema.feature}
+    types = {feature.name: _column_type(feature) for feature in schema.feature}
     names = [
         name for name in FeaturesConfig.from_json(run.config["features"]).columns if name in types
     ]

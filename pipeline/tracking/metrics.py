@@ -20,7 +20,7 @@ def resource_metrics(node: Node, prefix: str) -> Iterator[MetricValue]:
 def model_metrics(run: Run, node: Node) -> Iterator[MetricValue]:
     """What a node measured of the model: training curves, or metrics over all eval rows."""
     if node.name == node_ids.TRAINER:
-        yield from curves(run_history.curves(run))
+        yield from epoch_metrics(run_history.model_epochs(run))
     report = run.report() if node.name == node_ids.EVALUATOR else None
     if report is not None:
         groups = {"evaluation": report.overall.candidate, "baseline": report.overall.baseline}
@@ -36,7 +36,7 @@ def data_metrics(run: Run, node: Node) -> Iterator[MetricValue]:
         yield MetricValue(shortened(f"{shift.kind}/{shift.column}"), shift.value, node.ended)
 
 
-def curves(epochs: Sequence[Epoch]) -> Iterator[MetricValue]:
+def epoch_metrics(epochs: Sequence[Epoch]) -> Iterator[MetricValue]:
     """The values of each epoch, with its number as the step."""
     for epoch in epochs:
         for name, value in epoch.values.items():

@@ -123,7 +123,7 @@ class Mirror:
     def _log_epochs(self, run: Run, parent: str) -> None:
         new = run.epochs[self._epochs :]
         if new:
-            self._tracker.log(parent, metrics=list(metrics.curves(new)))
+            self._tracker.log(parent, metrics=list(metrics.epoch_metrics(new)))
             self._epochs = len(run.epochs)
 
     def _deliver_node(self, run: Run, node: Node, parent: str) -> None:

@@ -31,7 +31,7 @@ def is_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
-def connect(uri: str) -> MlflowClient:
+def create_client(uri: str) -> MlflowClient:
     """A client; the database is created where there is none.
 
     Raises:

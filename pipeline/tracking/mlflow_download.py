@@ -15,7 +15,7 @@ from mlflow.protos.databricks_pb2 import (
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.masking import masked_text
-from huberflow.pipeline.tracking.mlflow_client import connect
+from huberflow.pipeline.tracking.mlflow_client import create_client
 from huberflow.pipeline.tracking.mlflow_errors import explained
 
 _NOT_THERE = {ErrorCode.Name(code) for code in (RESOURCE_DOES_NOT_EXIST, INVALID_PARAMETER_VALUE)}
@@ -23,7 +23,7 @@ _NOT_THERE = {ErrorCode.Name(code) for code in (RESOURCE_DOES_NOT_EXIST, INVALID
 _FORMS = "models:/NAME@ALIAS, models:/NAME/VERSION or runs:/ID/model"
 
 
-def saved_model(uri: str, reference: str, folder: Path) -> Path:
+def download_saved_model(uri: str, reference: str, folder: Path) -> Path:
     """Downloads a model that ``pyfunc_model.save`` wrote; returns the SavedModel in it.
 
     Args:
@@ -40,7 +40,7 @@ def saved_model(uri: str, reference: str, folder: Path) -> Path:
             reference, expected=f"runs in {uri}", received="no database", write="huberflow run"
         )
     with explained(uri, f"download {reference}"):
-        client = connect(uri)
+        client = create_client(uri)
         try:
             source = _source(client, reference)
         except MlflowException as error:

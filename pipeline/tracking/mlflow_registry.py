@@ -40,7 +40,7 @@ def version_of(client: MlflowClient, run_id: str, model: ExportedModel) -> str:
     return str(created.version)
 
 
-def give_alias(client: MlflowClient, name: str, version: str, alias: Alias) -> None:
+def move_alias(client: MlflowClient, name: str, version: str, alias: Alias) -> None:
     """Moves an alias to a version, and removes its other one; a champion is no challenger."""
     aliases = client.get_registered_model(name).aliases
     if alias == "challenger" and str(aliases.get("champion")) == version:

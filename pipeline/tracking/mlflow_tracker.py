@@ -31,7 +31,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_I
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking import mlflow_registry
-from huberflow.pipeline.tracking.mlflow_client import connect, is_server
+from huberflow.pipeline.tracking.mlflow_client import create_client, is_server
 from huberflow.pipeline.tracking.mlflow_errors import already_exists, explained
 from huberflow.pipeline.tracking.tracker import (
     Alias,
@@ -111,7 +111,7 @@ class MlflowTracker:
         with explained(self._uri, f"register the model {model.name}"):
             version = mlflow_registry.version_of(self._client, run_id, model)
             if alias:
-                mlflow_registry.give_alias(self._client, model.name, version, alias)
+                mlflow_registry.move_alias(self._client, model.name, version, alias)
             return version
 
     def close_run(self, run_id: str, outcome: Outcome, ended: float) -> None:
@@ -123,7 +123,7 @@ class MlflowTracker:
 
     @cached_property
     def _client(self) -> MlflowClient:
-        return connect(self._uri)
+        return create_client(self._uri)
 
     def _experiment(self, run: NewRun) -> str:
         name = run.experiment

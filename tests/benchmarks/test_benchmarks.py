@@ -171,7 +171,7 @@ def test_generated_runs_compare_like_real_ones(tmp_path):
         check=True,
     )
 
-    first, second = run_history.runs(Workspace(tmp_path / "workspace"), warn=pytest.fail)
+    first, second = run_history.all_runs(Workspace(tmp_path / "workspace"), warn=pytest.fail)
     assert [first.id, second.id] == ids
     assert first.status == "done"
     assert len(first.epochs) == generated_runs.EPOCHS

@@ -80,7 +80,7 @@ class Journals:
         self._write(run_id, "ended", 12.5, status=status)
 
     def runs(self):
-        return run_history.runs(self._workspace, pytest.fail)
+        return run_history.all_runs(self._workspace, pytest.fail)
 
     def _write(self, run_id, event, after, **values):
         self._workspace.journals.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ class TestChoosing:
         for place in (1, 3, 2):
             metrics = {"huber": float(place)}
             journals.add(f"p{place}", metrics=metrics, sweep="sweep", facts={"sweep_trial": place})
-        found = select.choose(journals.runs(), ["sweep"])
+        found = select.select_runs(journals.runs(), ["sweep"])
         assert [run.id for run in found] == ["p1", "p2", "p3"]
 
     @pytest.mark.parametrize(
@@ -151,12 +151,12 @@ class TestChoosing:
         ],
     )
     def test_by_name(self, runs, names, ids):
-        assert [run.id for run in select.choose(runs, names)] == ids
+        assert [run.id for run in select.select_runs(runs, names)] == ids
 
     def test_the_latest_ten_where_none_is_named(self, journals):
         for day in range(10, 22):
             journals.add(f"2026-03-{day}", metrics={"huber": 1.0})
-        chosen = select.choose(journals.runs(), [])
+        chosen = select.select_runs(journals.runs(), [])
         assert [run.id for run in chosen] == [f"2026-03-{day}" for day in range(12, 22)]
 
     @pytest.mark.parametrize(
@@ -170,14 +170,14 @@ class TestChoosing:
     )
     def test_what_is_not_one_run_is_refused(self, runs, name, remedy):
         with pytest.raises(InputError) as caught:
-            select.choose(runs, [name])
+            select.select_runs(runs, [name])
         assert caught.value.key == name
         assert str(caught.value).endswith(remedy)
 
     @pytest.mark.parametrize("names", [[], ["latest"], ["x"]])
     def test_an_empty_workspace_says_how_to_begin(self, journals, names):
         with pytest.raises(InputError) as caught:
-            select.choose(journals.runs(), names)
+            select.select_runs(journals.runs(), names)
         assert caught.value.write == "huberflow run"
 
 

@@ -118,7 +118,7 @@ class TestATrialWhoseProcessDied:
 
     def test_is_killed_in_the_books(self, died, workspace):
         died(-9)
-        run = run_history.read(workspace.journal("run-1"))
+        run = run_history.read_run(workspace.journal("run-1"))
         assert (run.status, list(run.nodes)) == ("killed", ["Transform", "Trainer"])
 
     def test_says_what_to_do_where_memory_may_have_run_out(self, died, workspace):

@@ -45,7 +45,7 @@ class TestJournal:
         return Journal(workspace.journal("run-1"), "a name", {"seed": 42}, RunMetadata(host="here"))
 
     def read(self, workspace):
-        return run_history.read(workspace.journal("run-1"))
+        return run_history.read_run(workspace.journal("run-1"))
 
     def test_begins_with_what_the_run_is(self, journal, workspace):
         run = self.read(workspace)
@@ -84,7 +84,7 @@ class TestJournal:
     def test_can_be_read_at_any_time(self, story):
         """Every line is whole or not there."""
         story.runs("Transform").starts("Trainer").breaks_off()
-        run = run_history.read(story.path)
+        run = run_history.read_run(story.path)
         assert [(n.name, n.state) for n in run.nodes.values()] == [
             ("Transform", "ran"),
             ("Trainer", "running"),
@@ -94,12 +94,12 @@ class TestJournal:
     def test_of_nothing_is_an_error(self, tmp_path, text):
         (tmp_path / "x.jsonl").write_text(text)
         with pytest.raises(ValueError, match="expected a journal that begins with a run"):
-            run_history.read(tmp_path / "x.jsonl")
+            run_history.read_run(tmp_path / "x.jsonl")
 
     def test_with_an_event_of_a_later_version_is_an_error(self, story):
         story._tell("paused")
         with pytest.raises(ValueError, match="received 'paused'"):
-            run_history.read(story.path)
+            run_history.read_run(story.path)
 
 
 class TestJournalThatCannotBeRead:
@@ -113,7 +113,7 @@ class TestJournalThatCannotBeRead:
             Story(workspace.journals, "whole")
             workspace.journal("damaged").write_text(text)
             warnings = []
-            runs = run_history.runs(workspace, warnings.append)
+            runs = run_history.all_runs(workspace, warnings.append)
             assert [run.id for run in runs] == ["whole"]
             (warning,) = warnings
             return warning
@@ -141,26 +141,26 @@ class TestJournalThatCannotBeRead:
     def test_what_it_says_to_write_ends_it(self, warning, workspace):
         command = warning("{}\n").partition("write: ")[2]
         subprocess.run(shlex.split(command), check=True)
-        assert [run.id for run in run_history.runs(workspace, pytest.fail)] == ["whole"]
+        assert [run.id for run in run_history.all_runs(workspace, pytest.fail)] == ["whole"]
 
     def test_is_not_one_that_is_about_to_begin(self, workspace):
         workspace.journals.mkdir()
         workspace.journal("new").touch()
-        assert run_history.runs(workspace, pytest.fail) == []
+        assert run_history.all_runs(workspace, pytest.fail) == []
 
 
 class TestHistory:
     def test_is_oldest_first(self, workspace):
         Story(workspace.journals, "b", time=START)
         Story(workspace.journals, "a", time=START + 10)
-        assert [run.id for run in run_history.runs(workspace, pytest.fail)] == ["b", "a"]
+        assert [run.id for run in run_history.all_runs(workspace, pytest.fail)] == ["b", "a"]
 
     def test_of_an_empty_workspace_is_empty(self, workspace):
-        assert run_history.runs(workspace, pytest.fail) == []
+        assert run_history.all_runs(workspace, pytest.fail) == []
 
     def test_curves_are_the_runs_own_while_it_trains(self, story):
         story.starts("Trainer").trains(1, loss=2.0).trains(2, loss=1.0)
-        assert [e.values for e in run_history.curves(run_history.read(story.path))] == [
+        assert [e.values for e in run_history.model_epochs(run_history.read_run(story.path))] == [
             {"loss": 2.0},
             {"loss": 1.0},
         ]
@@ -168,7 +168,7 @@ class TestHistory:
     def test_curves_of_a_cached_model_are_those_of_its_training(self, story, tmp_path):
         (tmp_path / "epochs.csv").write_text("epoch,loss,time\n0,2.5,1700.25\n1,1.25,1701.5\n")
         story.runs("Trainer", state="cached", outputs={"model_run": (tmp_path, {})})
-        assert run_history.curves(run_history.read(story.path)) == (
+        assert run_history.model_epochs(run_history.read_run(story.path)) == (
             Epoch(1, 1700.25, {"loss": 2.5}),
             Epoch(2, 1701.5, {"loss": 1.25}),
         )
@@ -178,14 +178,14 @@ class TestKilledRuns:
     def test_are_closed(self, story, workspace):
         story.runs("Transform").starts("Trainer")
         assert close_killed(workspace) == ["run-1"]
-        run = run_history.read(story.path)
+        run = run_history.read_run(story.path)
         assert run.status == "killed"
         assert run.ended == pytest.approx(story.path.stat().st_mtime, abs=60)
 
     def test_are_closed_where_a_line_was_half_written(self, story, workspace):
         story.starts("Trainer").breaks_off()
         assert close_killed(workspace) == ["run-1"]
-        assert run_history.read(story.path).status == "killed"
+        assert run_history.read_run(story.path).status == "killed"
 
     def test_are_closed_once(self, story, workspace):
         close_killed(workspace)
@@ -197,7 +197,7 @@ class TestKilledRuns:
     def test_are_not_those_that_ended(self, story, workspace, status):
         story.ends(status)
         assert close_killed(workspace) == []
-        assert run_history.read(story.path).status == status
+        assert run_history.read_run(story.path).status == status
 
     def test_that_said_nothing_leave_nothing(self, workspace):
         workspace.journals.mkdir()

@@ -61,31 +61,33 @@ def that_is_gone(workspace, run_id="gone") -> Story:
 class TestReceipt:
     def test_says_where_a_run_is(self, workspace, tracker):
         story = Story(workspace.journals)
-        delivery(workspace, tracker).deliver(run_history.read(story.path))
+        delivery(workspace, tracker).deliver(run_history.read_run(story.path))
         (key,) = tracker.runs
         assert receipt(workspace, "run-1") == Receipt("http://tracker", key, "taxi", complete=False)
 
     def test_is_complete_when_the_run_has_ended(self, workspace, tracker):
         story = Story(workspace.journals).ends()
-        delivery(workspace, tracker).deliver(run_history.read(story.path))
+        delivery(workspace, tracker).deliver(run_history.read_run(story.path))
         assert receipt(workspace, "run-1").complete
 
     def test_is_none_where_nothing_arrived(self, workspace):
         story = Story(workspace.journals).ends()
         with pytest.raises(TrackingError):
-            delivery(workspace, RememberingTracker(fail_at=1)).deliver(run_history.read(story.path))
+            delivery(workspace, RememberingTracker(fail_at=1)).deliver(
+                run_history.read_run(story.path)
+            )
         assert receipt(workspace, "run-1") is None
 
     def test_is_not_complete_where_part_arrived(self, workspace):
         story = Story(workspace.journals).ends()
         tracker = RememberingTracker(fail_at=4)  # the first three open the run
         with pytest.raises(TrackingError):
-            delivery(workspace, tracker).deliver(run_history.read(story.path))
+            delivery(workspace, tracker).deliver(run_history.read_run(story.path))
         assert not receipt(workspace, "run-1").complete
 
     def test_leaves_no_half_written_file(self, workspace, tracker):
         story = Story(workspace.journals).ends()
-        delivery(workspace, tracker).deliver(run_history.read(story.path))
+        delivery(workspace, tracker).deliver(run_history.read_run(story.path))
         assert {path.name for path in workspace.journals.iterdir()} == {
             "run-1.jsonl",
             "run-1.tracked.json",
@@ -127,7 +129,7 @@ class TestPending:
 
 class TestDelivery:
     def test_lacks_nothing_the_second_time(self, workspace, tracker):
-        run = run_history.read(Story(workspace.journals).ends().path)
+        run = run_history.read_run(Story(workspace.journals).ends().path)
         assert delivery(workspace, tracker).deliver(run)
         assert not delivery(workspace, tracker).deliver(run)
 
@@ -135,8 +137,8 @@ class TestDelivery:
         story, tracker = Story(workspace.journals).ends(), RememberingTracker(fail_at=3)
         going_on = delivery(workspace, tracker)
         with pytest.raises(TrackingError):
-            going_on.deliver(run_history.read(story.path))
-        assert going_on.deliver(run_history.read(story.path))
+            going_on.deliver(run_history.read_run(story.path))
+        assert going_on.deliver(run_history.read_run(story.path))
         assert receipt(workspace, "run-1").complete
 
     def test_keys_are_of_the_workspace(self, workspace, tracker, tmp_path):
@@ -176,7 +178,7 @@ class TestOfMany:
         story = that_is_gone(workspace)
         warnings, going_on = [], delivery(workspace, tracker)
         for _ in range(3):
-            going_on.deliver_all([run_history.read(story.path)], warnings.append)
+            going_on.deliver_all([run_history.read_run(story.path)], warnings.append)
             calls = tracker.calls
         assert len(warnings) == 1
         assert tracker.calls == calls
@@ -192,5 +194,5 @@ class TestOfMany:
     def test_the_cause_is_kept(self, workspace, tracker):
         story = that_is_gone(workspace)
         with pytest.raises(UndeliverableError) as caught:
-            delivery(workspace, tracker).deliver(run_history.read(story.path))
+            delivery(workspace, tracker).deliver(run_history.read_run(story.path))
         assert isinstance(caught.value.__cause__, FileNotFoundError)

@@ -25,7 +25,7 @@ def deliver(workspace):
     """Delivers a run to a server; its id there."""
 
     def deliver(run_id: str, server: str) -> str:
-        run = run_history.read(Story(workspace.journals, run_id).ends().path)
+        run = run_history.read_run(Story(workspace.journals, run_id).ends().path)
         Delivery(workspace, RememberingTracker(), server).deliver(run)
         return f"{workspace.identity}/{run_id}"
 

@@ -80,7 +80,7 @@ def story(tmp_path, artifacts):
 
 def mirrored(story: Story, tracker: RememberingTracker | None = None) -> RememberingTracker:
     tracker = tracker or RememberingTracker()
-    Mirror(tracker, "ws").update(run_history.read(story.path))
+    Mirror(tracker, "ws").update(run_history.read_run(story.path))
     return tracker
 
 
@@ -107,7 +107,7 @@ class TestARun:
     def test_ends_when_it_ended(self, story):
         ended = story().ends()
         kept = mirrored(ended).runs["ws/run-1"]
-        assert (kept.outcome, kept.ended) == ("finished", run_history.read(ended.path).ended)
+        assert (kept.outcome, kept.ended) == ("finished", run_history.read_run(ended.path).ended)
 
     @pytest.mark.parametrize(
         ("status", "outcome"),
@@ -367,13 +367,13 @@ class TestWhileItHappens:
         mirror = Mirror(tracker, "ws")
         for epoch in (1, 2, 3):
             story.trains(epoch, loss=1 / epoch)
-            mirror.update(run_history.read(story.path))
+            mirror.update(run_history.read_run(story.path))
             assert tracker.values("ws/run-1") == {"training/loss": 1 / epoch}
         assert tracker.runs["ws/run-1/Trainer"].outcome is None
 
     def test_nodes_end_when_they_end(self, tmp_path):
         tracker, story = RememberingTracker(), Story(tmp_path / "journal").runs("SchemaGen")
-        Mirror(tracker, "ws").update(run_history.read(story.starts("Trainer").path))
+        Mirror(tracker, "ws").update(run_history.read_run(story.starts("Trainer").path))
         assert tracker.runs["ws/run-1/SchemaGen"].outcome == "finished"
         assert tracker.runs["ws/run-1/Trainer"].outcome is None
         assert tracker.runs["ws/run-1"].outcome is None
@@ -381,9 +381,9 @@ class TestWhileItHappens:
     def test_nothing_new_costs_nothing(self, story):
         tracker, told = RememberingTracker(), story()
         mirror = Mirror(tracker, "ws")
-        mirror.update(run_history.read(told.path))
+        mirror.update(run_history.read_run(told.path))
         calls = tracker.calls
-        mirror.update(run_history.read(told.path))
+        mirror.update(run_history.read_run(told.path))
         assert tracker.calls == calls
 
 
@@ -392,13 +392,13 @@ class TestAgain:
         tracker = mirrored(story().ends())
         before = repr(tracker.runs)
         mirror = Mirror(tracker, "ws")
-        assert not mirror.update(run_history.read(story().ends().path))
+        assert not mirror.update(run_history.read_run(story().ends().path))
         assert mirror.complete
         assert repr(tracker.runs) == before
 
     def test_wherever_it_broke_off_all_arrives_once(self, story):
         """The server fails at one call, whichever it is; the next try delivers the rest."""
-        run = run_history.read(story().ends().path)
+        run = run_history.read_run(story().ends().path)
         whole = RememberingTracker()
         Mirror(whole, "ws").update(run)
         for fail_at in range(1, whole.calls + 1, 2):
@@ -412,7 +412,7 @@ class TestAgain:
             assert without_time(tracker) == without_time(whole)
 
     def test_by_another_process_all_arrives_once(self, story):
-        run = run_history.read(story().ends().path)
+        run = run_history.read_run(story().ends().path)
         whole = RememberingTracker()
         Mirror(whole, "ws").update(run)
         for fail_at in range(1, whole.calls + 1, 7):

@@ -16,7 +16,7 @@ def told(tmp_path, run_id="run-1", **properties_by_node) -> run_history.Run:
     story = Story(tmp_path, run_id)
     for node, properties in properties_by_node.items():
         story.runs(node, properties=properties)
-    return run_history.read(story.path)
+    return run_history.read_run(story.path)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ class TestOfANode:
 
     def test_of_one_that_failed_are_none(self, tmp_path):
         story = Story(tmp_path).starts("Trainer").fails("Trainer", "diverged")
-        assert params.of_node(run_history.read(story.path).nodes["Trainer"]) == {}
+        assert params.of_node(run_history.read_run(story.path).nodes["Trainer"]) == {}
 
 
 class TestOfARun:

@@ -20,13 +20,13 @@ def tell(tmp_path):
     def tell(*settings: str, facts=None, **begin) -> run_history.Run:
         config = load(None, settings).plain()
         facts = {"log": "none", **(facts or {})}
-        return run_history.read(Story(tmp_path, config=config, facts=facts, **begin).path)
+        return run_history.read_run(Story(tmp_path, config=config, facts=facts, **begin).path)
 
     return tell
 
 
 def whole(folder: Path, status="done", **options) -> run_history.Run:
-    return run_history.read(whole_run(Workspace(folder), **options).ends(status).path)
+    return run_history.read_run(whole_run(Workspace(folder), **options).ends(status).path)
 
 
 class TestExperiment:
@@ -90,12 +90,12 @@ class TestTagsOfANode:
 
     def test_say_why_it_failed(self, tmp_path):
         story = Story(tmp_path).starts("Trainer").fails("Trainer", "diverged")
-        tags = run_tags.of_node(run_history.read(story.path).nodes["Trainer"])
+        tags = run_tags.of_node(run_history.read_run(story.path).nodes["Trainer"])
         assert tags == {"huberflow.state": "failed", "mlflow.note.content": "diverged"}
 
     def test_say_that_it_was_killed(self, tmp_path):
         story = Story(tmp_path).starts("Trainer").ends("killed")
-        tags = run_tags.of_node(run_history.read(story.path).nodes["Trainer"])
+        tags = run_tags.of_node(run_history.read_run(story.path).nodes["Trainer"])
         assert tags["mlflow.note.content"] == "did not finish"
 
 
@@ -122,7 +122,7 @@ class TestTagsAtTheEnd:
 
     def test_of_a_run_that_failed_name_the_node_and_the_cause(self, tmp_path):
         story = Story(tmp_path).runs("Transform").starts("Trainer").fails("Trainer", "diverged")
-        tags = run_tags.of_ended_run(run_history.read(story.ends("failed").path), None)
+        tags = run_tags.of_ended_run(run_history.read_run(story.ends("failed").path), None)
         assert (tags["huberflow.failed_node"], tags["huberflow.cause"]) == ("Trainer", "diverged")
         assert tags["mlflow.note.content"].startswith("**Trainer failed:** diverged")
         assert "huberflow.model" not in tags
@@ -146,11 +146,11 @@ class TestNote:
     def test_of_a_metric_without_a_value(self, tmp_path):
         found = evaluation(tmp_path / "e", huber=float("nan"))
         story = Story(tmp_path).runs("Evaluator", outputs={"evaluation": found}).ends()
-        assert "huber -" in run_tags.summary(run_history.read(story.path))
+        assert "huber -" in run_tags.summary(run_history.read_run(story.path))
 
     def test_of_a_sweep_says_how_it_ended(self, tmp_path):
         story = Story(tmp_path, kind="sweep").ends("interrupted")
-        assert run_tags.summary(run_history.read(story.path)) == "sweep interrupted"
+        assert run_tags.summary(run_history.read_run(story.path)) == "sweep interrupted"
 
 
 class TestNodeAsJson:
@@ -162,7 +162,9 @@ class TestNodeAsJson:
 
     def test_has_no_secrets(self, tmp_path):
         story = Story(tmp_path).runs("ExampleGen", properties={"db_password": "hunter2"})
-        assert "hunter2" not in run_tags.node_json(run_history.read(story.path).nodes["ExampleGen"])
+        assert "hunter2" not in run_tags.node_json(
+            run_history.read_run(story.path).nodes["ExampleGen"]
+        )
 
 
 class TestExportedModel:
@@ -182,11 +184,11 @@ class TestExportedModel:
         assert model.tags["huberflow.run"] == "run-1"
 
     def test_is_none_before_it_was_trained(self, tmp_path):
-        assert exported_model(run_history.read(Story(tmp_path).path), "ws") is None
+        assert exported_model(run_history.read_run(Story(tmp_path).path), "ws") is None
 
 
 def test_what_is_too_long_for_a_tag_is_cut_and_says_so(tmp_path):
     story = Story(tmp_path / "journal").starts("Transform").fails("Transform", "x" * 9000)
-    tags = run_tags.of_ended_run(run_history.read(story.ends("failed").path), None)
+    tags = run_tags.of_ended_run(run_history.read_run(story.ends("failed").path), None)
     assert len(tags["huberflow.cause"]) == 8000
     assert tags["huberflow.cause"].endswith("x ... (cut; the whole text is in the workspace)")
