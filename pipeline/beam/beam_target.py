@@ -7,13 +7,16 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.beam.wheel import build_wheel, unpacked
 from huberflow.pipeline.config import Beam, Config, Data
 from huberflow.pipeline.history.workspace import Workspace
+
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 MANY_BYTES = 500 * 2**20
 """Size of the rows from which several processes on this machine are faster than one.
@@ -154,7 +157,7 @@ def check_options(beam: Beam) -> None:
         )
 
 
-def _parsed(options: Any, beam: Beam) -> Mapping[str, object]:
+def _parsed(options: "PipelineOptions", beam: Beam) -> Mapping[str, object]:
     """All of Beam's options with their values, unknown ones too."""
     usage = io.StringIO()
     try:

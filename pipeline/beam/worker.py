@@ -15,9 +15,14 @@ import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from huberflow.custom_objects.input_error import InputError
+
+if TYPE_CHECKING:
+    import grpc
+    from apache_beam.portability.api.beam_provision_api_pb2 import ProvisionInfo
+    from apache_beam.portability.api.beam_runner_api_pb2 import ArtifactInformation
 
 
 def main() -> None:
@@ -51,7 +56,9 @@ def _end(folder: str) -> None:
     os._exit(0)
 
 
-def fetch(url: str, worker: str, dependencies: Iterable[Any], folder: Path) -> None:
+def fetch(
+    url: str, worker: str, dependencies: Iterable["ArtifactInformation"], folder: Path
+) -> None:
     """Writes the files that were staged with a job, under their staged names.
 
     Args:
@@ -104,7 +111,7 @@ def _flags() -> argparse.Namespace:
     return flags
 
 
-def _provision(url: str, worker: str) -> Any:
+def _provision(url: str, worker: str) -> "ProvisionInfo":
     from apache_beam.portability.api import beam_provision_api_pb2 as api
     from apache_beam.portability.api import beam_provision_api_pb2_grpc
 
@@ -113,14 +120,14 @@ def _provision(url: str, worker: str) -> Any:
         return service.GetProvisionInfo(api.GetProvisionInfoRequest()).info
 
 
-def _channel(url: str, worker: str) -> Any:
+def _channel(url: str, worker: str) -> "grpc.Channel":
     import grpc
     from apache_beam.runners.worker.worker_id_interceptor import WorkerIdInterceptor
 
     return grpc.intercept_channel(grpc.insecure_channel(url), WorkerIdInterceptor(worker))
 
 
-def _worker_variables(info: Any) -> dict[str, str]:
+def _worker_variables(info: "ProvisionInfo") -> dict[str, str]:
     """The provision info as the environment variables that ``sdk_worker_main`` reads."""
     from google.protobuf import json_format, text_format
 

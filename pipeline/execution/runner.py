@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import filelock
+from google.protobuf.message import Message
 from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import local_dag_runner, runner_utils
@@ -97,7 +97,7 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         finally:
             self._call("run_finished", status)
 
-    def _run_node(self, pipeline: Any, node: Any) -> None:
+    def _run_node(self, pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode) -> None:
         name, start = node.node_info.id, time.perf_counter()
         self._call("node_started", name)
         try:
@@ -129,7 +129,7 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         finally:
             training.removeHandler(handler)
 
-    def _call(self, event: str, *details: Any) -> None:
+    def _call(self, event: str, *details: object) -> None:
         for hooks in self._hooks:
             getattr(hooks, event)(*details)
 
@@ -144,7 +144,7 @@ class _EpochHandler(logging.Handler):
             self._on_epoch(record.progress)
 
 
-def _fingerprints(nodes: Sequence[Any]) -> Iterator[str]:
+def _fingerprints(nodes: Sequence[pipeline_pb2.PipelineNode]) -> Iterator[str]:
     """A hash for each node, in order: the same for the same parameters and inputs."""
     hashes: dict[str, str] = {}
     for node in nodes:
@@ -158,7 +158,7 @@ def _fingerprints(nodes: Sequence[Any]) -> Iterator[str]:
 
 def _launcher(
     pipeline: pipeline_pb2.Pipeline,
-    node: Any,
+    node: pipeline_pb2.PipelineNode,
     beam_arguments: Sequence[str],
     lineage: RunLineage | None,
 ) -> launcher.Launcher:
@@ -187,7 +187,7 @@ def _launcher(
 def _beam_operator(
     beam_arguments: Sequence[str],
     executor_spec: executable_spec_pb2.BeamExecutableSpec,
-    platform_config: Any = None,
+    platform_config: Message | None = None,
 ) -> beam_executor_operator.BeamExecutorOperator:
     """TFX's operator with Beam's arguments injected: in the pipeline they would be in the key."""
     spec = executable_spec_pb2.BeamExecutableSpec()
@@ -204,7 +204,7 @@ class _PythonOperator(python_executor_operator.PythonExecutorOperator):
         self,
         lineage: RunLineage | None,
         executor_spec: executable_spec_pb2.PythonClassExecutableSpec,
-        platform_config: Any = None,
+        platform_config: Message | None = None,
     ) -> None:
         super().__init__(executor_spec, platform_config)
         self._properties = {LINEAGE: lineage.to_text()} if lineage else {}

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -20,6 +20,10 @@ from huberflow.pipeline.objects import config_objects
 from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 from huberflow.pipeline.system.atomic_write import written_atomically
 from huberflow.pipeline.system.masking import masked, masked_text
+
+if TYPE_CHECKING:
+    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineDeploymentConfig
+    from tfx.orchestration.pipeline import Pipeline
 
 COMMAND = ["python", "-m", "huberflow.pipeline.kubeflow.step"]
 
@@ -169,8 +173,8 @@ def write(text: str, path: Path) -> None:
         ) from error
 
 
-def _pipeline(run: ResolvedRun) -> Any:
-    from tfx.orchestration import pipeline as tfx_pipeline
+def _pipeline(run: ResolvedRun) -> "Pipeline":
+    from tfx.orchestration.pipeline import Pipeline
 
     from huberflow.components.export.last_pushed import LastPushed
     from huberflow.pipeline.dag import graph
@@ -198,7 +202,7 @@ def _pipeline(run: ResolvedRun) -> Any:
         title = masked_text(run_metadata.title(config, run.changes))
         plain = json.dumps(config.plain())
         nodes.append(TrackRun(by_id, config=plain, title=title, **run_parameters))
-    return tfx_pipeline.Pipeline(
+    return Pipeline(
         # Kubeflow's names have neither upper case nor underscores.
         pipeline_name=config.name.lower().replace("_", "-"),
         pipeline_root=cluster.pipeline_root or "",
@@ -215,11 +219,11 @@ def _metadata(run: ResolvedRun) -> RunMetadata:
     )
 
 
-def _resources(config: Config) -> Any:
-    from kfp.pipeline_spec import pipeline_spec_pb2
+def _resources(config: Config) -> "PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec":
+    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineDeploymentConfig
 
     trainer = config.kubeflow.trainer
-    spec = pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec(
+    spec = PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec(
         cpu_limit=trainer.cpu or 0, memory_limit=trainer.memory_gb or 0
     )
     if trainer.accelerators:

@@ -10,9 +10,11 @@ disjoint, or anchored where they can begin only once.
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 MASK = "***"
+
+Value = TypeVar("Value")
 
 _NAME = r"""(?:
     pass(?:word|wd|phrase)s?
@@ -67,18 +69,22 @@ _SHAPES = re.compile(
 )
 
 
-def masked(value: Any) -> Any:
+def masked(value: Value) -> Value:
     """A copy of a JSON-like value in which each secret is ``***``; the shape is kept.
 
     Secrets are the values under a name such as ``api_key``, the items after an option such as
     ``--token``, and what ``masked_text`` detects in texts.
     """
+    return _masked(value)
+
+
+def _masked(value: Any) -> Any:
     match value:
         case str():
             return masked_text(value)
         case Mapping():
             return {
-                masked(key): _hidden(item) if _is_secret(key) else masked(item)
+                _masked(key): _hidden(item) if _is_secret(key) else _masked(item)
                 for key, item in value.items()
             }
         case list() | tuple():
@@ -106,16 +112,16 @@ def _without_value(found: re.Match[str]) -> str:
     return found["name"] + (found["quote"] or "") + MASK + (found["end"] or "")
 
 
-def _is_secret(key: Any) -> bool:
+def _is_secret(key: object) -> bool:
     return isinstance(key, str) and _SECRET_KEY.search(key) is not None
 
 
-def _item(before: Any, item: Any) -> Any:
+def _item(before: object, item: Any) -> Any:
     """An item of a list, masked; all of it where the item before it is an option for a secret."""
     follows_option = isinstance(before, str) and _SECRET_OPTION.fullmatch(before)
     if follows_option and isinstance(item, str) and not item.startswith("-"):
         return _hidden(item)
-    return masked(item)
+    return _masked(item)
 
 
 def _hidden(value: Any) -> Any:
@@ -124,7 +130,7 @@ def _hidden(value: Any) -> Any:
         case None | bool() | "":
             return value
         case Mapping():
-            return {masked(key): _hidden(item) for key, item in value.items()}
+            return {_masked(key): _hidden(item) for key, item in value.items()}
         case list() | tuple():
             return type(value)(map(_hidden, value))
     return MASK
