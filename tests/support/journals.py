@@ -99,12 +99,13 @@ def evaluation(folder: Path, *, blessed: bool = True, **overall: float) -> tuple
     """An Evaluator's artifact with a report."""
     folder.mkdir(parents=True, exist_ok=True)
     values = {"example_count": 40.0, **(overall or {"huber": 0.75, "mae": 1.5})}
-    EvaluationReport(
+    report = EvaluationReport(
         metrics=tuple(values),
         blessed=blessed,
         reasons=() if blessed else ("huber of all rows is 0.75, above the upper bound 0.5",),
         slices=(SliceMetrics({}, values), SliceMetrics({"payment_type": "Cash"}, values)),
-    ).write(folder / "report.json")
+    )
+    report.write(folder / "report.json")
     return folder, {}
 
 
