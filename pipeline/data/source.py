@@ -4,7 +4,7 @@ import difflib
 import glob
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from huberflow.components.data.files import FileFormat, Source, is_compressed
@@ -44,17 +44,13 @@ def find_source(path: str | Path, key: str = "data.path") -> Source:
       InputError: there is no file, not all have one format, one cannot be read, or they lie beside
         files that TFX would read too.
     """
-    path = Path(path).expanduser()
-    if _test(key, path, Path.is_dir):
-        files = _in_folder(key, path)
-    elif _test(key, path, Path.exists):
-        files = [path]
-    elif glob.has_magic(str(path)):
-        files = _matching(key, str(path))
-    else:
-        raise _not_there(key, path)
-    for file in files:
-        _check_readable(key, file)
+    try:
+        files = _files(key, Path(path).expanduser())
+        for file in files:
+            file.open("rb").close()
+    except OSError as error:
+        received = f"{error.filename} ({error.strerror})"
+        raise InputError(key, expected="files that can be read", received=received) from error
     file_format = _common_format(key, {file: _format_of(key, file) for file in files})
     _check_compression(key, files)
     folder_and_pattern(files, key)
@@ -139,34 +135,27 @@ def _format_of(key: str, file: Path) -> FileFormat:
     raise InputError(key, expected=_SUFFIXES, received=str(file), hint=hint, write=command)
 
 
-def _test(key: str, path: Path, test: Callable[[Path], bool]) -> bool:
-    try:
-        return test(path)
-    except OSError as error:
-        raise _unreadable(key, path, error) from error
-
-
-def _in_folder(key: str, folder: Path) -> list[Path]:
-    try:
-        files = _data_files(folder.iterdir())
-    except OSError as error:
-        raise _unreadable(key, folder, error) from error
-    if not files:
-        raise InputError(
-            key, expected=f"a folder of files {_SUFFIXES}", received=f"none in {folder}"
-        )
-    return files
-
-
-def _matching(key: str, pattern: str) -> list[Path]:
-    files = _data_files(map(Path, glob.glob(pattern, recursive=True)))
-    if not files:
-        raise InputError(
-            key,
-            expected=f"files that match {pattern}",
-            received="none",
-            hint="a pattern is written in quotes: 'folder/*.csv'",
-        )
+def _files(key: str, path: Path) -> list[Path]:
+    if path.is_dir():
+        files = _data_files(path.iterdir())
+        if not files:
+            expected = f"a folder of files {_SUFFIXES}"
+            raise InputError(key, expected=expected, received=f"none in {path}")
+    elif path.is_file():
+        files = [path]
+    elif path.exists():
+        raise InputError(key, expected="a file or folder", received=f"{path}, which is neither")
+    elif glob.has_magic(str(path)):
+        files = _data_files(map(Path, glob.glob(str(path), recursive=True)))
+        if not files:
+            raise InputError(
+                key,
+                expected=f"files that match {path}",
+                received="none",
+                hint="a pattern is written in quotes: 'folder/*.csv'",
+            )
+    else:
+        raise _not_there(key, path)
     return files
 
 
@@ -177,19 +166,6 @@ def _data_files(paths: Iterable[Path]) -> list[Path]:
         for path in paths
         if path.is_file() and not path.name.startswith(".") and path.name != "_SUCCESS"
     )
-
-
-def _check_readable(key: str, file: Path) -> None:
-    if not file.is_file():
-        raise InputError(key, expected="a file or folder", received=f"{file}, which is neither")
-    try:
-        file.open("rb").close()
-    except OSError as error:
-        raise _unreadable(key, file, error) from error
-
-
-def _unreadable(key: str, path: Path, error: OSError) -> InputError:
-    return InputError(key, expected="files that can be read", received=f"{path} ({error.strerror})")
 
 
 def _common_format(key: str, formats: Mapping[Path, FileFormat]) -> FileFormat:
