@@ -74,16 +74,12 @@ class BeamTarget:
     @contextmanager
     def worker_imports(self) -> Iterator[None]:
         """Worker processes that are started inside the block import from ``import_folder``."""
-        before = os.environ.get("PYTHONPATH")
-        if self.import_folder is not None:
-            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [self.import_folder, before]))
+        before = os.environ.get("PYTHONPATH", "")
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [self.import_folder, before]))
         try:
             yield
         finally:
-            if before is None:
-                os.environ.pop("PYTHONPATH", None)
-            else:
-                os.environ["PYTHONPATH"] = before
+            os.environ["PYTHONPATH"] = before
 
 
 def resolve_target(config: Config, objects: UserObjects | None, workspace: Workspace) -> BeamTarget:

@@ -23,7 +23,5 @@ def run_checks(workspace: Path) -> list[CheckResult]:
         machine.check_gpus(),
         machine.check_disk(workspace),
         machine.check_java(),
-        machine.check_containers(),
-        machine.check_compiler(),
-        machine.check_git(),
+        *map(machine.check_program, machine.PROGRAMS),
     ]

@@ -3,22 +3,32 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from huberflow.pipeline.doctor.check_result import CheckResult
+from huberflow.pipeline.system import logs
 
 GIB = 1024**3
 MIN_MEMORY, MIN_DISK = 4 * GIB, 5 * GIB
 
 
+PROGRAMS = {
+    "container engine": (("docker", "podman"), "building images; install docker or podman"),
+    "C++ compiler": (
+        ("c++", "g++", "clang++"),
+        "installing again: pyfarmhash has no wheel; install g++ or clang++",
+    ),
+    "Git": (("git",), "recording the commit of each run; install git"),
+}
+"""For each program: its possible names, and what does not work without it."""
+
+
 def check_cpus() -> CheckResult:
     """How many CPUs this process may use."""
-    usable = getattr(os, "sched_getaffinity", None)
-    count = len(usable(0)) if usable else psutil.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    count = len(affinity(0)) if affinity else psutil.cpu_count() or 1
     return CheckResult("CPUs", "ok", str(count))
 
 
@@ -28,13 +38,11 @@ def check_memory() -> CheckResult:
     value = f"{_gib(memory.available)} free of {_gib(memory.total)}"
     if memory.available >= MIN_MEMORY:
         return CheckResult("memory", "ok", value)
-    return CheckResult(
-        "memory",
-        "warning",
-        value,
+    consequence = (
         f"long runs: with less than {_gib(MIN_MEMORY)} free the system may kill them; "
-        "close other programs",
+        "close other programs"
     )
+    return CheckResult("memory", "warning", value, consequence)
 
 
 def check_gpus() -> CheckResult:
@@ -42,24 +50,16 @@ def check_gpus() -> CheckResult:
     try:
         gpus = _visible_gpus()
     except ImportError as error:
-        return CheckResult(
-            "GPUs",
-            "error",
-            f"TensorFlow does not load: {error}",
-            "training and serving; reinstall with: rm -rf .venv && make setup",
-        )
+        consequence = "training and serving; reinstall with: rm -rf .venv && make setup"
+        return CheckResult("GPUs", "error", f"TensorFlow does not load: {error}", consequence)
     if gpus:
         return CheckResult("GPUs", "ok", ", ".join(gpus))
-    return CheckResult(
-        "GPUs",
-        "warning",
-        "none that TensorFlow sees",
-        "training and serving on a GPU, and `verify --device gpu`; the CPU is used",
-    )
+    consequence = "training and serving on a GPU, and `verify --device gpu`; the CPU is used"
+    return CheckResult("GPUs", "warning", "none that TensorFlow sees", consequence)
 
 
 def check_disk(workspace: Path) -> CheckResult:
-    """Whether the workspace's file system has room for a run."""
+    """Whether the workspace's file system has enough space for a run."""
     folder = workspace.absolute()
     while not folder.exists():
         folder = folder.parent
@@ -67,13 +67,11 @@ def check_disk(workspace: Path) -> CheckResult:
     value = f"{_gib(free)} free for {workspace}"
     if free >= MIN_DISK:
         return CheckResult("disk", "ok", value)
-    return CheckResult(
-        "disk",
-        "error",
-        value,
+    consequence = (
         f"a whole run: expected {_gib(MIN_DISK)} for its artifacts; free some space, "
-        "or use a workspace on another disk",
+        "or use a workspace on another disk"
     )
+    return CheckResult("disk", "error", value, consequence)
 
 
 def check_java() -> CheckResult:
@@ -81,53 +79,27 @@ def check_java() -> CheckResult:
     version = _java_version()
     if version is not None:
         return CheckResult("Java", "ok", version)
-    return CheckResult(
-        "Java", "warning", "not found", "Flink jobs; install a Java runtime, version 11 or later"
-    )
+    consequence = "Flink jobs; install a Java runtime, version 11 or later"
+    return CheckResult("Java", "warning", "not found", consequence)
 
 
-def check_containers() -> CheckResult:
-    """Whether a container engine is installed, to build images."""
-    return _on_path(
-        "container engine", ("docker", "podman"), "building images; install docker or podman"
-    )
-
-
-def check_compiler() -> CheckResult:
-    """Whether a C++ compiler is installed, which an installation needs."""
-    return _on_path(
-        "C++ compiler",
-        ("c++", "g++", "clang++"),
-        "installing again: pyfarmhash has no wheel; install g++ or clang++",
-    )
-
-
-def check_git() -> CheckResult:
-    """Whether Git is installed, to record the commit of each run."""
-    return _on_path("Git", ("git",), "recording the commit of each run; install git")
+def check_program(subject: str) -> CheckResult:
+    """Whether one of ``PROGRAMS`` is installed."""
+    names, consequence = PROGRAMS[subject]
+    installed = next((name for name in names if shutil.which(name)), None)
+    if installed:
+        return CheckResult(subject, "ok", installed)
+    return CheckResult(subject, "warning", "not found", consequence)
 
 
 def _visible_gpus() -> list[str]:
     """Names of the GPUs, such as ``NVIDIA H200``."""
-    with _silent_stderr():
+    with logs.quiet():
         import tensorflow as tf
 
         devices = tf.config.list_physical_devices("GPU")
         details = [tf.config.experimental.get_device_details(device) for device in devices]
     return [detail.get("device_name", "unnamed GPU") for detail in details]
-
-
-@contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Discards stderr, which TensorFlow's C++ code writes to by its descriptor."""
-    stderr = os.dup(2)
-    try:
-        with Path(os.devnull).open("wb") as null:
-            os.dup2(null.fileno(), 2)
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
 
 
 def _java_version() -> str | None:
@@ -142,13 +114,6 @@ def _java_version() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return (answer.stderr or answer.stdout).partition("\n")[0].strip() or "of unknown version"
-
-
-def _on_path(subject: str, programs: Sequence[str], consequence: str) -> CheckResult:
-    found = next((name for name in programs if shutil.which(name)), None)
-    if found:
-        return CheckResult(subject, "ok", found)
-    return CheckResult(subject, "warning", "not found", consequence)
 
 
 def _gib(count: float) -> str:

@@ -52,27 +52,25 @@ def check_for_cluster(config: Config) -> None:
 
 def _missing(config: Config) -> Iterator[InputError]:
     cluster, tracking = config.kubeflow, config.tracking
-    if cluster.volume is None:
-        yield InputError(
-            "kubeflow.volume",
-            expected="the PersistentVolumeClaim for the models that serve",
-            received="none",
-            write="--set kubeflow.volume=models",
-        )
-    if config.data.paths() and cluster.data is None:
-        yield InputError(
-            "kubeflow.data",
-            expected="the folder in which containers have your rows",
-            received="none",
-            write=f"--set kubeflow.data={cluster.mount}/data",
-        )
-    if config.data.pinned_schema is not None and cluster.schema_file is None:
-        yield InputError(
-            "kubeflow.schema_file",
-            expected="the path at which containers have the file of data.schema",
-            received="none",
-            write=f"--set kubeflow.schema_file={cluster.mount}/schema.pbtxt",
-        )
+    has_data, has_schema = bool(config.data.paths()), config.data.pinned_schema is not None
+    needed = {
+        "volume": (True, "the PersistentVolumeClaim for the models that serve", "models"),
+        "data": (
+            has_data,
+            "the folder in which containers have your rows",
+            f"{cluster.mount}/data",
+        ),
+        "schema_file": (
+            has_schema,
+            "the path at which containers have the file of data.schema",
+            f"{cluster.mount}/schema.pbtxt",
+        ),
+    }
+    for name, (is_needed, expected, example) in needed.items():
+        if is_needed and getattr(cluster, name) is None:
+            key = f"kubeflow.{name}"
+            write = f"--set {key}={example}"
+            yield InputError(key, expected=expected, received="none", write=write)
     is_server = (tracking.uri or "").startswith(("http://", "https://"))
     if tracking.enabled and not is_server and cluster.tracking_from is None:
         yield InputError(
