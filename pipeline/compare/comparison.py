@@ -95,7 +95,7 @@ def compare(runs: Sequence[Run], *, slices: bool) -> Comparison:
             run=run.id,
             name=run.config["tracking"]["run_name"],
             status=_status(run, report),
-            seconds=None if run.ended is None else run.ended - run.started,
+            seconds=run.seconds,
             training=run.nodes[node_ids.TRAINER].state if node_ids.TRAINER in run.nodes else None,
             code=_changed(settings[0], settings[place]),
             params=differing[place],

@@ -121,6 +121,11 @@ class Run:
         return EvaluationReport.read(path) if path else None
 
     @property
+    def seconds(self) -> float | None:
+        """How long the run took; None until it has ended."""
+        return None if self.ended is None else self.ended - self.started
+
+    @property
     def failed_node(self) -> Node | None:
         """The node that failed, where one did."""
         return next((node for node in self.nodes.values() if node.state == "failed"), None)

@@ -47,7 +47,7 @@ def page_html(run: Run, folder: Path) -> str:
         run=run,
         report=report,
         started=datetime.fromtimestamp(run.started, UTC),
-        seconds=None if run.ended is None else run.ended - run.started,
+        seconds=run.seconds,
         paths=list(paths_of(data).values()),
         weight=data.get("weight"),
         slices=rows[:MOST_SLICES],

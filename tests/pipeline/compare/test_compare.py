@@ -127,7 +127,7 @@ class TestChoosing:
         journals.add("2026-02-01T10-2", metrics={"huber": 3.0}, sweep="2026-02-01T10")
         return journals.runs()
 
-    def test_points_of_a_sweep_are_in_its_order_whichever_began_first(self, journals):
+    def test_trials_of_a_sweep_are_in_its_order_whichever_began_first(self, journals):
         journals.add("sweep", kind="sweep", reached=())
         for place in (1, 3, 2):
             metrics = {"huber": float(place)}

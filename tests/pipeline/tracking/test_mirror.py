@@ -143,7 +143,7 @@ class TestParameters:
 
 
 class TestMetrics:
-    def test_are_the_curves_a_point_per_epoch(self, story):
+    def test_are_the_curves_a_value_per_epoch(self, story):
         curve = {
             MetricValue("training/loss", 2.5, START + 6, 1),
             MetricValue("training/loss", 1.25, START + 7, 2),
