@@ -65,11 +65,14 @@ def candidates(name: str, file: str, folder: Path) -> list[Candidate]:
     try:
         module = user_objects.import_from(folder, name)
     except ModuleNotFoundError as error:
-        hint = (
-            f"pip install {error.name}; where it is a file of yours, make one package of both, a "
-            f"folder with an __init__.py, and write: from . import {error.name}"
-        )
-        with user_code(file, "imports that are installed, or of the same package", folder, hint):
+        with user_code(
+            file,
+            "imports that are installed, or of the same package",
+            folder,
+            hint="make one package of your own files, a folder with an __init__.py, and write: "
+            f"from . import {error.name}",
+            write=f"pip install {error.name}",
+        ):
             raise
     public = [each for each in vars(module) if not each.startswith("_")]
     found = []

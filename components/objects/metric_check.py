@@ -6,6 +6,7 @@ import numpy as np
 
 from huberflow.components.objects.discovery import Candidate
 from huberflow.components.objects.samples import ROWS, Make, labels_and_predictions
+from huberflow.components.objects.user_errors import user_code
 from huberflow.custom_objects.input_error import InputError
 
 _ONES = np.ones((ROWS, 1), np.float32)
@@ -45,15 +46,13 @@ def check_metric(candidate: Candidate, make: Make) -> None:
                 received=f"{received:.6g}",
                 hint=_HINT,
             )
-    whole.reset_state()
-    fresh, after = float(make().result()), float(whole.result())
-    if not _close(after, fresh):
-        raise InputError(
-            f"{candidate.key}.reset_state",
-            expected=f"{fresh:.6g}, as before the first row",
-            received=f"{after:.6g}",
-            write="def reset_state(self): self.total.assign(0.0), and so for each weight",
-        )
+    key, fresh = f"{candidate.key}.reset_state", float(make().result())
+    expected = f"{fresh:.6g}, as before the first row"
+    write = "self.total.assign(tf.zeros_like(self.total)), and so for each weight"
+    with user_code(key, expected, candidate.folder, write=write):
+        whole.reset_state()  # Keras's own can reset scalars only
+    if not _close(after := float(whole.result()), fresh):
+        raise InputError(key, expected=expected, received=f"{after:.6g}", write=write)
 
 
 def ignores_weights(candidate: Candidate) -> bool:

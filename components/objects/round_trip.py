@@ -63,7 +63,7 @@ def check(candidate: Candidate, made: Any, values: Mapping[str, Any]) -> None:
         entries.insert(0, "**super().get_config()")
     write = f"def get_config(self): return {{{', '.join(entries)}}}"
     expected, key = "a dict with every argument of __init__", f"{candidate.key}.get_config"
-    with user_code(key, expected, candidate.folder, f"write: {write}"):
+    with user_code(key, expected, candidate.folder, write=write):
         config = dict(made.get_config())
     if missing := [name for name in names if name not in config]:
         received = f"none of {', '.join(missing)}"
@@ -81,7 +81,7 @@ def check(candidate: Candidate, made: Any, values: Mapping[str, Any]) -> None:
 def _check_from_config(candidate: Candidate, config: Mapping[str, Any]) -> None:
     key = f"{candidate.key}.from_config"
     hint = "take **kwargs in __init__, and pass them to super().__init__"
-    with user_code(key, "an object from what get_config returned", candidate.folder, hint):
+    with user_code(key, "an object from what get_config returned", candidate.folder, hint=hint):
         received = candidate.target.from_config(dict(config)).get_config()  # type: ignore[attr-defined]
     for name, value in config.items():
         if not _same(received.get(name), value):

@@ -10,7 +10,9 @@ from huberflow.custom_objects.input_error import InputError
 
 
 @contextmanager
-def user_code(key: str, expected: str, folder: Path, hint: str | None = None) -> Iterator[None]:
+def user_code(
+    key: str, expected: str, folder: Path, *, hint: str | None = None, write: str | None = None
+) -> Iterator[None]:
     """Turns an exception of the user's code in ``folder`` into an InputError."""
     try:
         yield
@@ -19,7 +21,9 @@ def user_code(key: str, expected: str, folder: Path, hint: str | None = None) ->
         if isinstance(error, InputError) and place is None:
             raise  # by a check, not by the user's code
         received = f"{_message(error)} ({place})" if place else _message(error)
-        raise InputError(key, expected=expected, received=received, hint=hint) from error
+        raise InputError(
+            key, expected=expected, received=received, hint=hint, write=write
+        ) from error
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def validate(candidate: Candidate, module: str) -> UserObject:
       InputError: it would fail later.
     """
     hint = "write defaults that the class accepts"
-    with user_code(candidate.key, "to be built without arguments", candidate.folder, hint):
+    with user_code(candidate.key, "to be built without arguments", candidate.folder, hint=hint):
         candidate.make()
     tasks = _fitting_tasks(candidate)
     registered = registry.adopt(candidate.target, module)

@@ -140,8 +140,8 @@ METRICS = {
             update="self.total.assign_add([tf.reduce_sum(weight * error), tf.reduce_sum(weight)])",
             result="return tf.math.divide_no_nan(self.total[0], self.total[1])",
         ),
-        ".py: MyMetric",
-        "small data",
+        ".py: MyMetric.reset_state",
+        "as before the first row",
         "Shape mismatch",
     ),
     "vector": Wrong(

@@ -31,7 +31,7 @@ class TestConfig:
         assert resolved(LOSS).config.training.loss.config == {"quantile": 0.8}
 
     @pytest.mark.parametrize(
-        ("setting", "said"),
+        ("setting", "message"),
         [
             ("training.loss={name: QuantileLoss, config: {quantile: 8}}", "a number between 0"),
             ("training.loss={name: QuantileLoss, config: {q: 0.5}}", "an argument of QuantileLoss"),
@@ -41,10 +41,10 @@ class TestConfig:
             ("objects=[no_such.py]", "no_such.py: expected a Python file"),
         ],
     )
-    def test_with_a_mistake_is_refused(self, resolved, setting, said):
+    def test_with_a_mistake_is_refused(self, resolved, setting, message):
         with pytest.raises(InputError) as raised:
             resolved(setting)
-        assert said in str(raised.value)
+        assert message in str(raised.value)
 
     def test_without_the_file_cannot_name_them(self):
         with pytest.raises(InputError, match=r"training\.loss\.name: expected a loss"):

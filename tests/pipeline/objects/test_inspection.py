@@ -39,7 +39,7 @@ class Count(tf_keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         super().update_state(tf.abs(tf.convert_to_tensor(y_true) - y_pred))
 
-class Near(tf_keras.metrics.Mean):  # all rows are near: whatever they weigh, the share is 1
+class Near(tf_keras.metrics.Mean):  # all rows are near: the share is 1 with any weights
     def update_state(self, y_true, y_pred, sample_weight=None):
         near = tf.abs(tf.cast(y_true, y_pred.dtype) - y_pred) < 2.0
         super().update_state(tf.cast(near, tf.float32), sample_weight)
