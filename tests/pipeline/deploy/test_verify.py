@@ -1,4 +1,4 @@
-"""What a user sees of `huberflow verify` and `huberflow predict`: real models, on this machine."""
+"""The verbs `huberflow verify` and `huberflow predict`, with real models."""
 
 import json
 import shutil
@@ -67,15 +67,14 @@ class TestVerify:
             file.write(b"x")
         done = huberflow("verify", copy)
         assert (done.exit_code, done.stdout) == (1, "")
-        assert done.stderr == (
-            "huberflow: refused: saved_model.pb: changed after the export; copy the model anew\n"
-        )
+        assert done.stderr.startswith("huberflow: refused: saved_model.pb: changed")
+        assert len(done.stderr.splitlines()) == 1
 
     def test_warns_of_other_versions(self, copy):
         versions = {**reload.versions(), "tensorflow": "2.18.0"}
         done = huberflow("verify", rewritten(copy, versions=versions))
         assert done.exit_code == 0
-        assert done.stderr.startswith("huberflow: exported with other versions: tensorflow 2.18.0 ")
+        assert "tensorflow 2.18.0" in done.stderr
 
     def test_gives_its_report_as_json(self, bundle):
         report = json.loads(huberflow("verify", bundle, "--device", "cpu", "--json").stdout)
@@ -88,15 +87,13 @@ class TestVerify:
     def test_on_a_gpu_is_refused_where_there_is_none(self, bundle):
         done = huberflow("verify", bundle, "--device", "gpu")
         assert done.exit_code == 1
-        assert done.stderr == (
-            "huberflow: refused: device: expected a GPU, but TensorFlow finds none; "
-            "use --device cpu\n"
-        )
+        assert done.stderr.startswith("huberflow: refused: device: ")
+        assert "--device cpu" in done.stderr
 
-    def test_without_a_model_says_how_to_make_one(self, tmp_path):
+    def test_without_a_model_shows_how_to_make_one(self, tmp_path):
         done = huberflow("verify", "--workspace", tmp_path)
         assert done.exit_code == 2
-        assert done.stderr.endswith(f"found none; write: huberflow run --workspace {tmp_path}\n")
+        assert done.stderr.endswith(f"write: huberflow run --workspace {tmp_path}\n")
 
     def test_takes_the_newest_version_in_the_workspace(self, bundle, tmp_path):
         shutil.copytree(bundle, tmp_path / "serving" / "taxi" / "7")
@@ -111,7 +108,7 @@ class TestPredict:
         (tmp_path / "data.csv").write_text(ROWS)
         return tmp_path / "data.csv"
 
-    def test_writes_what_it_can_and_says_what_it_could_not(self, bundle, data, tmp_path):
+    def test_writes_good_rows_and_names_bad_ones(self, bundle, data, tmp_path):
         out = tmp_path / "out.csv"
         done = process("predict", bundle, "--data", data, "--output", out)
         assert done.returncode == 1
@@ -131,16 +128,16 @@ class TestPredict:
         assert (done.exit_code, done.stderr) == (0, "")
         assert {path.name for path in tmp_path.iterdir()} == {"data.csv", "out.parquet"}
 
-    def test_says_which_columns_it_did_not_find(self, bundle, data, tmp_path):
+    def test_names_the_columns_that_the_file_lacks(self, bundle, data, tmp_path):
         data.write_text("Miles,company\n1,Blue\n")
         done = huberflow("predict", bundle, "--data", data, "--output", tmp_path / "out.csv")
         assert done.exit_code == 0
-        assert done.stderr == f"huberflow: {data} has no column miles: missing in every row\n"
+        assert done.stderr.startswith(f"huberflow: {data} has no column miles")
 
     def test_refuses_to_write_over_its_data(self, bundle, data):
         done = huberflow("predict", bundle, "--data", data, "--output", data)
         assert done.exit_code == 2
-        assert done.stderr == f"huberflow: expected another file to write than {data}\n"
+        assert str(data) in done.stderr
         assert data.read_text() == ROWS
 
     def test_refuses_a_model_that_was_changed(self, copy, data, tmp_path):
@@ -154,4 +151,4 @@ class TestPredict:
         arguments = ("--data", data, "--output", tmp_path / "out.csv", "--device", "gpu")
         done = huberflow("predict", bundle, *arguments)
         assert done.exit_code == 1
-        assert "expected a GPU, but TensorFlow finds none" in done.stderr
+        assert "--device cpu" in done.stderr
