@@ -147,27 +147,13 @@ class TrackRun(base_component.BaseComponent):
 
     Args:
       nodes: all other nodes, by id.
-      config: the whole config, as JSON; without secrets, because the spec contains it.
-      run_id: filled in by Kubeflow.
-      title: the run's name without its time.
-      run_metadata: a ``RunMetadata`` as JSON.
+      parameters: ``config``, the whole config as JSON, without secrets; ``run_id``, which Kubeflow
+        fills in; ``title``, the run's name without its time; ``run_metadata``, as JSON.
     """
 
     SPEC_CLASS = TrackRunSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(
-        self,
-        nodes: Mapping[str, base_node.BaseNode],
-        *,
-        config: str,
-        run_id: str,
-        title: str,
-        run_metadata: str,
-    ) -> None:
+    def __init__(self, nodes: Mapping[str, base_node.BaseNode], **parameters: str) -> None:
         channels = {key: nodes[name].outputs[key] for key, (name, _) in SOURCES.items()}
-        super().__init__(
-            spec=TrackRunSpec(
-                config=config, run_id=run_id, title=title, run_metadata=run_metadata, **channels
-            )
-        )
+        super().__init__(spec=TrackRunSpec(**parameters, **channels))
