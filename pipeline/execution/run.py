@@ -52,15 +52,15 @@ def execute(run: ResolvedRun, *, cache: bool = True, verbose: bool = False) -> R
             load_libraries()
         prepare_workers(session, run)
         session.runs.append(session.id)
-        found = _shown(session, run, cache=cache)
+        result = _run_with_display(session, run, cache=cache)
         session.console.print()
         evaluation = EvaluationConfig.from_json(run.config.evaluation.plain())
-        print_result(session.console, found, evaluation)
+        print_result(session.console, result, evaluation)
         session.print_line("log", display_path(session.workspace.log(session.id)))
-    return found
+    return result
 
 
-def _shown(session: Session, run: ResolvedRun, *, cache: bool) -> Result:
+def _run_with_display(session: Session, run: ResolvedRun, *, cache: bool) -> Result:
     from huberflow.pipeline.execution.display import Display
     from huberflow.pipeline.execution.prewarm import Prewarm
 

@@ -14,7 +14,7 @@ import pytest
 
 from huberflow.installation import old_glibc
 
-# What the published libraries import: symbol, version and the library that is said to export it.
+# Imports of the published libraries: the symbol, its version, and the library that exports it.
 # The stubs exist for the linker only; at run time the system's own libraries answer.
 STUBS = {
     "libc.so.6": {

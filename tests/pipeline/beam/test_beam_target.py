@@ -1,4 +1,4 @@
-"""Where a config sends its rows, and what is said of options that cannot be right."""
+"""Where the rows of a config are processed, and the options that are refused."""
 
 from __future__ import annotations
 
@@ -40,37 +40,37 @@ class TestLocal:
         assert found.has_workers
         assert found.description == f"local, 1.8 MB of rows in {os.cpu_count()} worker processes"
 
-    def test_the_user_has_the_last_word(self, tmp_path):
+    def test_the_users_options_win(self, tmp_path):
         options = "{direct_running_mode: multi_processing, direct_num_workers: 3}"
         found = chosen(f"beam.options={options}", f"workspace={tmp_path}")
         assert "--direct_num_workers=3" in found.arguments
         assert found.has_workers
 
-    def test_processes_find_our_code_and_the_users(self, monkeypatch, tmp_path):
+    def test_processes_import_the_unpacked_wheel(self, monkeypatch, tmp_path):
         monkeypatch.setenv("PYTHONPATH", "/before")
         several = "beam.options.direct_running_mode=multi_processing"
         found = chosen(several, f"workspace={tmp_path}")
         with found.worker_imports():
-            ours, before = os.environ["PYTHONPATH"].split(os.pathsep)
-        assert (Path(ours) / "huberflow" / "components" / "beam" / "worker_probe.py").exists()
+            folder, before = os.environ["PYTHONPATH"].split(os.pathsep)
+        assert (Path(folder) / "huberflow" / "components" / "beam" / "worker_probe.py").exists()
         assert before == os.environ["PYTHONPATH"] == "/before"
 
 
 class TestCluster:
     @pytest.mark.parametrize(
-        ("runner", "of_beam"),
+        ("runner", "beams_name"),
         [
             ("flink", "huberflow.pipeline.beam.portable_runners.FlinkRunner"),
             ("spark", "huberflow.pipeline.beam.portable_runners.SparkRunner"),
             ("dataflow", "DataflowRunner"),
         ],
     )
-    def test_is_named_as_beam_finds_it_and_gets_our_code(self, tmp_path, runner, of_beam):
-        told, *_, package = chosen(f"beam.runner={runner}", f"workspace={tmp_path}").arguments
-        assert told == f"--runner={of_beam}"
+    def test_has_beams_name_and_the_wheel(self, tmp_path, runner, beams_name):
+        first, *_, package = chosen(f"beam.runner={runner}", f"workspace={tmp_path}").arguments
+        assert first == f"--runner={beams_name}"
         assert package.startswith(f"--extra_package={tmp_path}/objects/huberflow_workers-")
 
-    def test_options_are_handed_on_as_beam_reads_them(self, tmp_path):
+    def test_options_are_passed_as_beam_parses_them(self, tmp_path):
         options = {
             "flink_master": "10.0.0.7:8081",
             "parallelism": 8,
@@ -79,8 +79,8 @@ class TestCluster:
             "environment_config": {"command": "/opt/worker"},
         }
         beam = Beam(runner="flink", options=options)
-        _, _, *told, _ = chosen(workspace=tmp_path, beam=beam).arguments
-        assert told == [
+        _, _, *options, _ = chosen(workspace=tmp_path, beam=beam).arguments
+        assert options == [
             "--environment_cache_millis=10000",
             "--flink_master=10.0.0.7:8081",
             "--parallelism=8",
@@ -92,7 +92,7 @@ class TestCluster:
 
 
 class TestJobGraph:
-    """Built as for the cluster, and not submitted: there is none here."""
+    """The job graph for a cluster, which is not submitted."""
 
     SPARK = Beam(
         runner="spark",
@@ -122,7 +122,7 @@ class TestJobGraph:
         return pipeline
 
     @pytest.mark.parametrize("beam_config", [SPARK, DATAFLOW], ids=["spark", "dataflow"])
-    def test_runs_in_the_image_and_brings_our_code(self, tmp_path, beam_config):
+    def test_runs_in_the_image_and_stages_the_wheel(self, tmp_path, beam_config):
         pipeline = self.pipeline(tmp_path, beam_config)
         default = pipeline.runner.default_environment(pipeline.options)
         graph = pipeline.to_runner_api(default_environment=default)
@@ -133,7 +133,7 @@ class TestJobGraph:
         assert "beam:env:docker" in environment.urn
 
     @pytest.mark.parametrize("name", ["flink", "spark"])
-    def test_deals_out_what_it_reads_before_it_reads_it(self, tmp_path, name):
+    def test_distributes_the_source_before_it_is_read(self, tmp_path, name):
         """In place of a splittable DoFn, which Flink and Spark run on one worker."""
         config = Config(workspace=tmp_path, beam=Beam(runner=name, options={"parallelism": 2}))
         pipeline = beam.Pipeline(argv=list(target_of(config).arguments))
@@ -141,12 +141,12 @@ class TestJobGraph:
         assert "beam:transform:reshuffle:v1" in urns(pipeline)
         assert splittable(pipeline) == []
 
-    def test_is_else_as_beam_makes_it(self, tmp_path):
+    def test_of_beams_own_runner_has_a_splittable_dofn(self, tmp_path):
         pipeline = beam.Pipeline(argv=["--runner=FlinkRunner"])
         pipeline | beam.io.ReadFromTFRecord(f"{tmp_path}/*.gz", validate=False)
         assert len(splittable(pipeline)) == 1
 
-    def test_is_one_that_dataflow_would_take(self, tmp_path):
+    def test_is_accepted_by_dataflow(self, tmp_path):
         assert self.pipeline(tmp_path, self.DATAFLOW).run() is not None
 
 
@@ -213,7 +213,7 @@ class TestRefused:
 
 class TestGuide:
     @pytest.mark.parametrize("runner", ["flink", "spark", "dataflow"])
-    def test_shows_configs_that_are_taken(self, runner, tmp_path):
+    def test_shows_configs_that_are_accepted(self, runner, tmp_path):
         guide = (Path(__file__).parents[3] / "docs" / "scale.md").read_text()
         (tmp_path / "my.yaml").write_text(guide.split(f"# {runner}.yaml\n")[1].split("```")[0])
         found = load(tmp_path / "my.yaml").beam

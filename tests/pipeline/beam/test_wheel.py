@@ -1,4 +1,4 @@
-"""The wheel that brings our code and the user's to remote workers."""
+"""The wheel of huberflow's and the user's code for remote workers."""
 
 from __future__ import annotations
 
