@@ -3,9 +3,10 @@
 import functools
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -13,6 +14,9 @@ from huberflow.custom_objects.input_error import InputError
 
 if TYPE_CHECKING:
     from huberflow.pipeline.resolve.resolved_run import ResolvedConfig
+
+Verb = Callable[..., object]
+"""The function of a verb."""
 
 FAILED, WRONG_INPUT, NOT_BLESSED, INTERRUPTED = 1, 2, 3, 130
 
@@ -33,13 +37,13 @@ class Options:
         return resolve_config(self.file, (*self.settings, *self.fixed))
 
 
-def config_options(command: Any) -> Any:
+def config_options(command: Verb) -> Verb:
     """Adds --workspace, --config and --set to a verb, which gets them as ``options``."""
 
     @functools.wraps(command)
     def with_options(
-        workspace: str | None, config_file: Path | None, settings: tuple[str, ...], **others: Any
-    ) -> Any:
+        workspace: str | None, config_file: Path | None, settings: tuple[str, ...], **others: object
+    ) -> object:
         # As JSON it is text, even where it is 2024.
         fixed = () if workspace is None else (f"workspace={json.dumps(workspace)}",)
         return command(options=Options(config_file, fixed, settings), **others)
@@ -69,7 +73,7 @@ def config_options(command: Any) -> Any:
     return with_options
 
 
-def own_options(command: Any) -> Any:
+def own_options(command: Verb) -> Verb:
     """Adds --data, --eval-data, --label and --objects to a verb that takes settings."""
 
     @click.option(
@@ -99,8 +103,8 @@ def own_options(command: Any) -> Any:
         label: tuple[str, ...],
         objects: tuple[str, ...],
         settings: tuple[str, ...],
-        **others: Any,
-    ) -> Any:
+        **others: object,
+    ) -> object:
         named = {
             "data.path" if eval_data is None else "data.splits.files.train": data,
             "data.splits.files.eval": eval_data,
@@ -116,7 +120,7 @@ def own_options(command: Any) -> Any:
 class Verbs(click.Group):
     """A group of verbs that ends with a line for the user and an exit code, not a traceback."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> object:
         """Runs the verb.
 
         Raises:

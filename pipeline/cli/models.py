@@ -4,10 +4,9 @@ import gc
 import json
 import sys
 import warnings
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +20,7 @@ from huberflow.pipeline.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from huberflow.components.bundle.reload import CheckReport
     from huberflow.pipeline.deploy.batch import BatchResult
     from huberflow.pipeline.resolve.resolved_run import ResolvedConfig
 
@@ -135,7 +135,7 @@ def _model(reference: str | None, found: "ResolvedConfig") -> AbstractContextMan
     return locate_model(reference, found.config, found.workspace)
 
 
-def _checked(folder: Path, device: str | None) -> tuple[Mapping[str, Any], list[str]]:
+def _checked(folder: Path, device: str | None) -> tuple["CheckReport", list[str]]:
     """The report of ``reload.check`` and its warnings, such as other versions."""
     from huberflow.components.bundle import reload
     from huberflow.pipeline.system import logs
@@ -194,7 +194,7 @@ def _use(device: str | None) -> None:
         raise ReloadError("device: expected a GPU, but TensorFlow finds none; use --device cpu")
 
 
-def _show(report: Mapping[str, Any], model: str) -> None:
+def _show(report: "CheckReport", model: str) -> None:
     from rich.console import Console
     from rich.table import Table
 

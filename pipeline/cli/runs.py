@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +14,9 @@ from huberflow.pipeline.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from huberflow.pipeline.config import Config
     from huberflow.pipeline.history.workspace import Workspace
+    from huberflow.pipeline.tracking.catch_up import CatchUpResult
 
 
 @click.command()
@@ -123,7 +125,7 @@ def show_comparison(
         click.echo(f"\n{where}")
 
 
-def _undelivered(workspace: Any) -> Any:
+def _undelivered(workspace: "Workspace") -> "CatchUpResult":
     from huberflow.pipeline.tracking import catch_up
 
     outcome = catch_up.dry_run(workspace)
@@ -132,7 +134,7 @@ def _undelivered(workspace: Any) -> Any:
     return outcome
 
 
-def _delivered(config: Any, workspace: Any) -> Any:
+def _delivered(config: "Config", workspace: "Workspace") -> "CatchUpResult":
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
