@@ -107,106 +107,43 @@ class TestWarnings:
         assert any(line.endswith("write: --set model.task=multiclass") for line in warnings)
 
 
-TWO = ["model.task=binary", "data.classes=[a, b]", "training.metrics=[]"]
+BINARY = "model.task=binary; data.classes=[a, b]"
+
+# --set, parted by `;` | key | a part of what was expected | received | a part of what to write
+WRONG = [
+    [part.strip() for part in row.split("|")]
+    for row in f"""
+model.task=binary | data.classes | two for model.task=binary | none | [bad, good]
+model.task=binary; data.classes=[a, b, c] | data.classes | two | a, b, c | model.task=multiclass
+data.classes=[a, b] | data.classes | none for model.task=regression | a, b | model.task=binary
+model.task=binary; data.classes=[a, a] | data.classes | each once | a, a |
+{BINARY}; model.label_scale=log | model.label_scale | none for classes | 'log' | label_scale=none
+training.metrics=[{{name: AUC}}] | training.metrics.0.name | a metric for regression | 'AUC' | Huber
+{BINARY}; data.label=[a, b] | data.label | one column for model.task=binary | a, b | --label a
+data.label=[tips, tips] | data.label | columns, each once | [tips, tips] |
+data.label=[] | data.label | columns, each once | [] |
+data.label=[tips, trip_miles] | data.label | a column that is no feature | 'trip_miles' |
+data.label=[a, b]; evaluation.gate=[{{metric: calibration, upper_bound: 2}}] | evaluation.gate \
+ | calibration_a, calibration_b | 'calibration' |
+evaluation.gate=[{{metric: huber, max_increase: 0.1, max_decrease: 0.1}}] | evaluation.gate.0 \
+ | max_increase or max_decrease | both |
+data.label=[a, b]; evaluation.metrics.0.key=mae_a | evaluation.metrics | different names | mae_a |
+""".strip().splitlines()
+]
 
 
 @pytest.mark.parametrize(
-    ("settings", "key", "expected", "received", "write"),
-    [
-        (
-            ["model.task=binary"],
-            "data.classes",
-            "two for model.task=binary",
-            "none",
-            "--set 'data.classes=[bad, good]'",
-        ),
-        (
-            ["model.task=binary", "data.classes=[a, b, c]"],
-            "data.classes",
-            "two for model.task=binary",
-            "a, b, c",
-            "--set model.task=multiclass",
-        ),
-        (
-            ["data.classes=[a, b]"],
-            "data.classes",
-            "none for model.task=regression",
-            "a, b",
-            "--set model.task=binary",
-        ),
-        (["model.task=binary", "data.classes=[a, a]"], "data.classes", "each once", "a, a", ""),
-        (
-            ["model.task=binary", "data.classes=[a, b]", "model.label_scale=log"],
-            "model.label_scale",
-            "none for classes",
-            "'log'",
-            "--set model.label_scale=none",
-        ),
-        (
-            [*TWO, "training.loss.name=SparseCategoricalCrossentropy"],
-            "training.loss.name",
-            "a loss for binary (huber_fn, HuberLoss,",
-            "'SparseCategoricalCrossentropy'",
-            "--set training.loss.name=BinaryCrossentropy",
-        ),
-        (
-            ["training.metrics=[{name: AUC}]"],
-            "training.metrics.0.name",
-            "a metric for regression (HuberMetric,",
-            "'AUC'",
-            "--set training.metrics.0.name=HuberMetric",
-        ),
-        (
-            ["data.label=[tips, fare]", "model.task=binary", "data.classes=[a, b]"],
-            "data.label",
-            "one column for model.task=binary",
-            "tips, fare",
-            "--label tips",
-        ),
-        (["data.label=[tips, tips]"], "data.label", "columns, each once", "[tips, tips]", ""),
-        (["data.label=[]"], "data.label", "columns, each once", "[]", ""),
-        (
-            ["data.label=[tips, trip_miles]"],
-            "data.label",
-            "a column that is no feature",
-            "'trip_miles'",
-            "",
-        ),
-        (
-            ["data.label=[tips, fare]", "evaluation.gate=[{metric: calibration, upper_bound: 2}]"],
-            "evaluation.gate",
-            "calibration_tips, calibration_fare",
-            "'calibration'",
-            "",
-        ),
-        (
-            ["evaluation.gate=[{metric: huber, max_increase: 0.1, max_decrease: 0.1}]"],
-            "evaluation.gate.0",
-            "max_increase or max_decrease",
-            "both",
-            "",
-        ),
-        (
-            [
-                "data.label=[a, b]",
-                "evaluation.metrics=[{name: HuberMetric, key: huber}, "
-                "{name: MeanAbsoluteError, key: huber_a}]",
-            ],
-            "evaluation.metrics",
-            "different names",
-            "huber_a, huber_a",
-            "",
-        ),
-    ],
+    ("settings", "key", "expected", "received", "write"), WRONG, ids=[row[0] for row in WRONG]
 )
 def test_what_does_not_fit_is_refused(settings, key, expected, received, write):
-    error = refusal(*settings)
+    error = refusal(*settings.split("; "))
     assert error.key == key
     assert expected in error.expected
     assert received in error.received
     assert write in (error.write or "")
 
 
+TWO = [*BINARY.split("; "), "training.metrics=[]"]
 SEVERAL = [
     "model.task=multiclass",
     "data.classes=[a, b, c]",
