@@ -54,17 +54,17 @@ BY_ROW = [[row] for row in range(5)]
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize(("ours", "tfmas"), PAIRS.values(), ids=PAIRS)
-def test_is_as_by_tfma(ours, tfmas, weighted):
+@pytest.mark.parametrize(("keras", "tfmas"), PAIRS.values(), ids=PAIRS)
+def test_is_as_by_tfma(keras, tfmas, weighted):
     # Of one worker: merging, TFMA (0.52) counts the first of several mean errors twice.
     expected = value(tfmas, BY_ROW, weighted=weighted)
-    metric = BatchMetric(name="x", metric=ours)
+    metric = BatchMetric(name="x", metric=keras)
     for workers in ([[[0, 1, 2, 3, 4]]], [[[0, 1, 2], [3, 4]]], [BY_ROW[:2], [], BY_ROW[2:]]):
         found = value(metric, *workers, weighted=weighted)
         assert found == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_key_tells_models_apart():
+def test_the_key_names_the_model():
     computations = BatchMetric(name="x", metric=of("Calibration")).computations(
         model_names=["candidate", "baseline"]
     )
@@ -72,8 +72,8 @@ def test_the_key_tells_models_apart():
 
 
 def test_calibration_of_labels_that_add_up_to_nothing_is_none():
-    ours = BatchMetric(name="x", metric=of("Calibration"))
-    (computation,) = ours.computations()
+    keras = BatchMetric(name="x", metric=of("Calibration"))
+    (computation,) = keras.computations()
     computation.combiner.setup()
     rows = {"labels": np.array([1.0, -1.0]), "predictions": np.array([1.0, 1.0])}
     state = computation.combiner.add_input([], metric_types.StandardMetricInputs(rows))
@@ -81,7 +81,7 @@ def test_calibration_of_labels_that_add_up_to_nothing_is_none():
 
 
 def seen(name, labels, predictions, weights):
-    """What a metric of tf_keras says of these rows."""
+    """The value of a tf_keras metric over these rows."""
     (computation,) = BatchMetric(name="x", metric=of(name, "tf_keras.metrics")).computations(
         example_weighted=True
     )

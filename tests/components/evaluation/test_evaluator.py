@@ -227,7 +227,7 @@ class TestRefused:
             "median_error of payment_type=7 is 0, below the lower bound 0.5",
         ],
     )
-    def test_says_why(self, refused, reason):
+    def test_has_each_reason(self, refused, reason):
         assert reason in refused.report.reasons
 
     def test_gives_no_reason_for_a_bound_that_is_met(self, refused):
@@ -318,7 +318,7 @@ class TestBlessed:
             {"example_count": 5, "calibration": 84 / 80, "mae": 0.8}
         )
 
-    def test_says_so_for_the_pusher_and_for_the_next_baseline(self, blessed):
+    def test_is_marked_for_the_pusher_and_the_next_baseline(self, blessed):
         assert blessed.is_blessed_on_disk
         assert blessed.blessing.get_int_custom_property("blessed") == 1
         assert blessed.blessing.get_int_custom_property("current_model_id") == CANDIDATE_ID

@@ -1,6 +1,6 @@
 """Metrics of classes and of several labels, by TFMA itself, against scikit-learn's.
 
-The models here answer with columns of the rows, so that each value can be told beforehand.
+The models here answer with columns of the rows, so that each value is known beforehand.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def answering(outputs: dict[str, str]):
 
 
 def named(answer):
-    """The same with a class's name beside the probabilities, as our signatures have it."""
+    """The same with a class's name beside the probabilities, like huberflow's signatures."""
     return lambda examples: {"prediction": tf.fill(tf.shape(examples), "ant"), **answer(examples)}
 
 
@@ -99,7 +99,7 @@ def test_several_classes_by_slice_and_weight(several, size):
 
 @pytest.fixture(scope="module")
 def two(bench, tmp_path_factory):
-    """Two of the classes, in an order of the user's; the baseline is surer of the first."""
+    """Two of the classes, in another order; the baseline is surer of the first."""
     root = tmp_path_factory.mktemp("two")
     outputs = {"probability_cat": "p2", "probability_bee": "p1"}
     model = write_model(root / "model", named(answering(outputs)))
@@ -146,7 +146,7 @@ def test_two_classes_are_measured_by_the_probability_of_the_second(two):
     )
 
 
-def test_what_may_not_fall_is_held_against_the_baseline(two):
+def test_a_metric_that_may_not_fall_is_compared_with_the_baseline(two):
     falls = [reason for reason in two["worse"].report.reasons if reason.startswith("auc")]
     before = two["better"].values({})["auc"]
     assert [reason.partition(" against ")[2] for reason in falls] == [

@@ -34,7 +34,7 @@ class TestPinnedSchema:
         do(PinnedSchema, {}, {"schema": schema}, schema_file=str(file), sha256=sha256)
         assert (tmp_path / "schema.pbtxt").read_bytes() == file.read_bytes()
 
-    def test_is_not_another_than_the_cache_was_told_of(self, schema, file):
+    def test_that_changed_after_the_start_is_refused(self, schema, file):
         with pytest.raises(RuntimeError, match="changed while the run was starting; run it again"):
             do(PinnedSchema, {}, {"schema": schema}, schema_file=str(file), sha256="c0ffee")
 

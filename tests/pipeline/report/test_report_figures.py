@@ -1,4 +1,4 @@
-"""The figures of a run: what they show, and what they say of what they do not show."""
+"""The figures of a run: what they show, and their notes on what they leave out."""
 
 import math
 
@@ -83,12 +83,12 @@ class TestPredictedAgainstTrue:
         (axes,) = predicted_against_true(sample([1, 2, 3], [7, 8, 90]), "fare").axes
         assert axes.get_xlim() == axes.get_ylim()
 
-    def test_says_how_many_points_are_not_seen(self):
+    def test_counts_the_points_outside_the_view(self):
         rows = np.linspace(2, 60, 100)
         figure = predicted_against_true(sample([*rows, 1e9], [*rows, 5]), "fare")
         assert note(figure) == "101 rows of the eval split, 1 of them beyond this view"
 
-    def test_says_how_many_predictions_are_not_finite(self):
+    def test_counts_the_predictions_that_are_not_finite(self):
         figure = predicted_against_true(sample([1, 2, 3], [1, math.nan, math.inf]), "fare")
         assert note(figure) == "1 row of the eval split, 2 more without a finite value"
 
@@ -164,7 +164,7 @@ class TestErrorBySlice:
         assert {"last blessed model", "all rows 2", "this model"} == set(legend(figure))
         assert figure.axes[0].collections[0].get_offsets()[0].tolist() == [3.5, 0]
 
-    def test_a_slice_of_few_rows_says_so(self):
+    def test_a_slice_of_few_rows_is_marked(self):
         figure = error_by_slice(report((4.0, 29, None, {"hour": 7})), "huber", "lower")
         assert "fewer than 30 rows: little evidence" in legend(figure)
         assert "this model" not in legend(figure)

@@ -135,7 +135,7 @@ class TestNode:
         written = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
         assert written == files
 
-    def test_that_has_nothing_to_tell_writes_nothing(self, run, folder):
+    def test_without_files_writes_nothing(self, run, folder):
         write_node(run(), "Pusher", folder)
         assert not folder.exists()
 
@@ -165,18 +165,18 @@ class TestPage:
         assert "On 1,200 rows of the eval split." in text
         assert "huber2.22+10.0%" in "".join(text.split())
 
-    def test_says_what_rows_are_weighted_by(self, run, folder):
+    def test_names_the_weight(self, run, folder):
         config = {**CONFIG, "data": {**CONFIG["data"], "weight": "tips"}}
         text = page(run(config=config), folder).text
         assert "On 1,200 rows of the eval split, weighted by tips." in text
 
-    def test_says_which_rows_it_is_of(self, run, folder):
+    def test_names_the_data(self, run, folder):
         assert "the Chicago Taxi trips" in page(run(), folder).text
         files = {"train": "old.csv", "validation": None, "eval": "new.csv"}
         config = {**CONFIG, "data": {**CONFIG["data"], "splits": {"files": files}}}
         assert "old.csv, new.csv" in page(run(config=config), folder).text
 
-    def test_says_why_a_model_was_not_blessed(self, run, folder):
+    def test_has_the_reasons_against_a_model(self, run, folder):
         text = page(run(report(reasons=["huber of all rows is 4, above 3"])), folder).text
         assert "not blessed" in text
         assert "huber of all rows is 4, above 3" in text
@@ -195,7 +195,7 @@ class TestPage:
         places = {attrs["id"] for _, attrs in tags if "id" in attrs}
         assert {attrs["href"][1:] for tag, attrs in tags if tag == "a"} <= places
 
-    def test_says_what_ran_on_what(self, run, folder):
+    def test_has_code_data_and_config(self, run, folder):
         git = GitState(commit="4f3a9c2", dirty=True)
         text = page(run(metadata=RunMetadata(git=git, changes={"seed": 7})), folder).text
         assert "4f3a9c2, with changes that were not committed" in text
@@ -206,7 +206,7 @@ class TestPage:
         assert "threshold: 1.0" in text
         assert "no anomalies" in text
 
-    def test_of_a_failed_run_says_what_failed_and_what_there_is_not(self, run, folder):
+    def test_of_a_failed_run_names_the_failed_node_and_the_missing_parts(self, run, folder):
         text = page(failed(run(), "Trainer", "the loss is not finite"), folder).text
         assert "There is no verdict: the Evaluator has not finished." in text
         assert "Trainer failed: the loss is not finite" in text
@@ -225,14 +225,14 @@ class TestPage:
         assert tags.text.count(NASTY) >= 4
         assert "script" not in dict(tags.found)
 
-    def test_of_very_many_slices_says_where_the_others_are(self, run, folder):
+    def test_of_very_many_slices_refers_to_the_csv_file(self, run, folder):
         many = evaluation_reports.report(*(slice_row(company=n) for n in range(249)))
         text = page(run(many), folder).text
         assert "And 50 slices more, in slices.csv." in text
         assert "company=198" in text
         assert "company=199" not in text
 
-    def test_of_very_many_columns_says_where_their_statistics_are(self, run, folder, tmp_path):
+    def test_of_very_many_columns_refers_to_the_page_of_statistics(self, run, folder, tmp_path):
         finished = run()
         path = tmp_path / "StatisticsGen" / "Split-train" / "FeatureStats.pb"
         found = pb.DatasetFeatureStatisticsList.FromString(path.read_bytes())

@@ -110,7 +110,7 @@ class TestVerdict:
         assert line(text, "blessed") == "blessed yes"
         assert "not blessed" not in text
 
-    def test_not_blessed_says_every_reason(self):
+    def test_not_blessed_lists_every_reason(self):
         reasons = ("huber of all rows is 4, above the upper bound 3", "no row of a=[b]")
         text = shown(finished(reasons=reasons))
         assert "blessed       yes" not in text
@@ -166,7 +166,7 @@ class TestPushed:
         text = line(shown(finished(pushed=path), width=40), "pushed")
         return text.removeprefix("pushed ")
 
-    def test_says_where_even_on_a_narrow_terminal(self, serving):
+    def test_has_the_path_even_on_a_narrow_terminal(self, serving):
         assert self.pushed(serving("1", "2") / "2") == str(serving() / "2")
 
     def test_tenth_version_is_newer_than_the_ninth(self, serving):
