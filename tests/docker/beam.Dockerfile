@@ -1,4 +1,4 @@
-# Stands in for Beam's own worker image where no registry can be reached: the program that it is
-# taken for, built from the source of the same version.
+# Replaces Beam's worker image without a registry: the one program that is needed from it, built from
+# the source of the same version.
 FROM scratch
 COPY container /opt/apache/beam/boot

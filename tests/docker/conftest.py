@@ -1,4 +1,4 @@
-"""The images, built once, and all of compose up."""
+"""The images, built once, and the running compose project."""
 
 import pytest
 import stand_ins
@@ -16,14 +16,14 @@ def _engine():
 
 @pytest.fixture(scope="session")
 def images(_engine, tmp_path_factory):
-    """Those of the pipeline and of serving, under the names that compose.yaml gives them."""
+    """The images of the pipeline and of serving, with their names in compose.yaml."""
     _provide(tmp_path_factory, "debian:trixie-slim", "postgres:17")
     _build()
 
 
 @pytest.fixture(scope="session")
 def beam_worker(images, tmp_path_factory) -> str:
-    """The name of the image of Beam's worker."""
+    """The name of the Beam worker's image."""
     _provide(tmp_path_factory, f"apache/beam_python3.13_sdk:{stand_ins.BEAM}")
     name = "huberflow-beam-worker"
     docker("build", "--quiet", "--tag", name, "--file", "docker/beam-worker.Dockerfile", ".")
@@ -43,7 +43,7 @@ def flink(beam_worker, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def compose(images):
-    """Up: the run has ended, and the model that it made is served."""
+    """The running services, after the run has ended and its model is served."""
     with up("test") as compose:
         wait_until(lambda: compose.health("serving") == "healthy", "serving")
         yield compose

@@ -1,7 +1,6 @@
-# Stands in for Flink's own image where no registry can be reached: the same version, user, folder
-# and addresses to listen on.
+# Replaces Flink's image without a registry: the same version, user, folder and listening addresses.
 FROM debian:trixie-slim
-# Java's package wants a folder for manuals, which slim images leave out.
+# Java's package needs a folder for manuals, which slim images lack.
 RUN mkdir --parents /usr/share/man/man1 \
  && groupadd --gid 9999 flink && useradd --uid 9999 --gid 9999 --no-create-home flink \
  && apt-get update \

@@ -1,4 +1,4 @@
-# Stands in for Beam's own image of a job server for Flink where no registry can be reached: its
-# jars, of an older version that speaks the same protocol.
+# Replaces Beam's image of the job server for Flink without a registry: its jars, in an older version
+# with the same protocol.
 FROM scratch
 COPY . /opt/apache/beam/jars

@@ -1,5 +1,4 @@
-# Stands in for postgres:17 where no registry can be reached: the same version, user, folder and
-# variables.
+# Replaces postgres:17 without a registry: the same version, user, folder and variables.
 FROM debian:trixie-slim
 RUN groupadd --gid 999 postgres && useradd --uid 999 --gid 999 --no-create-home postgres \
  && apt-get update \

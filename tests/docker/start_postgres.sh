@@ -1,4 +1,4 @@
-# As the entrypoint of postgres:17: a new folder gets a user with a password, and a database.
+# Like the entrypoint of postgres:17: creates a user with a password and a database in a new folder.
 set -eu
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   echo "$POSTGRES_PASSWORD" > /tmp/password

@@ -1,4 +1,4 @@
-"""Beam's worker: what a job brings along, and our objects, are where the job's functions run."""
+"""Beam's worker has huberflow's custom objects and the packages of a job."""
 
 import subprocess
 import zipfile
@@ -30,7 +30,7 @@ with beam.Pipeline(options=options) as pipeline:
 
 @pytest.fixture
 def pool(beam_worker):
-    """A worker that waits for a job, in a container of its own."""
+    """A container with a worker that waits for a job."""
     container = docker("run", "--detach", beam_worker, "--worker_pool").strip()
     connect = "import socket; socket.create_connection(('localhost', 50000))"
     wait_until(lambda: succeeds("docker", "exec", container, "python", "-c", connect), "the pool")
@@ -40,7 +40,7 @@ def pool(beam_worker):
 
 @pytest.fixture
 def job(tmp_path):
-    """A folder with a job, and a package that it brings along."""
+    """A folder with a job and its package."""
     (tmp_path / "job.py").write_text(JOB)
     about = "my_objects-1.0.dist-info"
     with zipfile.ZipFile(tmp_path / WHEEL, "w") as wheel:
@@ -52,7 +52,7 @@ def job(tmp_path):
     return tmp_path
 
 
-def test_objects_of_ours_and_of_the_job_are_on_the_worker(pool, job):
+def test_the_worker_has_the_objects_of_huberflow_and_of_the_job(pool, job):
     docker(
         *("run", "--rm", "--network", f"container:{pool}", "--volume", f"{job}:/job:ro"),
         *("--entrypoint", "python", "huberflow", "/job/job.py"),

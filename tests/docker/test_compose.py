@@ -1,4 +1,4 @@
-"""`docker compose up`, as a user starts it: from an empty machine to a prediction."""
+"""`docker compose up`, from an empty machine to a prediction."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ from huberflow.pipeline.deploy.golden_rows import golden_rows
 
 
 def finished_runs(compose) -> list[tuple]:
-    """The runs of the pipeline in MLflow, without those of its nodes; each with its files."""
+    """The pipeline runs in MLflow, without the runs of nodes, each with its files."""
     from mlflow import MlflowClient
 
     client = MlflowClient(f"http://127.0.0.1:{compose.port('mlflow', 5000)}")

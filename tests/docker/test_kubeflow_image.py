@@ -1,4 +1,4 @@
-"""A compiled spec, container by container in the built image: the same as `docker compose up`."""
+"""The containers of a compiled spec give the same result as `docker compose up`."""
 
 import json
 import os
@@ -21,7 +21,7 @@ LOCKED_UP = (
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder in which the image's user may write, too."""
+    """A folder that the image's user can also write to."""
     before = os.umask(0)
     folder = tmp_path_factory.mktemp("cluster")
     folder.chmod(0o777)
@@ -33,7 +33,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster(compose, place):
-    """A run; but for the last container, which delivers to MLflow, none has a network."""
+    """A run; only the last container, which delivers to MLflow, has a network."""
     docker(
         *("run", "--rm", *LOCKED_UP, f"--volume={place}:/work", "huberflow", "compile"),
         *("--target=kubeflow", "--image=huberflow", "--set=kubeflow.volume=models"),
@@ -51,7 +51,7 @@ def cluster(compose, place):
 
 
 def start(place, network: str, container: Container) -> subprocess.CompletedProcess[str]:
-    """As Kubernetes would, with no right that the spec does not ask for."""
+    """Runs a container like Kubernetes, without rights that the spec does not request."""
     program, *arguments = container.command
     return subprocess.run(
         [

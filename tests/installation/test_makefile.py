@@ -1,4 +1,4 @@
-"""The commands, and what the set-up says on machines where something is missing. No network."""
+"""The make targets, and the messages of the set-up on machines that lack something; no network."""
 
 from __future__ import annotations
 

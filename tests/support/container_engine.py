@@ -1,4 +1,4 @@
-"""A container engine, and one project of compose on it."""
+"""The container engine, and a compose project."""
 
 import os
 import secrets
@@ -16,7 +16,7 @@ PATIENCE = 300.0
 
 
 def docker(*arguments: str, **options) -> str:
-    """What a command prints; its errors go where pytest shows them."""
+    """The output of a docker command; pytest shows its stderr."""
     done = subprocess.run(
         ["docker", *arguments], stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT, **options
     )
@@ -24,7 +24,7 @@ def docker(*arguments: str, **options) -> str:
 
 
 def succeeds(*command: str) -> bool:
-    """Whether a command is there, and exits with 0."""
+    """Whether a command exists and exits with 0."""
     try:
         return subprocess.run(command, capture_output=True).returncode == 0
     except FileNotFoundError:
@@ -32,7 +32,7 @@ def succeeds(*command: str) -> bool:
 
 
 def wait_until(holds: Callable[[], bool], what: str) -> None:
-    """Returns as soon as it holds."""
+    """Returns as soon as the condition is true."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
         if time.monotonic() > deadline:
@@ -42,18 +42,18 @@ def wait_until(holds: Callable[[], bool], what: str) -> None:
 
 @dataclass(frozen=True)
 class Compose:
-    """``docker compose`` on our file, as a project of its own.
+    """``docker compose`` with ``docker/compose.yaml``, as a separate project.
 
     Attributes:
-      project: its name, which parts it from the user's own.
-      variables: what the file takes from the environment.
+      project: the project's name, different from the user's.
+      variables: the environment variables of the file.
     """
 
     project: str
     variables: Mapping[str, str]
 
     def __call__(self, *arguments: str) -> str:
-        """What a command prints."""
+        """The output of a compose command."""
         file = str(ROOT / "docker" / "compose.yaml")
         return docker(
             *("compose", "--file", file, "--project-name", self.project, *arguments),
@@ -62,20 +62,20 @@ class Compose:
 
     @property
     def network(self) -> str:
-        """The name of the one that its services are on."""
+        """The name of the services' network."""
         return f"{self.project}_default"
 
     def port(self, service: str, inside: int) -> int:
-        """The port of this machine that leads to one of a service."""
+        """The port of this machine that is published for a service's port."""
         return int(self("port", service, str(inside)).strip().rpartition(":")[2])
 
     def health(self, service: str) -> str:
-        """Such as ``starting`` or ``healthy``."""
+        """The health of a service, such as ``starting`` or ``healthy``."""
         status = ("--format", "{{.State.Health.Status}}")
         return docker("inspect", *status, self._container(service)).strip()
 
-    def said(self, service: str) -> str:
-        """What a service has written until now."""
+    def logs(self, service: str) -> str:
+        """The output of a service until now."""
         return docker("logs", self._container(service), stderr=subprocess.STDOUT)
 
     def _container(self, service: str) -> str:
@@ -84,7 +84,7 @@ class Compose:
 
 @contextmanager
 def up(name: str, *arguments: str) -> Iterator[Compose]:
-    """``docker compose … up``, with ports and volumes of its own; nothing of it stays."""
+    """``docker compose … up`` with separate ports and volumes, which are removed at the end."""
     variables = {
         "POSTGRES_PASSWORD": secrets.token_hex(),
         "MLFLOW_PORT": str(free_port()),

@@ -29,7 +29,7 @@ from huberflow.pipeline.report.result import Result
 from huberflow.pipeline.resolve import grid as grids
 from huberflow.pipeline.resolve.resolved_run import load
 
-# Runs the command line, then tells what it imported.
+# Runs the command line, then prints the imported modules.
 WITH_IMPORTS = """
 import sys
 from huberflow.pipeline.cli.main import main
@@ -67,7 +67,7 @@ def _garbage_is_collected():
 
 @pytest.fixture
 def execute(monkeypatch):
-    """Stands in for the run itself; each test says how it ends."""
+    """Replaces the run itself; each test sets its result."""
     stand_in = create_autospec(runs.execute)
     monkeypatch.setattr(runs, "execute", stand_in)
     return stand_in
@@ -207,7 +207,7 @@ class TestSweep:
 
     @pytest.fixture
     def sweep(self, monkeypatch):
-        """Stands in for the runs; each test says how they end."""
+        """Replaces the runs; each test sets their result."""
         stand_in = create_autospec(sweeps.execute)
         monkeypatch.setattr(sweeps, "execute", stand_in)
         return stand_in

@@ -1,4 +1,4 @@
-"""What a user may write in a config, what wins, and what is said about a mistake."""
+"""What a config may contain, which value wins, and the messages for wrong values."""
 
 from __future__ import annotations
 
@@ -405,7 +405,7 @@ class TestRoundTrip:
         assert load(tmp_path / "config.yaml") == config
 
     def test_it_is_plain_yaml(self):
-        """Any YAML reader finds what ours does."""
+        """Every YAML reader reads the same values."""
         assert yaml.safe_load(to_yaml(Config()))["training"]["loss"] == {
             "name": "HuberLoss",
             "config": {"threshold": 1.0},
