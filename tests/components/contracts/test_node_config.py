@@ -10,7 +10,6 @@ from huberflow.components.contracts.evaluation_config import (
     MetricConfig,
 )
 from huberflow.components.contracts.features import FeaturesConfig
-from huberflow.components.contracts.lineage import RunLineage, TrackingTag
 from huberflow.components.contracts.node_config import (
     DrawnShares,
     EvaluatorConfig,
@@ -20,7 +19,6 @@ from huberflow.components.contracts.node_config import (
     SplitDays,
     TrainerConfig,
     TrainingConfig,
-    ValidatorConfig,
 )
 from huberflow.components.contracts.target import Target
 from huberflow.custom_objects.user_objects import UserModule, UserObjects
@@ -58,14 +56,12 @@ RECORDS = [
             gate=(GateBound(metric="huber", slice={"a": 7}, upper_bound=1.5),),
         ),
     ),
-    ValidatorConfig(source=SOURCE, columns=("a", "b"), drift_threshold=0.1, pinned=True),
     ExampleGenConfig(
         source=SOURCE,
         column="day",
         days=SplitDays(written="YYYY-MM-DD", validation="2024-01-02", eval="2024-02-01"),
         draw=DrawnShares(train=6, validation=1),
     ),
-    RunLineage(run="8", mlflow=TrackingTag(tag="t", value="v"), git={"commit": "c0ffee"}),
 ]
 
 
