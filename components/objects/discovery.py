@@ -46,7 +46,7 @@ class Candidate:
     folder: Path
     task: Task = "regression"
 
-    def make(self, **config: Any) -> Any:
+    def make(self, **config: object) -> Any:
         """An instance of a class; a function stands for itself."""
         return self.target(**config) if inspect.isclass(self.target) else self.target
 

@@ -17,7 +17,7 @@ _OF_KERAS = {"name", "dtype", "reduction", "trainable", "dynamic"}
 """Arguments that Keras's own base classes take and keep."""
 
 
-def constructor_arguments(target: Callable[..., Any]) -> dict[str, Any]:
+def constructor_arguments(target: Callable[..., Any]) -> dict[str, object]:
     """The constructor's arguments, without Keras's, and their defaults; a function has none."""
     if not inspect.isclass(target):
         return {}
@@ -29,12 +29,12 @@ def constructor_arguments(target: Callable[..., Any]) -> dict[str, Any]:
     }
 
 
-def other_values(candidate: Candidate, defaults: Mapping[str, Any]) -> dict[str, Any]:
+def other_values(candidate: Candidate, defaults: Mapping[str, object]) -> dict[str, object]:
     """Values other than the defaults, as far as the constructor takes them."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for name, default in defaults.items():
         if isinstance(default, bool):
-            other: Any = not default
+            other: object = not default
         elif isinstance(default, int | float):
             other = default + 1 if isinstance(default, int) else 0.5 * default + 0.13
         else:
@@ -45,7 +45,7 @@ def other_values(candidate: Candidate, defaults: Mapping[str, Any]) -> dict[str,
     return values
 
 
-def check(candidate: Candidate, made: Any, values: Mapping[str, Any]) -> None:
+def check(candidate: Candidate, made: Any, values: Mapping[str, object]) -> None:
     """Refuses a class whose object cannot be rebuilt from its config.
 
     Args:
@@ -78,7 +78,7 @@ def check(candidate: Candidate, made: Any, values: Mapping[str, Any]) -> None:
     _check_from_config(candidate, config)
 
 
-def _check_from_config(candidate: Candidate, config: Mapping[str, Any]) -> None:
+def _check_from_config(candidate: Candidate, config: Mapping[str, object]) -> None:
     key = f"{candidate.key}.from_config"
     hint = "take **kwargs in __init__, and pass them to super().__init__"
     with user_code(key, "an object from what get_config returned", candidate.folder, hint=hint):

@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import tf_keras
 
@@ -105,7 +104,7 @@ def _fitting_tasks(candidate: Candidate) -> tuple[Task, ...]:
     return tuple(fitting)
 
 
-def _as_json(default: Any) -> JSON:
+def _as_json(default: object) -> JSON:
     try:
         value: JSON = json.loads(json.dumps(default))
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""What stands on weights and units: regularizer, activation, initializer, constraint."""
+"""Objects for weights and units: regularizer, activation, initializer, constraint."""
 
 import math
 
