@@ -37,7 +37,7 @@ class DateFormatDetector:
 
     def __init__(self) -> None:
         self.formats = list(DATE_FORMATS)
-        """Names of the formats that fit; two where day and month cannot be told apart."""
+        """Names of the formats that fit; two where day and month look alike."""
         self._ranges: dict[str, tuple[datetime, datetime]] = {}
 
     def add(self, texts: pa.StringArray) -> None:

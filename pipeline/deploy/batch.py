@@ -1,7 +1,7 @@
 """Applies an exported model to a file of rows, which may be larger than memory."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
@@ -30,15 +30,6 @@ class BatchResult:
     first_bad: BadRow | None
     absent: Sequence[str]
     """Columns that the model reads and the file lacks: missing values in every row."""
-
-    def after(self, scored: pa.Table, bad_rows: Sequence[BadRow]) -> "BatchResult":
-        """The result after one more batch."""
-        return replace(
-            self,
-            rows=self.rows + len(scored),
-            bad=self.bad + len(bad_rows),
-            first_bad=self.first_bad or next(iter(bad_rows), None),
-        )
 
 
 def predict_file(
@@ -79,7 +70,8 @@ def predict_file(
             parsed=reading.is_parquet(output) and not reading.is_parquet(data),
         )
         absent = [name for name in scorer.columns if name not in columns]
-        result = BatchResult(0, 0, None, absent)
+        predicted = refused = 0
+        first_bad: BadRow | None = None
         with (
             writing.table_writer(bad, _BAD) as write_bad,
             writing.table_writer(output, schema) as write,
@@ -88,11 +80,12 @@ def predict_file(
                 scored, bad_rows = _scored(scorer, batch, columns, schema)
                 write(scored)
                 write_bad(pa.Table.from_pylist([*map(asdict, bad_rows)], _BAD))
-                result = result.after(scored, bad_rows)
+                predicted, refused = predicted + len(scored), refused + len(bad_rows)
+                first_bad = first_bad or next(iter(bad_rows), None)
                 on_batch(batch.done)
-    if not result.bad:
+    if not refused:
         bad.unlink()
-    return result
+    return BatchResult(predicted, refused, first_bad, absent)
 
 
 def _check_distinct(*files: Path) -> None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from huberflow.components.bundle import reload
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def golden_rows(bundle: Path, columns: Iterable[str]) -> pd.DataFrame:
@@ -19,7 +22,7 @@ def golden_rows(bundle: Path, columns: Iterable[str]) -> pd.DataFrame:
     return pd.DataFrame(values, dtype=object)
 
 
-def _value(feature: Any) -> Any:
+def _value(feature: "tf.train.Feature") -> str | float | None:
     kind = feature.WhichOneof("kind")
     values = getattr(feature, kind).value if kind else []
     value = values[0] if values else None
