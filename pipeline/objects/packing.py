@@ -16,5 +16,5 @@ def packed(files: Mapping[str, str]) -> str:
 
 
 def unpacked(text: str) -> dict[str, str]:
-    """What ``packed`` was given."""
+    """The files of a text that ``packed`` made."""
     return json.loads(zlib.decompress(base64.b64decode(text)))
