@@ -1,4 +1,4 @@
-"""Runs ExampleGen by itself; as a script, says how much memory ever more rows take."""
+"""Runs ExampleGen by itself; as a script, prints how much memory more and more rows take."""
 
 import json
 import resource
@@ -16,7 +16,7 @@ from huberflow.pipeline.beam import beam_target
 
 
 def run(executor: type, folder: Path, pattern: str, buckets: tuple[int, ...] = (1,)) -> Path:
-    """The folder of what was written, with a folder for each split: train, and eval."""
+    """The folder that was written, with a folder for each split: train, and eval."""
     names = ["train", "eval"][: len(buckets)]
     splits = [
         proto.SplitConfig.Split(name=name, hash_buckets=count)
@@ -31,7 +31,7 @@ def run(executor: type, folder: Path, pattern: str, buckets: tuple[int, ...] = (
     found.uri = str(folder / "examples")
     context = base_beam_executor.BaseBeamExecutor.Context(
         list(beam_target.in_process_arguments()),
-        tmp_dir=str(folder / "aside"),
+        tmp_dir=str(folder / "temporary"),
         unique_id="1",
     )
     executor(context).Do({}, {"examples": [found]}, dict(node.exec_properties))
@@ -40,13 +40,13 @@ def run(executor: type, folder: Path, pattern: str, buckets: tuple[int, ...] = (
 
 
 def rows(split: Path) -> list[bytes]:
-    """Of a split, file by file."""
+    """The rows of a split, file by file."""
     files = sorted(map(str, split.iterdir()))
     return list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator())
 
 
 def peaks(folder: Path, sizes: list[int]) -> list[int]:
-    """Megabytes that this process has had at most, after so many rows of 5,000 bytes each."""
+    """The peak memory of this process in megabytes, after each number of rows of 5,000 bytes."""
     mixing.INPUT_BYTES = 2**21
     found = []
     for size in sizes:

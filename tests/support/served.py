@@ -26,7 +26,7 @@ def started(bundle: Path, port: int, log: Path, *options: str) -> Iterator[subpr
 
 
 def announced(process: subprocess.Popen, log: Path) -> list[str]:
-    """The two lines that a server says once it is ready."""
+    """The two lines that a server prints once it is ready."""
     lines = [process.stdout.readline().strip() for _ in range(2)]
     assert all(lines), log.read_text()
     return lines

@@ -620,7 +620,7 @@ def plain_user():
 
 @pytest.fixture
 def shut():
-    """A folder that all may enter, pytest's own being its user's alone; and two that none may."""
+    """A folder that all may enter, unlike pytest's; it holds a file and a folder that none may."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         written(folder, {"shut.csv": GOOD, "shut/a.csv": GOOD})

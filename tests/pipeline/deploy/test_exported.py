@@ -1,4 +1,4 @@
-"""The exported model as MLflow sees it, loaded where nothing of ours is."""
+"""The exported model as MLflow sees it, loaded where huberflow is not installed."""
 
 import json
 import os
@@ -84,7 +84,7 @@ def folder(model, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def answers(folder, tmp_path_factory):
-    """What the loaded model says in a process of its own; one, since TensorFlow starts slowly."""
+    """The loaded model's answers, from one process, since TensorFlow starts slowly."""
     code = textwrap.dedent(LOAD) + textwrap.dedent(
         """
         from mlflow.pyfunc import scoring_server

@@ -203,9 +203,9 @@ GARBAGE = [
 def test_no_http_is_refused(takeover, batches, garbage):
     with socket.create_connection(("127.0.0.1", takeover[0].port), timeout=10) as client:
         client.sendall(garbage)
-        said = client.recv(2**16)
-    assert said.startswith(b"HTTP/1.1 4")
-    assert b"Traceback" not in said
+        answer = client.recv(2**16)
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert b"Traceback" not in answer
 
 
 @pytest.mark.parametrize("length", [10, 10_000])
