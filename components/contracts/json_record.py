@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Self, TypeAlias, get_args, get_origin, get_type_hints
@@ -33,7 +34,7 @@ class JsonRecord:
         Raises:
           TypeError: a field is missing, or unknown.
         """
-        kinds = get_type_hints(cls)
+        kinds = _kinds(cls)
         return cls(**{name: _parsed(kinds.get(name), value) for name, value in values.items()})
 
     @classmethod
@@ -51,6 +52,11 @@ class JsonRecord:
         return cls.from_text(path.read_text(encoding="utf-8"))
 
 
+@cache  # evaluating the annotations takes longer than all else
+def _kinds(record: type[JsonRecord]) -> Mapping[str, Any]:
+    return get_type_hints(record)
+
+
 def _json(value: Any) -> JSON:
     if hasattr(value, "to_json"):
         return _json(value.to_json())
@@ -63,6 +69,8 @@ def _parsed(kind: Any, value: Any) -> Any:
     """A JSON value as a field of this type has it."""
     if value is None:
         return math.nan if kind is float else None
+    if isinstance(value, str | int | float):
+        return value
     if get_origin(kind) is UnionType:
         is_list = isinstance(value, list | tuple)
         members = [each for each in get_args(kind) if each is not NoneType]
