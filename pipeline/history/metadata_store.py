@@ -99,8 +99,9 @@ class Records:
 
     def before(self, execution: Execution) -> list[Execution]:
         """Earlier executions of the same node, the latest first."""
-        this = self._store.get_executions_by_id([execution.id])[0]
-        earlier = [e for e in self._same_node(this) if e.id < execution.id]
+        (this,) = self._store.get_executions_by_id([execution.id])
+        (node,) = self._contexts(this, "node")
+        earlier = [e for e in self._store.get_executions_by_context(node.id) if e.id < execution.id]
         return [self._read(e) for e in sorted(earlier, key=lambda e: -e.id)]
 
     def producer(self, artifact: Artifact) -> Execution:
@@ -156,10 +157,6 @@ class Records:
         if not self._workspace.metadata.exists():
             return None
         return self._store.get_context_by_type_and_name("pipeline_run", run_id)
-
-    def _same_node(self, execution: pb.Execution) -> list[pb.Execution]:
-        (node,) = self._contexts(execution, "node")
-        return list(self._store.get_executions_by_context(node.id))
 
     def _contexts(self, execution: pb.Execution, type_name: str) -> Iterator[pb.Context]:
         for context in self._store.get_contexts_by_execution(execution.id):
