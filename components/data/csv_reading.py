@@ -56,23 +56,19 @@ def _check_same(first: Path, columns: Sequence[str], file: Path, names: Sequence
 
 def _records(file: Path, stream: BinaryIO, columns: Sequence[str]) -> Iterator[bytes]:
     """Whole records, checked, some megabytes at a time."""
-    rest, line = b"", 2
-    while block := stream.read(BLOCK):
-        rest += block
+    rest, line, ended = b"", 2, False
+    while not ended:
+        block = stream.read(BLOCK)
+        ended = not block
+        rest += b"\n" if ended and rest else block
         length = csv_records.complete_length(rest)
-        if not length and len(rest) > LONGEST_RECORD:
+        if length < len(rest) and (ended or (not length and len(rest) > LONGEST_RECORD)):
             raise csv_records.field_too_long(f"{file}, line {line}")
         if length:
             data, rest = rest[:length], rest[length:]
             csv_records.check_records(file, data, line, columns)
             line += data.count(b"\n")
             yield data
-    if rest:
-        rest += b"\n"
-        if csv_records.complete_length(rest) < len(rest):
-            raise csv_records.field_too_long(f"{file}, line {line}")
-        csv_records.check_records(file, rest, line, columns)
-        yield rest
 
 
 def _table(data: bytes, columns: Sequence[str]) -> pa.Table:

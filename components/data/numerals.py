@@ -36,8 +36,8 @@ def parse(texts: pa.StringArray) -> ParsedTexts:
     """The numbers among some texts. Whole numbers beyond 64 bits are text, as TFX has it."""
     no_text = np.zeros(len(texts), bool)
     integers = _cast(texts, pa.int64())
-    if integers is not None and not _any_has(texts, "x") and not _any_has(texts, "X"):
-        return ParsedTexts(integers, no_text)  # Arrow, not Python, reads 0x1f as a number
+    if integers is not None and not _any_hexadecimal(texts):
+        return ParsedTexts(integers, no_text)
     numbers = _cast(texts, pa.float64())
     if numbers is not None and not _may_be_integers(numbers):
         return ParsedTexts(numbers, no_text)
@@ -52,8 +52,9 @@ def _cast(texts: pa.StringArray, to: pa.DataType) -> np.ndarray | None:
         return None
 
 
-def _any_has(texts: pa.StringArray, letter: str) -> bool:
-    return bool(pc.any(pc.match_substring(texts, letter)).as_py())
+def _any_hexadecimal(texts: pa.StringArray) -> bool:
+    """Whether any is like 0x1f, a number for Arrow and none for Python."""
+    return bool(pc.any(pc.match_substring(texts, "x", ignore_case=True)).as_py())
 
 
 def _may_be_integers(numbers: np.ndarray) -> bool:

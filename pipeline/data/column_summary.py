@@ -37,19 +37,19 @@ class DistinctValues:
         self.exact: dict[object, None] | None = {}
         """The values in the order they came; None if there are more than ``EXACT``."""
         self.first: list[object] = []
-        """Some of them."""
+        """The first five, if there are more than ``EXACT``."""
         self._sketch: KmvSketch | None = None
 
     def add(self, values: pa.Array) -> None:
         """Adds the distinct values of some rows."""
         if self.exact is not None:
             self.exact |= dict.fromkeys(values.to_pylist())
-            self.first = [value for value, _ in zip(self.exact, range(5), strict=False)]
             if len(self.exact) <= EXACT:
                 return
             from tfx_bsl.sketches import KmvSketch
 
             self._sketch = KmvSketch(_HASHES)
+            self.first = list(self.exact)[:5]
             values, self.exact = pa.array(self.exact, values.type), None
         if self._sketch is not None:
             self._sketch.AddValues(values)
