@@ -34,7 +34,7 @@ class JsonRecord:
         Raises:
           TypeError: a field is missing, or unknown.
         """
-        kinds = _kinds(cls)  # type: ignore[arg-type] (a class is hashable)
+        kinds = _kinds(cls)  # type: ignore[arg-type]  # a class is hashable
         return cls(**{name: _parsed(kinds.get(name), value) for name, value in values.items()})
 
     @classmethod
