@@ -6,12 +6,7 @@ from pathlib import Path
 import click
 
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.cli.common import (
-    Options,
-    config_options,
-    own_options,
-    show_warnings,
-)
+from huberflow.pipeline.cli.common import Options, config_options, own_options, show_warnings
 from huberflow.pipeline.system.logs import quiet
 
 
@@ -36,12 +31,7 @@ from huberflow.pipeline.system.logs import quiet
 )
 @own_options
 @config_options
-def compile_pipeline(
-    target: str,
-    image: str,
-    output: Path,
-    options: Options,
-) -> None:
+def compile_pipeline(target: str, image: str, output: Path, options: Options) -> None:
     """Write the pipeline as a spec for a cluster.
 
     The spec has the same nodes and the same config as `run`, and contains no secret. The section

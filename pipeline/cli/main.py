@@ -22,6 +22,13 @@ from huberflow.pipeline.cli.common import (
     stop,
 )
 
+_no_cache = click.option(
+    "--no-cache", is_flag=True, help="Run every node, even if nothing has changed."
+)
+_verbose = click.option(
+    "--verbose", "-v", is_flag=True, help="Show the logs of the libraries, and tracebacks."
+)
+
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="huberflow")
@@ -42,15 +49,9 @@ def cli() -> None:
 @cli.command()
 @own_options
 @config_options
-@click.option("--no-cache", is_flag=True, help="Run every node, even if nothing has changed.")
-@click.option(
-    "--verbose", "-v", is_flag=True, help="Show the logs of the libraries, and tracebacks."
-)
-def run(
-    options: Options,
-    no_cache: bool,
-    verbose: bool,
-) -> None:
+@_no_cache
+@_verbose
+def run(options: Options, no_cache: bool, verbose: bool) -> None:
     """Run the pipeline once: data, training, evaluation, gate, push.
 
     The results of nodes whose code, config and inputs have not changed are reused.
@@ -84,17 +85,9 @@ def run(
     type=click.IntRange(min=1),
     help="Number of trials at the same time; default: as many as processors and memory allow.",
 )
-@click.option("--no-cache", is_flag=True, help="Run every node, even if nothing has changed.")
-@click.option(
-    "--verbose", "-v", is_flag=True, help="Show the logs of the libraries, and tracebacks."
-)
-def sweep(
-    options: Options,
-    dry_run: bool,
-    jobs: int | None,
-    no_cache: bool,
-    verbose: bool,
-) -> None:
+@_no_cache
+@_verbose
+def sweep(options: Options, dry_run: bool, jobs: int | None, no_cache: bool, verbose: bool) -> None:
     """Run the pipeline for every combination of values, then compare.
 
     --set can list several values, separated by commas; each combination is a trial. The first trial

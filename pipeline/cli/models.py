@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from huberflow.pipeline.cli.common import (
-    FAILED,
-    INTERRUPTED,
-    Options,
-    config_options,
-    say,
-    stop,
-)
+from huberflow.pipeline.cli.common import FAILED, INTERRUPTED, Options, config_options, say, stop
 
 if TYPE_CHECKING:
     from huberflow.components.bundle.reload import CheckReport
@@ -36,12 +29,7 @@ _device = click.option(
 @config_options
 @_device
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def verify(
-    model: str | None,
-    options: Options,
-    device: str | None,
-    as_json: bool,
-) -> None:
+def verify(model: str | None, options: Options, device: str | None, as_json: bool) -> None:
     """Check that an exported model is still the model that was trained.
 
     No file may have changed since the export. Then predictions, losses, metrics and two training
@@ -94,12 +82,7 @@ def verify(
 )
 @_device
 def predict(
-    model: str,
-    options: Options,
-    data: Path,
-    output: Path,
-    bad: Path | None,
-    device: str | None,
+    model: str, options: Options, data: Path, output: Path, bad: Path | None, device: str | None
 ) -> None:
     """Predict all rows of a file, which may be larger than memory.
 

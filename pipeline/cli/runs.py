@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from huberflow.pipeline.cli.common import (
-    FAILED,
-    Options,
-    config_options,
-    say,
-)
+from huberflow.pipeline.cli.common import FAILED, Options, config_options, say
 
 if TYPE_CHECKING:
     from huberflow.pipeline.config import Config
@@ -25,12 +20,7 @@ if TYPE_CHECKING:
 @click.option("--slices", is_flag=True, help="Also compare the gate's metric in every slice.")
 @click.option("--json", "form", flag_value="json", help="Print everything as JSON.")
 @click.option("--csv", "form", flag_value="csv", help="Print one line per run as CSV.")
-def compare(
-    runs: tuple[str, ...],
-    options: Options,
-    slices: bool,
-    form: str | None,
-) -> None:
+def compare(runs: tuple[str, ...], options: Options, slices: bool, form: str | None) -> None:
     """Show the differences between runs, in config and in results.
 
     RUNS are ids, the start of an id, names, the id of a sweep, `latest`, `latest~1`, ...; default:
@@ -147,10 +137,7 @@ def _delivered(config: "Config", workspace: "Workspace") -> "CatchUpResult":
         workspace.locked(),
         logs.captured(workspace.log("track"), verbose=False) as terminal,
         Progress(
-            *columns,
-            transient=True,
-            console=Console(file=terminal),
-            disable=not terminal.isatty(),
+            *columns, transient=True, console=Console(file=terminal), disable=not terminal.isatty()
         ) as progress,
     ):
         bar = progress.add_task("runs", total=None)

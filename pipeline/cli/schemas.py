@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from huberflow.pipeline.cli.common import (
-    Options,
-    config_options,
-    say,
-)
+from huberflow.pipeline.cli.common import Options, config_options, say
 
 if TYPE_CHECKING:
     from huberflow.pipeline.history.run_history import Run
@@ -64,11 +60,7 @@ def write(file: Path, run: str, options: Options) -> None:
     metavar="NAME",
     help="Accept changes only in this column; may be repeated.",
 )
-def accept(
-    run: str,
-    options: Options,
-    columns: tuple[str, ...],
-) -> None:
+def accept(run: str, options: Options, columns: tuple[str, ...]) -> None:
     """Change the pinned schema so that the data of a RUN match it.
 
     New values and new columns are added, and columns that no longer exist are removed; no limit

@@ -27,12 +27,7 @@ from huberflow.pipeline.cli.common import FAILED, Options, config_options, stop
     help="Share the port with an older server, to replace it without a gap; then stop that one.",
 )
 def serve(
-    model: str | None,
-    options: Options,
-    host: str,
-    port: int,
-    device: str | None,
-    share_port: bool,
+    model: str | None, options: Options, host: str, port: int, device: str | None, share_port: bool
 ) -> None:
     """Serve an exported model over HTTP; Ctrl-C stops it.
 

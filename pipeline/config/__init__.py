@@ -11,13 +11,4 @@ from huberflow.pipeline.config.root import Config
 from huberflow.pipeline.config.splits import Files, Splits
 from huberflow.pipeline.config.tracking import Tracking
 
-__all__ = [
-    "Beam",
-    "Choice",
-    "Config",
-    "Data",
-    "Files",
-    "Splits",
-    "Tracking",
-    "paths_of",
-]
+__all__ = ["Beam", "Choice", "Config", "Data", "Files", "Splits", "Tracking", "paths_of"]

@@ -33,8 +33,7 @@ class Config(Strict):
         42, description="Random seed; the same seed on the same machine trains the same model."
     )
     objects: tuple[Path, ...] = Field(
-        (),
-        description="Python files or packages with custom losses, metrics, layers and so on.",
+        (), description="Python files or packages with custom losses, metrics, layers and so on."
     )
     data: Data = Data()
     features: Features = Features()

@@ -23,7 +23,7 @@ DEFAULTS: Mapping[Task, Mapping[str, Mapping[str, Any]]] = {
                 {"name": "BinaryCrossentropy", "config": {}, "key": "log_loss"},
                 {"name": "BinaryAccuracy", "config": {}, "key": "accuracy"},
                 {"name": "AUC", "config": {}, "key": "auc"},
-            ],
+            ]
         },
     },
     "multiclass": {
@@ -35,7 +35,7 @@ DEFAULTS: Mapping[Task, Mapping[str, Mapping[str, Any]]] = {
             "metrics": [
                 {"name": "SparseCategoricalCrossentropy", "config": {}, "key": "log_loss"},
                 {"name": "SparseCategoricalAccuracy", "config": {}, "key": "accuracy"},
-            ],
+            ]
         },
     },
 }

@@ -14,10 +14,7 @@ class Training(Strict):
         description="Loss to minimise, in units of the label.",
     )
     metrics: tuple[Metric, ...] = Field(
-        (
-            Choice(name="HuberMetric", config={"threshold": 1.0}),
-            Choice(name="MeanAbsoluteError"),
-        ),
+        (Choice(name="HuberMetric", config={"threshold": 1.0}), Choice(name="MeanAbsoluteError")),
         description="Metrics logged after each epoch, for train and validation rows.",
     )
     optimizer: Optimizer = Field(

@@ -17,10 +17,7 @@ from huberflow.installation import old_glibc
 # Imports of the published libraries: the symbol, its version, and the library that exports it.
 # The stubs exist for the linker only; at run time the system's own libraries answer.
 STUBS = {
-    "libc.so.6": {
-        "GLIBC_2.2.5": ("abs",),
-        "GLIBC_2.38": ("__isoc23_strtol", "__isoc23_strtoul"),
-    },
+    "libc.so.6": {"GLIBC_2.2.5": ("abs",), "GLIBC_2.38": ("__isoc23_strtol", "__isoc23_strtoul")},
     "libstdc++.so.6": {
         "GLIBCXX_3.4": ("_ZSt9terminatev",),
         "GLIBCXX_3.4.32": ("_ZSt21ios_base_library_initv",),

@@ -47,10 +47,7 @@ def huberflow(*arguments: str):
 
 def process(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", WITH_IMPORTS, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
+        [sys.executable, "-c", WITH_IMPORTS, *arguments], capture_output=True, text=True, cwd=cwd
     )
 
 
