@@ -19,10 +19,10 @@ class Strict(BaseModel):
         return self.model_dump(mode="json", by_alias=True)
 
 
-def _known_format(written: str) -> str:
+def _check_date_format(written: str) -> str:
     if written not in DATE_FORMATS:
         raise InputError("", expected=f"one of {', '.join(DATE_FORMATS)}", received=repr(written))
     return written
 
 
-DateFormatName = Annotated[str, AfterValidator(_known_format)]
+DateFormatName = Annotated[str, AfterValidator(_check_date_format)]

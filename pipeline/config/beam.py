@@ -8,7 +8,7 @@ from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.base import Strict
 
 
-def _option(value: object) -> object:
+def _check_option(value: object) -> object:
     """Refuses other types with one message for all types of the union."""
     if value is False:
         raise InputError(
@@ -36,6 +36,6 @@ class Beam(Strict):
         description="local: on this machine, in several processes where there are many rows; "
         "flink, spark, dataflow: on a cluster.",
     )
-    options: dict[_OptionName, Annotated[Any, BeforeValidator(_option)]] = Field(
+    options: dict[_OptionName, Annotated[Any, BeforeValidator(_check_option)]] = Field(
         {}, description="Options for Beam, such as {flink_master: 127.0.0.1:8081, parallelism: 8}."
     )

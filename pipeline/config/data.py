@@ -89,7 +89,7 @@ class Data(Strict):
         return (self.label,) if isinstance(self.label, str) else self.label
 
     @model_validator(mode="after")
-    def _of_one_place(self) -> "Data":
+    def _check_one_source(self) -> "Data":
         files, path = self.splits.files.train, self.path
         if files is not None and path is not None:
             raise InputError(

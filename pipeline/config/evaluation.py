@@ -45,7 +45,7 @@ class Bound(Strict):
     )
 
     @model_validator(mode="after")
-    def _bounds_something(self) -> "Bound":
+    def _check_has_bound(self) -> "Bound":
         changes = (self.max_increase, self.max_decrease)
         if (self.lower_bound, self.upper_bound, *changes) == (None, None, None, None):
             raise InputError(
@@ -86,7 +86,7 @@ class Evaluation(Strict):
     )
 
     @model_validator(mode="after")
-    def _gate_names_slices(self) -> "Evaluation":
+    def _check_keys_and_slices(self) -> "Evaluation":
         keys = [metric.key for metric in self.metrics]
         if len(set(keys)) < len(keys):
             raise InputError("metrics", expected="each key once", received=", ".join(keys))

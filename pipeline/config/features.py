@@ -39,7 +39,7 @@ class Features(Strict):
     )
 
     @model_validator(mode="after")
-    def _used_once(self) -> "Features":
+    def _check_used_once(self) -> "Features":
         columns = self.columns()
         repeated = sorted({column for column in columns if columns.count(column) > 1})
         if repeated:

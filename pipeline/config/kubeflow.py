@@ -11,7 +11,7 @@ from huberflow.pipeline.config.base import Strict
 _BUCKETS = ("gs://", "s3://", "minio://")
 
 
-def _bucket(uri: str) -> str:
+def _check_bucket(uri: str) -> str:
     if not uri.startswith(_BUCKETS):
         raise InputError(
             "", expected=f"a folder of a bucket ({', '.join(_BUCKETS)})", received=repr(uri)
@@ -19,13 +19,13 @@ def _bucket(uri: str) -> str:
     return uri
 
 
-def _absolute(path: Path) -> Path:
+def _check_absolute(path: Path) -> Path:
     if not path.is_absolute():
         raise InputError("", expected="an absolute path", received=repr(str(path)))
     return path
 
 
-def _absolute_or_bucket(folder: str) -> str:
+def _check_absolute_or_bucket(folder: str) -> str:
     if not folder.startswith(("/", "gs://")):
         raise InputError("", expected="an absolute path or a gs:// address", received=repr(folder))
     return folder
@@ -50,7 +50,7 @@ class TrainerContainer(Strict):
 class Kubeflow(Strict):
     """The cluster for `huberflow compile --target kubeflow`."""
 
-    pipeline_root: Annotated[str, AfterValidator(_bucket)] | None = Field(
+    pipeline_root: Annotated[str, AfterValidator(_check_bucket)] | None = Field(
         None,
         description="Folder in a bucket for the output of runs, such as gs://bucket/runs; null:"
         " the cluster's default.",
@@ -58,17 +58,17 @@ class Kubeflow(Strict):
     volume: _KubernetesName | None = Field(
         None, description="Name of the PersistentVolumeClaim for pushed models."
     )
-    mount: Annotated[Path, AfterValidator(_absolute)] = Field(
+    mount: Annotated[Path, AfterValidator(_check_absolute)] = Field(
         Path("/huberflow"),
         description="Path of that volume in the containers; models are pushed to serving/ below"
         " it.",
     )
-    data: Annotated[str, AfterValidator(_absolute_or_bucket)] | None = Field(
+    data: Annotated[str, AfterValidator(_check_absolute_or_bucket)] | None = Field(
         None,
         description="Path of the data in the containers: a folder on the volume or in a gs:// "
         "bucket.",
     )
-    schema_file: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+    schema_file: Annotated[Path, AfterValidator(_check_absolute)] | None = Field(
         None, description="Path of the data.schema file in the containers, on the volume."
     )
     tracking_from: _KubernetesName | None = Field(

@@ -45,7 +45,7 @@ class Config(Strict):
     kubeflow: Kubeflow = Kubeflow()
 
     @model_validator(mode="after")
-    def _label_and_weight_are_no_features(self) -> "Config":
+    def _check_label_and_weight(self) -> "Config":
         labels, weight = self.data.labels, self.data.weight
         for key, column in (*(("data.label", label) for label in labels), ("data.weight", weight)):
             if column in self.features.columns():
@@ -57,7 +57,7 @@ class Config(Strict):
         return self
 
     @model_validator(mode="after")
-    def _split_is_no_feature(self) -> "Config":
+    def _check_split_column(self) -> "Config":
         splits = self.data.splits
         if splits.values and splits.column in self.features.columns():
             raise InputError(
@@ -68,7 +68,7 @@ class Config(Strict):
         return self
 
     @model_validator(mode="after")
-    def _fits_its_task(self, info: ValidationInfo) -> "Config":
+    def _check_task(self, info: ValidationInfo) -> "Config":
         sections = (self.data, self.model, self.training, self.evaluation)
         check_task_rules(*sections, catalogue_in(info))
         return self

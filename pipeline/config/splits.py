@@ -18,7 +18,7 @@ class Days(Strict):
     eval: date = Field(description="First day of the eval rows.")
 
     @model_validator(mode="after")
-    def _in_order(self) -> "Days":
+    def _check_order(self) -> "Days":
         if self.validation >= self.eval:
             raise InputError(
                 "eval",
@@ -59,7 +59,7 @@ class Splits(Strict):
     files: Files = Files()
 
     @model_validator(mode="after")
-    def _one_way(self) -> "Splits":
+    def _check_one_method(self) -> "Splits":
         if self.values and self.days:
             raise InputError(
                 "values",

@@ -12,7 +12,7 @@ from huberflow.pipeline.system.masking import masked_text
 _STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 
-def _known_store(uri: str) -> str:
+def _check_store(uri: str) -> str:
     scheme = re.match(r"(\w+)(\+\w+)?://", uri)
     if scheme is None or scheme[1] not in _STORES:
         raise InputError(
@@ -28,7 +28,7 @@ class Tracking(Strict):
     """Where runs are recorded for comparison; a run never fails because of it."""
 
     enabled: bool = Field(True, description="Record every run in MLflow.")
-    uri: Annotated[str, AfterValidator(_known_store)] | None = Field(
+    uri: Annotated[str, AfterValidator(_check_store)] | None = Field(
         None,
         description="MLflow server or database; null: $MLFLOW_TRACKING_URI, or else a database "
         "in the workspace.",
