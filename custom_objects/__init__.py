@@ -1,24 +1,24 @@
 """Keras losses, metrics, layers and the like that travel with the models that use them.
 
 ``from huberflow.custom_objects import HuberLoss`` imports TensorFlow only then: the package itself,
-its ``catalogue`` and its ``arguments`` need the standard library alone.
+its ``catalogue`` and its ``arguments`` need the standard library alone. The catalogue is imported
+only then, too: a node that uses no object does not run again because one was added.
 """
 
 import importlib
 from typing import Any
 
-from . import catalogue
-
-__all__ = sorted([*catalogue.HUBERFLOW, "create_huber"])
-
 
 def __getattr__(name: str) -> Any:
+    names = importlib.import_module(".catalogue", __name__).HUBERFLOW
+    if name == "__all__":
+        return sorted([*names, "create_huber"])
     if name == "create_huber":
         return importlib.import_module(".losses", __name__).create_huber
-    if name in catalogue.HUBERFLOW:
-        return getattr(importlib.import_module(catalogue.HUBERFLOW[name].module), name)
+    if name in names:
+        return getattr(importlib.import_module(names[name].module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return __getattr__("__all__")

@@ -7,13 +7,10 @@ is in all of them: hashes of the code that the node runs, by file, which TFX's c
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.components.contracts.features import FeaturesConfig
-from huberflow.components.contracts.json_record import JSON, JsonRecord
+from huberflow.components.contracts.json_record import JsonRecord
 from huberflow.components.contracts.target import Target
-from huberflow.custom_objects.user_objects import UserObjects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,17 +18,6 @@ class NodeConfig(JsonRecord):
     """What the config of every node has."""
 
     source: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ObjectChoice(JsonRecord):
-    """A loss, a layer or another registered object: its name and its constructor's arguments."""
-
-    name: str
-    config: Mapping[str, JSON] = field(default_factory=dict)
-
-
-# -- ExampleGen and ExampleValidator ---------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +63,6 @@ class ValidatorConfig(NodeConfig):
     """Whether the schema is pinned, so that data which do not fit it end the run."""
 
 
-# -- Transform, Trainer and Evaluator --------------------------------------------------------------
-
-
 @dataclass(frozen=True, kw_only=True)
 class LabelConfig(JsonRecord):
     """Which columns hold the label and the weight."""
@@ -105,58 +88,6 @@ class TransformConfig(LabelConfig, NodeConfig):
     """What ``preprocessing_fn`` makes of the raw columns."""
 
     features: FeaturesConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig(JsonRecord):
-    """The network."""
-
-    hidden_units: tuple[int, ...]
-    embedding_dimension: int
-    activation: ObjectChoice
-    initializer: ObjectChoice
-    regularizer: ObjectChoice | None = None
-    constraint: ObjectChoice | None = None
-    activity_regularization: ObjectChoice | None = None
-    metric_logging: bool = False
-    label_scale: Literal["none", "standard", "log"] = "none"
-    task: str = "regression"
-    build: str | None = None
-    """The custom function that builds the network, as the user wrote it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingConfig(JsonRecord):
-    """How the model is fitted."""
-
-    loss: ObjectChoice
-    optimizer: ObjectChoice
-    metrics: tuple[ObjectChoice, ...] = ()
-    epochs: int = 1
-    steps_per_epoch: int | None = None
-    """None: all train rows once."""
-    batch_size: int = 256
-    early_stopping_patience: int | None = None
-    """None: training does not stop early."""
-    mixed_precision: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainerConfig(TransformConfig):
-    """The model and its training, on the features of the Transform."""
-
-    seed: int
-    model: ModelConfig
-    training: TrainingConfig
-    objects: UserObjects | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluatorConfig(LabelConfig, NodeConfig):
-    """What the Evaluator measures."""
-
-    evaluation: EvaluationConfig
-    objects: UserObjects | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -147,7 +147,7 @@ def _threshold(bound: GateBound) -> config_pb2.PerSliceMetricThreshold:
 
 
 def read_eval_rows(
-    examples: Sequence[types.Artifact], schema: schema_pb2.Schema, columns: set[str]
+    examples: types.Artifact, schema: schema_pb2.Schema, columns: set[str]
 ) -> tfxio.TFXIO:
     """The eval rows: these columns, and every serialized row, for the models.
 
@@ -157,7 +157,7 @@ def read_eval_rows(
       InputError: the data lack a column.
     """
     rows = tfxio_utils.get_split_tfxio(
-        list(examples),
+        [examples],
         "eval",
         telemetry_descriptors=["Evaluator"],
         schema=schema,

@@ -1,4 +1,7 @@
-"""Publishes a blessed model as the next integer version, complete or not at all."""
+"""Publishes a blessed model as the next integer version, complete or not at all.
+
+Without ``from __future__ import annotations``, because TFX reads the annotations.
+"""
 
 import os
 import re
@@ -6,11 +9,14 @@ from typing import Any
 
 from tfx import types
 from tfx.components.pusher import component, executor
+from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component as node
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, proto_utils
+from tfx.types.standard_artifacts import Model
+from tfx.utils import io_utils, path_utils, proto_utils
 
 from huberflow.components.bundle import reload
 
@@ -49,6 +55,19 @@ class Pusher(component.Pusher):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
 
+@node
+def LastPushed(model: OutputArtifact[Model], serving: Parameter[str]) -> None:  # noqa: N802 (a node)
+    """Finds the model in production as the baseline, where there is no metadata store.
+
+    Args:
+      model: a copy of the newest version; without any version it stays empty.
+      serving: the folder that the Pusher publishes to.
+    """
+    if fileio.exists(serving) and (versions := _published_versions(serving)):
+        newest = os.path.join(serving, str(max(versions)))
+        io_utils.copy_dir(newest, path_utils.serving_model_path(model.uri))
+
+
 def publish(model: str, base: str) -> str:
     """Copies a bundle to the next version under ``base``, and returns its path.
 
@@ -59,7 +78,7 @@ def publish(model: str, base: str) -> str:
     for name in fileio.listdir(base):
         if name.startswith(_TEMPORARY):
             fileio.rmtree(os.path.join(base, name))
-    version = 1 + max(published_versions(base), default=0)
+    version = 1 + max(_published_versions(base), default=0)
     temporary, final = (
         os.path.join(base, f"{_TEMPORARY}{version}"),
         os.path.join(base, f"{version}"),
@@ -70,7 +89,7 @@ def publish(model: str, base: str) -> str:
     return final
 
 
-def published_versions(base: str) -> list[int]:
+def _published_versions(base: str) -> list[int]:
     """The complete versions under ``base``."""
     return [int(name) for name in fileio.listdir(base) if re.fullmatch(r"\d+", name)]
 

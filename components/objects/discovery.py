@@ -6,19 +6,18 @@ a loss, ``(x)`` an activation. Of a package, ``__init__.py`` decides what is pub
 """
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tf_keras
 
-from huberflow.components.objects.user_errors import user_code
 from huberflow.custom_objects import user_objects
 from huberflow.custom_objects.catalogue import ObjectKind, Task
 from huberflow.custom_objects.input_error import InputError
 
-BASES: dict[ObjectKind, type] = {
+_BASES: dict[ObjectKind, type] = {
     "metric": tf_keras.metrics.Metric,  # before Layer: it is one
     "loss": tf_keras.losses.Loss,
     "layer": tf_keras.layers.Layer,
@@ -26,7 +25,7 @@ BASES: dict[ObjectKind, type] = {
     "initializer": tf_keras.initializers.Initializer,
     "constraint": tf_keras.constraints.Constraint,
 }
-FUNCTIONS: dict[tuple[str, ...], ObjectKind] = {("y_true", "y_pred"): "loss", ("x",): "activation"}
+_FUNCTIONS: dict[tuple[str, ...], ObjectKind] = {("y_true", "y_pred"): "loss", ("x",): "activation"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,7 @@ class Candidate:
       key: file and name, for messages.
       folder: where the user's code was imported from.
       task: the prediction that a loss or a metric is checked for.
+      config: the constructor's arguments.
     """
 
     name: str
@@ -45,10 +45,11 @@ class Candidate:
     key: str
     folder: Path
     task: Task = "regression"
+    config: Mapping[str, object] = field(default_factory=dict)
 
-    def make(self, **config: object) -> Any:
+    def make(self) -> Any:
         """An instance of a class; a function stands for itself."""
-        return self.target(**config) if inspect.isclass(self.target) else self.target
+        return self.target(**self.config) if inspect.isclass(self.target) else self.target
 
 
 def candidates(name: str, file: str, folder: Path) -> list[Candidate]:
@@ -60,20 +61,10 @@ def candidates(name: str, file: str, folder: Path) -> list[Candidate]:
       folder: holds copies of the user's modules, and nothing else.
 
     Raises:
-      InputError: a module that it imports is missing, or a class is one of Keras 3.
+      InputError: a class is one of Keras 3.
+      Exception: any of the user's code.
     """
-    try:
-        module = user_objects.import_from(folder, name)
-    except ModuleNotFoundError as error:
-        with user_code(
-            file,
-            "imports that are installed, or of the same package",
-            folder,
-            hint="make one package of your own files, a folder with an __init__.py, and write: "
-            f"from . import {error.name}",
-            write=f"pip install {error.name}",
-        ):
-            raise
+    module = user_objects.import_from(folder, name)
     public = [each for each in vars(module) if not each.startswith("_")]
     found = []
     for each in getattr(module, "__all__", public):
@@ -87,8 +78,8 @@ def candidates(name: str, file: str, folder: Path) -> list[Candidate]:
 
 def _kind(target: Callable[..., Any], file: str) -> ObjectKind | None:
     if not inspect.isclass(target):
-        return FUNCTIONS.get(tuple(inspect.signature(target).parameters))
-    for kind, base in BASES.items():
+        return _FUNCTIONS.get(tuple(inspect.signature(target).parameters))
+    for kind, base in _BASES.items():
         if issubclass(target, base):
             return kind
     if any(base.__module__.partition(".")[0] == "keras" for base in inspect.getmro(target)):

@@ -4,6 +4,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,32 +30,27 @@ def constructor_arguments(target: Callable[..., Any]) -> dict[str, object]:
     }
 
 
-def other_values(candidate: Candidate, defaults: Mapping[str, object]) -> dict[str, object]:
-    """Values other than the defaults, as far as the constructor takes them."""
-    values: dict[str, object] = {}
-    for name, default in defaults.items():
+def with_other_values(candidate: Candidate) -> Candidate:
+    """The candidate with arguments other than the defaults, as far as its constructor takes them."""
+    for name, default in constructor_arguments(candidate.target).items():
         if isinstance(default, bool):
             other: object = not default
         elif isinstance(default, int | float):
             other = default + 1 if isinstance(default, int) else 0.5 * default + 0.13
         else:
             continue
+        changed = replace(candidate, config={**candidate.config, name: other})
         with suppress(Exception):  # a refused value says nothing about the config
-            candidate.make(**values, **{name: other})
-            values[name] = other
-    return values
+            changed.make()
+            candidate = changed
+    return candidate
 
 
-def check(candidate: Candidate, made: Any, values: Mapping[str, object]) -> None:
-    """Refuses a class whose object cannot be rebuilt from its config.
-
-    Args:
-      candidate: the class.
-      made: an object of it.
-      values: arguments that ``made`` got, as far as they are known.
+def check(candidate: Candidate, made: Any) -> None:
+    """Refuses a class whose object, made with the candidate's config, cannot be rebuilt.
 
     Raises:
-      InputError: the config lacks an argument, changes a value, is no JSON, or gives another
+      InputError: ``get_config`` lacks an argument, changes a value, is no JSON, or gives another
         object.
     """
     names = constructor_arguments(candidate.target)
@@ -62,34 +58,31 @@ def check(candidate: Candidate, made: Any, values: Mapping[str, object]) -> None
     if candidate.kind not in ("regularizer", "initializer", "constraint"):
         entries.insert(0, "**super().get_config()")
     write = f"def get_config(self): return {{{', '.join(entries)}}}"
-    expected, key = "a dict with every argument of __init__", f"{candidate.key}.get_config"
+    expected, key = "a dict with every argument of __init__, as JSON", f"{candidate.key}.get_config"
     with user_code(key, expected, candidate.folder, write=write):
         config = dict(made.get_config())
+        json.dumps(tf_keras.saving.serialize_keras_object(config))
     if missing := [name for name in names if name not in config]:
         received = f"none of {', '.join(missing)}"
         raise InputError(key, expected=expected, received=received, write=write)
-    for name, value in values.items():
-        if not _same(config[name], value):
-            expected = f"{name}={value!r}, as __init__ got"
-            raise InputError(key, expected=expected, received=repr(config[name]), write=write)
-    for name, value in config.items():
-        with user_code(f"{key}: {name}", "a value that JSON can hold", candidate.folder):
-            json.dumps(tf_keras.saving.serialize_keras_object(value))
-    _check_from_config(candidate, config)
-
-
-def _check_from_config(candidate: Candidate, config: Mapping[str, object]) -> None:
-    key = f"{candidate.key}.from_config"
+    _compare(key, candidate.config, config, write)
+    key, write = f"{candidate.key}.from_config", "return cls(**config)"
     hint = "take **kwargs in __init__, and pass them to super().__init__"
     with user_code(key, "an object from what get_config returned", candidate.folder, hint=hint):
-        received = candidate.target.from_config(dict(config)).get_config()  # type: ignore[attr-defined]
-    for name, value in config.items():
+        rebuilt = candidate.target.from_config(dict(config)).get_config()  # type: ignore[attr-defined]
+    _compare(key, config, rebuilt, write)
+
+
+def _compare(
+    key: str, expected: Mapping[str, object], received: Mapping[str, object], write: str
+) -> None:
+    for name, value in expected.items():
         if not _same(received.get(name), value):
             raise InputError(
                 key,
-                expected=f"the same object, with {name}={value!r}",
-                received=f"one with {name}={received.get(name)!r}",
-                write="return cls(**config)",
+                expected=f"{name}={value!r}, as __init__ got",
+                received=f"{name}={received.get(name)!r}",
+                write=write,
             )
 
 

@@ -12,7 +12,7 @@ import tf_keras
 
 from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.epoch_progress import EpochProgress
-from huberflow.components.contracts.node_config import TrainingConfig
+from huberflow.components.contracts.model_config import TrainingConfig
 from huberflow.custom_objects import registry
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
 

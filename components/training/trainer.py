@@ -13,7 +13,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from huberflow.components.bundle import bundle
 from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.features import VOCABULARY
-from huberflow.components.contracts.node_config import TrainerConfig
+from huberflow.components.contracts.model_config import TrainerConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.serving import signatures
 from huberflow.components.serving.signatures import Spec

@@ -1,5 +1,7 @@
 """Selects the earlier data that new data are compared with."""
 
+from typing import ClassVar
+
 from ml_metadata.metadata_store import MetadataStore
 from tfx import types
 from tfx.dsl.components.common import resolver
@@ -7,16 +9,23 @@ from tfx.dsl.components.common import resolver
 from huberflow.components.contracts.validation_findings import ACCEPTED, STATISTICS_ID
 
 
-class LastOtherData(resolver.ResolverStrategy):
-    """Selects the statistics of the last data that a run accepted, except the current data.
+class LastAcceptedOther(resolver.ResolverStrategy):
+    """Selects the last artifact that was accepted, except the current one.
 
-    Data that do not fit a pinned schema are never selected: else the next good data would drift
-    from the bad.
+    A subclass names the inputs: the current artifact, all artifacts of its type, and the verdicts
+    on them; and the custom properties of a verdict: the id of its artifact, and whether that is
+    accepted.
 
     Args:
       newest: id of the newest artifact that may be selected; None: any. All runs of a sweep are
-        compared with the same data, those of before the sweep.
+        compared with the same artifact, accepted before the sweep began.
     """
+
+    CURRENT: ClassVar[str]
+    ARTIFACTS: ClassVar[str]
+    VERDICTS: ClassVar[str]
+    ARTIFACT_ID: ClassVar[str]
+    IS_ACCEPTED: ClassVar[str]
 
     def __init__(self, newest: int | None = None) -> None:
         self._newest = newest
@@ -24,13 +33,24 @@ class LastOtherData(resolver.ResolverStrategy):
     def resolve_artifacts(
         self, store: MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]]:
-        """Keeps at most one of ``statistics``, and its ``anomalies``; ``current`` stays."""
+        """Keeps at most one artifact, and its verdict; the current one stays."""
         del store
-        current = {statistics.id for statistics in input_dict["current"]}
-        others = {each.id: each for each in input_dict["statistics"] if each.id not in current}
-        for anomalies in sorted(input_dict["anomalies"], key=lambda a: a.id, reverse=True):
-            is_old_enough = self._newest is None or anomalies.id <= self._newest
-            statistics = others.get(anomalies.get_int_custom_property(STATISTICS_ID))
-            if is_old_enough and statistics and anomalies.get_int_custom_property(ACCEPTED):
-                return {**input_dict, "statistics": [statistics], "anomalies": [anomalies]}
-        return {**input_dict, "statistics": [], "anomalies": []}
+        current = {artifact.id for artifact in input_dict[self.CURRENT]}
+        others = {each.id: each for each in input_dict[self.ARTIFACTS] if each.id not in current}
+        for verdict in sorted(input_dict[self.VERDICTS], key=lambda v: v.id, reverse=True):
+            is_old_enough = self._newest is None or verdict.id <= self._newest
+            artifact = others.get(verdict.get_int_custom_property(self.ARTIFACT_ID))
+            if is_old_enough and artifact and verdict.get_int_custom_property(self.IS_ACCEPTED):
+                return {**input_dict, self.ARTIFACTS: [artifact], self.VERDICTS: [verdict]}
+        return {**input_dict, self.ARTIFACTS: [], self.VERDICTS: []}
+
+
+class LastOtherData(LastAcceptedOther):
+    """Selects the statistics of the last data that a run accepted, except the current data.
+
+    Data that do not fit a pinned schema are never selected: else the next good data would drift
+    from the bad.
+    """
+
+    CURRENT, ARTIFACTS, VERDICTS = "current", "statistics", "anomalies"
+    ARTIFACT_ID, IS_ACCEPTED = STATISTICS_ID, ACCEPTED

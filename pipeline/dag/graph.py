@@ -97,7 +97,7 @@ def create_nodes(config: Config, platform: Platform) -> list[BaseNode]:
         model=model,
         baseline_model=baseline.outputs["model"],
         schema=schema,
-        custom_config=node_config.evaluator_config(config, objects),
+        custom_config=node_config.evaluator_config(config, objects).to_text(),
     )
     nodes = [*data.values(), transform, trainer, baseline, evaluator]
     if platform.serving is not None:
@@ -108,7 +108,7 @@ def create_nodes(config: Config, platform: Platform) -> list[BaseNode]:
             blessing=blessing,
             examples=examples,
             schema=schema,
-            custom_config=node_config.export_config(),
+            custom_config=node_config.export_config().to_text(),
             **platform.run_parameters,
         )
         exported = exporter.outputs["exported_model"]
@@ -202,7 +202,7 @@ def _data_nodes(config: Config, platform: Platform) -> dict[str, BaseNode]:
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
         earlier=nodes["earlier"].outputs["statistics"] if "earlier" in nodes else None,
-        custom_config=node_config.validator_config(config),
+        custom_config=node_config.validator_config(config).to_text(),
     )
     nodes["validator"] = validator
     if config.data.pinned_schema is not None:

@@ -9,12 +9,14 @@ from pydantic import BaseModel
 
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.components.contracts.features import FeaturesConfig
-from huberflow.components.contracts.node_config import (
+from huberflow.components.contracts.model_config import (
     EvaluatorConfig,
-    ExportConfig,
     ModelConfig,
     TrainerConfig,
     TrainingConfig,
+)
+from huberflow.components.contracts.node_config import (
+    ExportConfig,
     TransformConfig,
     ValidatorConfig,
 )

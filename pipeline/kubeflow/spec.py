@@ -174,9 +174,9 @@ def write(text: str, path: Path) -> None:
 def _pipeline(run: ResolvedRun) -> "Pipeline":
     from tfx.orchestration.pipeline import Pipeline
 
-    from huberflow.components.export.last_pushed import LastPushed
+    from huberflow.components.export.pusher import LastPushed
     from huberflow.pipeline.dag import graph
-    from huberflow.pipeline.kubeflow.track_run import TrackRun
+    from huberflow.pipeline.kubeflow.track_run import track_run
 
     config, cluster = run.config, run.config.kubeflow
     serving = Workspace(cluster.mount).serving(config.name)
@@ -186,7 +186,7 @@ def _pipeline(run: ResolvedRun) -> "Pipeline":
     }
     platform = graph.Platform(
         objects=config_objects.embed(run.objects) if run.objects else None,
-        make_baseline=lambda candidate: LastPushed(str(serving)).with_id(node_ids.BASELINE),
+        make_baseline=lambda candidate: LastPushed(serving=str(serving)).with_id(node_ids.BASELINE),
         make_earlier_data=None,
         serving=serving,
         data=cluster.data if config.data.paths() else TAXI,
@@ -199,7 +199,7 @@ def _pipeline(run: ResolvedRun) -> "Pipeline":
     if config.tracking.enabled:
         title = masked_text(run_metadata.title(config, run.changes))
         plain = json.dumps(config.plain())
-        nodes.append(TrackRun(by_id, config=plain, title=title, **run_parameters))
+        nodes.append(track_run(by_id, config=plain, title=title, **run_parameters))
     return Pipeline(
         # Kubeflow's names have neither upper case nor underscores.
         pipeline_name=config.name.lower().replace("_", "-"),

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import cast
 
 from tfx import types
-from tfx.dsl.components.base import base_component, base_executor, base_node, executor_spec
+from tfx.dsl.component.experimental.component_utils import create_tfx_component_class
+from tfx.dsl.components.base import base_executor, base_node, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
@@ -83,7 +84,7 @@ def finished_run(inputs: Mapping[str, list[types.Artifact]], parameters: Mapping
 
     Args:
       inputs: by the keys of ``SOURCES``.
-      parameters: those of ``TrackRunSpec``.
+      parameters: those of ``track_run``.
     """
     nodes = sorted(
         (_node(parameters["run_id"], key, *artifacts) for key, artifacts in inputs.items()),
@@ -132,28 +133,26 @@ def _number(name: str) -> int:
     return int(hashlib.sha256(name.encode()).hexdigest()[:12], 16)
 
 
-class TrackRunSpec(types.ComponentSpec):
-    """An output of every node in, nothing out."""
-
-    PARAMETERS = {  # noqa: RUF012 (TFX's attribute)
+TrackRun = create_tfx_component_class(
+    "TrackRun",
+    executor_spec.ExecutorClassSpec(Executor),
+    input_channel_parameters={
+        key: ChannelParameter(type=kind) for key, (_, kind) in SOURCES.items()
+    },
+    execution_parameters={
         name: ExecutionParameter(type=str) for name in ("config", *RUN_PARAMETERS)
-    }
-    INPUTS = {key: ChannelParameter(type=kind) for key, (_, kind) in SOURCES.items()}  # noqa: RUF012
-    OUTPUTS: dict[str, ChannelParameter] = {}  # noqa: RUF012
+    },
+)
+"""The component: an output of every node in, nothing out."""
 
 
-class TrackRun(base_component.BaseComponent):
-    """Delivers a run to the tracking server, from inside the cluster.
+def track_run(nodes: Mapping[str, base_node.BaseNode], **parameters: str) -> base_node.BaseNode:
+    """The node that delivers a run to the tracking server, from inside the cluster.
 
     Args:
       nodes: all other nodes, by id.
       parameters: ``config``, the whole config as JSON, without secrets; ``run_id``, which Kubeflow
         fills in; ``title``, the run's name without its time; ``run_metadata``, as JSON.
     """
-
-    SPEC_CLASS = TrackRunSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
-
-    def __init__(self, nodes: Mapping[str, base_node.BaseNode], **parameters: str) -> None:
-        channels = {key: nodes[name].outputs[key] for key, (name, _) in SOURCES.items()}
-        super().__init__(spec=TrackRunSpec(**parameters, **channels))
+    channels = {key: nodes[name].outputs[key] for key, (name, _) in SOURCES.items()}
+    return TrackRun(**channels, **parameters)

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from huberflow.components.contracts.features import FeaturesConfig
-from huberflow.components.contracts.node_config import ModelConfig
+from huberflow.components.contracts.model_config import ModelConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.objects.protocol import ChoiceQuestion, NetworkQuestion
 from huberflow.custom_objects.input_error import InputError

@@ -4,25 +4,25 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from huberflow.components.contracts import artifact_files, node_ids
-from huberflow.components.contracts.node_config import ObjectChoice
+from huberflow.components.contracts.model_config import ObjectChoice
 from huberflow.components.contracts.target import Target
+from huberflow.components.contracts.validation_findings import ShiftKind, ValidationFindings
 from huberflow.pipeline.history.run_history import Run, model_epochs
 from huberflow.pipeline.report import (
-    class_figures,
-    file_names,
     page,
     prediction_figures,
-    predictions,
     slice_figure,
     slices,
-    statistics,
     style,
-    templates,
     training_figure,
 )
-from huberflow.pipeline.report.anomalies import findings_text
 from huberflow.pipeline.report.metric_direction import better_direction
 from huberflow.pipeline.system.atomic_write import written_atomically
+
+_COMPARISONS: Mapping[ShiftKind, str] = {
+    "drift": "drift, train rows compared with the last other data",
+    "skew": "skew, train rows compared with eval rows",
+}
 
 Files = Iterable[tuple[str, str | bytes]]
 """Paths below the report's folder, and contents."""
@@ -47,17 +47,15 @@ def write_page(run: Run, folder: Path) -> Path:
       run: finished or not; the page says which parts are missing.
       folder: with the files that ``write_node`` wrote.
     """
-    path = folder / file_names.PAGE
+    path = folder / "report.html"
     _write(path, page.page_html(run, folder))
     return path
 
 
 def _statistics(run: Run) -> Files:
-    artifact = run.artifact(node_ids.STATISTICS_GEN, "statistics")
-    columns = statistics.read_statistics(artifact.uri) if artifact else None
-    if columns:
-        html = templates.render("statistics.html.j2", statistics=columns, run=run)
-        yield file_names.STATISTICS, html
+    html = page.statistics_html(run, "statistics.html.j2")
+    if html:
+        yield "statistics.html", html
 
 
 def _schema(run: Run) -> Files:
@@ -70,13 +68,28 @@ def _schema(run: Run) -> Files:
 def _anomalies(run: Run) -> Files:
     findings = run.findings()
     if findings:
-        yield file_names.ANOMALIES, findings_text(findings)
+        yield page.ANOMALIES, findings_text(findings)
+
+
+def findings_text(findings: ValidationFindings) -> str:
+    """Anomalies, drift and skew, a line each."""
+    blocks = {
+        "compared with the schema": [each.line for each in findings.anomalies] or ["no anomalies"]
+    }
+    for kind, title in _COMPARISONS.items():
+        is_measured = any(shift.kind == kind for shift in findings.shifts)
+        none = "no column above its threshold" if is_measured else "nothing to compare with"
+        blocks[title] = [shift.line for shift in findings.above_threshold(kind)] or [none]
+    return "\n".join(
+        "".join(f"{line}\n" for line in [f"{title}:", *(f"  {line}" for line in lines)])
+        for title, lines in blocks.items()
+    )
 
 
 def _training(run: Run) -> Files:
     epochs, path = model_epochs(run), run.predictions()
     if epochs:
-        yield file_names.CURVES, style.png(training_figure.training_curves(epochs))
+        yield page.CURVES, style.png(training_figure.training_curves(epochs))
     if path:
         yield from (_classes if run.config["data"]["classes"] else _numbers)(run, path)
 
@@ -85,33 +98,33 @@ def _numbers(run: Run, path: Path) -> Files:
     target = Target.of(run.config["data"]["label"], run.config["data"]["classes"])
     loss = ObjectChoice.from_json(run.config["training"]["loss"])
     for place, label in enumerate(target.labels, start=1):
-        sample = predictions.read_numbers(path, label if target.separate_labels else None)
+        sample = prediction_figures.read_numbers(path, label if target.separate_labels else None)
         suffix = f"_{place}" if target.separate_labels else ""
         figure = prediction_figures.predicted_against_true(sample, label)
-        yield file_names.PREDICTED.format(suffix), style.png(figure)
+        yield page.PREDICTED.format(suffix), style.png(figure)
         figure = prediction_figures.residuals(sample, label, loss)
-        yield file_names.RESIDUALS.format(suffix), style.png(figure)
+        yield page.RESIDUALS.format(suffix), style.png(figure)
 
 
 def _classes(run: Run, path: Path) -> Files:
-    sample, classes = predictions.read_classes(path), run.config["data"]["classes"]
+    sample, classes = prediction_figures.read_classes(path), run.config["data"]["classes"]
     label = run.config["data"]["label"]
-    figure = class_figures.confusion_matrix(sample, label, classes)
-    yield file_names.CONFUSION, style.png(figure)
+    figure = prediction_figures.confusion_matrix(sample, label, classes)
+    yield page.CONFUSION, style.png(figure)
     if len(classes) == 2:
-        figure = class_figures.reliability(sample, label, classes[1])
-        yield file_names.RELIABILITY, style.png(figure)
+        figure = prediction_figures.reliability(sample, label, classes[1])
+        yield page.RELIABILITY, style.png(figure)
 
 
 def _evaluation(run: Run) -> Files:
     report = run.report()
     if report:
         table, metric = slices.slice_table(report), run.evaluation.gate_metric
-        yield file_names.SLICES_CSV, table.to_csv()
-        yield file_names.SLICES_JSON, table.to_json()
+        yield "slices.csv", table.to_csv()
+        yield "slices.json", table.to_json()
         direction = better_direction(run.evaluation, metric)
         figure = slice_figure.error_by_slice(report, metric, direction)
-        yield file_names.BY_SLICE, style.png(figure)
+        yield page.BY_SLICE, style.png(figure)
 
 
 _NODE_FILES: Mapping[str, Callable[[Run], Files]] = {

@@ -11,7 +11,7 @@ from huberflow.components.contracts import node_ids
 from huberflow.components.contracts.json_record import JSON
 from huberflow.pipeline.config import paths_of
 from huberflow.pipeline.history.run_history import Run
-from huberflow.pipeline.report import file_names, slices, statistics, templates
+from huberflow.pipeline.report import slices, statistics, templates
 
 MOST_SLICES = 200
 """Further rows are in the CSV file only."""
@@ -19,16 +19,24 @@ MOST_SLICES = 200
 MOST_STATISTICS = 1_000_000
 """Characters; longer statistics are in their own file only, so that the page stays below 2 MB."""
 
+ANOMALIES = "anomalies.txt"
+CURVES = "figures/training_curves.png"
+PREDICTED = "figures/predicted_against_true{}.png"
+"""Of several labels, each has its place in the name."""
+RESIDUALS = "figures/residuals{}.png"
+CONFUSION = "figures/confusion_matrix.png"
+RELIABILITY = "figures/reliability.png"
+BY_SLICE = "figures/error_by_slice.png"
+
 FIGURES: Mapping[str, str] = {
-    file_names.CURVES: "Loss and metrics per epoch of training.",
-    file_names.PREDICTED: "A sample of the eval rows: each point is a row, and on the dashed line "
+    CURVES: "Loss and metrics per epoch of training.",
+    PREDICTED: "A sample of the eval rows: each point is a row, and on the dashed line "
     "the prediction is right.",
-    file_names.RESIDUALS: "How far the predictions are off, in the same sample.",
-    file_names.CONFUSION: "A sample of the eval rows: how many of each class are predicted as "
-    "which.",
-    file_names.RELIABILITY: "In the same sample: the share of rows that are of the class, by their "
+    RESIDUALS: "How far the predictions are off, in the same sample.",
+    CONFUSION: "A sample of the eval rows: how many of each class are predicted as which.",
+    RELIABILITY: "In the same sample: the share of rows that are of the class, by their "
     "probability.",
-    file_names.BY_SLICE: "The gate's first metric by slice, on all eval rows.",
+    BY_SLICE: "The gate's first metric by slice, on all eval rows.",
 }
 
 
@@ -41,6 +49,10 @@ def page_html(run: Run, folder: Path) -> str:
     """
     report = run.report()
     rows = slices.ordered(report.slices) if report else []
+    statistics_part = statistics_html(run, "_statistics.html.j2")
+    if statistics_part and len(statistics_part) > MOST_STATISTICS:
+        statistics_part = ""
+    anomalies = folder / ANOMALIES
     changes, data = run.metadata.changes, run.config.get("data", {})
     return templates.render(
         "report.html.j2",
@@ -57,8 +69,8 @@ def page_html(run: Run, folder: Path) -> str:
         changes=_yaml(changes) if changes else None,
         git=run.metadata.git,
         config=_yaml(run.config),
-        statistics=_statistics(run),
-        anomalies=_text(folder / file_names.ANOMALIES),
+        statistics=statistics_part,
+        anomalies=anomalies.read_text(encoding="utf-8") if anomalies.is_file() else None,
     )
 
 
@@ -71,18 +83,11 @@ def _figures(folder: Path) -> list[tuple[str, str]]:
     ]
 
 
-def _statistics(run: Run) -> str | None:
-    """Statistics as HTML; empty where they are too long for the page, None without any."""
+def statistics_html(run: Run, template: str) -> str | None:
+    """Statistics of the data as HTML; None without any."""
     artifact = run.artifact(node_ids.STATISTICS_GEN, "statistics")
     columns = statistics.read_statistics(artifact.uri) if artifact else None
-    if columns is None:
-        return None
-    html = templates.render("_statistics.html.j2", statistics=columns)
-    return html if len(html) <= MOST_STATISTICS else ""
-
-
-def _text(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+    return templates.render(template, statistics=columns, run=run) if columns else None
 
 
 def _yaml(values: Mapping[str, JSON]) -> str:

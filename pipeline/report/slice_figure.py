@@ -24,7 +24,10 @@ def error_by_slice(report: EvaluationReport, metric: str, direction: Direction |
     axes = drawn.subplots()
     _bars(axes, shown, metric)
     _baseline(axes, shown, metric)
-    _all_rows(axes, report, metric)
+    overall = report.overall.candidate.get(metric, math.nan)
+    if math.isfinite(overall):
+        label = f"all rows {overall:.4g}"
+        axes.axvline(overall, color=INK, linewidth=1, linestyle="--", label=label)
     names = [f"{plain(row.name, 34)}  ({row.example_count:,})" for row in shown]
     axes.set_yticks(range(len(shown)), names)
     axes.invert_yaxis()
@@ -45,21 +48,10 @@ def _bars(axes: Axes, shown: Sequence[SliceMetrics], metric: str) -> None:
     ):
         if some.any():
             axes.barh(np.flatnonzero(some), values[some], 0.72, color=colour, label=name)
+    # To the right of the axes, where no bar and no marker reaches.
+    beside = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9, "color": INK}
     for place, value in enumerate(values):
-        _annotate(axes, place, format_number(value))
-
-
-def _annotate(axes: Axes, place: int, text: str) -> None:
-    """Writes a text to the right of the axes, where no bar and no marker reaches."""
-    axes.annotate(
-        text,
-        (1.01, place),
-        xycoords=("axes fraction", "data"),
-        annotation_clip=False,
-        va="center",
-        fontsize=9,
-        color=INK,
-    )
+        axes.text(1.01, place, format_number(value), **beside)
 
 
 def _baseline(axes: Axes, shown: Sequence[SliceMetrics], metric: str) -> None:
@@ -80,9 +72,3 @@ def _baseline(axes: Axes, shown: Sequence[SliceMetrics], metric: str) -> None:
             zorder=3,
             label="last blessed model",
         )
-
-
-def _all_rows(axes: Axes, report: EvaluationReport, metric: str) -> None:
-    value = report.overall.candidate.get(metric, math.nan)
-    if math.isfinite(value):
-        axes.axvline(value, color=INK, linewidth=1, linestyle="--", label=f"all rows {value:.4g}")

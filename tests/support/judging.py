@@ -13,8 +13,8 @@ from tfx.types import standard_artifacts
 from huberflow.components.contracts.artifact_files import REPORT
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.components.contracts.evaluation_report import EvaluationReport
-from huberflow.components.contracts.node_config import EvaluatorConfig
-from huberflow.components.evaluation import evaluator
+from huberflow.components.contracts.model_config import EvaluatorConfig
+from huberflow.components.evaluation.evaluator import Evaluator
 from huberflow.pipeline.beam import beam_target
 
 BASELINE_ID, CANDIDATE_ID = 3, 7
@@ -90,8 +90,9 @@ class Bench:
         custom_config = EvaluatorConfig(evaluation=evaluation, source={}, **config).to_text()
         found = _artifact(standard_artifacts.ModelEvaluation, out / "evaluation")
         blessing = _artifact(standard_artifacts.ModelBlessing, out / "blessing")
-        evaluator.Executor(
-            evaluator.Executor.Context(
+        executor = Evaluator.EXECUTOR_SPEC.executor_class
+        executor(
+            executor.Context(
                 beam_pipeline_args=list(beam_target.in_process_arguments()),
                 tmp_dir=str(out / "tmp"),
                 unique_id="1",

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from huberflow.components.bundle import bundle, reload
-from huberflow.components.contracts.node_config import ModelConfig, ObjectChoice, TrainingConfig
+from huberflow.components.contracts.model_config import ModelConfig, ObjectChoice, TrainingConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.training import fitting, trainer
 from huberflow.components.training.model import build_model

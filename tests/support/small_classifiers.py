@@ -8,7 +8,7 @@ import tf_keras
 from small_bundles import PLAIN, SPEC, Transform, example, training_config
 
 from huberflow.components.bundle import bundle
-from huberflow.components.contracts.node_config import ObjectChoice
+from huberflow.components.contracts.model_config import ObjectChoice
 from huberflow.components.contracts.target import Target
 from huberflow.components.features.preprocessing import truth
 from huberflow.components.training import fitting, trainer

@@ -26,7 +26,7 @@ from small_bundles import (
 
 from huberflow import custom_objects
 from huberflow.components.bundle import bundle, bundle_source, reload
-from huberflow.components.contracts.node_config import ObjectChoice, TrainingConfig
+from huberflow.components.contracts.model_config import ObjectChoice, TrainingConfig
 from huberflow.components.training import fitting
 from huberflow.components.training.model import build_model
 from huberflow.custom_objects import catalogue, create_huber, registry

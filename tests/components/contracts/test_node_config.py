@@ -10,16 +10,14 @@ from huberflow.components.contracts.evaluation_config import (
     MetricConfig,
 )
 from huberflow.components.contracts.features import FeaturesConfig
-from huberflow.components.contracts.node_config import (
-    DrawnShares,
+from huberflow.components.contracts.model_config import (
     EvaluatorConfig,
-    ExampleGenConfig,
     ModelConfig,
     ObjectChoice,
-    SplitDays,
     TrainerConfig,
     TrainingConfig,
 )
+from huberflow.components.contracts.node_config import DrawnShares, ExampleGenConfig, SplitDays
 from huberflow.components.contracts.target import Target
 from huberflow.custom_objects.user_objects import UserModule, UserObjects
 

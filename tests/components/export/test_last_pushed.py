@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tfx.types import standard_artifacts
 
-from huberflow.components.export import last_pushed
+from huberflow.components.export.pusher import LastPushed
 
 
 @pytest.fixture
@@ -17,8 +17,7 @@ def find(tmp_path):
     def find() -> dict[str, str]:
         model = standard_artifacts.Model()
         model.uri = str(tmp_path / "found")
-        told = {"serving": str(tmp_path / "serving")}
-        last_pushed.Executor().Do({}, {"model": [model]}, told)
+        LastPushed.test_call(model=model, serving=str(tmp_path / "serving"))
         files = [path for path in Path(model.uri).rglob("*") if path.is_file()]
         return {path.relative_to(model.uri).as_posix(): path.read_text() for path in files}
 

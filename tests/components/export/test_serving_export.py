@@ -12,7 +12,7 @@ from tfx.utils import path_utils
 
 from huberflow.components.bundle import clean_process, reload
 from huberflow.components.contracts.lineage import LINEAGE, RunLineage, TrackingTag
-from huberflow.components.export import serving_export
+from huberflow.components.export.serving_export import ServingExport
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +38,17 @@ def export(made, tmp_path):
             shutil.copytree(made / "captured", tmp_path / "model_run" / "captured")
         blessing = artifact(standard_artifacts.ModelBlessing, 9, "blessing")
         blessing.set_int_custom_property("blessed", int(blessed))
-        inputs = {
-            "model": [model],
-            "model_run": [model_run],
-            "blessing": [blessing],
-            "examples": [artifact(standard_artifacts.Examples, 1, "examples")],
-            "schema": [artifact(standard_artifacts.Schema, 2, "schema")],
-        }
         exported = artifact(standard_artifacts.Model, 10, "exported")
-        properties = {LINEAGE: run.to_text()} if run else {}
-        serving_export.Executor().Do(inputs, {"exported_model": [exported]}, properties)
+        ServingExport.test_call(
+            model=model,
+            model_run=model_run,
+            blessing=blessing,
+            examples=artifact(standard_artifacts.Examples, 1, "examples"),
+            schema=artifact(standard_artifacts.Schema, 2, "schema"),
+            exported_model=exported,
+            custom_config="{}",
+            **({LINEAGE: run.to_text()} if run else {}),
+        )
         return exported
 
     return export

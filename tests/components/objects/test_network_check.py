@@ -5,7 +5,7 @@ import sys
 import pytest
 from user_networks import GOOD, WRONG_NETWORKS
 
-from huberflow.components.contracts.node_config import ModelConfig, ObjectChoice
+from huberflow.components.contracts.model_config import ModelConfig, ObjectChoice
 from huberflow.components.objects.protocol import NetworkQuestion
 from huberflow.custom_objects import registry
 from huberflow.custom_objects.input_error import InputError

@@ -15,7 +15,7 @@ import tensorflow as tf
 import tf_keras
 
 from huberflow.components.contracts import artifact_files
-from huberflow.components.contracts.node_config import ModelConfig, TrainingConfig
+from huberflow.components.contracts.model_config import ModelConfig, TrainingConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.training import fitting, trainer
 from huberflow.components.training.model import LabelScale, build_model

@@ -15,7 +15,7 @@ from huberflow.components.contracts.validation_findings import (
     STATISTICS_ID,
     ValidationFindings,
 )
-from huberflow.components.validation.example_validator import Executor
+from huberflow.components.validation.example_validator import ExampleValidator
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def validated(tmp_path):
             tmp_path / "now", train=statistics(**(train or GOOD)), eval=statistics(**(eval or GOOD))
         )
         current.id = 7
-        before = [write(tmp_path / "before", train=statistics(**earlier))] if earlier else []
+        before = write(tmp_path / "before", train=statistics(**earlier)) if earlier else None
         (tmp_path / "schema").mkdir()
         (tmp_path / "schema" / "schema.pbtxt").write_text(schema)
         found = Schema(), ExampleAnomalies()
@@ -38,8 +38,13 @@ def validated(tmp_path):
         config = ValidatorConfig(
             columns=("pay", "fare"), drift_threshold=0.1, pinned=pinned, source={}
         )
-        inputs = {"statistics": [current], "schema": [found[0]], "earlier": before}
-        Executor().Do(inputs, {"anomalies": [found[1]]}, {"custom_config": config.to_text()})
+        ExampleValidator.test_call(
+            statistics=current,
+            schema=found[0],
+            anomalies=found[1],
+            custom_config=config.to_text(),
+            earlier=before,
+        )
         return found[1]
 
     return validated

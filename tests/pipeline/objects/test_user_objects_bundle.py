@@ -13,7 +13,7 @@ from small_bundles import Transform, bundled, loader_of, parsed
 from user_modules import MY_LOSSES
 
 from huberflow.components.bundle import bundle_source, clean_process, reload
-from huberflow.components.contracts.node_config import ObjectChoice
+from huberflow.components.contracts.model_config import ObjectChoice
 from huberflow.components.training import fitting
 from huberflow.components.training.model import build_model
 from huberflow.custom_objects import user_objects

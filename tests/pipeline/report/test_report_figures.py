@@ -7,20 +7,19 @@ import numpy as np
 import pytest
 from evaluation_reports import slice_row
 
-from huberflow.components.contracts.node_config import ObjectChoice
+from huberflow.components.contracts.model_config import ObjectChoice
 from huberflow.components.contracts.predictions import PredictedRow, write_predictions
 from huberflow.pipeline.history.run_history import Epoch
-from huberflow.pipeline.report.class_figures import confusion_matrix, reliability
 from huberflow.pipeline.report.prediction_figures import (
-    huber_threshold,
-    predicted_against_true,
-    residuals,
-)
-from huberflow.pipeline.report.predictions import (
     ClassSample,
     NumberSample,
+    confusion_matrix,
+    huber_threshold,
+    predicted_against_true,
     read_classes,
     read_numbers,
+    reliability,
+    residuals,
 )
 from huberflow.pipeline.report.slice_figure import error_by_slice
 from huberflow.pipeline.report.style import limits, png

@@ -7,7 +7,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
 from huberflow.components.contracts.validation_findings import Anomaly, Shift, ValidationFindings
 from huberflow.pipeline.report import statistics
-from huberflow.pipeline.report.anomalies import findings_text
+from huberflow.pipeline.report.files import findings_text
 
 
 def numeric(name="miles", values=8, **changes):

@@ -134,7 +134,14 @@ class TestNodes:
             files
         )
 
-    def test_transform_runs_again_neither_for_the_model_nor_for_a_loss(self):
-        files = set(source_hashes("huberflow.components.features.preprocessing"))
-        assert "components/features/dates.py" in files
-        assert not {"components/training/model.py", "custom_objects/losses.py"} & files
+    @pytest.mark.parametrize(
+        "module", ["data.examples", "validation.example_validator", "features.preprocessing"]
+    )
+    def test_nodes_of_data_run_again_neither_for_the_model_nor_for_an_object(self, module):
+        files = set(source_hashes(f"huberflow.components.{module}"))
+        assert f"components/{module.replace('.', '/')}.py" in files
+        objects = {"catalogue", "losses", "metrics", "registry", "user_objects"}
+        others = {f"custom_objects/{name}.py" for name in objects} | {
+            "components/training/model.py"
+        }
+        assert not others & files
