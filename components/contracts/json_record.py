@@ -9,8 +9,6 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Self, TypeAlias, get_args, get_origin, get_type_hints
 
-from huberflow.components.contracts import strict_json
-
 JSON: TypeAlias = bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"] | None
 """Any JSON value."""
 
@@ -20,7 +18,7 @@ class JsonRecord:
     """A dataclass of JSON values, of other classes with ``to_json``, and of tuples of both."""
 
     def to_json(self) -> dict[str, JSON]:
-        """The fields as a JSON object."""
+        """The fields as a JSON object, where "NaN" and "Infinity" are text, as in ProtoJSON."""
         return {each.name: _json(getattr(self, each.name)) for each in fields(self)}
 
     def to_text(self) -> str:
@@ -43,13 +41,16 @@ class JsonRecord:
         return cls.from_json(json.loads(text))
 
     def write(self, path: Path) -> None:
-        """Writes a file of strict JSON: a number that is not finite is null."""
-        path.write_text(strict_json.dumps(self.to_json(), indent=1), encoding="utf-8")
+        """Writes a file of strict JSON; see ``to_json`` for numbers that are not finite."""
+        path.write_text(json.dumps(self.to_json(), indent=1, allow_nan=False), encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The record that ``write`` wrote; where a float is null, it is NaN."""
+        """The record that ``write`` wrote."""
         return cls.from_text(path.read_text(encoding="utf-8"))
+
+
+_NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
 
 @cache  # evaluating the annotations takes longer than all else
@@ -62,15 +63,16 @@ def _json(value: Any) -> JSON:
         return _json(value.to_json())
     if isinstance(value, Mapping):
         return {key: _json(each) for key, each in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return [_json(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _parsed(kind: Any, value: Any) -> Any:
     """A JSON value as a field of this type has it."""
-    if value is None:
-        return math.nan if kind is float else None
-    if isinstance(value, str | int | float):
-        return value
+    if value is None or isinstance(value, str | int | float):
+        is_text = str in (kind, *get_args(kind))
+        return float(value) if value in _NOT_FINITE and not is_text else value
     if get_origin(kind) is UnionType:
         is_list = isinstance(value, list | tuple)
         members = [each for each in get_args(kind) if each is not NoneType]

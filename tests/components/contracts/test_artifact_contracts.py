@@ -39,15 +39,19 @@ def test_a_record_is_read_as_it_was_written(record, tmp_path):
     assert type(record).read(tmp_path / "record.json") == record
 
 
-@pytest.mark.parametrize("undefined", [math.nan, math.inf])
-def test_an_undefined_metric_is_null_in_the_file_and_nan_in_the_report(undefined, tmp_path):
+@pytest.mark.parametrize(
+    ("value", "text"), [(math.nan, "NaN"), (math.inf, "Infinity"), (-math.inf, "-Infinity")]
+)
+def test_a_metric_that_is_not_finite_is_text_in_the_file_and_a_number_in_the_report(
+    value, text, tmp_path
+):
     file = tmp_path / "report.json"
-    metrics = SliceMetrics({}, {"mae": undefined}, {"mae": 1.0})
+    metrics = SliceMetrics({}, {"mae": value}, {"mae": 1.0})
     EvaluationReport(("mae",), True, (), (metrics,)).write(file)
     written = json.loads(file.read_text(), parse_constant=pytest.fail)
-    assert written["slices"][0]["candidate"] == {"mae": None}
+    assert written["slices"][0]["candidate"] == {"mae": text}
     overall = EvaluationReport.read(file).overall
-    assert math.isnan(overall.candidate["mae"])
+    assert repr(overall.candidate["mae"]) == repr(value)
     assert overall.baseline == {"mae": 1.0}
 
 
