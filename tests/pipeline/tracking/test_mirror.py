@@ -205,6 +205,7 @@ class TestValuesThatAreNoNumbers:
     def test_are_told_as_they_are(self, tracker):
         values = tracker.values("ws/run-1")
         assert math.isnan(values["evaluation/huber"])
+        assert values["evaluation/mae"] == math.inf
         logged = tracker.runs["ws/run-1"].metrics
         assert {repr(v.value) for v in logged if v.key == "training/loss"} == {"inf", "nan"}
 
