@@ -1,10 +1,8 @@
 """``python -m benchmarks``: runs the benchmarks, and prints a table for each."""
 
 import importlib
-import sys
 
 import click
-from rich.console import Console
 
 BENCHMARKS = {
     "losses": ("benchmarks.losses", "run", 500),
@@ -49,11 +47,9 @@ def main(only: str | None, pairs: int | None) -> None:
     flink     Beam's nodes of `huberflow run` on Flink against this machine; needs Java and Maven;
               six minutes per pair
     """  # noqa: D301 (click reads the \b)
-    # rich assumes 80 columns where there is no terminal; the tables are wider.
-    console = Console(width=None if sys.stdout.isatty() else 110)
     for name in [only] if only else BENCHMARKS:
         module, function, default = BENCHMARKS[name]
-        getattr(importlib.import_module(module), function)(pairs or default, console)
+        getattr(importlib.import_module(module), function)(pairs or default)
 
 
 if __name__ == "__main__":

@@ -6,23 +6,25 @@ the same number of epochs.
 
 import os
 import resource
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks import many_trips
-from benchmarks.pairs import Pairs, duration
-from benchmarks.pairs import show as show_pairs
-from benchmarks.processes import huberflow, timed, warm_up
-from huberflow.pipeline.history import run_history
+from benchmarks import harness, many_trips
+from benchmarks.harness import (
+    Pairs,
+    console,
+    duration,
+    huberflow,
+    only_run,
+    temporary_folder,
+    timed,
+    warm_up,
+)
 from huberflow.pipeline.history.run_history import Node, Run
-from huberflow.pipeline.history.workspace import Workspace
 
 COPIES = (10, 40, 100)
 ONE, SEVERAL = "one process", f"{os.cpu_count()} processes"
@@ -59,50 +61,37 @@ class Costs:
     stages: Mapping[str, Cost]
 
 
-def run(times: int, console: Console) -> None:
-    """Measures runs of each size in each mode, and prints the results."""
-    show(measure(times, console), console)
-
-
-def measure(times: int, console: Console) -> dict[str, list[Costs]]:
-    """Runs by mode, in turn; prints each run as it ends.
+def run(times: int) -> None:
+    """Measures runs of each size in each mode in turn, and prints the results.
 
     Raises:
       click.ClickException: a run failed; its last lines of output are printed.
     """
     warm_up()
-    found: dict[str, list[Costs]] = {mode: [] for mode in MODES}
-    with tempfile.TemporaryDirectory(prefix="huberflow-benchmark-") as folder:
-        for copies in COPIES:
-            data, rows = Path(folder) / "trips.csv", copies * many_trips.ROWS
-            many_trips.write(data, copies)
-            for mode in [*MODES] * times:
-                with tempfile.TemporaryDirectory(dir=folder) as temporary:
-                    costs = costs_of_run(data, rows, mode, Path(temporary) / "run")
-                found[mode].append(costs)
-                took = f"{duration(costs.whole.seconds)}, {duration(costs.whole.cpu)} of CPU"
-                console.print(f"{rows:,} rows in {mode}: {took}")
-    return found
+    measured: dict[str, list[Costs]] = {mode: [] for mode in MODES}
+    for data, rows in many_trips.files(COPIES):
+        for mode in [*MODES] * times:
+            with temporary_folder() as folder:
+                costs = costs_of_run(data, rows, mode, folder / "run")
+            measured[mode].append(costs)
+            took = f"{duration(costs.whole.seconds)}, {duration(costs.whole.cpu)} of CPU"
+            console.print(f"{rows:,} rows in {mode}: {took}")
+    show(measured)
 
 
 def costs_of_run(data: Path, rows: int, mode: str, workspace: Path) -> Costs:
     """The costs of a run in a new workspace."""
     settings = (f"beam.options={MODES[mode]}", *TRAINING)
-    command = [*huberflow("run", workspace, *settings), "--data", str(data), "--label", "fare"]
     before = _children_cpu_seconds()
+    command = huberflow("run", workspace, *settings, data=data)
     seconds = timed(command, workspace.with_suffix(".log"))
     whole = Cost(_children_cpu_seconds() - before, seconds)
-    (run,) = run_history.all_runs(Workspace.at(workspace), _refuse)
-    return Costs(rows, whole, _stages(run, whole))
+    return Costs(rows, whole, _stages(only_run(workspace), whole))
 
 
 def _children_cpu_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _refuse(problem: str) -> None:
-    raise click.ClickException(problem)
 
 
 def _stages(run: Run, whole: Cost) -> dict[str, Cost]:
@@ -128,19 +117,15 @@ def _bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def show(found: Mapping[str, Sequence[Costs]], console: Console) -> None:
+def show(measured: Mapping[str, Sequence[Costs]]) -> None:
     """Prints a row for each stage, by mode, and one process against several."""
-    for mode, runs in found.items():
+    for mode, runs in measured.items():
         console.print(_table(f"Stages, in {mode}", runs))
-    pairs = [
-        Pairs(f"{rows:,} rows", 1.0, *(_seconds(found[mode], rows) for mode in MODES))
-        for rows in dict.fromkeys(run.rows for run in found[ONE])
-    ]
-    show_pairs("Whole runs", pairs, console, (ONE, SEVERAL))
-
-
-def _seconds(runs: Sequence[Costs], rows: int) -> tuple[float, ...]:
-    return tuple(run.whole.seconds for run in runs if run.rows == rows)
+    seconds: dict[int, list[tuple[float, float]]] = {}
+    for one, several in zip(measured[ONE], measured[SEVERAL], strict=True):
+        seconds.setdefault(one.rows, []).append((one.whole.seconds, several.whole.seconds))
+    pairs = [Pairs(f"{rows:,} rows", 1.0, times) for rows, times in seconds.items()]
+    harness.show("Whole runs", pairs, (ONE, SEVERAL))
 
 
 def _table(title: str, runs: Sequence[Costs]) -> Table:

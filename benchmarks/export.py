@@ -7,59 +7,58 @@ registered, in turn in one process.
 """
 
 import re
-import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from benchmarks.pairs import Pairs, duration, show
-from benchmarks.processes import huberflow, timed, warm_up
-from huberflow.pipeline.history import run_history
-from huberflow.pipeline.history.workspace import Workspace
+from benchmarks.harness import (
+    Pairs,
+    console,
+    duration,
+    huberflow,
+    only_run,
+    seconds_of,
+    show,
+    temporary_folder,
+    timed,
+    warm_up,
+)
 
 EXPORT_GOAL, RELOAD_GOAL = 0.25, 1.1
 RELOADS = 30
 WARM_UP = 3
 
 
-def run(runs: int, console: Console) -> None:
+def run(runs: int) -> None:
     """Measures the export's share of each run, and reloads the model of the last.
 
     Raises:
       click.ClickException: a run failed; its last lines of output are printed.
     """
     warm_up()
-    seconds = []
-    with tempfile.TemporaryDirectory(prefix="huberflow-benchmark-") as folder:
+    exports = []
+    with temporary_folder() as folder:
         for number in range(1, runs + 1):
-            workspace = Workspace.at(Path(folder) / str(number))
-            whole = timed(huberflow("run", workspace.root), Path(folder) / "log")
-            export = _export_seconds(workspace)
-            seconds.append((whole, export))
+            workspace = folder / str(number)
+            whole = timed(huberflow("run", workspace), folder / "log")
+            export = export_seconds(workspace)
+            exports.append((whole, export))
             console.print(f"run {number}: {duration(whole)}, its export {duration(export)}")
-        (bundle,) = workspace.serving("taxi").iterdir()
+        (bundle,) = (workspace / "serving" / "taxi").iterdir()
         reloads = _reloads(bundle)
-    exported = Pairs("export", EXPORT_GOAL, *zip(*seconds, strict=True))
-    show("Export within its run", [exported], console, ("whole run", "export"))
-    reloaded = Pairs("reload", RELOAD_GOAL, *zip(*reloads, strict=True))
-    show("Reload", [reloaded], console, ("load_model", "reload.load"))
+    exported = Pairs("export", EXPORT_GOAL, exports)
+    show("Export within its run", [exported], ("whole run", "export"))
+    show("Reload", [Pairs("reload", RELOAD_GOAL, reloads)], ("load_model", "reload.load"))
 
 
-def _export_seconds(workspace: Workspace) -> float:
+def export_seconds(workspace: Path) -> float:
     """The seconds of the only run: the Trainer's share by its log, the rest by the journal."""
-    (run,) = run_history.all_runs(workspace, _refuse)
+    run = only_run(workspace)
     logged = re.search(r"captured \d+ rows in ([\d.]+) s", Path(run.metadata.log).read_text())
     assembled = run.nodes["ServingExport"].seconds
     if logged is None or assembled is None:
         raise click.ClickException(f"run {run.id} exported nothing; its log: {run.metadata.log}")
     return float(logged[1]) + assembled
-
-
-def _refuse(problem: str) -> None:
-    raise click.ClickException(problem)
 
 
 def _reloads(bundle: Path) -> list[tuple[float, float]]:
@@ -70,13 +69,7 @@ def _reloads(bundle: Path) -> list[tuple[float, float]]:
 
     registry.registered()
     pairs = [
-        (_seconds(tf_keras.models.load_model, bundle), _seconds(reload.load, bundle))
+        (seconds_of(tf_keras.models.load_model, bundle), seconds_of(reload.load, bundle))
         for _ in range(WARM_UP + RELOADS)
     ]
     return pairs[WARM_UP:]
-
-
-def _seconds(load: Callable[[Path], object], bundle: Path) -> float:
-    start = time.perf_counter()
-    load(bundle)
-    return time.perf_counter() - start

@@ -6,25 +6,30 @@ A journal of the taxi pipeline takes about 22 KB, and its Evaluator's report 10 
 
 import random
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
+from huberflow.components.contracts.json_record import JSON
 from huberflow.pipeline.history.journal import append
+from huberflow.pipeline.history.metadata_store import Artifact, Execution
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.resolve.resolved_run import load
 
 EPOCHS, SLICES = 17, 31
 SOURCES = {f"components/file_{number}.py": f"{number:012x}" for number in range(12)}
 START = 1_700_000_000.0
-UPSTREAM = {
+NODES = {
     "ExampleGen": "examples",
     "StatisticsGen": "statistics",
     "SchemaGen": "schema",
     "ExampleValidator": "anomalies",
     "Transform": "transform_graph",
+    "Trainer": "model",
+    "Evaluator": "evaluation",
 }
+"""Each node, and the key of its output."""
 CURVES = ("loss", "huber_metric", "mean_absolute_error", "std_of_activation")
 METRICS = ("example_count", "calibration", "huber", "mae", "rmse", "median_error", "tail_error")
 
@@ -40,7 +45,7 @@ def write(root: Path, count: int) -> list[str]:
     return ids
 
 
-def _events(workspace: Workspace, run: str, number: int) -> Iterator[dict[str, Any]]:
+def _events(workspace: Workspace, run: str, number: int) -> Iterator[dict[str, JSON]]:
     generator = random.Random(number)  # noqa: S311 (no secret)
     changes = {
         "seed": number,
@@ -48,62 +53,31 @@ def _events(workspace: Workspace, run: str, number: int) -> Iterator[dict[str, A
         "training.batch_size": generator.choice([64, 128, 256, 512]),
         "training.epochs": generator.randint(EPOCHS, 2 * EPOCHS),
     }
-    config = load(None, [f"{key}={value}" for key, value in changes.items()]).plain()
-    yield _started(run, config, changes)
-    for node, key in UPSTREAM.items():
+    settings = [f"{key}={value}" for key, value in changes.items()]
+    config, facts = load(None, settings).plain(), {"changes": changes, "command": "huberflow run"}
+    about = {"id": run, "name": " ".join(settings), "kind": "run", "sweep": None}
+    yield {"event": "started", **about, "config": config, "facts": facts}
+    used = {
+        "Trainer": {key: config[key] for key in ("seed", "features", "model", "training")},
+        "Evaluator": {"evaluation": config["evaluation"]},
+    }
+    for node, key in NODES.items():
         yield {"event": "node_started", "node": node}
-        yield _finished(run, node, "cached", {}, {key: workspace.artifacts / node / key / "1"})
-    yield {"event": "node_started", "node": "Trainer"}
-    yield from _epochs(generator)
-    training = {key: config[key] for key in ("seed", "features", "model", "training")}
-    outputs = {key: workspace.artifacts / "Trainer" / key / run for key in ("model", "model_run")}
-    yield _finished(run, "Trainer", "ran", training, outputs)
-    yield {"event": "node_started", "node": "Evaluator"}
-    evaluation = workspace.artifacts / "Evaluator" / "evaluation" / run
-    _write_report(evaluation, generator)
-    evaluated = {"evaluation": config["evaluation"]}
-    yield _finished(run, "Evaluator", "ran", evaluated, {"evaluation": evaluation})
+        if node == "Trainer":
+            yield from _epochs(generator)
+        output = workspace.artifacts / node / key / run
+        if node == "Evaluator":
+            _write_report(output, generator)
+        artifacts = {key: (Artifact(1, output, {"tfx_version": "1.21.0", "is_external": 0}),)}
+        properties = {"custom_config": {**used.get(node, {}), "source": SOURCES}}
+        state = "ran" if node in used else "cached"
+        execution = Execution(1, node, run, state, properties, artifacts, artifacts)
+        measured = {"seconds": 2.5, "usage": {"peak_memory_mb": 1226.903552}}
+        yield {"event": "node_finished", "node": node, **measured, "execution": asdict(execution)}
     yield {"event": "ended", "status": "done"}
 
 
-def _started(run: str, config: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "event": "started",
-        "id": run,
-        "name": " ".join(f"{key}={value}" for key, value in changes.items()),
-        "kind": "run",
-        "config": config,
-        "facts": {"changes": changes, "command": "huberflow run", "versions": {}, "git": None},
-        "sweep": None,
-    }
-
-
-def _finished(
-    run: str, node: str, state: str, config: dict[str, Any], outputs: dict[str, Path]
-) -> dict[str, Any]:
-    artifacts = {
-        key: [{"id": 1, "uri": str(uri), "properties": {"tfx_version": "1.21.0", "is_external": 0}}]
-        for key, uri in outputs.items()
-    }
-    execution = {
-        "id": 1,
-        "node": node,
-        "run": run,
-        "state": state,
-        "properties": {"custom_config": {**config, "source": SOURCES}},
-        "inputs": artifacts,
-        "outputs": artifacts,
-    }
-    return {
-        "event": "node_finished",
-        "node": node,
-        "seconds": 2.5,
-        "usage": {"peak_memory_mb": 1226.903552},
-        "execution": execution,
-    }
-
-
-def _epochs(generator: random.Random) -> Iterator[dict[str, Any]]:
+def _epochs(generator: random.Random) -> Iterator[dict[str, JSON]]:
     keys = [*CURVES, *(f"val_{key}" for key in CURVES), "learning_rate", "steps_per_second"]
     for number in range(1, EPOCHS + 1):
         values = {key: generator.random() for key in keys}

@@ -6,15 +6,13 @@ per row, as in a regression, and a thousand outputs per row. Errors are on both 
 threshold.
 """
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from rich.console import Console
 
-from benchmarks.pairs import Pairs, show
+from benchmarks.harness import Pairs, seconds_of, show
 from huberflow.custom_objects.losses import HuberLoss
 
 SHAPES = ((1_000_000, 1), (1_000, 1_000))
@@ -25,14 +23,14 @@ WARM_UP = 10
 Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
-def run(pairs: int, console: Console) -> None:
+def run(pairs: int) -> None:
     """Measures each of ``SHAPES``, plain and compiled by XLA.
 
     Raises:
       AssertionError: the two losses disagree, so their times are not comparable.
     """
     measured = [_measure(pairs, shape, mode) for shape in SHAPES for mode in GOALS]
-    show("Loss and gradient, 10⁶ float32 values", measured, console)
+    show("Loss and gradient, 10⁶ float32 values", measured)
 
 
 def _measure(pairs: int, shape: tuple[int, ...], mode: str) -> Pairs:
@@ -46,9 +44,8 @@ def _measure(pairs: int, shape: tuple[int, ...], mode: str) -> Pairs:
         (_seconds(stock, y_true, y_pred), _seconds(new, y_true, y_pred))
         for _ in range(WARM_UP + pairs)
     ]
-    stock_seconds, new_seconds = zip(*seconds[WARM_UP:], strict=True)
     name = "x".join(str(length) for length in shape)
-    return Pairs(f"{name} {mode}", GOALS[mode], stock_seconds, new_seconds)
+    return Pairs(f"{name} {mode}", GOALS[mode], seconds[WARM_UP:])
 
 
 def _step(loss: tf_keras.losses.Loss, *, xla: bool) -> Step:
@@ -63,10 +60,7 @@ def _step(loss: tf_keras.losses.Loss, *, xla: bool) -> Step:
 
 
 def _seconds(step: Step, y_true: tf.Tensor, y_pred: tf.Tensor) -> float:
-    start = time.perf_counter()
-    step(y_true, y_pred)
-    tf.test.experimental.sync_devices()
-    return time.perf_counter() - start
+    return seconds_of(lambda: (step(y_true, y_pred), tf.test.experimental.sync_devices()))
 
 
 def _check_equal(stock: tuple[tf.Tensor, ...], new: tuple[tf.Tensor, ...]) -> None:

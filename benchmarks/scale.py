@@ -5,20 +5,17 @@ of a run, measured four times a second; shared memory counts for each process.
 """
 
 import statistics
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import psutil
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks import many_trips
-from benchmarks.pairs import duration, verdict
-from benchmarks.processes import fresh, huberflow, warm_up
+from benchmarks.harness import console, duration, fresh, huberflow, verdict, warm_up
 
 COPIES = (1, 50, 100)
 SPEED_GOAL, MEMORY_GOAL, GROWTH_GOAL = 10.0, 3.0, 1.1
@@ -45,32 +42,21 @@ class Size:
         return max(self.peaks) / _GIB
 
 
-def run(times: int, console: Console) -> None:
-    """Measures each size, and prints the results."""
-    show(measure(times, console), console)
-
-
-def measure(times: int, console: Console) -> list[Size]:
-    """Runs each size so many times; prints each run as it ends.
+def run(times: int) -> None:
+    """Measures each size, and prints the results.
 
     Raises:
       click.ClickException: a run failed; its last lines of output are printed.
     """
     warm_up()
     sizes = []
-    with tempfile.TemporaryDirectory(prefix="huberflow-benchmark-") as folder:
-        for copies in COPIES:
-            data, rows = Path(folder) / "trips.csv", copies * many_trips.ROWS
-            many_trips.write(data, copies)
-            runs = [with_memory(lambda data=data: fresh(_run(data))) for _ in range(times)]
-            for seconds, peak in runs:
-                console.print(f"{rows:,} rows: {duration(seconds)}, {peak / _GIB:.2f} GiB")
-            sizes.append(Size(rows, *zip(*runs, strict=True)))
-    return sizes
-
-
-def _run(data: Path) -> Callable[[Path], list[str]]:
-    return lambda folder: [*huberflow("run", folder), "--data", str(data), "--label", "fare"]
+    for data, rows in many_trips.files(COPIES):
+        command = partial(huberflow, "run", data=data)
+        runs = [with_memory(lambda command=command: fresh(command)) for _ in range(times)]
+        for took, peak in runs:
+            console.print(f"{rows:,} rows: {duration(took)}, {peak / _GIB:.2f} GiB")
+        sizes.append(Size(rows, *zip(*runs, strict=True)))
+    show(sizes)
 
 
 def with_memory(measured: Callable[[], float]) -> tuple[float, int]:
@@ -102,7 +88,7 @@ def _resident(process: psutil.Process) -> int:
     return total
 
 
-def show(sizes: Sequence[Size], console: Console) -> None:
+def show(sizes: Sequence[Size]) -> None:
     """Prints a row for each size, and whether the largest meets the goals."""
     table = Table(title="Runs on more rows, whole processes", title_justify="left")
     for heading in ("rows", "median", "rows per second", "memory"):

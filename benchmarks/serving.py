@@ -11,7 +11,6 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
+from benchmarks.harness import (
+    HUBERFLOW,
+    in_turn,
+    seconds_of,
+    show,
+    temporary_folder,
+    trained_bundle,
+)
 from benchmarks.http_servers import Server, free_port, running
-from benchmarks.pairs import show
-from benchmarks.processes import HUBERFLOW, huberflow, in_turn, timed
 from huberflow.components.bundle import reload
 from huberflow.components.contracts.json_record import JSON
 from huberflow.pipeline.deploy.golden_rows import golden_rows
@@ -48,7 +52,6 @@ NO_CUSTOM_OBJECTS = (
 class Side:
     """A server, and request bodies with golden rows in its format."""
 
-    name: str
     server: Server
     one: JSON
     """The first row."""
@@ -58,47 +61,36 @@ class Side:
         """The median seconds of a request for one row."""
         body = json.dumps(self.one).encode()
         with ThreadPoolExecutor(1) as client:  # a new thread has a new connection
-            return statistics.median(client.map(self._seconds, [body] * REQUESTS))
+            times = client.map(lambda _: seconds_of(self.server.answer, body), range(REQUESTS))
+            return statistics.median(times)
 
     def many_rows(self) -> float:
         """The seconds of all requests for ``ROWS``, with several clients."""
         body = json.dumps(self.all).encode()
         with ThreadPoolExecutor(CLIENTS) as clients:
             start = time.perf_counter()
-            for _ in clients.map(self.server.answer, [body] * REQUESTS):
-                pass
+            list(clients.map(self.server.answer, [body] * REQUESTS))
             return time.perf_counter() - start
 
-    def _seconds(self, body: bytes) -> float:
-        start = time.perf_counter()
-        self.server.answer(body)
-        return time.perf_counter() - start
 
-
-def run(pairs: int, console: Console) -> None:
+def run(pairs: int) -> None:
     """Measures requests for one row, and for ``ROWS``.
 
     Raises:
       click.ClickException: a process ended, or a request failed.
       AssertionError: an answer is wrong, so the times are not comparable.
     """
-    with tempfile.TemporaryDirectory(prefix="huberflow-benchmark-") as folder:
-        bundle = _trained(Path(folder))
-        with _stock(bundle, Path(folder)) as stock, _huberflow(bundle, Path(folder)) as new:
+    with temporary_folder() as folder:
+        bundle = trained_bundle(folder, *NO_CUSTOM_OBJECTS)
+        with _stock(bundle, folder) as stock, _huberflow(bundle, folder) as new:
             measured = [
-                in_turn(name, GOAL, (stock.name, of(stock)), (new.name, of(new)), pairs, console)
+                in_turn(name, GOAL, ("stock", of(stock)), ("huberflow", of(new)), pairs)
                 for name, of in (
                     ("1-row requests, median", lambda side: side.one_row),
                     (f"{REQUESTS} {ROWS}-row requests", lambda side: side.many_rows),
                 )
             ]
-    show("Predictions over HTTP", measured, console)
-
-
-def _trained(folder: Path) -> Path:
-    timed(huberflow("run", folder / "workspace", *NO_CUSTOM_OBJECTS), folder / "run.log")
-    [bundle] = (folder / "workspace" / "serving" / "taxi").iterdir()
-    return bundle
+    show("Predictions over HTTP", measured)
 
 
 @contextmanager
@@ -128,30 +120,33 @@ def _stock(bundle: Path, folder: Path) -> Iterator[Side]:
             {"inputs": {name: values[:count].tolist() for name, values in inputs.items()}}
             for count in (1, ROWS)
         )
-        _check(server.ask(rows), golden)
-        yield Side("stock", server, one, rows)
+        check(server.ask(rows), bundle)
+        yield Side(server, one, rows)
 
 
 @contextmanager
 def _huberflow(bundle: Path, folder: Path) -> Iterator[Side]:
-    certificate = reload.verify(bundle)
-    columns = certificate["signatures"]["columns"]["inputs"]
-    table = golden_rows(bundle, columns)
     port = free_port()
     command = [str(HUBERFLOW), "serve", str(bundle), f"--port={port}"]
     with running(command, port, "/ready", folder / "huberflow.log") as server:
-        one, rows = (
-            {"dataframe_split": table[:count].to_dict("split", index=False)} for count in (1, ROWS)
-        )
-        _check([row["prediction"] for row in server.ask(rows)], _golden(bundle))
-        yield Side("huberflow", server, one, rows)
+        one, rows = raw_rows(bundle, 1), raw_rows(bundle, ROWS)
+        check([row["prediction"] for row in server.ask(rows)], bundle)
+        yield Side(server, one, rows)
+
+
+def raw_rows(bundle: Path, count: int | None = None) -> JSON:
+    """A request to huberflow with the first golden rows; all by default."""
+    columns = reload.verify(bundle)["signatures"]["columns"]["inputs"]
+    table = golden_rows(bundle, columns)[:count]
+    return {"dataframe_split": table.to_dict("split", index=False)}
+
+
+def check(predictions: Sequence[float], bundle: Path) -> None:
+    """Raises an AssertionError unless these are the golden predictions, within rounding."""
+    expected = _golden(bundle)["serving/prediction"].ravel()[: len(predictions)]
+    np.testing.assert_allclose(np.ravel(predictions), expected, rtol=1e-5)
 
 
 def _golden(bundle: Path) -> dict[str, np.ndarray]:
     with np.load(bundle / reload.GOLDEN_VALUES) as file:
         return dict(file)
-
-
-def _check(predictions: Sequence[float], golden: dict[str, np.ndarray]) -> None:
-    expected = golden["serving/prediction"][:ROWS]
-    np.testing.assert_allclose(np.ravel(predictions), expected, rtol=1e-5)

@@ -6,14 +6,22 @@ from disk once before.
 
 import statistics
 import sys
-import tempfile
 from pathlib import Path
 
-from rich.console import Console
-
 from benchmarks import generated_runs
-from benchmarks.pairs import duration, show, verdict
-from benchmarks.processes import fresh, huberflow, in_turn, timed, warm_up
+from benchmarks.harness import (
+    Side,
+    console,
+    duration,
+    fresh,
+    huberflow,
+    in_turn,
+    show,
+    temporary_folder,
+    timed,
+    verdict,
+    warm_up,
+)
 
 RUN_GOAL, TRACKING_GOAL, SWEEP_GOAL = 0.75, 1.05, 0.35
 COMPARE_GOAL = 3.0
@@ -28,42 +36,44 @@ STOCK_TRAINING = (
 """The training of the stock pipeline: 200 steps of batch size 256."""
 
 
-def run(pairs: int, console: Console) -> None:
+def run(pairs: int) -> None:
     """``huberflow run`` against the stock TFX pipeline, with the same training on the same CSV."""
     stock = ("stock", lambda: fresh(_stock_command))
     new = ("huberflow", lambda: _fresh_huberflow("run", *STOCK_TRAINING))
-    warm_up()
-    measured = in_turn("run, 200 steps of 256", RUN_GOAL, stock, new, pairs, console)
-    show("Whole pipeline, whole process", [measured], console)
+    _compare("Whole pipeline, whole process", "run, 200 steps of 256", RUN_GOAL, stock, new, pairs)
 
 
-def tracking(pairs: int, console: Console) -> None:
+def tracking(pairs: int) -> None:
     """``huberflow run`` with MLflow, whose database it creates, against one without."""
     untracked = ("untracked", lambda: _fresh_huberflow("run", "tracking.enabled=false"))
     tracked = ("tracked", lambda: _fresh_huberflow("run", "tracking.enabled=true"))
-    warm_up()
-    measured = in_turn("run", TRACKING_GOAL, untracked, tracked, pairs, console)
-    show("A tracked run, whole process", [measured], console, ("untracked", "tracked"))
+    _compare("A tracked run, whole process", "run", TRACKING_GOAL, untracked, tracked, pairs)
 
 
-def sweep(pairs: int, console: Console) -> None:
+def sweep(pairs: int) -> None:
     """A sweep against its trials as separate runs."""
 
     def separately() -> float:
         return sum(_fresh_huberflow("run", f"{THRESHOLD}={value}") for value in THRESHOLDS)
 
     together = f"{THRESHOLD}={','.join(THRESHOLDS)}"
-    separate = ("separate", separately)
     swept = ("sweep", lambda: _fresh_huberflow("sweep", together))
+    name = f"{len(THRESHOLDS)} trials"
+    _compare("A sweep, whole processes", name, SWEEP_GOAL, ("separate", separately), swept, pairs)
+
+
+def _compare(
+    title: str, name: str, goal: float, baseline: Side, candidate: Side, pairs: int
+) -> None:
     warm_up()
-    measured = in_turn(f"{len(THRESHOLDS)} trials", SWEEP_GOAL, separate, swept, pairs, console)
-    show("A sweep, whole processes", [measured], console, ("separate", "sweep"))
+    measured = in_turn(name, goal, baseline, candidate, pairs)
+    show(title, [measured], (baseline[0], candidate[0]))
 
 
-def compare(times: int, console: Console) -> None:
+def compare(times: int) -> None:
     """``huberflow compare`` of all runs in a large workspace."""
-    with tempfile.TemporaryDirectory(prefix="huberflow-benchmark-") as folder:
-        workspace, log = Path(folder) / "workspace", Path(folder) / "log"
+    with temporary_folder() as folder:
+        workspace, log = folder / "workspace", folder / "log"
         runs = generated_runs.write(workspace, COMPARED_RUNS)
         command = [*huberflow("compare", workspace), *runs]
         timed(command, log)  # reads the program from disk
@@ -81,4 +91,4 @@ def _fresh_huberflow(verb: str, *settings: str) -> float:
 
 
 def _stock_command(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "benchmarks.stock_pipeline", "--root", str(folder)]
+    return [sys.executable, "-m", "benchmarks.stock_pipeline", str(folder)]

@@ -5,18 +5,16 @@ Both read the same trips; the seconds of the nodes that use Beam are added up.
 
 import json
 import re
-import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from benchmarks import many_trips
 from benchmarks.flink.cluster import Cluster
 from benchmarks.flink.jars import MissingError
-from benchmarks.pairs import Pairs, show
-from benchmarks.processes import huberflow, in_turn, timed, warm_up
+from benchmarks.harness import huberflow, in_turn, show, temporary_folder, timed, warm_up
 
 GOAL = 4 / 3
 COPIES = (10, 100)
@@ -24,31 +22,27 @@ NODES = ("ExampleGen", "StatisticsGen", "Transform", "Evaluator")
 WORKERS = 2
 
 
-def run(pairs: int, console: Console) -> None:
+def run(pairs: int) -> None:
     """Measures each of ``COPIES``.
 
     Raises:
       click.ClickException: there is no Java or no Flink, or a run failed.
     """
     warm_up()
-    with tempfile.TemporaryDirectory(prefix="huberflow-benchmark-") as name:
-        folder = Path(name)
+    processes = {"direct_running_mode": "multi_processing", "direct_num_workers": WORKERS}
+    with temporary_folder() as folder:
         try:
-            flink = Cluster(folder / "cluster", WORKERS)
+            cluster = Cluster(folder / "cluster", WORKERS)
         except MissingError as missing:
             raise click.ClickException(str(missing)) from missing
-        with flink:
-            measured = [_measure(copies, flink, folder, pairs, console) for copies in COPIES]
-    show("Rows on Flink, two workers on each side", measured, console, ("local", "flink"))
-
-
-def _measure(copies: int, cluster: Cluster, folder: Path, pairs: int, console: Console) -> Pairs:
-    data = folder / f"{copies}.csv"
-    many_trips.write(data, copies)
-    processes = {"direct_running_mode": "multi_processing", "direct_num_workers": WORKERS}
-    local = ("local", lambda: _seconds(data, "local", processes))
-    flink = ("flink", lambda: _seconds(data, "flink", cluster.beam_options(WORKERS)))
-    return in_turn(f"{copies * many_trips.ROWS:,} rows", GOAL, local, flink, pairs, console)
+        measured = []
+        with cluster:
+            for data, rows in many_trips.files(COPIES):
+                local = partial(_seconds, data, "local", processes)
+                flink = partial(_seconds, data, "flink", cluster.beam_options(WORKERS))
+                sides = ("local", local), ("flink", flink)
+                measured.append(in_turn(f"{rows:,} rows", GOAL, *sides, pairs))
+    show("Rows on Flink, two workers on each side", measured, ("local", "flink"))
 
 
 def _seconds(data: Path, runner: str, options: Mapping[str, object]) -> float:
@@ -58,11 +52,9 @@ def _seconds(data: Path, runner: str, options: Mapping[str, object]) -> float:
         f"beam.runner={runner}",
         f"beam.options={json.dumps(options)}",
     )
-    with tempfile.TemporaryDirectory(prefix="huberflow-benchmark-") as folder:
-        log = Path(folder, "log")
-        command = huberflow("run", Path(folder, "run"), *settings)
-        timed([*command, "--data", str(data), "--label", "fare"], log)
-        return beam_seconds(log.read_text())
+    with temporary_folder() as folder:
+        timed(huberflow("run", folder / "run", *settings, data=data), folder / "log")
+        return beam_seconds((folder / "log").read_text())
 
 
 def beam_seconds(printed: str) -> float:

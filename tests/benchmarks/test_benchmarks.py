@@ -6,56 +6,33 @@ from pathlib import Path
 import click
 import pytest
 from journals import Story
-from rich.console import Console
 
-from benchmarks import __main__, export, generated_runs, losses, processes, whole_runs
-from benchmarks.pairs import Pairs, duration, show
+from benchmarks import __main__, export, generated_runs, harness, losses, whole_runs
+from benchmarks.harness import Pairs, duration, show
 from huberflow.custom_objects.losses import HuberLoss
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.workspace import Workspace
 
 
-def test_ratio_is_the_median_within_pairs_not_of_the_medians():
-    pairs = Pairs("x", 0.75, baseline=(1.0, 10.0, 2.0), candidate=(0.5, 9.0, 4.0))
+def test_ratio_is_the_median_within_pairs_and_spread_leaves_the_disturbed_ones_out():
+    few = Pairs("x", 0.75, [(1.0, 0.5), (10.0, 9.0), (2.0, 4.0)])
+    many = Pairs("x", 1.0, [(1.0, time) for time in (0.01, *range(1, 8), 99.0)])
 
-    assert pairs.ratios == [0.5, 0.9, 2.0]
-    assert pairs.ratio == 0.9
-    assert pairs.spread == (0.5, 2.0)
-
-
-def test_spread_of_many_pairs_leaves_the_disturbed_ones_out():
-    pairs = Pairs(
-        "x", 1.0, baseline=(1.0,) * 9, candidate=(0.01, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 99.0)
-    )
-
-    assert pairs.spread == (2.0, 6.0)
-
-
-@pytest.mark.parametrize(("candidate", "met"), [(0.74, True), (0.75, True), (0.76, False)])
-def test_a_goal_is_met_up_to_itself(candidate, met):
-    assert Pairs("x", 0.75, baseline=(1.0,), candidate=(candidate,)).met is met
-
-
-@pytest.mark.parametrize(("baseline", "candidate"), [((), ()), ((1.0,), (1.0, 2.0))])
-def test_unpaired_times_are_refused(baseline, candidate):
-    with pytest.raises(ValueError, match="expected as many times of the candidate as of the base"):
-        Pairs("x", 1.0, baseline, candidate)
+    assert few.ratios == [0.5, 0.9, 2.0]
+    assert (few.ratio, few.spread, many.spread) == (0.9, (0.5, 2.0), (2.0, 6.0))
 
 
 def test_durations_read_well():
     assert [duration(0.00931), duration(112.04)] == ["9.31 ms", "112.0 s"]
 
 
-def test_table_says_met_or_missed(capsys):
-    measured = [Pairs("fast", 0.5, (1.0,), (0.4,)), Pairs("slow", 0.5, (1.0,), (0.6,))]
+@pytest.mark.parametrize(("candidate", "met"), [(0.74, True), (0.75, True), (0.76, False)])
+def test_table_says_whether_the_goal_is_met(candidate, met, capsys):
+    show("title", [Pairs("fast", 0.75, [(1.0, candidate)])])
 
-    show("title", measured, Console(width=100))
-
-    fast, slow = [line for line in capsys.readouterr().out.splitlines() if "0.50" in line]
-    assert "fast" in fast
-    assert "met" in fast
-    assert "0.60" in slow
-    assert "missed" in slow
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "1 fast" in line]
+    assert f" {candidate} " in row
+    assert ("0.75 met" if met else "0.75 missed") in row
 
 
 def test_losses_are_measured_and_printed_plain_and_by_xla(monkeypatch, capsys):
@@ -76,7 +53,7 @@ def test_losses_that_disagree_are_not_compared(monkeypatch):
     monkeypatch.setattr(losses, "HuberLoss", lambda threshold: HuberLoss(threshold=2 * threshold))
 
     with pytest.raises(AssertionError, match="Not equal"):
-        losses.run(1, Console(width=100))
+        losses.run(1)
 
 
 @pytest.fixture
@@ -88,7 +65,7 @@ def commands(monkeypatch):
         started.append(command)
         return float(len(started))
 
-    monkeypatch.setattr(processes, "timed", timed)
+    monkeypatch.setattr(harness, "timed", timed)
     monkeypatch.setattr(whole_runs, "timed", timed)
     return started
 
@@ -98,7 +75,7 @@ def settings(command):
 
 
 def test_run_measures_in_turn_and_prints_each_pair(commands, capsys):
-    whole_runs.run(2, Console(width=100))
+    whole_runs.run(2)
 
     python = Path(sys.executable).name
     programs = [Path(command[0]).name for command in commands]
@@ -107,7 +84,7 @@ def test_run_measures_in_turn_and_prints_each_pair(commands, capsys):
 
 
 def test_tracking_measures_the_same_run_without_and_with(commands, capsys):
-    whole_runs.tracking(1, Console(width=100))
+    whole_runs.tracking(1)
 
     untracked, tracked = commands[2:]
     assert [settings(untracked), settings(tracked)] == [
@@ -118,7 +95,7 @@ def test_tracking_measures_the_same_run_without_and_with(commands, capsys):
 
 
 def test_sweep_measures_its_trials_as_runs_and_together(commands, capsys):
-    whole_runs.sweep(1, Console(width=100))
+    whole_runs.sweep(1)
 
     *runs, together = commands[2:]
     assert [command[1] for command in runs] == ["run"] * 5
@@ -136,36 +113,30 @@ def test_compare_names_every_run_that_was_generated(commands, monkeypatch, capsy
     monkeypatch.setattr(whole_runs, "COMPARED_RUNS", 3)
     monkeypatch.setattr(whole_runs, "COMPARE_GOAL", goal)
 
-    whole_runs.compare(2, Console(width=200))
+    whole_runs.compare(2)
 
     assert len({*commands[0][4:]}) == 3
     assert f"median 2.5 s, 2.0 s to 3.0 s, goal {goal} s {verdict}" in capsys.readouterr().out
 
 
 def test_export_is_what_the_trainer_and_the_export_took(tmp_path):
-    workspace = Workspace(tmp_path)
     log = tmp_path / "run.log"
-    log.write_text("... INFO huberflow.components.bundle.bundle: captured 256 rows in 1.25 s\n")
-    story = Story(workspace.journals, facts={"log": str(log)})
+    story = Story(Workspace(tmp_path).journals, facts={"log": str(log)})
     story.runs("Trainer").runs("ServingExport", seconds=2.5).ends()
 
-    assert export._export_seconds(workspace) == 3.75
+    log.write_text("... INFO huberflow.components.bundle.bundle: captured 256 rows in 1.25 s\n")
+    assert export.export_seconds(tmp_path) == 3.75
 
-
-def test_a_run_that_exported_nothing_is_not_measured(tmp_path):
-    (tmp_path / "run.log").touch()
-    story = Story(Workspace(tmp_path).journals, facts={"log": str(tmp_path / "run.log")})
-    story.runs("ServingExport").ends()
-
+    log.write_text("")
     with pytest.raises(click.ClickException, match="run-1 exported nothing"):
-        export._export_seconds(Workspace(tmp_path))
+        export.export_seconds(tmp_path)
 
 
 def test_generated_runs_compare_like_real_ones(tmp_path):
     ids = generated_runs.write(tmp_path / "workspace", 2)
 
     shown = subprocess.run(
-        [*processes.huberflow("compare", tmp_path / "workspace"), *ids, "--json"],
+        [*harness.huberflow("compare", tmp_path / "workspace"), *ids, "--json"],
         capture_output=True,
         text=True,
         check=True,
@@ -179,25 +150,22 @@ def test_generated_runs_compare_like_real_ones(tmp_path):
     assert "median_error" in shown.stdout
 
 
-def test_a_failed_run_shows_the_end_of_its_output(tmp_path):
+def test_a_command_that_fails_is_quoted(tmp_path):
     code = "print('\\n'.join(f'line {n}' for n in range(100))); raise SystemExit(3)"
 
     with pytest.raises(click.ClickException, match="exit code 3") as failure:
-        processes.timed([sys.executable, "-c", code], tmp_path / "log")
+        harness.timed([sys.executable, "-c", code], tmp_path / "log")
+    with pytest.raises(click.ClickException, match="nowhere cannot be started"):
+        harness.timed(["nowhere"], tmp_path / "log")
 
     assert "line 99" in failure.value.message
     assert "line 9\n" not in failure.value.message
 
 
-def test_a_missing_program_is_named(tmp_path):
-    with pytest.raises(click.ClickException, match="nowhere cannot be started"):
-        processes.timed(["nowhere"], tmp_path / "log")
-
-
 def test_help_is_quick_and_names_the_options():
     shown = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "benchmarks", "--help"],
-        cwd=processes.REPOSITORY,
+        cwd=harness.REPOSITORY,
         capture_output=True,
         text=True,
         check=True,

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 from journals import Story
-from rich.console import Console
 
 from benchmarks import costs
 from benchmarks.costs import ONE, REST, SEVERAL, STAGES, Cost, Costs
@@ -31,13 +30,10 @@ def ran(monkeypatch, tmp_path):
     return costs.costs_of_run(tmp_path / "trips.csv", 1_000, ONE, tmp_path / "run")
 
 
-class TestRun:
-    def test_has_the_cost_of_each_stage(self, ran):
-        assert ran.whole == Cost(40.0, 60.0)
-        assert ran.stages["ExampleGen"] == Cost(4.0, 10.0, 512.0, 1_000)
-
-    def test_has_a_rest_that_no_stage_took(self, ran):
-        assert ran.stages[REST] == Cost(40.0 - 6 * 4.0, 60.0 - 6 * 10.0)
+def test_a_run_has_the_cost_of_each_stage_and_of_the_rest(ran):
+    assert ran.whole == Cost(40.0, 60.0)
+    assert ran.stages["ExampleGen"] == Cost(4.0, 10.0, 512.0, 1_000)
+    assert ran.stages[REST] == Cost(40.0 - 6 * 4.0, 60.0 - 6 * 10.0)
 
 
 def test_a_stage_has_a_fixed_part_and_one_for_each_million_rows(capsys):
@@ -48,7 +44,7 @@ def test_a_stage_has_a_fixed_part_and_one_for_each_million_rows(capsys):
         }
         return [Costs(rows, cost, {"ExampleGen": cost}) for rows, cost in taken.items()]
 
-    costs.show({ONE: runs(10.0), SEVERAL: runs(30.0)}, Console(width=100))
+    costs.show({ONE: runs(10.0), SEVERAL: runs(30.0)})
 
     shown = capsys.readouterr().out
     one, several = [line for line in shown.splitlines() if "ExampleGen" in line]
@@ -61,7 +57,7 @@ def test_a_stage_has_a_fixed_part_and_one_for_each_million_rows(capsys):
 
 
 def test_every_size_is_run_in_one_process_and_in_several_in_turn(monkeypatch, capsys):
-    ran = []
+    ran, shown = [], {}
 
     def costs_of_run(data, rows, mode, workspace):
         ran.append((rows, len(data.read_text().splitlines()) - 1, mode))
@@ -71,8 +67,9 @@ def test_every_size_is_run_in_one_process_and_in_several_in_turn(monkeypatch, ca
     monkeypatch.setattr(costs, "warm_up", lambda: None)
     monkeypatch.setattr(costs, "costs_of_run", costs_of_run)
 
-    found = costs.measure(2, Console(width=100))
+    monkeypatch.setattr(costs, "show", shown.update)
+    costs.run(2)
 
     assert ran == [(15_002, 15_002, ONE), (15_002, 15_002, SEVERAL)] * 2
-    assert [len(runs) for runs in found.values()] == [2, 2]
+    assert [len(runs) for runs in shown.values()] == [2, 2]
     assert f"15,002 rows in {ONE}: 106.0 s, 41.0 s of CPU" in capsys.readouterr().out

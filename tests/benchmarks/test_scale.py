@@ -4,9 +4,8 @@ from contextlib import contextmanager
 
 import pandas as pd
 import pytest
-from rich.console import Console
 
-from benchmarks import many_trips, processes, scale
+from benchmarks import harness, many_trips, scale
 from benchmarks.scale import Size
 
 GIB = 2**30
@@ -50,16 +49,8 @@ def _running(code):
         process.wait()
 
 
-def test_a_run_that_fails_ends_the_watch():
-    def fails():
-        raise ValueError("failed")
-
-    with pytest.raises(ValueError, match="failed"):
-        scale.with_memory(fails)
-
-
 def test_every_size_is_run_on_its_rows_with_one_config(monkeypatch, capsys):
-    ran = []
+    ran, shown = [], []
 
     def timed(command, log):
         if "--data" in command:
@@ -69,11 +60,12 @@ def test_every_size_is_run_on_its_rows_with_one_config(monkeypatch, capsys):
         return 2.0
 
     monkeypatch.setattr(scale, "COPIES", (1, 2))
-    monkeypatch.setattr(processes, "timed", timed)
-    sizes = scale.measure(1, Console(width=100))
+    monkeypatch.setattr(harness, "timed", timed)
+    monkeypatch.setattr(scale, "show", shown.extend)
+    scale.run(1)
 
     assert ran == [(15_002, "fare"), (30_004, "fare")]
-    assert [(size.rows, size.speed) for size in sizes] == [(15_002, 7_501), (30_004, 15_002)]
+    assert [(size.rows, size.speed) for size in shown] == [(15_002, 7_501), (30_004, 15_002)]
     assert "30,004 rows: 2.0 s" in capsys.readouterr().out
 
 
@@ -87,7 +79,7 @@ def test_every_size_is_run_on_its_rows_with_one_config(monkeypatch, capsys):
     ],
 )
 def test_the_largest_is_compared_with_the_goals(full, missed, capsys):
-    scale.show([Size(10, (1.0,), (GIB,)), Size(500, (5.0,), (3 * GIB,)), full], Console(width=100))
+    scale.show([Size(10, (1.0,), (GIB,)), Size(500, (5.0,), (3 * GIB,)), full])
 
     lines = [line for line in capsys.readouterr().out.splitlines() if "missed" in line]
     assert len(lines) == len(missed)

@@ -44,18 +44,15 @@ def server(tmp_path_factory):
         yield server
 
 
-def test_a_server_is_asked_for_predictions(server):
-    assert server.ask({"predictions": [1.5]}) == [1.5]
-
-
 def test_times_are_of_one_request_and_of_all(server, monkeypatch):
+    assert server.ask({"predictions": [1.5]}) == [1.5]
     monkeypatch.setattr(serving, "REQUESTS", 8)
     asked = []
     answer = server.answer
     monkeypatch.setattr(
         server, "answer", lambda body: asked.append(json.loads(body)) or answer(body)
     )
-    side = Side("huberflow", server, one=[1], all=[1, 2])
+    side = Side(server, one=[1], all=[1, 2])
     assert 0 < side.one_row() < 10
     assert 0 < side.many_rows() < 10
     assert asked == [[1]] * 8 + [[1, 2]] * 8
@@ -63,7 +60,7 @@ def test_times_are_of_one_request_and_of_all(server, monkeypatch):
 
 def test_a_refused_request_is_no_time(server):
     with pytest.raises(click.ClickException, match=r"a request failed: .*bad"):
-        Side("huberflow", server, one="bad", all="bad").one_row()
+        Side(server, one="bad", all="bad").one_row()
 
 
 def test_a_server_that_does_not_start_is_quoted(tmp_path):
