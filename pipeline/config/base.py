@@ -19,9 +19,20 @@ class Strict(BaseModel):
         return self.model_dump(mode="json", by_alias=True)
 
 
+def refuse_if(
+    wrong: object, key: str, expected: str, received: str, write: str | None = None
+) -> None:
+    """Refuses the value of a key, below the section that is validated, if it breaks a rule.
+
+    Raises:
+      InputError: it does.
+    """
+    if wrong:
+        raise InputError(key, expected=expected, received=received, write=write)
+
+
 def _check_date_format(written: str) -> str:
-    if written not in DATE_FORMATS:
-        raise InputError("", expected=f"one of {', '.join(DATE_FORMATS)}", received=repr(written))
+    refuse_if(written not in DATE_FORMATS, "", f"one of {', '.join(DATE_FORMATS)}", repr(written))
     return written
 
 

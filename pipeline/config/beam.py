@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.config.base import Strict
+from huberflow.pipeline.config.base import Strict, refuse_if
 
 
 def _check_option(value: object) -> object:
@@ -18,10 +18,8 @@ def _check_option(value: object) -> object:
             hint="leave it out, or write its opposite, such as no_use_public_ips: true",
         )
     items = value if isinstance(value, list | tuple) else [value]
-    if not items or not all(isinstance(item, str | int | float | dict) for item in items):
-        raise InputError(
-            "", expected="text, a number, true, a list or a mapping", received=repr(value)
-        )
+    fits = items and all(isinstance(item, str | int | float | dict) for item in items)
+    refuse_if(not fits, "", "text, a number, true, a list or a mapping", repr(value))
     return value
 
 

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from huberflow.components.contracts.json_record import JSON
-from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.config.base import Strict
+from huberflow.pipeline.config.base import Strict, refuse_if
 from huberflow.pipeline.config.splits import Files, Splits
 from huberflow.pipeline.config.yaml_text import flow
 
@@ -20,10 +19,8 @@ def _whole_as_text(value: object) -> object:
 def _one_or_several(label: Any) -> object:
     names = [label] if isinstance(label, str) else label
     texts = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
-    if not texts or not names or len(set(names)) < len(names):
-        raise InputError(
-            "", expected="a column, or a list of columns, each once", received=flow(label)
-        )
+    wrong = not texts or not names or len(set(names)) < len(names)
+    refuse_if(wrong, "", "a column, or a list of columns, each once", flow(label))
     return names[0] if len(names) == 1 else tuple(names)
 
 
@@ -90,26 +87,12 @@ class Data(Strict):
 
     @model_validator(mode="after")
     def _check_one_source(self) -> "Data":
-        files, path = self.splits.files.train, self.path
-        if files is not None and path is not None:
-            raise InputError(
-                "path",
-                expected="null beside splits.files",
-                received=repr(str(path)),
-                write="--set data.path=null",
-            )
-        column = self.splits.column
-        if column is not None and path is None:
-            raise InputError(
-                "splits.column",
-                expected="null for the taxi trips",
-                received=repr(column),
-                write="--data PATH",
-            )
-        if column in self.labels:
-            raise InputError(
-                "splits.column", expected="a column that is not the label", received=repr(column)
-            )
+        path, column, key = self.path, self.splits.column, "splits.column"
+        both, received = path and self.splits.files.train, repr(str(path))
+        refuse_if(both, "path", "null beside splits.files", received, "--set data.path=null")
+        no_data = column is not None and path is None
+        refuse_if(no_data, key, "null for the taxi trips", repr(column), "--data PATH")
+        refuse_if(column in self.labels, key, "a column that is not the label", repr(column))
         return self
 
     def paths(self) -> dict[str, str]:

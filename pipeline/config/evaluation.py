@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.config.base import Strict
+from huberflow.pipeline.config.base import Strict, refuse_if
 from huberflow.pipeline.config.choices import Choice, of_kind
 from huberflow.pipeline.config.yaml_text import flow
 
@@ -18,8 +17,8 @@ class EvaluationMetric(Choice):
 
 def _text_or_whole(value: object) -> object:
     """Refuses other types with one message; pydantic has one for each type of a union."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise InputError("", expected="text or a whole number", received=flow(value))
+    wrong = isinstance(value, bool) or not isinstance(value, str | int)
+    refuse_if(wrong, "", "text or a whole number", flow(value))
     return value
 
 
@@ -46,15 +45,11 @@ class Bound(Strict):
 
     @model_validator(mode="after")
     def _check_has_bound(self) -> "Bound":
-        changes = (self.max_increase, self.max_decrease)
-        if (self.lower_bound, self.upper_bound, *changes) == (None, None, None, None):
-            raise InputError(
-                "",
-                expected="lower_bound, upper_bound, max_increase or max_decrease",
-                received="none",
-            )
-        if None not in changes:
-            raise InputError("", expected="max_increase or max_decrease", received="both")
+        names = ("lower_bound", "upper_bound", "max_increase", "max_decrease")
+        given = [name for name in names if getattr(self, name) is not None]
+        expected = "lower_bound, upper_bound, max_increase or max_decrease"
+        refuse_if(not given, "", expected, "none")
+        refuse_if({*names[2:]} <= {*given}, "", "max_increase or max_decrease", "both")
         return self
 
 
@@ -88,14 +83,10 @@ class Evaluation(Strict):
     @model_validator(mode="after")
     def _check_keys_and_slices(self) -> "Evaluation":
         keys = [metric.key for metric in self.metrics]
-        if len(set(keys)) < len(keys):
-            raise InputError("metrics", expected="each key once", received=", ".join(keys))
+        refuse_if(len(set(keys)) < len(keys), "metrics", "each key once", ", ".join(keys))
+        slices = " or ".join(", ".join(columns) for columns in self.slices)
         for place, bound in enumerate(self.gate):
-            if bound.slice and set(bound.slice) not in map(set, self.slices):
-                slices = " or ".join(", ".join(columns) for columns in self.slices)
-                raise InputError(
-                    f"gate.{place}.slice",
-                    expected=f"values of one of the slices ({slices})",
-                    received=", ".join(bound.slice),
-                )
+            unknown = bound.slice and set(bound.slice) not in map(set, self.slices)
+            expected = f"values of one of the slices ({slices})"
+            refuse_if(unknown, f"gate.{place}.slice", expected, ", ".join(bound.slice or ()))
         return self

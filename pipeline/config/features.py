@@ -2,8 +2,7 @@
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.config.base import DateFormatName, Strict
+from huberflow.pipeline.config.base import DateFormatName, Strict, refuse_if
 
 
 class Features(Strict):
@@ -42,12 +41,8 @@ class Features(Strict):
     def _check_used_once(self) -> "Features":
         columns = self.columns()
         repeated = sorted({column for column in columns if columns.count(column) > 1})
-        if repeated:
-            raise InputError(
-                "", expected="each column once", received=f"twice: {', '.join(repeated)}"
-            )
-        if not columns:
-            raise InputError("", expected="at least one column", received="none")
+        refuse_if(repeated, "", "each column once", f"twice: {', '.join(repeated)}")
+        refuse_if(not columns, "", "at least one column", "none")
         return self
 
     def columns(self) -> list[str]:

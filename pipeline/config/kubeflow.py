@@ -5,32 +5,25 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, PositiveFloat
 
-from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.config.base import Strict
+from huberflow.pipeline.config.base import Strict, refuse_if
+
+
+def _begins_with(*starts: str, expected: str) -> AfterValidator:
+    def check_start(address: str | Path) -> str | Path:
+        refuse_if(not str(address).startswith(starts), "", expected, repr(str(address)))
+        return address
+
+    return AfterValidator(check_start)
+
 
 _BUCKETS = ("gs://", "s3://", "minio://")
-
-
-def _check_bucket(uri: str) -> str:
-    if not uri.startswith(_BUCKETS):
-        raise InputError(
-            "", expected=f"a folder of a bucket ({', '.join(_BUCKETS)})", received=repr(uri)
-        )
-    return uri
-
-
-def _check_absolute(path: Path) -> Path:
-    if not path.is_absolute():
-        raise InputError("", expected="an absolute path", received=repr(str(path)))
-    return path
-
-
-def _check_absolute_or_bucket(folder: str) -> str:
-    if not folder.startswith(("/", "gs://")):
-        raise InputError("", expected="an absolute path or a gs:// address", received=repr(folder))
-    return folder
-
-
+_BucketFolder = Annotated[
+    str, _begins_with(*_BUCKETS, expected=f"a folder of a bucket ({', '.join(_BUCKETS)})")
+]
+_AbsolutePath = Annotated[Path, _begins_with("/", expected="an absolute path")]
+_DataFolder = Annotated[
+    str, _begins_with("/", "gs://", expected="an absolute path or a gs:// address")
+]
 _KubernetesName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
 
@@ -50,7 +43,7 @@ class TrainerContainer(Strict):
 class Kubeflow(Strict):
     """The cluster for `huberflow compile --target kubeflow`."""
 
-    pipeline_root: Annotated[str, AfterValidator(_check_bucket)] | None = Field(
+    pipeline_root: _BucketFolder | None = Field(
         None,
         description="Folder in a bucket for the output of runs, such as gs://bucket/runs; null:"
         " the cluster's default.",
@@ -58,17 +51,17 @@ class Kubeflow(Strict):
     volume: _KubernetesName | None = Field(
         None, description="Name of the PersistentVolumeClaim for pushed models."
     )
-    mount: Annotated[Path, AfterValidator(_check_absolute)] = Field(
+    mount: _AbsolutePath = Field(
         Path("/huberflow"),
         description="Path of that volume in the containers; models are pushed to serving/ below"
         " it.",
     )
-    data: Annotated[str, AfterValidator(_check_absolute_or_bucket)] | None = Field(
+    data: _DataFolder | None = Field(
         None,
         description="Path of the data in the containers: a folder on the volume or in a gs:// "
         "bucket.",
     )
-    schema_file: Annotated[Path, AfterValidator(_check_absolute)] | None = Field(
+    schema_file: _AbsolutePath | None = Field(
         None, description="Path of the data.schema file in the containers, on the volume."
     )
     tracking_from: _KubernetesName | None = Field(

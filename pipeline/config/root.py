@@ -5,8 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.config.base import Strict
+from huberflow.pipeline.config.base import Strict, refuse_if
 from huberflow.pipeline.config.beam import Beam
 from huberflow.pipeline.config.choices import catalogue_in
 from huberflow.pipeline.config.data import Data
@@ -45,26 +44,15 @@ class Config(Strict):
     kubeflow: Kubeflow = Kubeflow()
 
     @model_validator(mode="after")
-    def _check_label_and_weight(self) -> "Config":
-        labels, weight = self.data.labels, self.data.weight
-        for key, column in (*(("data.label", label) for label in labels), ("data.weight", weight)):
-            if column in self.features.columns():
-                raise InputError(key, expected="a column that is no feature", received=repr(column))
-        if weight in labels:
-            raise InputError(
-                "data.weight", expected="a column that is not the label", received=repr(weight)
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _check_split_column(self) -> "Config":
-        splits = self.data.splits
-        if splits.values and splits.column in self.features.columns():
-            raise InputError(
-                "data.splits.column",
-                expected="a column that is no feature",
-                received=repr(splits.column),
-            )
+    def _check_columns(self) -> "Config":
+        features, splits, weight = self.features.columns(), self.data.splits, self.data.weight
+        named = [*(("data.label", label) for label in self.data.labels), ("data.weight", weight)]
+        if splits.values:
+            named.append(("data.splits.column", splits.column))
+        for key, column in named:
+            refuse_if(column in features, key, "a column that is no feature", repr(column))
+        is_label = weight in self.data.labels
+        refuse_if(is_label, "data.weight", "a column that is not the label", repr(weight))
         return self
 
     @model_validator(mode="after")

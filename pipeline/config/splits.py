@@ -6,8 +6,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.config.base import DateFormatName, Strict
+from huberflow.pipeline.config.base import DateFormatName, Strict, refuse_if
 
 
 class Days(Strict):
@@ -19,12 +18,8 @@ class Days(Strict):
 
     @model_validator(mode="after")
     def _check_order(self) -> "Days":
-        if self.validation >= self.eval:
-            raise InputError(
-                "eval",
-                expected=f"a later day than validation, {self.validation}",
-                received=f"{self.eval}",
-            )
+        expected = f"a later day than validation, {self.validation}"
+        refuse_if(self.validation >= self.eval, "eval", expected, f"{self.eval}")
         return self
 
 
@@ -60,35 +55,16 @@ class Splits(Strict):
 
     @model_validator(mode="after")
     def _check_one_method(self) -> "Splits":
-        if self.values and self.days:
-            raise InputError(
-                "values",
-                expected="values or days",
-                received="both",
-                write="--set 'data.splits.values={}'",
-            )
-        if self.column is None and (self.values or self.days):
-            key = "values" if self.values else "days"
-            raise InputError(
-                "column",
-                expected=f"the column of splits.{key}",
-                received="null",
-                write=f"--set data.splits.{key}={'{}' if self.values else 'null'}",
-            )
-        files = [self.files.train, self.files.validation, self.files.eval]
-        if any(files) and self.column is not None:
-            raise InputError(
-                "column",
-                expected="null beside splits.files",
-                received=repr(self.column),
-                write="--set data.splits.column=null",
-            )
+        both, write = self.values and self.days, "--set 'data.splits.values={}'"
+        refuse_if(both, "values", "values or days", "both", write)
+        key, empty = ("values", "{}") if self.values else ("days", "null")
+        no_column = self.column is None and getattr(self, key)
+        write = f"--set data.splits.{key}={empty}"
+        refuse_if(no_column, "column", f"the column of splits.{key}", "null", write)
+        files = [name for name, path in self.files if path is not None]
+        both, write = files and self.column is not None, "--set data.splits.column=null"
+        refuse_if(both, "column", "null beside splits.files", repr(self.column), write)
         for name in ("train", "eval"):
-            if any(files) and getattr(self.files, name) is None:
-                raise InputError(
-                    f"files.{name}",
-                    expected="files, as other splits have them",
-                    received="null",
-                    write=f"--set data.splits.files.{name}=PATH",
-                )
+            lacking, write = files and name not in files, f"--set data.splits.files.{name}=PATH"
+            refuse_if(lacking, f"files.{name}", "files, as other splits have them", "null", write)
         return self

@@ -6,6 +6,7 @@ from typing import Any
 from huberflow.components.contracts.target import Target
 from huberflow.custom_objects.catalogue import Catalogue, ObjectKind, Task
 from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.config.base import refuse_if
 from huberflow.pipeline.config.data import Data
 from huberflow.pipeline.config.evaluation import Evaluation
 from huberflow.pipeline.config.model import Model
@@ -56,22 +57,13 @@ def check_task_rules(
     Raises:
       InputError: a setting is not possible for the task.
     """
-    task = model.task
-    if task != "regression" and len(data.labels) > 1:
-        raise InputError(
-            "data.label",
-            expected=f"one column for model.task={task}",
-            received=", ".join(data.labels),
-            write=f"--label {data.labels[0]}",
-        )
+    task, labels, scale = model.task, data.labels, model.label_scale
+    several, write = task != "regression" and len(labels) > 1, f"--label {labels[0]}"
+    expected = f"one column for model.task={task}"
+    refuse_if(several, "data.label", expected, ", ".join(labels), write)
     _check_classes(data.classes, task)
-    if task != "regression" and model.label_scale != "none":
-        raise InputError(
-            "model.label_scale",
-            expected="none for classes",
-            received=repr(model.label_scale),
-            write="--set model.label_scale=none",
-        )
+    key, scaled = "model.label_scale", task != "regression" and scale != "none"
+    refuse_if(scaled, key, "none for classes", repr(scale), f"--set {key}=none")
     _check_object(catalogue, "training.loss", "loss", training.loss.name, task)
     for section, metrics in (("training", training.metrics), ("evaluation", evaluation.metrics)):
         for place, metric in enumerate(metrics):
@@ -91,31 +83,22 @@ def _check_gate(data: Data, evaluation: Evaluation) -> None:
             hint="write another key",
         )
     for bound in evaluation.gate:
-        if bound.metric not in names:
-            raise InputError(
-                "evaluation.gate",
-                expected=f"the key of a metric ({', '.join(names)})",
-                received=repr(bound.metric),
-            )
+        expected = f"the key of a metric ({', '.join(names)})"
+        refuse_if(bound.metric not in names, "evaluation.gate", expected, repr(bound.metric))
 
 
 def _check_classes(classes: tuple[str, ...], task: Task) -> None:
-    if len(set(classes)) < len(classes):
-        raise InputError("data.classes", expected="each once", received=", ".join(classes))
+    received = ", ".join(classes) or "none"
+    refuse_if(len(set(classes)) < len(classes), "data.classes", "each once", received)
     expected, fits, example = {
         "regression": ("none", not classes, "[]"),
         "binary": ("two", len(classes) == 2, "[bad, good]"),
         "multiclass": ("three or more", len(classes) > 2, "[low, middle, high]"),
     }[task]
-    if not fits:
-        meant = "binary" if len(classes) == 2 else "multiclass"
-        write = f"model.task={meant}" if len(classes) > 1 else f"'data.classes={example}'"
-        raise InputError(
-            "data.classes",
-            expected=f"{expected} for model.task={task}",
-            received=", ".join(classes) or "none",
-            write=f"--set {write}",
-        )
+    meant = "binary" if len(classes) == 2 else "multiclass"
+    write = f"model.task={meant}" if len(classes) > 1 else f"'data.classes={example}'"
+    expected = f"{expected} for model.task={task}"
+    refuse_if(not fits, "data.classes", expected, received, f"--set {write}")
 
 
 def _check_object(catalogue: Catalogue, key: str, kind: ObjectKind, name: str, task: Task) -> None:

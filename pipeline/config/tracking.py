@@ -5,8 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, PositiveInt
 
-from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.config.base import Strict
+from huberflow.pipeline.config.base import Strict, refuse_if
 from huberflow.pipeline.system.masking import masked_text
 
 _STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
@@ -14,13 +13,10 @@ _STORES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 
 def _check_store(uri: str) -> str:
     scheme = re.match(r"(\w+)(\+\w+)?://", uri)
-    if scheme is None or scheme[1] not in _STORES:
-        raise InputError(
-            "",
-            expected="the address of an MLflow server or database, such as "
-            "http://127.0.0.1:5000 or sqlite:////data/mlflow.db",
-            received=repr(masked_text(uri)),
-        )
+    example = "http://127.0.0.1:5000 or sqlite:////data/mlflow.db"
+    expected = f"the address of an MLflow server or database, such as {example}"
+    wrong = scheme is None or scheme[1] not in _STORES
+    refuse_if(wrong, "", expected, repr(masked_text(uri)))
     return uri
 
 
