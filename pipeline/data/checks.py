@@ -54,21 +54,14 @@ def check_numeric_label(column: ColumnProfile) -> None:
     """
     _check_numeric("data.label", column)
     if column.narrow_range:
-        raise _refused(
-            "data.label",
-            column,
+        expected, hint = (
             "numbers that 32-bit floats distinguish",
-            column.narrow_range,
-            hint="subtract from all what they have in common",
+            "subtract from all what they have in common",
         )
+        raise _refused("data.label", column, expected, column.narrow_range, hint)
     if column.non_finite:
-        raise _refused(
-            "data.label",
-            column,
-            "finite numbers",
-            f"{column.non_finite:,} that are infinite or beyond 3.4e+38",
-            hint="leave these fields empty",
-        )
+        received = f"{column.non_finite:,} that are infinite or beyond 3.4e+38"
+        raise _refused("data.label", column, "finite numbers", received, "leave these fields empty")
 
 
 def check_weight(source: Source, table: DataProfile, weight: str, target: Target) -> None:
@@ -80,9 +73,8 @@ def check_weight(source: Source, table: DataProfile, weight: str, target: Target
     """
     column = column_with_values("data.weight", table, weight)
     if weight in target.labels:
-        raise InputError(
-            "data.weight", expected="a column that is not the label", received=repr(weight)
-        )
+        expected = "a column that is not the label"
+        raise InputError("data.weight", expected=expected, received=repr(weight))
     _check_numeric("data.weight", column)
     total = 0.0
     for batch in reading.read_batches(source):
@@ -121,28 +113,20 @@ def check_uses(table: DataProfile, config: Config) -> None:
     Raises:
       InputError: the data lack a column, or it has no numbers where they are needed.
     """
-    features = config.features
-    slices = chain.from_iterable(config.evaluation.slices)
-    for key, names, numeric in (
-        ("features.numeric", features.numeric, True),
-        ("features.cyclic", features.cyclic, True),
-        ("features.categorical", features.categorical, False),
-        ("features.dates", features.dates, False),
-        ("evaluation.slices", slices, False),
-    ):
-        for name in names:
-            column = column_with_values(key, table, name)
-            if numeric:
-                _check_numeric(key, column)
+    for kind in ("numeric", "cyclic", "categorical", "dates"):
+        for name in getattr(config.features, kind):
+            column = column_with_values(f"features.{kind}", table, name)
+            if kind in ("numeric", "cyclic"):
+                _check_numeric(f"features.{kind}", column)
+    for name in chain.from_iterable(config.evaluation.slices):
+        column_with_values("evaluation.slices", table, name)
 
 
 def _check_numeric(key: str, column: ColumnProfile) -> None:
-    if column.is_number:
-        return
-    if column.suggestion:
-        raise _refused(key, column, "numbers", column.suggestion)
-    examples = ", ".join(repr(value) for value in column.examples[:2])
-    raise _refused(key, column, "numbers", f"{column.kind} such as {examples}")
+    if not column.is_number:
+        examples = ", ".join(repr(value) for value in column.examples[:2])
+        received = column.suggestion or f"{column.kind} such as {examples}"
+        raise _refused(key, column, "numbers", received)
 
 
 def _refused(

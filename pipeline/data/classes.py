@@ -11,7 +11,6 @@ from huberflow.pipeline.data.profile import ColumnProfile
 ROWS_PER_CLASS = 5
 """On average; with fewer, there is nothing to learn a class from."""
 
-
 _AMOUNT = re.compile(r"[$€£]? ?-?\d[\d.,]* ?[%$€£]?")
 
 
@@ -38,7 +37,8 @@ def class_names(column: ColumnProfile) -> tuple[str, ...]:
     many = f"{column.distinct:,} values in {column.present:,} rows"
     if column.values is None or not _has_rows(column):
         raise _refused(column, f"{many}, such as {column.examples[0]!r}")
-    return tuple(_text(value) for value in sorted(column.values))  # type: ignore[type-var]
+    values = sorted(column.values)  # type: ignore[type-var]
+    return tuple(str(int(each) if isinstance(each, float) else each) for each in values)
 
 
 def check_chosen_classes(column: ColumnProfile, asked: Iterable[str]) -> None:
@@ -48,14 +48,13 @@ def check_chosen_classes(column: ColumnProfile, asked: Iterable[str]) -> None:
       InputError: no row has one of them.
     """
     classes = class_names(column)
-    for name in asked:
-        if name not in classes:
-            raise InputError(
-                "data.classes",
-                expected=f"values of {column.name!r}",
-                received=repr(name),
-                write=f"--set 'data.classes={json.dumps(classes)}'",
-            )
+    if wrong := [name for name in asked if name not in classes]:
+        raise InputError(
+            "data.classes",
+            expected=f"values of {column.name!r}",
+            received=repr(wrong[0]),
+            write=f"--set 'data.classes={json.dumps(classes)}'",
+        )
 
 
 def remark_on_label(column: ColumnProfile, task: Task) -> str | None:
@@ -77,10 +76,6 @@ def remark_on_label(column: ColumnProfile, task: Task) -> str | None:
 
 def _has_rows(column: ColumnProfile) -> bool:
     return column.present >= ROWS_PER_CLASS * column.distinct
-
-
-def _text(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) else str(value)
 
 
 def _refused(column: ColumnProfile, received: str, write: str | None = None) -> InputError:

@@ -1,17 +1,25 @@
-"""Which rows of a table are labelled; see ``components.contracts.labelled_rows``."""
+"""Which rows are labelled, and how many have each value of a column or day of its dates."""
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+from typing import cast
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from huberflow.components.contracts.date_formats import DATE_FORMATS
 from huberflow.components.contracts.labelled_rows import classes_as_numbers
 from huberflow.components.contracts.target import Target
+from huberflow.components.data.files import Source
+from huberflow.pipeline.data import reading
+from huberflow.pipeline.data.dates import parse_dates
+from huberflow.pipeline.data.profile import ColumnProfile
 
-if TYPE_CHECKING:
-    import pyarrow as pa
 
-
-def is_labelled(batch: "pa.Table", target: Target) -> np.ndarray:
+def is_labelled(batch: pa.Table, target: Target) -> np.ndarray:
     """Whether each row is labelled, bool ``[rows]``."""
     if not target.classes:
         return np.all([np.isfinite(numbers(batch, name)) for name in target.labels], axis=0)
@@ -23,10 +31,62 @@ def is_labelled(batch: "pa.Table", target: Target) -> np.ndarray:
     return np.isin(batch[label].to_pandas().astype(str), target.classes)
 
 
-def numbers(batch: "pa.Table", name: str) -> np.ndarray:
+def numbers(batch: pa.Table, name: str) -> np.ndarray:
     """The numbers of a column, NaN where there is none; TFRecords may lack the column."""
-    import pandas as pd
-
     if name not in batch.column_names:
         return np.full(len(batch), np.nan)
     return pd.to_numeric(batch[name].to_pandas(), errors="coerce").to_numpy(np.float64)
+
+
+@dataclass
+class Tally:
+    """Numbers of rows by a column's value."""
+
+    words: Counter[str] = field(default_factory=Counter)
+    """Labelled rows by text; 0 for a text that only other rows have."""
+    days: Counter[date] = field(default_factory=Counter)
+    """The same by day, in place of ``words``, if the column has dates."""
+    without_value: int = 0
+    """The number of rows, labelled or not, without a value."""
+
+
+def count_rows(source: Source, column: ColumnProfile, target: Target) -> Tally:
+    """Counts all rows.
+
+    Memory grows with the distinct values or days, not with rows.
+    """
+    counted = Tally()
+    by_value: Counter = counted.words if column.date_format is None else counted.days
+    for batch in reading.read_batches(source):
+        text = _values(batch, column.name).cast(pa.string())
+        present = pc.and_(pc.is_valid(text), pc.not_equal(text, "").fill_null(False))
+        counted.without_value += len(batch) - pc.sum(present).as_py()
+        if not pc.any(present).as_py():
+            continue
+        labels = is_labelled(batch, target)[present.to_numpy()].astype(int)
+        rows = pa.table({"value": _normalized(text.filter(present), column), "labels": labels})
+        for row in rows.group_by("value").aggregate([("labels", "sum")]).to_pylist():
+            by_value[row["value"]] += row["labels_sum"]
+    return counted
+
+
+def has_label(source: Source, target: Target) -> bool:
+    """Whether any row is labelled; reads no further than the first one."""
+    return any(is_labelled(batch, target).any() for batch in reading.read_batches(source))
+
+
+def _values(batch: pa.Table, column: str) -> pa.ChunkedArray:
+    """The column; nulls if no TFRecord of the batch has it."""
+    if column in batch.column_names:
+        return batch[column]
+    return pa.chunked_array([pa.nulls(len(batch))])
+
+
+def _normalized(text: pa.ChunkedArray, column: ColumnProfile) -> pa.ChunkedArray:
+    """Days, in UTC where dates have a zone; whole numbers as TFX stores them, 7 for 07."""
+    if column.date_format is not None:
+        points = parse_dates(text, DATE_FORMATS[column.date_format])
+        return cast(pa.TimestampArray, points).cast(pa.date32())  # profiling inferred the format
+    if column.kind == "integer":
+        return pa.chunked_array([[str(int(value)) for value in text.to_pylist()]], pa.string())
+    return text

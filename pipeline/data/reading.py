@@ -1,24 +1,131 @@
-"""Reads the rows of any source, in order, a bounded number at a time."""
+"""Reads the rows of any source, in order, a bounded number at a time.
 
+TFRecords import TensorFlow, which takes seconds.
+"""
+
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from huberflow.components.data import csv_reading
-from huberflow.components.data.files import Source
-from huberflow.pipeline.data import parquet_reading, tfrecord_reading
+from huberflow.components.data.arrow_types import plain_table
+from huberflow.components.data.files import Source, check_unique, unreadable_file
+from huberflow.custom_objects.input_error import InputError
 
-_READERS = {
-    "csv": csv_reading.read_batches,
-    "parquet": parquet_reading.read_batches,
-    "tfrecord": tfrecord_reading.read_batches,
-}
+PARQUET_ROWS, _RECORDS = 2**16, 2**14
+"""In a batch."""
+
+_GRAPH_DETAILS = re.compile(r"\{\{.*?\}\}|\[Op:.*", re.DOTALL)
+"""The part of TensorFlow's messages about its graph."""
 
 
 def read_batches(source: Source) -> Iterator[pa.Table]:
     """All rows, in the types of ``arrow_types``; in CSV all values are text.
 
     Raises:
-      InputError: a file is damaged, or TFX would read it wrongly.
+      InputError: a file is damaged, its columns or their types differ from those before, or TFX
+        would read it wrongly.
     """
-    return _READERS[source.file_format](source)
+    readers = {
+        "csv": csv_reading.read_batches,
+        "parquet": _from_parquet,
+        "tfrecord": _from_tfrecords,
+    }
+    return readers[source.file_format](source)
+
+
+def _from_parquet(source: Source) -> Iterator[pa.Table]:
+    """All rows of Parquet files, whose columns must be those of the first file."""
+    first: pa.Schema | None = None
+    for file in source.files:
+        try:
+            with pq.ParquetFile(file) as table:
+                first = first or table.schema_arrow
+                _check_schema(source.files[0], first, file, table.schema_arrow)
+                for batch in table.iter_batches(PARQUET_ROWS):
+                    yield plain_table(str(file), pa.Table.from_batches([batch]))
+        except (OSError, pa.ArrowException) as error:
+            raise unreadable_file(file, error) from error
+
+
+def _check_schema(first: Path, expected: pa.Schema, file: Path, received: pa.Schema) -> None:
+    check_unique(str(file), received.names)
+    for name in dict.fromkeys([*expected.names, *received.names]):
+        wanted, found = (_type_name(schema, name) for schema in (expected, received))
+        if wanted != found:
+            raise InputError(
+                str(file),
+                expected=f"the columns of {first.name}, where {name} is {wanted}",
+                received=found,
+            )
+
+
+def _type_name(schema: pa.Schema, name: str) -> str:
+    return str(schema.field(name).type) if name in schema.names else "no column"
+
+
+def _from_tfrecords(source: Source) -> Iterator[pa.Table]:
+    """All records of TFRecord files; a feature without a value is null."""
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    decoder = ExamplesToRecordBatchDecoder()
+    types: dict[str, pa.DataType] = {}
+    for file in source.files:
+        record = 1
+        for records in _records(file, source.compressed):
+            where = f"{file}, from record {record}"
+            try:
+                batch = decoder.DecodeBatch(records)
+            except Exception as error:  # tfx_bsl raises what pybind makes of its C++ status
+                reason = " ".join(str(error).split())
+                raise InputError(
+                    where, expected="tf.Examples, each feature of one type", received=reason
+                ) from error
+            yield plain_table(where, _flat(where, batch, types))
+            record += len(records)
+
+
+def _records(file: Path, compressed: bool) -> Iterator[list[bytes]]:
+    import tensorflow as tf
+
+    dataset = tf.data.TFRecordDataset(str(file), "GZIP" if compressed else "").batch(_RECORDS)
+    try:
+        for batch in dataset.as_numpy_iterator():
+            yield batch.tolist()
+    except tf.errors.OpError as error:
+        raise unreadable_file(file, _GRAPH_DETAILS.sub("", error.message)) from error
+
+
+def _flat(where: str, batch: pa.RecordBatch, types: dict[str, pa.DataType]) -> pa.Table:
+    """Features of at most one value as columns of values; the others stay lists."""
+    columns = {}
+    for name, lists in zip(batch.schema.names, batch.columns, strict=True):
+        if pa.types.is_null(lists.type):
+            columns[name] = lists
+            continue
+        stored = lists.type.value_type
+        if types.setdefault(name, stored) != stored:
+            raise InputError(
+                where,
+                expected=f"{name} of one type in all records",
+                received=f"{types[name]} and {stored}",
+            )
+        columns[name] = _single(lists)
+    return pa.table(columns)
+
+
+def _single(lists: pa.LargeListArray) -> pa.Array:
+    """The single values, null where missing; the lists if a record has several values, or bytes."""
+    lengths = pc.list_value_length(lists).fill_null(0)
+    if pc.max(lengths).as_py() > 1:
+        return lists
+    places = pc.if_else(pc.equal(lengths, 1), pc.subtract(pc.cumulative_sum(lengths), 1), None)
+    values = lists.flatten().take(places)
+    try:
+        return values.cast(pa.string()) if pa.types.is_large_binary(values.type) else values
+    except pa.ArrowInvalid:  # bytes that are no text, such as an image
+        return lists

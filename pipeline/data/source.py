@@ -51,18 +51,13 @@ def find_source(path: str | Path, key: str = "data.path") -> Source:
     except OSError as error:
         received = f"{error.filename} ({error.strerror})"
         raise InputError(key, expected="files that can be read", received=received) from error
-    file_format = _common_format(key, {file: _format_of(key, file) for file in files})
-    _check_compression(key, files)
+    _check_alike(key, files)
     folder_and_pattern(files, key)
-    return Source(file_format, tuple(files))
+    return Source(_format_of(key, files[0]), tuple(files))
 
 
 def find_sources(paths: Mapping[str, str]) -> dict[str, Source]:
-    """The files of each path, by the config's key that holds it.
-
-    Raises:
-      InputError: see ``find_source``.
-    """
+    """The files of each path, by the config's key that holds it; raises as ``find_source``."""
     return {key: find_source(path, key) for key, path in paths.items()}
 
 
@@ -137,26 +132,23 @@ def _format_of(key: str, file: Path) -> FileFormat:
 
 def _files(key: str, path: Path) -> list[Path]:
     if path.is_dir():
-        files = _data_files(path.iterdir())
-        if not files:
-            expected = f"a folder of files {_SUFFIXES}"
-            raise InputError(key, expected=expected, received=f"none in {path}")
-    elif path.is_file():
-        files = [path]
-    elif path.exists():
+        if files := _data_files(path.iterdir()):
+            return files
+        expected = f"a folder of files {_SUFFIXES}"
+        raise InputError(key, expected=expected, received=f"none in {path}")
+    if path.is_file():
+        return [path]
+    if path.exists():
         raise InputError(key, expected="a file or folder", received=f"{path}, which is neither")
-    elif glob.has_magic(str(path)):
-        files = _data_files(map(Path, glob.glob(str(path), recursive=True)))
-        if not files:
-            raise InputError(
-                key,
-                expected=f"files that match {path}",
-                received="none",
-                hint="a pattern is written in quotes: 'folder/*.csv'",
-            )
-    else:
-        raise _not_there(key, path)
-    return files
+    if glob.has_magic(str(path)):
+        if files := _data_files(map(Path, glob.glob(str(path), recursive=True))):
+            return files
+        expected, hint = (
+            f"files that match {path}",
+            "a pattern is written in quotes: 'folder/*.csv'",
+        )
+        raise InputError(key, expected=expected, received="none", hint=hint)
+    raise _not_there(key, path)
 
 
 def _data_files(paths: Iterable[Path]) -> list[Path]:
@@ -168,21 +160,16 @@ def _data_files(paths: Iterable[Path]) -> list[Path]:
     )
 
 
-def _common_format(key: str, formats: Mapping[Path, FileFormat]) -> FileFormat:
-    first, *others = formats
-    for other in others:
-        if formats[other] != formats[first]:
-            pattern = first.parent / f"*{first.suffix}"
+def _check_alike(key: str, files: list[Path]) -> None:
+    first, form = files[0], _format_of(key, files[0])
+    for file in files:
+        if (other := _format_of(key, file)) != form:
             raise InputError(
                 key,
                 expected="files of one format",
-                received=f"{formats[first]} ({first.name}) and {formats[other]} ({other.name})",
-                hint=f"name those of one format by a pattern: '{pattern}'",
+                received=f"{form} ({first.name}) and {other} ({file.name})",
+                hint=f"name those of one format by a pattern: '{first.parent}/*{first.suffix}'",
             )
-    return formats[first]
-
-
-def _check_compression(key: str, files: list[Path]) -> None:
     compressed = [file for file in files if is_compressed(file)]
     plain = [file for file in files if not is_compressed(file)]
     if compressed and plain:

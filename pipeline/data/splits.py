@@ -11,8 +11,8 @@ from huberflow.components.contracts.target import Target
 from huberflow.components.data.files import Source
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Splits
+from huberflow.pipeline.data.labelled import Tally, has_label
 from huberflow.pipeline.data.profile import ColumnProfile
-from huberflow.pipeline.data.tally import Tally, has_label
 
 MOST_VALUES = 20
 """Of a column that names splits; one with more means something else."""
@@ -82,21 +82,19 @@ def check_split_column(
     Raises:
       InputError: what the column has, and what to write.
     """
-    by_split = _by_day if column.kind == "date" else _by_value
-    rows = by_split(counted, column, splits, target)
+    if column.kind == "date":
+        rows = _by_day(counted, column, splits, target)
+    else:
+        rows = _by_value(counted, column, splits)
     lacking = [split for split, count in rows.items() if not count]
     if lacking:
-        if splits.days:
-            hint, write = "to infer the days again", "--set data.splits.days=null"
-        else:
-            hint = "name the word for it"
-            write = f"--set 'data.splits.values={{WORD: {lacking[0]}}}'"
+        by_word = f"--set 'data.splits.values={{WORD: {lacking[0]}}}'"
         raise InputError(
             "data.splits",
             expected=f"rows with {target.name} in {', '.join(rows)}",
             received=f"none in {', '.join(lacking)}",
-            hint=hint,
-            write=write,
+            hint="to infer the days again" if splits.days else "name the word for it",
+            write="--set data.splits.days=null" if splits.days else by_word,
         )
 
 
@@ -140,12 +138,14 @@ def _by_day(
     return rows
 
 
-def _by_value(
-    counted: Tally, column: ColumnProfile, splits: Splits, target: Target
-) -> dict[str, int]:
+def _by_value(counted: Tally, column: ColumnProfile, splits: Splits) -> dict[str, int]:
     """The number of labelled rows in each split that a value names."""
     if splits.days or not may_name_splits(column):
-        raise _no_splits(column, splits)
+        expected = "dates" if splits.days else "words such as train and eval, or dates"
+        many = f"{column.distinct:,} values" if column.distinct > MOST_VALUES else column.kind
+        received = f"{many} such as {_list(column.examples[:2])}"
+        may_be_dates = column.suggestion if column.kind == "text" else None
+        raise _refused(column, expected, may_be_dates or received)
     values = splits.values
     unknown = sorted(counted.words.keys() - values)
     if unknown:
@@ -164,14 +164,6 @@ def _by_value(
     for word, count in counted.words.items():
         rows[values[word]] += count
     return rows
-
-
-def _no_splits(column: ColumnProfile, splits: Splits) -> InputError:
-    expected = "dates" if splits.days else "words such as train and eval, or dates"
-    if column.kind == "text" and column.suggestion:
-        return _refused(column, expected, column.suggestion)
-    what = f"{column.distinct:,} values" if column.distinct > MOST_VALUES else column.kind
-    return _refused(column, expected, f"{what} such as {_list(column.examples[:2])}")
 
 
 def _list(values: Iterable[object]) -> str:

@@ -15,8 +15,8 @@ from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config, Splits, task_rules
 from huberflow.pipeline.data import checks, classes, infer
 from huberflow.pipeline.data import splits as row_splits
+from huberflow.pipeline.data.labelled import Tally
 from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
-from huberflow.pipeline.data.tally import Tally
 from huberflow.pipeline.resolve.data_rows import DataRows
 
 MOST_SLICES = 2

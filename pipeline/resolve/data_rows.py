@@ -6,9 +6,8 @@ from functools import cached_property
 from huberflow.components.contracts.target import Target
 from huberflow.components.data.files import Source
 from huberflow.pipeline.data import checks, profile, reading, source
-from huberflow.pipeline.data.labelled import is_labelled
+from huberflow.pipeline.data.labelled import Tally, count_rows, is_labelled
 from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
-from huberflow.pipeline.data.tally import Tally, count_rows
 from huberflow.pipeline.system import logs
 
 

@@ -1,7 +1,7 @@
 """The trials of a sweep: every combination of the values that some keys are given."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -12,8 +12,7 @@ import yaml
 from huberflow.custom_objects.input_error import InputError, InputErrors
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.config.dotted_keys import short_names
-from huberflow.pipeline.resolve.data_sets import DataSets
-from huberflow.pipeline.resolve.resolved_run import ResolvedConfig, resolve_config
+from huberflow.pipeline.resolve.resolved_run import DataSets, ResolvedConfig, resolve_config
 
 MOST_TRIALS = 1000
 """More in one sweep is a typing mistake."""
@@ -55,7 +54,7 @@ def resolve(path: Path | None, fixed: Sequence[str], settings: Sequence[str]) ->
     Raises:
       InputError: some trials are wrong; says which and why, each mistake once.
     """
-    data_sets = DataSets()
+    data_sets: DataSets = {}
     found: list[Trial] = []
     mistakes: dict[str, list[tuple[str, InputError]]] = {}
     for trial in trials(settings):
@@ -70,12 +69,16 @@ def resolve(path: Path | None, fixed: Sequence[str], settings: Sequence[str]) ->
         raise InputErrors([_in_trials(*each) for each in mistakes.values()])
     workspaces = {str(trial.config.workspace) for trial in found}
     if len(workspaces) > 1:
-        raise InputError(
-            "workspace",
-            expected="one for all trials, which share results",
-            received=", ".join(sorted(workspaces)),
-        )
-    return _distinct(found)
+        expected = "one for all trials, which share results"
+        received = ", ".join(sorted(workspaces))
+        raise InputError("workspace", expected=expected, received=received)
+    first: dict[Any, Trial] = {}
+    dropped = []
+    for trial in found:
+        same = first.setdefault(_hashable(trial.config.plain()), trial)
+        if same is not trial:
+            dropped.append((trial, same))
+    return Grid(tuple(first.values()), tuple(dropped))
 
 
 def trials(settings: Sequence[str]) -> list[tuple[str, ...]]:
@@ -92,12 +95,8 @@ def trials(settings: Sequence[str]) -> list[tuple[str, ...]]:
     count = math.prod(map(len, axes))
     if count > MOST_TRIALS:
         sizes = " x ".join(str(len(axis)) for axis in axes)
-        raise InputError(
-            "--set",
-            expected=f"at most {MOST_TRIALS:,} trials",
-            received=f"{count:,} ({sizes})",
-            hint="write fewer values, or several sweeps",
-        )
+        expected, hint = f"at most {MOST_TRIALS:,} trials", "write fewer values, or several sweeps"
+        raise InputError("--set", expected=expected, received=f"{count:,} ({sizes})", hint=hint)
     return list(product(*axes))
 
 
@@ -122,10 +121,8 @@ def _values(key: str, text: str) -> list[str]:
         if not isinstance(node, yaml.SequenceNode) or node.end_mark.index < len(listed):
             raise yaml.YAMLError("it closes a bracket that it does not open")
     except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            key, expected="values in YAML", received=repr(text), hint=reason
-        ) from error
+        hint = " ".join(str(error).split())
+        raise InputError(key, expected="values in YAML", received=repr(text), hint=hint) from error
     return [listed[item.start_mark.index : item.end_mark.index] for item in node.value]
 
 
@@ -140,16 +137,6 @@ def _in_trials(first: tuple[str, InputError], *others: tuple[str, InputError]) -
         write=error.write,
         hint=error.hint,
     )
-
-
-def _distinct(found: Iterable[Trial]) -> Grid:
-    first: dict[Any, Trial] = {}
-    dropped = []
-    for trial in found:
-        same = first.setdefault(_hashable(trial.config.plain()), trial)
-        if same is not trial:
-            dropped.append((trial, same))
-    return Grid(tuple(first.values()), tuple(dropped))
 
 
 def _hashable(value: Any) -> Any:

@@ -1,12 +1,13 @@
 """Starts a project: a config with every key explained, and a module of the user's own objects."""
 
-import importlib.util
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config, Files
 from huberflow.pipeline.config.writing import to_yaml
+from huberflow.pipeline.resolve import sample
 from huberflow.pipeline.resolve.resolved_run import load
 from huberflow.pipeline.system.atomic_write import written_atomically
 
@@ -26,23 +27,19 @@ def write(folder: Path, settings: Sequence[str]) -> list[Path]:
     config, objects = (folder.absolute() / name for name in (CONFIG, OBJECTS))
     for path in (config, objects):
         if path.exists():
-            raise InputError(
-                "init",
-                expected=f"a folder without {path.name}",
-                received=str(folder),
-                hint="write another folder, or move the file",
+            expected, hint = (
+                f"a folder without {path.name}",
+                "write another folder, or move the file",
             )
+            raise InputError("init", expected=expected, received=str(folder), hint=hint)
     found = _from_any_folder(load(None, settings))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _put(objects, _sample())
+        _put(objects, resources.files(sample).joinpath(OBJECTS).read_text(encoding="utf-8"))
         _put(config, to_yaml(found.model_copy(update={"objects": (objects,)})))
     except OSError as error:
-        raise InputError(
-            "init",
-            expected="a folder that can be written",
-            received=f"{folder} ({error.strerror})",
-        ) from error
+        expected, received = "a folder that can be written", f"{folder} ({error.strerror})"
+        raise InputError("init", expected=expected, received=received) from error
     return [config, objects]
 
 
@@ -54,13 +51,6 @@ def _from_any_folder(config: Config) -> Config:
         "splits": splits.model_copy(update={"files": Files(**files)}),
     }
     return config.model_copy(update={"data": data.model_copy(update=found)})
-
-
-def _sample() -> str:
-    spec = importlib.util.find_spec("huberflow.pipeline.resolve.sample")
-    assert spec is not None  # noqa: S101 (for the type checker)
-    assert spec.origin is not None  # noqa: S101
-    return Path(spec.origin).with_name(OBJECTS).read_text(encoding="utf-8")
 
 
 def _put(path: Path, text: str) -> None:

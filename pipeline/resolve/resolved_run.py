@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from huberflow.custom_objects.catalogue import BUILT_IN
 from huberflow.custom_objects.user_objects import UserObjects
@@ -15,11 +15,14 @@ from huberflow.pipeline.data import taxi
 from huberflow.pipeline.history.workspace import Workspace, unwritable
 from huberflow.pipeline.objects import config_objects
 from huberflow.pipeline.objects.inspection import ValidatedObjects
-from huberflow.pipeline.resolve.data_sets import DataSets
 
 if TYPE_CHECKING:  # numpy and pyarrow are imported only where a config names data
     from huberflow.pipeline.data.profile import DataProfile
     from huberflow.pipeline.resolve.data_rows import DataRows
+
+
+DataSets: TypeAlias = dict[tuple[tuple[str, str], ...], "DataRows"]
+"""The data that configs name, by their paths by key: read once for all trials of a sweep."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +83,21 @@ def resolve_config(
     Args:
       path: a YAML file with any of the keys of ``Config``.
       settings: ``a.b=value`` each; the value is YAML. They win over the file.
-      data_sets: keeps profiles, where several configs name the same data.
+      data_sets: of other configs; gets the data of this one.
 
     Raises:
       InputError: a file, a key or a value is wrong; names each, and what to write.
     """
     asked = reading.read(path, settings)
     together = asked.over({})
-    rows = (data_sets or DataSets()).rows(_paths(together))
-    inferred = None
-    if rows:
+    rows = inferred = None
+    if paths := _paths(together):
         from huberflow.pipeline.resolve.data_defaults import check_data, infer_defaults
+        from huberflow.pipeline.resolve.data_rows import DataRows
 
+        key = tuple(sorted(paths.items()))
+        data_sets = {} if data_sets is None else data_sets
+        rows = data_sets[key] = data_sets.get(key) or DataRows(paths)
         inferred = infer_defaults(together, rows)
     workspace = Workspace.at(Path(str(together.get("workspace") or Config().workspace)))
     objects = config_objects.inspect(together, workspace)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huberflow.components.data import csv_reading
-from huberflow.pipeline.data import column_summary, parquet_reading
+from huberflow.pipeline.data import column_summary, reading
 from huberflow.pipeline.data.profile import profile_rows
 from huberflow.pipeline.data.source import find_source
 
@@ -327,7 +327,7 @@ class TestAnyTable:
         pq.write_table(pa.table({"x": pa.array(numbers, pa.float64())}), file)
         whole = profile_rows(find_source(file))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(parquet_reading, "ROWS", 3)
+            patch.setattr(reading, "PARQUET_ROWS", 3)
             batches = profile_rows(find_source(file))
         assert batches == whole
 
