@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections import namedtuple
 from importlib import metadata
@@ -14,8 +13,7 @@ from rich.console import Console
 
 from huberflow.installation import old_glibc
 from huberflow.pipeline import doctor
-from huberflow.pipeline.doctor import CheckResult, installation, machine
-from huberflow.pipeline.doctor.machine import GIB
+from huberflow.pipeline.doctor import GIB, CheckResult
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -24,14 +22,14 @@ Usage = namedtuple("Usage", "total used free")
 def programs(monkeypatch) -> dict[str, str]:
     """What is on the PATH; empty until a test adds to it."""
     found: dict[str, str] = {}
-    monkeypatch.setattr(machine.shutil, "which", found.get)
+    monkeypatch.setattr(doctor.shutil, "which", found.get)
     return found
 
 
 @pytest.fixture
 def no_gpu(monkeypatch):
     """Spares a test the import of TensorFlow."""
-    monkeypatch.setattr(machine, "_visible_gpus", list)
+    monkeypatch.setattr(doctor, "_visible_gpus", list)
 
 
 def assert_not_ok(result: CheckResult, severity: str, consequence: str) -> None:
@@ -51,49 +49,46 @@ class TestThisMachine:
         for result in results.values():
             assert result.value
             assert (result.severity == "ok") == (not result.consequence), result
-        for name in ("Python", *installation.PACKAGES):
+        for name in ("Python", *doctor.PACKAGES):
             assert results[name].severity == "ok", results[name]
 
     def test_every_package_has_a_required_version(self):
-        for name in set(installation.PACKAGES) - {"huberflow"}:
-            assert str(installation._required(name)).startswith("=="), name
+        for name in set(doctor.PACKAGES) - {"huberflow"}:
+            assert str(doctor.required_version(name)).startswith("=="), name
 
 
 class TestPackages:
-    @pytest.mark.parametrize("name", installation.PACKAGES)
+    @pytest.mark.parametrize("name", doctor.PACKAGES)
     def test_missing(self, monkeypatch, name):
         def missing(name):
             raise metadata.PackageNotFoundError(name)
 
         monkeypatch.setattr(metadata, "version", missing)
-        result = installation.check_package(name)
-        assert_not_ok(result, "error", installation.PACKAGES[name])
+        result = doctor.check_package(name)
+        assert_not_ok(result, "error", doctor.PACKAGES[name])
         assert result.consequence.endswith("install it with: make setup")
 
     @pytest.mark.parametrize("version", ["1.20.0", "1.22.0rc1", "2.0"])
     def test_another_version(self, monkeypatch, version):
         monkeypatch.setattr(metadata, "version", lambda name: version)
-        result = installation.check_package("tfx")
-        assert result.value == f"{version}, expected ==1.21.0"
-        assert_not_ok(result, "warning", "restore the tested version with:")
+        monkeypatch.setattr(doctor.platform, "python_version", lambda: "3.10.4")
+        package, python = doctor.check_package("tfx"), doctor.check_python()
+        assert package.value == f"{version}, expected ==1.21.0"
+        assert python.value.startswith("3.10.4, expected")
+        for result in (package, python):
+            assert_not_ok(result, "warning", "restore the tested version with:")
 
     def test_any_patch_release_of_a_minor_version_is_fine(self, monkeypatch):
         monkeypatch.setattr(metadata, "version", lambda name: "2.21.7")
-        assert_ok(installation.check_package("tensorflow"), "2.21.7")
-
-    def test_another_python(self, monkeypatch):
-        monkeypatch.setattr(installation.platform, "python_version", lambda: "3.10.4")
-        result = installation.check_python()
-        assert_not_ok(result, "warning", "restore the tested version with:")
-        assert "3.10.4, expected" in result.value
+        assert_ok(doctor.check_package("tensorflow"), "2.21.7")
 
     def test_source_tree_that_is_not_installed(self, monkeypatch):
         def missing(name):
             raise metadata.PackageNotFoundError(name)
 
         monkeypatch.setattr(metadata, "metadata", missing)
-        assert installation.check_python().severity == "ok"
-        assert installation.check_package("tfx").severity == "ok"
+        assert doctor.check_python().severity == "ok"
+        assert doctor.check_package("tfx").severity == "ok"
 
 
 class TestGlibc:
@@ -106,26 +101,26 @@ class TestGlibc:
 
         return set_to
 
-    def test_other_system(self, glibc):
-        glibc(None)
-        assert_ok(installation.check_glibc(), "not used by this system")
+    @pytest.mark.parametrize(
+        ("version", "value"),
+        [
+            (None, "not used by this system"),
+            ((2, 39), "2.39, which needs no repair"),
+            ((2, 36), "2.36, for which two libraries were repaired"),
+        ],
+    )
+    def test_is_fine(self, glibc, version, value):
+        glibc(version)
+        assert_ok(doctor.check_glibc(), value)
 
     def test_too_old(self, glibc):
         glibc((2, 31))
-        assert_not_ok(installation.check_glibc(), "error", "use a system with glibc 2.34 or later")
-
-    def test_new_enough(self, glibc):
-        glibc((2, 39))
-        assert_ok(installation.check_glibc(), "2.39, which needs no repair")
-
-    def test_repaired(self, glibc):
-        glibc((2, 36))
-        assert_ok(installation.check_glibc(), "2.36, for which two libraries were repaired")
+        assert_not_ok(doctor.check_glibc(), "error", "use a system with glibc 2.34 or later")
 
     @pytest.mark.parametrize("state", ["as published", "missing", "unknown"])
     def test_one_of_the_two_is_not_repaired(self, glibc, state):
         glibc((2, 36), ("repaired", state))
-        result = installation.check_glibc()
+        result = doctor.check_glibc()
         assert_not_ok(result, "error", "ml-metadata and tensorflow-data-validation")
         assert "metadata_store_extension.so: repaired" in result.value
         assert f"tensorflow_data_validation_extension.so: {state}" in result.value
@@ -135,46 +130,37 @@ class TestResources:
     @pytest.mark.parametrize(("free", "status"), [(3.9, "warning"), (4, "ok"), (60, "ok")])
     def test_memory(self, monkeypatch, free, status):
         memory = SimpleNamespace(available=int(free * GIB), total=64 * GIB)
-        monkeypatch.setattr(machine.psutil, "virtual_memory", lambda: memory)
-        result = machine.check_memory()
+        monkeypatch.setattr(doctor.psutil, "virtual_memory", lambda: memory)
+        result = doctor.check_memory()
         assert (result.severity, result.value) == (status, f"{free:.1f} GiB free of 64.0 GiB")
         assert ("close other programs" in result.consequence) == (status == "warning")
 
     @pytest.mark.parametrize(("free", "status"), [(4.9, "error"), (5, "ok")])
     def test_disk(self, monkeypatch, tmp_path, free, status):
-        monkeypatch.setattr(machine.shutil, "disk_usage", lambda path: Usage(0, 0, int(free * GIB)))
-        result = machine.check_disk(tmp_path)
+        usage = {tmp_path: Usage(0, 0, int(free * GIB))}
+        monkeypatch.setattr(doctor.shutil, "disk_usage", usage.get)
+        result = doctor.check_disk(tmp_path / "not" / "yet")
         assert result.severity == status
         assert ("expected 5.0 GiB for its artifacts" in result.consequence) == (status == "error")
 
-    def test_disk_of_a_workspace_yet_to_be_made(self, monkeypatch, tmp_path):
-        asked = []
-        monkeypatch.setattr(
-            machine.shutil, "disk_usage", lambda path: asked.append(path) or Usage(0, 0, 9 * GIB)
-        )
-        machine.check_disk(tmp_path / "not" / "yet")
-        assert asked == [tmp_path]
-
     def test_cpus_without_an_affinity(self, monkeypatch):
         monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-        monkeypatch.setattr(machine.psutil, "cpu_count", lambda: 12)
-        assert_ok(machine.check_cpus(), "12")
+        monkeypatch.setattr(doctor.psutil, "cpu_count", lambda: 12)
+        assert_ok(doctor.check_cpus(), "12")
 
 
 class TestGpus:
-    def test_none(self, no_gpu):
-        assert_not_ok(machine.check_gpus(), "warning", "`verify --device gpu`")
-
-    def test_some(self, monkeypatch):
-        monkeypatch.setattr(machine, "_visible_gpus", lambda: ["NVIDIA H200", "NVIDIA H200"])
-        assert_ok(machine.check_gpus(), "NVIDIA H200, NVIDIA H200")
+    def test_none_or_some(self, no_gpu, monkeypatch):
+        assert_not_ok(doctor.check_gpus(), "warning", "`verify --device gpu`")
+        monkeypatch.setattr(doctor, "_visible_gpus", lambda: ["NVIDIA H200", "NVIDIA H200"])
+        assert_ok(doctor.check_gpus(), "NVIDIA H200, NVIDIA H200")
 
     def test_tensorflow_that_does_not_load(self, monkeypatch):
         def broken():
             raise ImportError("libcudart.so: cannot open")
 
-        monkeypatch.setattr(machine, "_visible_gpus", broken)
-        result = machine.check_gpus()
+        monkeypatch.setattr(doctor, "_visible_gpus", broken)
+        result = doctor.check_gpus()
         assert_not_ok(result, "error", "training and serving")
         assert "libcudart.so: cannot open" in result.value
 
@@ -190,14 +176,14 @@ class TestGpus:
                 return ["NVIDIA H200", ""]
 
         monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(config=Config))
-        assert machine._visible_gpus() == ["NVIDIA H200", "unnamed GPU"]
+        assert doctor._visible_gpus() == ["NVIDIA H200", "unnamed GPU"]
         os.write(2, b"heard again")
         assert capfd.readouterr().err == "heard again"
 
 
 class TestPrograms:
     def test_missing(self, programs):
-        for result in (machine.check_java(), *map(machine.check_program, machine.PROGRAMS)):
+        for result in (doctor.check_java(), *map(doctor.check_program, doctor.PROGRAMS)):
             assert_not_ok(result, "warning", "install")
             assert result.value == "not found"
 
@@ -207,22 +193,16 @@ class TestPrograms:
     )
     def test_found(self, programs, subject, program):
         programs[program] = f"/somewhere/{program}"
-        assert_ok(machine.check_program(subject), program)
+        assert_ok(doctor.check_program(subject), program)
 
-    def test_java_answers_on_stderr(self, programs, tmp_path):
-        programs["java"] = str(tmp_path / "java")
-        write_program(tmp_path / "java", "echo 'openjdk 17.0.1' >&2; echo more >&2")
-        assert machine.check_java() == CheckResult("Java", "ok", "openjdk 17.0.1")
-
-    def test_a_mere_stub_of_java_is_no_java(self, programs, tmp_path):
-        programs["java"] = str(tmp_path / "java")
-        write_program(tmp_path / "java", "echo 'please install Java' >&2; exit 1")
-        assert machine.check_java().severity == "warning"
-
-
-def write_program(path, body):
-    path.write_text(f"#!/bin/sh\n{body}\n")
-    path.chmod(0o755)
+    def test_java_answers_on_stderr_and_a_mere_stub_of_it_is_no_java(self, programs, tmp_path):
+        java = tmp_path / "java"
+        programs["java"] = str(java)
+        java.write_text("#!/bin/sh\necho 'openjdk 17.0.1' >&2; echo more >&2\n")
+        java.chmod(0o755)
+        assert doctor.check_java() == CheckResult("Java", "ok", "openjdk 17.0.1")
+        java.write_text("#!/bin/sh\necho 'please install Java' >&2; exit 1\n")
+        assert doctor.check_java().severity == "warning"
 
 
 class TestTable:
@@ -239,11 +219,3 @@ class TestTable:
         assert ["a", "ok", "1.0"] in lines
         assert ["b", "warning", "[red]2.0[/red]", "some"] in lines
         assert ["c", "error", "none", "every", "run"] in lines
-
-
-def test_import_needs_neither_rich_nor_tensorflow():
-    check = (
-        "import sys, huberflow.pipeline.doctor; "
-        "sys.exit(bool({'rich', 'tensorflow'} & set(sys.modules)))"
-    )
-    subprocess.run([sys.executable, "-c", check], check=True)
