@@ -140,7 +140,7 @@ def _updated(candidate: Candidate, *data: np.ndarray) -> Any:
     return metric
 
 
-def _close(one: object, other: object) -> bool:
+def _close(one: np.ndarray, other: np.ndarray) -> bool:
     return bool(np.isclose(one, other, rtol=1e-5, atol=1e-5, equal_nan=True))
 
 

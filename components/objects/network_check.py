@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,6 @@ from huberflow.components.contracts.json_record import JSON
 from huberflow.components.objects import round_trip
 from huberflow.components.objects.discovery import Candidate
 from huberflow.components.objects.protocol import NetworkQuestion
-from huberflow.components.objects.samples import ROWS
 from huberflow.components.objects.user_errors import prefixed, user_code
 from huberflow.components.training.fitting import precision
 from huberflow.components.training.model import LabelScale, ModelIO, build_model
@@ -51,16 +50,31 @@ def check(question: NetworkQuestion, modules: Collection[str], folder: Path) -> 
     ):
         model, io = _built(question)
     _check_interface(model, io, key)
-    for layer in _layers(model):
+    expected = "layers and functions whose source travels with the model"
+    for layer in model.submodules:  # those of models and layers inside the model included
         target = type(layer)
-        if target.__module__.partition(".")[0] in modules:
+        if isinstance(layer, tf_keras.layers.Lambda):
+            received, write = f"the Lambda {layer.name}", "class MyLayer(tf_keras.layers.Layer)"
+            raise InputError(key, expected=expected, received=received, write=write)
+        if isinstance(layer, tf_keras.layers.Layer) and _root(target.__module__) in modules:
             file = Path(inspect.getfile(target)).relative_to(folder)
-            candidate = Candidate(
-                target.__name__, "layer", target, f"{file}: {target.__name__}", folder
-            )
-            round_trip.check(candidate, layer, {})
-    _check_source_travels(model, modules, key)
+            place = f"{file}: {target.__name__}"
+            candidate = Candidate(target.__name__, "layer", target, place, folder)
+            round_trip.check(candidate, layer)
+    try:
+        used = bundle_source.used_objects(model)
+    except InputError as error:
+        raise prefixed(error, key) from error
+    for each in used:
+        root = _root(each["module"])
+        if root not in modules and not each["module"].startswith(f"{registry.__package__}."):
+            received, write = f"{each['class']} of {root}", f"--objects {root}"
+            raise InputError(key, expected=expected, received=received, write=write)
     _check_reload(model, io, key, folder)
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _built(question: NetworkQuestion) -> tuple[tf_keras.Model, ModelIO]:
@@ -87,12 +101,9 @@ def _built(question: NetworkQuestion) -> tuple[tf_keras.Model, ModelIO]:
 
 def _check_interface(model: tf_keras.Model, io: ModelIO, key: str) -> None:
     if type(model) is not Functional:  # to reload another class takes its code and config
-        received = f"{type(model).__name__} of {type(model).__module__.partition('.')[0]}"
+        received = f"{type(model).__name__} of {_root(type(model).__module__)}"
         expected = "a functional tf_keras.Model (Keras 2)"
         raise InputError(key, expected=expected, received=received, write=_WRITE)
-    if model.optimizer is not None:
-        expected = "a model that is not compiled: the config names loss, optimizer and metrics"
-        raise InputError(key, expected=expected, received="a compiled one")
     inputs = dict(zip(model.input_names, model.inputs, strict=True))
     outputs = tf.nest.flatten(model.output)
     for name, expected, received in (
@@ -112,64 +123,31 @@ def _shape(tensor: tf.Tensor) -> str:
     return f"{tensor.dtype.name} {['batch', *tensor.shape[1:]]}".replace("'", "")
 
 
-def _check_source_travels(model: tf_keras.Model, modules: Collection[str], key: str) -> None:
-    expected = "layers and functions whose source travels with the model"
-    for layer in _layers(model):
-        if isinstance(layer, tf_keras.layers.Lambda):
-            received, write = f"the Lambda {layer.name}", "class MyLayer(tf_keras.layers.Layer)"
-            raise InputError(key, expected=expected, received=received, write=write)
-    try:
-        used = bundle_source.used_objects(model)
-    except InputError as error:
-        raise prefixed(error, key) from error
-    for each in used:
-        module = each["module"]
-        root = module.partition(".")[0]
-        if root not in modules and not module.startswith(f"{registry.__package__}."):
-            received, write = f"{each['class']} of {root}", f"--objects {root}"
-            raise InputError(key, expected=expected, received=received, write=write)
-
-
-def _layers(model: tf_keras.Model) -> Iterator[tf_keras.layers.Layer]:
-    """All layers, those of models inside the model included."""
-    for layer in model.layers:
-        yield layer
-        if isinstance(layer, tf_keras.Model):
-            yield from _layers(layer)
-
-
 def _check_reload(model: tf_keras.Model, io: ModelIO, key: str, folder: Path) -> None:
     random = np.random.default_rng(5)
     rows = {
         name: tf.constant(
-            random.integers(_TABLE_ROWS, size=(ROWS, each.shape[1]))
+            random.integers(_TABLE_ROWS, size=(8, each.shape[1]))
             if each.dtype.is_integer
-            else random.normal(size=(ROWS, each.shape[1])),
+            else random.normal(size=(8, each.shape[1])),
             each.dtype,
         )
         for name, each in io.inputs().items()
     }
 
-    def compare(before: np.ndarray, model: tf_keras.Model, expected: str, hint: str) -> None:
-        if not np.array_equal(before, model(rows, training=False), equal_nan=True):
-            raise InputError(key, expected=expected, received="others", hint=hint)
-
     before = model(rows, training=False).numpy()
-    compare(
-        before,
-        model,
-        "the same predictions for the same rows",
-        "be random in training alone, as tf_keras.layers.Dropout is",
-    )
     with (
         user_code(key, "a model that can be saved and reloaded", folder),
         tempfile.TemporaryDirectory() as saved,
     ):
         model.save(saved, save_format="tf")
-        compare(
-            before,
-            tf_keras.models.load_model(saved),
-            "the same predictions from the saved and reloaded model",
-            "return in get_config of each layer all that decides what it computes, and create all "
-            "weights in build: a layer that holds others calls them there",
+        after = tf_keras.models.load_model(saved)(rows, training=False)
+    if not np.array_equal(before, after, equal_nan=True):
+        raise InputError(
+            key,
+            expected="the same predictions from the saved and reloaded model",
+            received="others",
+            hint="return in get_config of each layer all that decides what it computes, create all "
+            "weights in build, where a layer that holds others calls them, and be random in "
+            "training alone, as tf_keras.layers.Dropout is",
         )

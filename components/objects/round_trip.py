@@ -31,7 +31,7 @@ def constructor_arguments(target: Callable[..., Any]) -> dict[str, object]:
 
 
 def with_other_values(candidate: Candidate) -> Candidate:
-    """The candidate with arguments other than the defaults, as far as its constructor takes them."""
+    """The candidate with arguments other than the defaults, where its constructor takes them."""
     for name, default in constructor_arguments(candidate.target).items():
         if isinstance(default, bool):
             other: object = not default

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import tf_keras
 
-from huberflow.components.contracts.json_record import JSON
 from huberflow.components.objects import checks, discovery, network_check, round_trip
 from huberflow.components.objects.discovery import Candidate
 from huberflow.components.objects.protocol import Answer, ChoiceQuestion, Question

@@ -97,7 +97,7 @@ def embed(installed: UserObjects) -> UserObjects:
 
 
 def _cache(workspace: Workspace) -> Path:
-    return workspace.objects / "validated.json"
+    return workspace.objects / "validated"
 
 
 def choices(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Choice]]:

@@ -7,12 +7,11 @@ the checks, and of the versions that they ran with.
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from huberflow.components.contracts.json_record import JSON
 from huberflow.components.objects.protocol import Answer, ChoiceQuestion, NetworkQuestion, Question
 from huberflow.custom_objects.catalogue import BUILT_IN
 from huberflow.custom_objects.input_error import InputError, InputErrors
@@ -26,7 +25,7 @@ from huberflow.pipeline.history.workspace import unwritable
 from huberflow.pipeline.objects import module_sources
 from huberflow.pipeline.objects.module_sources import ModuleSource
 from huberflow.pipeline.objects.network_function import NetworkFunction
-from huberflow.pipeline.objects.validating_process import ValidatingProcess
+from huberflow.pipeline.objects.validating_process import validating_process
 from huberflow.pipeline.system.atomic_write import written_atomically
 from huberflow.pipeline.system.source_hash import source_hashes
 
@@ -55,7 +54,7 @@ def inspect(
 
     Args:
       paths: of Python files, or of folders with an ``__init__.py``.
-      cache: a JSON file, which may not exist yet; what it remembers is not validated again.
+      cache: a folder, which may not exist yet; what it remembers is not validated again.
       network: the user's; a config cannot name the objects of its module, unless a path does.
 
     Raises:
@@ -68,7 +67,7 @@ def inspect(
     )
     answer = _answer(sources, question, cache)
     if errors := [*answer.errors, *_clashes(sources, answer.objects)]:
-        ValidatingProcess.end()
+        validating_process.cache_clear()
         raise InputErrors(errors)
     built_by = None
     if network is not None:
@@ -112,7 +111,7 @@ def check_choices(
     try:
         answer = _answer(objects.sources, question, cache) if asked or network else Answer()
     finally:
-        ValidatingProcess.end()
+        validating_process.cache_clear()
     if answer.errors:
         raise InputErrors(answer.errors)
 
@@ -134,43 +133,29 @@ def _clashes(
         first.setdefault(each.name, file)
 
 
-def _answer(sources: Sequence[ModuleSource], question: Question, cache: Path | None) -> Answer:
-    """The process's answer, or that of the cache; errors are not remembered."""
+def _answer(sources: tuple[ModuleSource, ...], question: Question, cache: Path | None) -> Answer:
+    """The process's answer, or a remembered one; errors are not remembered."""
     if not sources:
         return Answer()
-    key = _key(sources, question)
-    remembered = _read(cache)
-    if key in remembered:
-        return Answer.from_json(remembered[key])
-    answer = ValidatingProcess.of(sources).answer(question)
-    if cache is not None and not answer.errors:
-        _write(cache, {**remembered, key: answer.to_json()})
+    remembered = cache and cache / f"{_key(sources, question)}.json"
+    if remembered and remembered.exists():
+        return Answer.from_text(remembered.read_text(encoding="utf-8"))
+    answer = validating_process(sources).answer(question)
+    if remembered and not answer.errors:
+        try:
+            remembered.parent.mkdir(parents=True, exist_ok=True)
+            with written_atomically(remembered) as temporary:
+                temporary.write_text(answer.to_text(), encoding="utf-8")
+        except OSError as error:
+            raise unwritable(remembered.parent, error) from error
     return answer
 
 
-def _write(cache: Path, answers: Mapping[str, Mapping[str, JSON]]) -> None:
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with written_atomically(cache) as temporary:
-            temporary.write_text(json.dumps(answers, indent=1), encoding="utf-8")
-    except OSError as error:
-        ValidatingProcess.end()
-        raise unwritable(cache.parent, error) from error
-
-
-def _read(cache: Path | None) -> dict[str, dict[str, JSON]]:
-    try:
-        answers = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
-    except (OSError, ValueError):
-        return {}  # written anew: a validation gives the same again
-    return answers if isinstance(answers, dict) else {}
-
-
-def _key(sources: Sequence[ModuleSource], question: Question) -> str:
+def _key(sources: tuple[ModuleSource, ...], question: Question) -> str:
     about = {
         "sources": module_sources.digest(sources),
         "question": question.to_json(),
-        "checks": source_hashes("huberflow.components.objects.__main__"),
+        "checks": source_hashes("huberflow.components.objects.validation"),
         "versions": [platform.python_version()]
         + [metadata.version(name) for name in ("tensorflow", "tf-keras")],
     }

@@ -1,6 +1,5 @@
 """A user's modules as files: checked without being run, and copied under their hash."""
 
-import ast
 import hashlib
 import json
 import keyword
@@ -8,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -46,30 +45,38 @@ def find_sources(paths: Iterable[Path], network: Path | None = None) -> list[Mod
     """The modules at these paths, and the network's; nothing is imported.
 
     Raises:
-      InputErrors: a path is no Python module, its name would hide another, or its syntax is wrong.
+      InputErrors: a path is no Python module, or its name would hide another.
     """
     offered = [path.absolute() for path in paths]
-    found: list[ModuleSource] = []
+    found: dict[str, ModuleSource] = {}
     errors: list[InputError] = []
     for path in dict.fromkeys([*offered, *([network.absolute()] if network else [])]):
         try:
-            found.append(replace(_source(path), offered=path in offered))
+            source = replace(_source(path), offered=path in offered)
+            if source.name in found:
+                raise _taken(path, f"{source.name}, as {found[source.name].path} has")
         except InputError as error:
             errors.append(error)
-    errors += _same_names(found)
+        else:
+            found[source.name] = source
     if errors:
         raise InputErrors(errors)
-    return found
+    return list(found.values())
 
 
 def _source(path: Path) -> ModuleSource:
-    _check_place(path)
+    expected, hint = "a Python file, such as my_losses.py, or a package", None
+    if path.is_dir() and not (path / "__init__.py").exists():
+        received = "a folder without __init__.py"
+        hint = "write one that imports what a config may name: from .losses import MyLoss"
+        raise InputError(str(path), expected=expected, received=received, hint=hint)
+    if not path.is_dir() and (path.suffix != ".py" or not path.exists()):
+        received = "another file" if path.exists() else "a path where nothing is"
+        raise InputError(str(path), expected=expected, received=received)
     name = path.name if path.is_dir() else path.stem
     _check_name(path, name)
     try:
         files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-        for file in files:
-            _check_syntax(file)
         relative = tuple(file.relative_to(path.parent).as_posix() for file in files)
         digest = user_objects.digest(path.parent, relative)
     except OSError as error:
@@ -79,69 +86,24 @@ def _source(path: Path) -> ModuleSource:
     return ModuleSource(name, path.parent, relative, digest)
 
 
-def _check_place(path: Path) -> None:
-    expected, hint = "a Python file, such as my_losses.py, or a package", None
-    if not path.exists():
-        received = "a path where nothing is"
-    elif path.is_dir() and not (path / "__init__.py").exists():
-        received = "a folder without __init__.py"
-        hint = "write one that imports what a config may name: from .losses import MyLoss"
-    elif path.is_file() and path.suffix != ".py":
-        received = f"a file that ends in {path.suffix}" if path.suffix else "a file without .py"
-    elif (path.parent / "__init__.py").exists():
-        received = f"a part of the package {path.parent.name}"
-        hint = f"write: --objects {path.parent}"
-    else:
-        return
-    raise InputError(str(path), expected=expected, received=received, hint=hint)
-
-
 def _check_name(path: Path, name: str) -> None:
     libraries = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
     own = (str(path), str(path / "__init__.py"))
     if not name.isidentifier() or keyword.iskeyword(name):
-        received = f"{name!r}, which is no name in Python"
-    elif name == "huberflow":
-        received = f"{name}, this package"
-    elif name in sys.stdlib_module_names:
-        received = f"{name}, a module of Python's own"
-    elif (spec := PathFinder.find_spec(name, libraries)) and spec.origin not in own:
-        received = f"{name}, an installed package"
-    else:
-        return
-    raise InputError(
+        raise _taken(path, f"{name!r}, which is no name in Python")
+    if name == "huberflow" or name in sys.stdlib_module_names:
+        raise _taken(path, f"{name}, a module of huberflow or Python")
+    if (spec := PathFinder.find_spec(name, libraries)) and spec.origin not in own:
+        raise _taken(path, f"{name}, an installed package")
+
+
+def _taken(path: Path, received: str) -> InputError:
+    return InputError(
         str(path),
         expected="a name that can be imported and that no other module has",
         received=received,
         hint="rename it, such as my_losses.py",
     )
-
-
-def _check_syntax(file: Path) -> None:
-    try:
-        ast.parse(file.read_text(encoding="utf-8-sig"), str(file))
-    except UnicodeDecodeError as error:
-        received = f"other bytes at {error.start}"
-        raise InputError(str(file), expected="text in UTF-8", received=received) from error
-    except SyntaxError as error:
-        line = f", line {error.lineno}" if error.lineno else ""
-        received = f"{error.msg}: {error.text.strip()}" if error.text else error.msg
-        raise InputError(f"{file}{line}", expected="Python", received=received) from error
-    except ValueError as error:  # zero bytes
-        raise InputError(str(file), expected="Python", received=str(error)) from error
-
-
-def _same_names(sources: Sequence[ModuleSource]) -> Iterator[InputError]:
-    first: dict[str, Path] = {}
-    for source in sources:
-        if source.name in first:
-            yield InputError(
-                str(source.path),
-                expected="a name that no other module has",
-                received=f"{source.name}, as {first[source.name]} has",
-                hint="rename one",
-            )
-        first.setdefault(source.name, source.path)
 
 
 def copy(sources: Iterable[ModuleSource], folder: Path) -> None:

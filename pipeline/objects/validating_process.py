@@ -1,14 +1,15 @@
 """The fresh process in which a user's modules are imported and validated."""
 
-import atexit
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+import weakref
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 from huberflow.components.objects.protocol import Answer, Question
 from huberflow.custom_objects.input_error import InputError
@@ -22,15 +23,15 @@ PATIENCE = 300
 class ValidatingProcess:
     """A Python that sees a copy of the user's modules, and what is installed."""
 
-    def __init__(self, sources: Sequence[ModuleSource]) -> None:
-        self._sources = list(sources)
-        self._folder = tempfile.TemporaryDirectory(prefix="huberflow-objects-")
-        folder = Path(self._folder.name).resolve()
-        module_sources.copy(sources, folder)
-        self._log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (closed in close)
+    def __init__(self, sources: tuple[ModuleSource, ...]) -> None:
+        self._sources = sources
+        folder = tempfile.TemporaryDirectory(prefix="huberflow-objects-")
+        copied = Path(folder.name).resolve()
+        module_sources.copy(sources, copied)
+        self._log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (closed with it)
         self._python = subprocess.Popen(
             # -P: the current folder is no place to import from; a worker has another.
-            [sys.executable, "-P", "-m", "huberflow.components.objects", str(folder)],
+            [sys.executable, "-P", "-m", "huberflow.components.objects.validation", str(copied)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -42,71 +43,43 @@ class ValidatingProcess:
                 "CUDA_VISIBLE_DEVICES": "-1",  # a GPU's memory belongs to the Trainer
             },
         )
-        atexit.register(self.close)
-
-    @classmethod
-    def of(cls, sources: Sequence[ModuleSource]) -> "ValidatingProcess":
-        """The process that has imported these modules already, else a new one."""
-        if _waiting and _waiting[0]._sources == list(sources):
-            return _waiting[0]
-        cls.end()
-        _waiting.append(cls(sources))
-        return _waiting[0]
-
-    @staticmethod
-    def end() -> None:
-        """Ends the process that waits for the next question, if one does."""
-        for process in list(_waiting):
-            process.close()
+        weakref.finalize(self, _end, self._python, self._log, folder)
 
     def answer(self, question: Question) -> Answer:
-        """The answer of ``huberflow.components.objects``.
+        """The answer of ``huberflow.components.objects.validation``.
 
         Raises:
           InputError: the process ended, or took too long.
         """
-        limit = threading.Timer(PATIENCE, self._python.kill)
+        limit, line = threading.Timer(PATIENCE, self._python.kill), ""
         limit.start()
-        try:
-            line = self._exchange(question.to_text())
-        finally:
-            limit.cancel()
-        if not line:
-            raise self._error()
-        return Answer.from_json(json.loads(line))
-
-    def _exchange(self, question: str) -> str:
-        """The line that answers ``question``; empty where the process has ended."""
-        assert self._python.stdin is not None  # noqa: S101 (for the type)
-        assert self._python.stdout is not None  # noqa: S101 (for the type)
-        try:
-            self._python.stdin.write(question + "\n")
-            self._python.stdin.flush()
-        except BrokenPipeError:
-            return ""
-        return self._python.stdout.readline()
-
-    def _error(self) -> InputError:
+        with suppress(BrokenPipeError):  # it has ended
+            print(question.to_text(), file=self._python.stdin, flush=True)
+            line = self._python.stdout.readline() if self._python.stdout else ""
+        limit.cancel()
+        if line:
+            return Answer.from_text(line)
+        validating_process.cache_clear()
         code = self._python.wait()
         self._log.seek(0)
         last = (self._log.read().strip().splitlines() or ["it wrote nothing"])[-1]
-        self.close()
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return InputError(
+        raise InputError(
             ", ".join(str(source.path) for source in self._sources),
             expected=f"a module that can be imported and validated within {PATIENCE} s",
             received=f"the end of its process, with {how}: {last}",
         )
 
-    def close(self) -> None:
-        """Ends the process, even while it works, and removes its copy."""
-        atexit.unregister(self.close)
-        if self in _waiting:
-            _waiting.remove(self)
-        self._python.kill()
-        self._python.communicate()
-        self._log.close()
-        self._folder.cleanup()
+
+def _end(
+    python: "subprocess.Popen[str]", log: IO[str], folder: "tempfile.TemporaryDirectory[str]"
+) -> None:
+    """Ends the process, even while it works, and removes its copy of the modules."""
+    python.kill()
+    python.communicate()
+    log.close()
+    folder.cleanup()
 
 
-_waiting: list[ValidatingProcess] = []
+validating_process = lru_cache(maxsize=1)(ValidatingProcess)
+"""The process that has imported these modules already, else a new one; ``cache_clear`` ends it."""

@@ -111,15 +111,6 @@ WRONG_NETWORKS = {
         "a functional tf_keras.Model",
         "Mine of subclass",
     ),
-    "compiled": Wrong(
-        build(
-            "model = tf_keras.Model(inputs, io.prediction(hidden))",
-            end="model.compile('sgd', 'mse')\n    return model",
-        ),
-        ".py: build_model",
-        "not compiled",
-        "a compiled one",
-    ),
     "one_input": Wrong(
         build(
             'hidden = inputs["numbers"]',
@@ -177,7 +168,7 @@ WRONG_NETWORKS = {
     "noisy": Wrong(
         build("hidden = tf_keras.layers.Dropout(0.5)(hidden, training=True)"),
         ".py: build_model",
-        "the same predictions for the same rows",
+        "the same predictions from the saved and reloaded model",
         "others",
     ),
     "fails_in_training": Wrong(

@@ -60,9 +60,3 @@ def metric(
     more="",
 ):
     return METRIC.format(init=init, update=update, result=result) + more
-
-
-def derived(base, body):
-    """A class ``Mine`` of a Keras base, with these methods."""
-    lines = "".join(f"    {line}\n" for line in body.split("\n"))
-    return f"import tensorflow as tf\nimport tf_keras\n\nclass Mine(tf_keras.{base}):\n{lines}"

@@ -64,7 +64,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cache(folder):
-    return folder / "cache" / "objects.json"
+    return folder / "cache"
 
 
 @pytest.fixture(scope="module")
@@ -118,14 +118,6 @@ class TestTheCache:
         (folder / "changed" / "my_losses.py").write_text(MY_LOSSES + "# one more line\n")
         with pytest.raises(FileNotFoundError, match="no-python"):
             inspect([folder / "changed" / "my_losses.py"], cache)
-
-    def test_that_is_no_json_is_written_anew(self, tmp_path, objects):
-        broken = tmp_path / "objects.json"
-        broken.write_text("{")
-        (tmp_path / "one.py").write_text("def mine(x):\n    return 2.0 * x\n")
-        inspect([tmp_path / "one.py"], broken)
-        check_choices(objects, [])
-        assert len(json.loads(broken.read_text())) == 1
 
 
 class TestASnapshot:

@@ -1,4 +1,4 @@
-"""Paths that are no modules, and text that is no Python, are refused without TensorFlow."""
+"""Paths that are no modules are refused without TensorFlow."""
 
 import pytest
 
@@ -7,23 +7,13 @@ from huberflow.pipeline.objects.module_sources import find_sources
 
 PLACES = {
     "missing.py": (None, "a path where nothing is"),
-    "notes.ipynb": ("{}", "a file that ends in .ipynb"),
-    "my_losses": ("", "a file without .py"),
+    "notes.ipynb": ("{}", "another file"),
+    "my_losses": ("", "another file"),
     "my-losses.py": ("", "'my-losses', which is no name in Python"),
-    "class.py": ("", "'class', which is no name in Python"),
-    "huberflow.py": ("", "huberflow, this package"),
-    "statistics.py": ("", "statistics, a module of Python's own"),
+    "huberflow.py": ("", "huberflow, a module of huberflow or Python"),
+    "statistics.py": ("", "statistics, a module of huberflow or Python"),
     "numpy.py": ("", "numpy, an installed package"),
     "folder/losses.txt": ("", "a folder without __init__.py"),
-}
-TEXTS = {
-    "brackets": (
-        b"import tf_keras\n\nclass MyLoss(:\n",
-        ", line 3",
-        "invalid syntax: class MyLoss(:",
-    ),
-    "latin": ("x = 'Größe'\n".encode("latin-1"), "", "other bytes at 7"),
-    "zeros": (b"x = 1\0\n", "", "source code string cannot contain null bytes"),
 }
 
 
@@ -44,24 +34,6 @@ def test_a_path_that_is_no_module_is_refused(place, tmp_path):
     assert (error.key, error.received) == (str(path), received)
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_text_that_is_no_python_is_refused_with_its_line(name, tmp_path):
-    content, line, received = TEXTS[name]
-    path = tmp_path / f"{name}.py"
-    path.write_bytes(content)
-    (error,) = errors(path)
-    assert (error.key, error.received) == (f"{path}{line}", received)
-
-
-def test_one_module_of_a_package_is_refused(tmp_path):
-    (tmp_path / "__init__.py").write_text("")
-    path = tmp_path / "losses.py"
-    path.write_text("")
-    (error,) = errors(path)
-    assert error.received == f"a part of the package {tmp_path.name}"
-    assert error.hint == f"write: --objects {tmp_path}"
-
-
 def test_two_modules_of_one_name_are_refused(tmp_path):
     paths = [tmp_path / place / "my_losses.py" for place in ("a", "b")]
     for path in paths:
@@ -69,10 +41,6 @@ def test_two_modules_of_one_name_are_refused(tmp_path):
         path.write_text("")
     (error,) = errors(*paths)
     assert (error.key, error.received) == (str(paths[1]), f"my_losses, as {paths[0]} has")
-
-
-def test_all_errors_are_reported_at_once(tmp_path):
-    assert len(errors(tmp_path / "a.py", tmp_path / "b.py")) == 2
 
 
 class TestAPackage:
