@@ -6,13 +6,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 import click
 
 from huberflow.custom_objects.input_error import InputError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
+
     from huberflow.pipeline.resolve.resolved_run import ResolvedConfig
 
 Verb = Callable[..., object]
@@ -134,32 +136,29 @@ class Verbs(click.Group):
         except InputError as error:
             stop(str(error), WRONG_INPUT)
         except Exception as error:
+            from huberflow.components.bundle.clean_process import CheckError
+            from huberflow.components.bundle.reload import ReloadError
+            from huberflow.pipeline.beam.beam_target import PreflightError
+            from huberflow.pipeline.execution.node_failure import NodeFailedError
             from huberflow.pipeline.history.workspace import disk_is_full
+            from huberflow.pipeline.tracking.tracker import TrackingError
 
             if disk_is_full(error):
                 stop("the disk is full; free some space, and run again to continue", FAILED)
-            if isinstance(error, _failures()):
+            if isinstance(error, NodeFailedError | PreflightError | TrackingError):
                 stop(str(error), FAILED)
-            if isinstance(error, _refusals()):
+            if isinstance(error, ReloadError | CheckError):  # the bundle is not as it was exported
                 stop(f"refused: {error}", FAILED)
             raise
 
 
-def _failures() -> tuple[type[Exception], ...]:
-    """Errors whose message is all that the user needs."""
-    from huberflow.pipeline.beam.beam_target import PreflightError
-    from huberflow.pipeline.execution.node_failure import NodeFailedError
-    from huberflow.pipeline.tracking.tracker import TrackingError
+def progress_bar(terminal: IO[str], *columns: "ProgressColumn") -> "Progress":
+    """A bar that disappears at its end, with rich's columns by default; only on a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
 
-    return NodeFailedError, PreflightError, TrackingError
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    """Errors of a bundle that is not as it was exported."""
-    from huberflow.components.bundle.clean_process import CheckError
-    from huberflow.components.bundle.reload import ReloadError
-
-    return ReloadError, CheckError
+    console = Console(file=terminal)
+    return Progress(*columns, transient=True, console=console, disable=not terminal.isatty())
 
 
 def show_warnings(resolved: "ResolvedConfig") -> None:

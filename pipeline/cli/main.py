@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from huberflow.pipeline.cli import clusters, models, runs, schemas, serving
+from huberflow.pipeline.cli import clusters, models, runs, schemas
 from huberflow.pipeline.cli.common import (
     FAILED,
     NOT_BLESSED,
@@ -190,7 +190,7 @@ for verb in (
     schemas.schema,
     models.verify,
     models.predict,
-    serving.serve,
+    models.serve,
     clusters.compile_pipeline,
 ):
     cli.add_command(verb)

@@ -1,4 +1,4 @@
-"""Verbs for an exported model: verify, predict."""
+"""Verbs for an exported model: verify, predict, serve."""
 
 import gc
 import json
@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from huberflow.pipeline.cli.common import FAILED, INTERRUPTED, Options, config_options, say, stop
+from huberflow.pipeline.cli.common import (
+    FAILED,
+    INTERRUPTED,
+    Options,
+    config_options,
+    progress_bar,
+    say,
+    stop,
+)
 
 if TYPE_CHECKING:
     from huberflow.components.bundle.reload import CheckReport
     from huberflow.pipeline.deploy.batch import BatchResult
-    from huberflow.pipeline.resolve.resolved_run import ResolvedConfig
 
 _device = click.option(
     "--device",
@@ -45,7 +52,7 @@ def verify(model: str | None, options: Options, device: str | None, as_json: boo
     """  # noqa: D301 (click reads the \b)
     from huberflow.pipeline.system.display_path import display_path
 
-    with _model(model, options.resolve()) as folder:
+    with _located(model, options) as folder:
         report, warned = _checked(folder, device)
     for line in warned:
         say(line)
@@ -97,7 +104,7 @@ def predict(
       huberflow predict models:/taxi@champion --data trips.parquet --output fares.parquet
     """  # noqa: D301 (click reads the \b)
     bad = bad or output.with_name(f"{output.name}.bad.csv")
-    with _model(model, options.resolve()) as folder:
+    with _located(model, options) as folder:
         result = _predicted(folder, data, output, bad, device)
     for name in result.absent:
         say(f"{data} has no column {name}; its value is missing in every row")
@@ -111,11 +118,67 @@ def predict(
         )
 
 
-def _model(reference: str | None, found: "ResolvedConfig") -> AbstractContextManager[Path]:
+@click.command()
+@click.argument("model", required=False)
+@config_options
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8080,
+    show_default=True,
+    help="Port to listen on.",
+)
+@_device
+@click.option(
+    "--share-port",
+    is_flag=True,
+    help="Share the port with an older server, to replace it without a gap; then stop that one.",
+)
+def serve(
+    model: str | None, options: Options, host: str, port: int, device: str | None, share_port: bool
+) -> None:
+    """Serve an exported model over HTTP; Ctrl-C stops it.
+
+    The API is that of MLflow's scoring server. The model is first compared with its certificate:
+    /health answers from the start, /ready once the model is served.
+
+    MODEL is a folder, a run (its id, the start of its id, its name, `latest`) or an address in
+    MLflow (models:/NAME@ALIAS, runs:/ID/model); default: the newest pushed version.
+
+    \b
+      huberflow serve
+      huberflow serve latest --port 8081
+    \b
+    Replace a version without a gap; stop the old server when the new one prints "serving":
+      huberflow serve --share-port
+    """  # noqa: D301 (click reads the \b)
+    from huberflow.pipeline.deploy import server
+
+    def on_ready(url: str, body: str) -> None:
+        click.echo(f"serving: {url} {model or bundle}")
+        click.echo(f"try:     {server.curl(url, body)}")
+
+    try:
+        with _located(model, options) as bundle:
+            server.serve(
+                bundle,
+                host=host,
+                port=port,
+                device=device,
+                share_port=share_port,
+                on_ready=on_ready,
+            )
+    except server.ServerError as error:
+        stop(str(error), FAILED)
+
+
+def _located(reference: str | None, options: Options) -> AbstractContextManager[Path]:
     """The folder of the model that a reference names."""
     from huberflow.pipeline.deploy.locate import locate_model
 
-    return locate_model(reference, found.config, found.workspace)
+    resolved = options.resolve()
+    return locate_model(reference, resolved.config, resolved.workspace)
 
 
 def _checked(folder: Path, device: str | None) -> tuple["CheckReport", list[str]]:
@@ -132,9 +195,6 @@ def _predicted(
     folder: Path, data: Path, output: Path, bad: Path, device: str | None
 ) -> "BatchResult":
     """Runs ``batch.predict_file`` behind a progress bar."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from huberflow.pipeline.system import logs
     from huberflow.pipeline.system.interruption import termination_as_interrupt
 
@@ -142,9 +202,7 @@ def _predicted(
         with (
             termination_as_interrupt(),
             logs.quiet() as terminal,
-            Progress(
-                transient=True, console=Console(file=terminal), disable=not terminal.isatty()
-            ) as progress,
+            progress_bar(terminal) as progress,
         ):
             bar = progress.add_task(data.name, total=1.0)
             from huberflow.pipeline.deploy import batch
@@ -153,13 +211,11 @@ def _predicted(
             _use(device)
             scorer = Scorer(folder)
             gc.freeze()  # Python would look through all of TensorFlow every few rows.
-            return batch.predict_file(
-                scorer,
-                data,
-                output,
-                bad,
-                on_batch=lambda done: progress.update(bar, completed=done),
-            )
+
+            def on_batch(done: float) -> None:
+                progress.update(bar, completed=done)
+
+            return batch.predict_file(scorer, data, output, bad, on_batch=on_batch)
     except OSError as error:
         stop(f"nothing was written: {error}", FAILED)
     except KeyboardInterrupt:

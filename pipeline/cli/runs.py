@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from huberflow.pipeline.cli.common import FAILED, Options, config_options, say
+from huberflow.pipeline.cli.common import FAILED, Options, config_options, progress_bar, say
 
 if TYPE_CHECKING:
     from huberflow.pipeline.config import Config
+    from huberflow.pipeline.history.run_history import Run
     from huberflow.pipeline.history.workspace import Workspace
-    from huberflow.pipeline.tracking.catch_up import CatchUpResult
+    from huberflow.pipeline.tracking.delivery import CatchUpResult
 
 
 @click.command()
@@ -85,8 +86,15 @@ def track(options: Options, dry_run: bool) -> None:
       huberflow track --set tracking.uri=http://mlflow.example:5000
     """  # noqa: D301 (click reads the \b)
     found = options.resolve()
-    place = found.workspace
-    outcome = _undelivered(place) if dry_run else _delivered(found.config, place)
+    if dry_run:
+        from huberflow.pipeline.tracking import delivery
+
+        outcome = delivery.dry_run(found.workspace)
+        for run in outcome.delivered:
+            click.echo(f"{run.id}  {run.name}")
+    else:
+        outcome = _delivered(found.config, found.workspace)
+        click.echo(f"delivered {len(outcome.delivered)}, already there {outcome.already_there}")
     for cause in outcome.failed:
         say(cause)
     sys.exit(FAILED if outcome.failed else 0)
@@ -115,38 +123,22 @@ def show_comparison(
         click.echo(f"\n{where}")
 
 
-def _undelivered(workspace: "Workspace") -> "CatchUpResult":
-    from huberflow.pipeline.tracking import catch_up
-
-    outcome = catch_up.dry_run(workspace)
-    for run in outcome.delivered:
-        click.echo(f"{run.id}  {run.name}")
-    return outcome
-
-
 def _delivered(config: "Config", workspace: "Workspace") -> "CatchUpResult":
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
     from huberflow.pipeline.system import logs
-    from huberflow.pipeline.tracking.catch_up import catch_up
+    from huberflow.pipeline.tracking.delivery import catch_up
     from huberflow.pipeline.tracking.store import store_uri
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
         workspace.locked(),
         logs.captured(workspace.log("track"), verbose=False) as terminal,
-        Progress(
-            *columns, transient=True, console=Console(file=terminal), disable=not terminal.isatty()
-        ) as progress,
+        progress_bar(terminal, *columns) as progress,
     ):
         bar = progress.add_task("runs", total=None)
-        outcome = catch_up(
-            workspace,
-            store_uri(config.tracking, workspace),
-            lambda run, number, count: progress.update(
-                bar, description=run.name, completed=number - 1, total=count
-            ),
-        )
-    click.echo(f"delivered {len(outcome.delivered)}, already there {outcome.already_there}")
-    return outcome
+
+        def on_run(run: "Run", number: int, count: int) -> None:
+            progress.update(bar, description=run.name, completed=number - 1, total=count)
+
+        return catch_up(workspace, store_uri(config.tracking, workspace), on_run)

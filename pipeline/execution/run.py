@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from huberflow.components.bundle import clean_process
+from huberflow.components.contracts import node_ids
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.execution.session import Session, open_session
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.journal import Journal
-from huberflow.pipeline.history.metadata_store import Records
+from huberflow.pipeline.history.metadata_store import Execution, Records
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.report.result import Result, print_result, read_result
 from huberflow.pipeline.resolve.resolved_run import ResolvedRun
@@ -60,12 +62,24 @@ def execute(run: ResolvedRun, *, cache: bool = True, verbose: bool = False) -> R
     return result
 
 
+class Prewarm(Hooks):
+    """While the Evaluator runs, the process that checks ServingExport's bundle loads TensorFlow."""
+
+    def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
+        """Remembers whether the run exports."""
+        self._exports = node_ids.SERVING_EXPORT in nodes
+
+    def node_finished(self, execution: Execution, seconds: float) -> None:
+        """Starts the process after a training; a cached model has mostly been exported already."""
+        if self._exports and execution.node == node_ids.TRAINER and execution.state == "ran":
+            clean_process.prepare()
+
+
 def _run_with_display(session: Session, run: ResolvedRun, *, cache: bool) -> Result:
-    from huberflow.pipeline.execution.display import Display
-    from huberflow.pipeline.execution.prewarm import Prewarm
+    from huberflow.pipeline.execution.display import RunDisplay
 
     records = Records(session.workspace)
-    display = Display(session.console, records, cache=cache)
+    display = RunDisplay(session.console, records, cache=cache)
     with display.shown():
         run_once(run, session.id, cache=cache, hooks=[display, Prewarm()])
     return read_result(records.run(session.id))

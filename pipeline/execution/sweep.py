@@ -2,8 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,10 +12,10 @@ import psutil
 
 from huberflow.pipeline.config import Beam
 from huberflow.pipeline.execution import sweep_worker
+from huberflow.pipeline.execution.display import SweepDisplay
 from huberflow.pipeline.execution.pool import Pool, WorkerDied
 from huberflow.pipeline.execution.run import Sweep, prepare_workers
 from huberflow.pipeline.execution.session import Session, open_session
-from huberflow.pipeline.execution.sweep_display import SweepDisplay
 from huberflow.pipeline.execution.sweep_worker import TrialJob
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.journal import Journal, append_end
@@ -129,10 +129,13 @@ def _run_all(
         display.trial_started(trial)
 
     with (
-        _locks_folder(session),
+        ExitStack() as stack,
         display.shown(),
         closing(Pool(min(jobs, len(trials)), work)) as pool,
     ):
+        locks = session.workspace.trial_locks(session.id)
+        locks.mkdir()
+        stack.callback(shutil.rmtree, locks)
         for some in (trials[:1], trials[1:]):
             for trial, cause in pool.run(some, on_start):
                 if isinstance(cause, WorkerDied):
@@ -141,16 +144,6 @@ def _run_all(
                 if cause is not None:
                     causes[trial.run_id] = cause
     return [(trial.name, causes[trial.run_id]) for trial in trials if trial.run_id in causes]
-
-
-@contextmanager
-def _locks_folder(session: Session) -> Iterator[None]:
-    folder = session.workspace.trial_locks(session.id)
-    folder.mkdir()
-    try:
-        yield
-    finally:
-        shutil.rmtree(folder)
 
 
 def _close_killed(session: Session, trial: TrialJob, died: WorkerDied) -> str:

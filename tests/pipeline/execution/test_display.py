@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from huberflow.components.contracts.epoch_progress import EpochProgress
-from huberflow.pipeline.execution.display import Display
+from huberflow.pipeline.execution.display import RunDisplay
 from huberflow.pipeline.history.metadata_store import Artifact, Execution, Records
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -45,7 +45,7 @@ class Screen:
             get_time=lambda: self._now,
             _environ={},
         )
-        self.display = Display(self.console, records, cache=True)
+        self.display = RunDisplay(self.console, records, cache=True)
 
     @property
     def text(self) -> str:
@@ -133,18 +133,20 @@ class TestOnATerminal:
         assert float(seconds) < 60
         assert len({terminal.row("Trainer", now=tick / 10)[1] for tick in range(5)}) > 1
 
-    @pytest.mark.parametrize("state", ["ran", "cached"])
-    def test_a_node_that_has_finished(self, terminal, state):
-        terminal.display.run_started("run-2", ["Trainer"])
-        terminal.display.node_started("Trainer")
-        terminal.display.node_finished(execution("Trainer", state), 12.34)
-        why = {"ran": "first run", "cached": "as in run run-1"}[state]
-        assert terminal.row("Trainer") == ["Trainer", state, "12.3", *why.split()]
-
-    def test_a_node_that_failed(self, terminal):
-        terminal.display.run_started("run-2", ["Trainer"])
-        terminal.display.node_failed("Trainer", 3.0, ValueError("shape [red] [/]\nmore"))
-        assert terminal.row("Trainer") == ["Trainer", "failed", "3.0", "shape", "[red]", "[/]"]
+    def test_a_node_that_has_ended(self, terminal):
+        display = terminal.display
+        display.run_started("run-2", ["Transform", "Trainer", "Evaluator"])
+        display.node_finished(execution("Transform", "cached"), 12.34)
+        display.node_finished(execution("Trainer"), 3.0)
+        display.node_failed("Evaluator", 3.0, ValueError("shape [red] [/]\nmore"))
+        assert terminal.row("Transform") == [
+            "Transform",
+            "cached",
+            "12.3",
+            *["as", "in", "run", "run-1"],
+        ]
+        assert terminal.row("Trainer") == ["Trainer", "ran", "3.0", "first", "run"]
+        assert terminal.row("Evaluator") == ["Evaluator", "failed", "3.0", "shape", "[red]", "[/]"]
 
     def test_a_long_cause_is_cut_to_the_width(self, terminal):
         terminal.display.run_started("run-2", ["Trainer"])

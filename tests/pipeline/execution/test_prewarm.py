@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from huberflow.components.bundle import clean_process
-from huberflow.pipeline.execution.prewarm import Prewarm
+from huberflow.pipeline.execution.run import Prewarm
 from huberflow.pipeline.history.metadata_store import Execution
 
 

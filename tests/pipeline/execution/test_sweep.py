@@ -14,10 +14,10 @@ from rich.console import Console
 
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.execution import sweep
+from huberflow.pipeline.execution.display import SweepDisplay
 from huberflow.pipeline.execution.pool import WorkerDied
 from huberflow.pipeline.execution.run import Sweep
 from huberflow.pipeline.execution.session import Session
-from huberflow.pipeline.execution.sweep_display import SweepDisplay
 from huberflow.pipeline.execution.sweep_worker import TrialJob
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.workspace import Workspace
