@@ -11,7 +11,7 @@ from pathlib import Path
 
 from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
-from huberflow.components.contracts.json_record import JSON
+from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.history.journal import append
 from huberflow.pipeline.history.metadata_store import Artifact, Execution
 from huberflow.pipeline.history.workspace import Workspace

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from huberflow.components.contracts.json_record import JSON
+from huberflow.custom_objects.json_record import JSON
 
 PATIENCE = 180.0
 """Seconds that a server may take to be ready."""

@@ -30,7 +30,7 @@ from benchmarks.harness import (
 )
 from benchmarks.http_servers import Server, free_port, running
 from huberflow.components.bundle import reload
-from huberflow.components.contracts.json_record import JSON
+from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.deploy.golden_rows import golden_rows
 
 GOAL = 0.5

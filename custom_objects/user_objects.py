@@ -5,18 +5,19 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self
+from typing import Any
 
 from .catalogue import BUILT_IN, Catalogue, Entry, ObjectKind, Task
 from .input_error import InputError
+from .json_record import JSON, JsonRecord
 
 
 @dataclass(frozen=True)
-class UserModule:
+class UserModule(JsonRecord):
     """A module or package of a user's: its files, relative to the snapshot, and their digest."""
 
     files: tuple[str, ...]
@@ -24,21 +25,11 @@ class UserModule:
 
 
 @dataclass(frozen=True)
-class ObjectName:
+class ObjectName(JsonRecord):
     """A class or function by the module that defines it."""
 
     name: str
     module: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """The object whose ``to_json`` gave these values."""
-        lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-        return cls(**{**values, **lists})
 
 
 @dataclass(frozen=True)
@@ -53,7 +44,7 @@ class UserObject(ObjectName):
 
     kind: ObjectKind
     registered: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, JSON]
     tasks: tuple[Task, ...]
 
     @property
@@ -63,7 +54,7 @@ class UserObject(ObjectName):
 
 
 @dataclass(frozen=True)
-class UserNetwork:
+class UserNetwork(JsonRecord):
     """A function that builds the network.
 
     Attributes:
@@ -78,7 +69,7 @@ class UserNetwork:
 
 
 @dataclass(frozen=True)
-class UserObjects:
+class UserObjects(JsonRecord):
     """A user's modules, and what a config may name of them, after validation.
 
     Attributes:
@@ -96,34 +87,6 @@ class UserObjects:
     network: UserNetwork | None = None
     folder: Path | None = None
     sources: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The description as JSON values, with ``folder`` or ``sources`` where it has them."""
-        values = {**asdict(self), "folder": self.folder and str(self.folder)}
-        return {
-            key: value
-            for key, value in values.items()
-            if value is not None or key not in ("folder", "sources")
-        }
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "UserObjects":
-        """The description that ``to_json`` gave."""
-        network, folder = values["network"], values.get("folder")
-        if network is not None:
-            parts = tuple(map(ObjectName.from_json, network["parts"]))
-            network = UserNetwork(network["module"], network["function"], parts)
-        return cls(
-            sha256=values["sha256"],
-            modules={
-                name: UserModule(tuple(module["files"]), module["sha256"])
-                for name, module in values["modules"].items()
-            },
-            objects=tuple(map(UserObject.from_json, values["objects"])),
-            network=network,
-            folder=None if folder is None else Path(folder),
-            sources=values.get("sources"),
-        )
 
     def catalogue(self) -> Catalogue:
         """The built-in objects and these.

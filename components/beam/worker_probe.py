@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 import tf_keras
 
-from huberflow.components.contracts.json_record import JSON
+from huberflow.custom_objects.json_record import JSON
 
 _MARK = "worker probe failed: "
 

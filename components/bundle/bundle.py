@@ -52,10 +52,10 @@ import tf_keras
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from huberflow.components.bundle import bundle_source, golden, reload
-from huberflow.components.contracts.json_record import JSON
 from huberflow.components.contracts.target import Target
 from huberflow.components.serving import warmup
 from huberflow.components.serving.signatures import Spec, read_saved_model
+from huberflow.custom_objects.json_record import JSON
 
 _LOG = logging.getLogger(__name__)
 

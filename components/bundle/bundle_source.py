@@ -13,9 +13,9 @@ from typing import Any
 import tf_keras
 
 from huberflow.components.bundle import reload
-from huberflow.components.contracts.json_record import JSON
 from huberflow.custom_objects import registry, user_objects
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON
 
 
 def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:

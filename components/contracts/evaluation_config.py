@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from huberflow.components.contracts.json_record import JSON, JsonRecord
+from huberflow.custom_objects.json_record import JSON, JsonRecord
 
 
 @dataclass(frozen=True, kw_only=True)

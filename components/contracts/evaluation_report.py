@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from huberflow.components.contracts.json_record import JsonRecord
+from huberflow.custom_objects.json_record import JsonRecord
 
 CANDIDATE, BASELINE = "candidate", "baseline"
 """The two models of an evaluation: the one to judge, and the last blessed one."""

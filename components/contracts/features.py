@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from huberflow.components.contracts.date_formats import DATE_FORMATS
-from huberflow.components.contracts.json_record import JsonRecord
+from huberflow.custom_objects.json_record import JsonRecord
 
 NUMBERS = "numbers"
 """float32 ``[batch, numbers]``: the value of each numeric column, then whether it is missing; the

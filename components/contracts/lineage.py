@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from huberflow.components.contracts.json_record import JSON, JsonRecord
+from huberflow.custom_objects.json_record import JSON, JsonRecord
 
 LINEAGE = "lineage"
 """The execution property with a ``RunLineage`` as JSON, which ServingExport reads. Runners add it

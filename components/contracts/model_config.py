@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
-from huberflow.components.contracts.json_record import JSON, JsonRecord
 from huberflow.components.contracts.node_config import LabelConfig, NodeConfig, TransformConfig
+from huberflow.custom_objects.json_record import JSON, JsonRecord
 from huberflow.custom_objects.user_objects import UserObjects
 
 

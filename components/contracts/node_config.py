@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from huberflow.components.contracts.features import FeaturesConfig
-from huberflow.components.contracts.json_record import JsonRecord
 from huberflow.components.contracts.target import Target
+from huberflow.custom_objects.json_record import JsonRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from huberflow.components.contracts.json_record import JsonRecord
+from huberflow.custom_objects.json_record import JsonRecord
 
 STATISTICS_ID, ACCEPTED = "statistics_id", "accepted"
 """Custom properties of the anomalies artifact: the id of the validated statistics, and whether the

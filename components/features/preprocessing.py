@@ -17,11 +17,11 @@ from huberflow.components.contracts.features import (
     VOCABULARY,
     FeaturesConfig,
 )
-from huberflow.components.contracts.json_record import JSON
 from huberflow.components.contracts.node_config import TransformConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.features import dates
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON
 
 Columns = Mapping[str, tf.SparseTensor]
 

@@ -12,7 +12,6 @@ import tf_keras
 from tf_keras.src.engine.functional import Functional
 
 from huberflow.components.bundle import bundle_source
-from huberflow.components.contracts.json_record import JSON
 from huberflow.components.objects import round_trip
 from huberflow.components.objects.discovery import Candidate
 from huberflow.components.objects.protocol import NetworkQuestion
@@ -21,6 +20,7 @@ from huberflow.components.training.fitting import precision
 from huberflow.components.training.model import LabelScale, ModelIO, build_model
 from huberflow.custom_objects import registry
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON
 
 _WRITE = "return tf_keras.Model(inputs, io.prediction(hidden)), with inputs = io.inputs()"
 _TABLE_ROWS = 5  # the real number follows from the vocabulary, which Transform makes

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from huberflow.components.contracts.json_record import JSON, JsonRecord
 from huberflow.components.contracts.model_config import ModelConfig
 from huberflow.custom_objects.catalogue import Task
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON, JsonRecord
 from huberflow.custom_objects.user_objects import ObjectName, UserObject
 
 

@@ -8,10 +8,10 @@ import tensorflow as tf
 import tf_keras
 
 from huberflow.components.contracts.features import INDICES, NUMBERS, PREDICTION_LAYER
-from huberflow.components.contracts.json_record import JSON
 from huberflow.components.contracts.model_config import ModelConfig
 from huberflow.custom_objects import registry
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
+from huberflow.custom_objects.json_record import JSON
 
 
 @dataclass(frozen=True)

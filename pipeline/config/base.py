@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from huberflow.components.contracts.date_formats import DATE_FORMATS
-from huberflow.components.contracts.json_record import JSON
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON
 
 
 class Strict(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from huberflow.components.contracts.json_record import JSON
+from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config.base import Strict, refuse_if
 from huberflow.pipeline.config.splits import Files, Splits
 from huberflow.pipeline.config.yaml_text import flow

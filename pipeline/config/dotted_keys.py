@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from huberflow.components.contracts.json_record import JSON
+from huberflow.custom_objects.json_record import JSON
 
 
 def flatten(values: Mapping[str, JSON], prefix: str = "") -> dict[str, JSON]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from huberflow.components.contracts.json_record import JSON
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
 from huberflow.custom_objects.input_error import InputError, InputErrors
+from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config.mistakes import explain
 from huberflow.pipeline.config.root import Config
 from huberflow.pipeline.config.yaml_text import parse

@@ -6,10 +6,10 @@ from itertools import islice
 
 import numpy as np
 
-from huberflow.components.contracts.json_record import JSON
 from huberflow.components.contracts.target import Target
 from huberflow.components.data.files import Source
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config import Splits
 from huberflow.pipeline.data.labelled import Tally, has_label
 from huberflow.pipeline.data.profile import ColumnProfile

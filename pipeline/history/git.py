@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from huberflow.components.contracts.json_record import JsonRecord
+from huberflow.custom_objects.json_record import JsonRecord
 from huberflow.pipeline.system.masking import masked_text
 
 _TIMEOUT = 5.0

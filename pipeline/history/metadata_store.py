@@ -13,8 +13,8 @@ from google.protobuf import json_format, struct_pb2
 from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2 as pb
 
-from huberflow.components.contracts.json_record import JSON
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.history.workspace import Workspace
 
 NodeState = Literal["ran", "cached", "resolved", "failed", "running"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from huberflow.components.contracts import node_ids
-from huberflow.components.contracts.json_record import JSON
+from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.history.metadata_store import FINISHED, Execution, Records
 

@@ -11,9 +11,9 @@ from typing import Any, Literal
 from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.components.contracts.evaluation_report import EvaluationReport
-from huberflow.components.contracts.json_record import JSON, JsonRecord
 from huberflow.components.contracts.validation_findings import ValidationFindings
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON, JsonRecord
 from huberflow.pipeline.history.git import GitState
 from huberflow.pipeline.history.metadata_store import Artifact, Execution, NodeState
 from huberflow.pipeline.history.workspace import Workspace

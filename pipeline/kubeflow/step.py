@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huberflow.components.contracts.json_record import JSON, JsonRecord
 from huberflow.components.contracts.lineage import LINEAGE
+from huberflow.custom_objects.json_record import JSON, JsonRecord
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.run_history import RunMetadata
 from huberflow.pipeline.history.usage import ResourceUsage

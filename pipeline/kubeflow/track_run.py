@@ -22,7 +22,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from huberflow.components.contracts import node_ids
-from huberflow.components.contracts.json_record import JSON
+from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.metadata_store import (
     Artifact,

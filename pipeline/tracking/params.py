@@ -5,7 +5,7 @@ import json
 import re
 from functools import lru_cache
 
-from huberflow.components.contracts.json_record import JSON
+from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.history.run_history import Node, Run
 from huberflow.pipeline.system.masking import masked

@@ -184,5 +184,4 @@ def test_json_gives_the_description_back(saved, network):
     objects = saved()
     values = UserObjects(objects.sha256, objects.modules, objects.objects, network, sources="eJx")
     assert UserObjects.from_json(values.to_json()) == values
-    assert "folder" not in values.to_json()
     assert UserObjects.from_json(objects.to_json()) == objects

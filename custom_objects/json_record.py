@@ -1,4 +1,4 @@
-"""Dataclasses that are stored as JSON: configs of nodes, and files in artifacts."""
+"""Dataclasses that are stored as JSON: configs of nodes, custom objects, files in artifacts."""
 
 import json
 import math
@@ -65,11 +65,15 @@ def _json(value: Any) -> JSON:
         return {key: _json(each) for key, each in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return [_json(each) for each in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [_json(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _parsed(kind: Any, value: Any) -> Any:
     """A JSON value as a field of this type has it."""
+    if isinstance(value, str) and Path in get_args(kind):
+        return Path(value)
     if value is None or isinstance(value, str | int | float):
         is_text = str in (kind, *get_args(kind))
         return float(value) if value in _NOT_FINITE and not is_text else value
