@@ -12,9 +12,9 @@ import pyarrow as pa
 from pyarrow import types
 
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.deploy import reading, writing
-from huberflow.pipeline.deploy.reading import BadRow, RowBatch
+from huberflow.pipeline.deploy import tables
 from huberflow.pipeline.deploy.scorer import InputKind, Scorer
+from huberflow.pipeline.deploy.tables import BadRow, RowBatch
 
 _BAD = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("text", pa.string())])
 
@@ -38,7 +38,7 @@ def predict_file(
     output: Path,
     bad: Path,
     *,
-    rows: int = reading.ROWS,
+    rows: int = tables.ROWS,
     on_batch: Callable[[float], None] = lambda done: None,
 ) -> BatchResult:
     """Writes every row of ``data``, in order and as it is, with the model's outputs.
@@ -49,7 +49,7 @@ def predict_file(
 
     Args:
       scorer: of the model.
-      data: CSV or Parquet, see ``reading``.
+      data: CSV or Parquet, see ``tables``.
       output: CSV or Parquet; appears whole, and replaces an earlier file.
       bad: CSV or Parquet: line, reason and content of each row that the model cannot read; removed
         if every row is good.
@@ -60,21 +60,19 @@ def predict_file(
       InputError: a file cannot be read or written, or none of its columns is one of the model's;
         nothing was written.
     """
-    _check_distinct(data, output, bad)
-    with reading.open_table(data, rows) as table:
+    for one, other in combinations((data, output, bad), 2):
+        if one.resolve() == other.resolve():
+            raise InputError("file", expected=f"another file than {one}", received=str(other))
+    with tables.open_table(data, rows) as table:
         columns = _read_by_the_model(scorer, table.schema, data)
-        schema = _output_schema(
-            table.schema,
-            columns,
-            scorer.outputs,
-            parsed=reading.is_parquet(output) and not reading.is_parquet(data),
-        )
+        parsed = tables.is_parquet(output) and not tables.is_parquet(data)
+        schema = _output_schema(table.schema, columns if parsed else {}, scorer.outputs)
         absent = [name for name in scorer.columns if name not in columns]
         predicted = refused = 0
         first_bad: BadRow | None = None
         with (
-            writing.table_writer(bad, _BAD) as write_bad,
-            writing.table_writer(output, schema) as write,
+            tables.table_writer(bad, _BAD) as write_bad,
+            tables.table_writer(output, schema) as write,
         ):
             for batch in table.batches:
                 scored, bad_rows = _scored(scorer, batch, columns, schema)
@@ -88,12 +86,6 @@ def predict_file(
     return BatchResult(predicted, refused, first_bad, absent)
 
 
-def _check_distinct(*files: Path) -> None:
-    for one, other in combinations(files, 2):
-        if one.resolve() == other.resolve():
-            raise InputError("file", expected=f"another file than {one}", received=str(other))
-
-
 def _read_by_the_model(scorer: Scorer, schema: pa.Schema, data: Path) -> dict[str, InputKind]:
     """The kinds of the file's columns that the model reads."""
     columns = {name: kind for name, kind in scorer.columns.items() if name in schema.names}
@@ -105,21 +97,13 @@ def _read_by_the_model(scorer: Scorer, schema: pa.Schema, data: Path) -> dict[st
         )
     for name in scorer.outputs:
         if name in schema.names:
-            raise InputError(
-                str(data),
-                expected=f"no column {name}, which the model adds",
-                received="one",
-                hint="rename it, or leave it out",
-            )
+            expected, hint = f"no column {name}, which the model adds", "rename it, or leave it out"
+            raise InputError(str(data), expected=expected, received="one", hint=hint)
     for name, kind in columns.items():
         stored = schema.field(name).type
         if not _fits(stored, kind):
-            raise InputError(
-                f"{data}: column {name}",
-                expected=kind,
-                received=str(stored),
-                hint=f"write the file again, with {name} as {kind}",
-            )
+            where, hint = f"{data}: column {name}", f"write the file again, with {name} as {kind}"
+            raise InputError(where, expected=kind, received=str(stored), hint=hint)
     return columns
 
 
@@ -134,14 +118,10 @@ def _fits(stored: pa.DataType, kind: InputKind) -> bool:
 
 
 def _output_schema(
-    schema: pa.Schema,
-    columns: Mapping[str, InputKind],
-    outputs: Mapping[str, InputKind],
-    *,
-    parsed: bool,
+    schema: pa.Schema, parsed: Mapping[str, InputKind], outputs: Mapping[str, InputKind]
 ) -> pa.Schema:
-    """All columns and the outputs; if ``parsed``, the model's numbers are stored as numbers."""
-    for name, kind in columns.items() if parsed else ():
+    """All columns and the outputs; the numbers among ``parsed`` columns are stored as numbers."""
+    for name, kind in parsed.items():
         if kind == "number":
             schema = schema.set(schema.get_field_index(name), pa.field(name, pa.float64()))
     for name, kind in outputs.items():
@@ -164,7 +144,7 @@ def _scored(
             carried[name] = pa.array(inputs[name], pa.float64(), from_pandas=True)
     outputs = scorer.predict(inputs)
     scored = pa.table({**carried, **{name: pa.array(outputs[name]) for name in outputs}}, schema)
-    texts = {position: writing.csv_lines(batch.rows.slice(position, 1)) for position in errors}
+    texts = {position: tables.csv_lines(batch.rows.slice(position, 1)) for position in errors}
     refused = [
         BadRow(batch.lines[position], str(error), texts[position].removesuffix("\n"))
         for position, error in errors.items()

@@ -35,38 +35,36 @@ def locate_model(reference: str | None, config: Config, workspace: Workspace) ->
       TrackingError: MLflow's server cannot be reached, or refuses.
     """
     if reference is None:
-        yield _newest_pushed(workspace, config)
+        folder = workspace.serving(config.name)
+        if (newest := _newest_version(folder)) is None:
+            expected = f"a version of the model {config.name} in {folder}"
+            raise _no_model(expected, "none", write=_run_command(config))
+        yield newest
     elif reference.startswith(("models:/", "runs:/")):
-        with _downloaded(reference, workspace, config) as folder:
-            yield folder
+        from huberflow.pipeline.tracking.mlflow_models import download_saved_model
+
+        workspace.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=workspace.root, prefix=".downloaded-") as temporary:
+            uri = store_uri(config.tracking, workspace)
+            yield download_saved_model(uri, reference, Path(temporary))
     elif Path(reference).expanduser().exists():
         yield _bundle_at(Path(reference).expanduser())
     else:
         yield _exported_by(_run(reference, workspace), config)
 
 
-def _newest_pushed(workspace: Workspace, config: Config) -> Path:
-    folder = workspace.serving(config.name)
-    newest = _newest_version(folder)
-    if newest is None:
-        raise InputError(
-            "MODEL",
-            expected=f"a version of the model {config.name} in {folder}",
-            received="none",
-            write=_run_command(config),
-        )
-    return newest
+def _no_model(
+    expected: str, received: str, *, write: str | None = None, hint: str | None = None
+) -> InputError:
+    return InputError("MODEL", expected=expected, received=received, write=write, hint=hint)
 
 
 def _bundle_at(folder: Path) -> Path:
     bundle = folder if (folder / reload.CERTIFICATE).is_file() else _newest_version(folder)
     if bundle is None:
-        raise InputError(
-            "MODEL",
-            expected=f"an exported model, with {reload.CERTIFICATE} in it, or a folder of versions",
-            received=str(folder),
-            hint="write the folder that `huberflow run` names as pushed",
-        )
+        expected = f"an exported model, with {reload.CERTIFICATE} in it, or a folder of versions"
+        hint = "write the folder that `huberflow run` names as pushed"
+        raise _no_model(expected, str(folder), hint=hint)
     return bundle
 
 
@@ -89,13 +87,8 @@ def _run(reference: str, workspace: Workspace) -> Run:
             write=error.write,
         ) from error
     if len(runs) > 1:
-        raise InputError(
-            "MODEL",
-            expected="one run",
-            received=f"{reference}, a sweep of {len(runs)}",
-            hint="choose one",
-            write=f"huberflow compare {reference}",
-        )
+        received, write = f"{reference}, a sweep of {len(runs)}", f"huberflow compare {reference}"
+        raise _no_model("one run", received, hint="choose one", write=write)
     return runs[0]
 
 
@@ -104,16 +97,11 @@ def _exported_by(run: Run, config: Config) -> Path:
     command = _run_command(config, run)
     if artifact is None:
         state = "a trial of a sweep, which exports none" if run.sweep else f"which is {run.status}"
-        expected = "a run that exported a model"
-        raise InputError("MODEL", expected=expected, received=f"{run.id}, {state}", write=command)
+        raise _no_model("a run that exported a model", f"{run.id}, {state}", write=command)
     folder = artifact.uri / artifact_files.SERVING_MODEL
     if not folder.is_dir():
-        raise InputError(
-            "MODEL",
-            expected=f"the model that {run.id} exported in {folder}",
-            received="none",
-            write=f"{command} --no-cache",
-        )
+        expected = f"the model that {run.id} exported in {folder}"
+        raise _no_model(expected, "none", write=f"{command} --no-cache")
     return folder
 
 
@@ -122,13 +110,3 @@ def _run_command(config: Config, run: Run | None = None) -> str:
     changes = run.metadata.changes if run else {}
     settings = [part for key in changes for part in ("--set", f"{key}={json.dumps(changes[key])}")]
     return shlex.join(["huberflow", "run", "--workspace", str(config.workspace), *settings])
-
-
-@contextmanager
-def _downloaded(reference: str, workspace: Workspace, config: Config) -> Iterator[Path]:
-    from huberflow.pipeline.tracking import mlflow_download
-
-    workspace.root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=workspace.root, prefix=".downloaded-") as folder:
-        uri = store_uri(config.tracking, workspace)
-        yield mlflow_download.download_saved_model(uri, reference, Path(folder))

@@ -12,8 +12,8 @@ from typing import NoReturn, TypeVar
 import numpy as np
 import pandas as pd
 
-from huberflow.components.contracts.json_record import JSON
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON
 
 MOST_ROWS = 100_000
 """Of one request; each of them costs memory, however short its JSON is."""
@@ -40,15 +40,9 @@ def parse_request(body: bytes) -> pd.DataFrame:
     """
     request = _parsed(body)
     if not isinstance(request, dict) or len(request) != 1 or not request.keys() <= {*_FORMATS}:
-        keys = (
-            f"the keys {_list_keys(request)}" if isinstance(request, dict) else _describe(request)
-        )
-        raise InputError(
-            "body",
-            expected=f"an object with one key of {', '.join(_FORMATS)}",
-            received=keys,
-            write=_EXAMPLE,
-        )
+        received = _list_keys(request) if isinstance(request, dict) else _describe(request)
+        expected = f"an object with one key of {', '.join(_FORMATS)}"
+        raise InputError("body", expected=expected, received=received, write=_EXAMPLE)
     [(key, rows)] = request.items()
     if key == "dataframe_split":
         return _from_split(rows)
@@ -121,11 +115,8 @@ def _from_columns(key: str, columns: Mapping[str, JSON]) -> pd.DataFrame:
     lists = {name: _list(f"{key}.{name}", each, object, "a list") for name, each in columns.items()}
     lengths = {len(values) for values in lists.values()}
     if len(lengths) > 1:
-        raise InputError(
-            key,
-            expected="as many values in each column",
-            received=f"between {min(lengths)} and {max(lengths)}",
-        )
+        received = f"between {min(lengths)} and {max(lengths)}"
+        raise InputError(key, expected="as many values in each column", received=received)
     return _frame(lists, max(lengths, default=0))
 
 
@@ -147,7 +138,9 @@ def _list(key: str, values: JSON, kind: type[_Item], expected: str) -> list[_Ite
 
 def _list_keys(request: Mapping[str, JSON]) -> str:
     names = ", ".join(name[:60] for name in list(request)[:5])
-    return f"{names}, ..." if len(request) > 5 else names or "of an empty one"
+    return (
+        f"the keys {names}, ..." if len(request) > 5 else f"the keys {names or 'of an empty one'}"
+    )
 
 
 def _describe(value: JSON) -> str:

@@ -112,8 +112,7 @@ def _converted(column: pd.Series, kind: InputKind) -> tuple[np.ndarray, _Mistake
     """Values as the signature takes them: float64, NaN where missing; or UTF-8, empty there."""
     mistakes: _Mistakes = {}
     if kind == "text":
-        values = _each(column, _text, "text", mistakes)
-        return np.array(values, object), mistakes
+        return np.array(_each(column, _text, "text", mistakes), object), mistakes
     if column.dtype.kind in "iuf" and isinstance(column.dtype, np.dtype):
         numbers = column.to_numpy(np.float64)
     else:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import application, protocol
-from huberflow.pipeline.deploy.listening import bind_port, running_server
+from huberflow.pipeline.deploy.server import bind_port, running_server
 
 MODEL = application.ServedModel("bundle", "1", "c0ffee", "CPU:0")
 FORMATS = ["dataframe_split", "dataframe_records", "instances", "inputs"]

@@ -1,4 +1,4 @@
-"""Reads tables to predict, a batch of rows at a time: CSV or Parquet, by the file's name.
+"""Reads and writes tables, a batch of rows at a time: CSV or Parquet, by the file's name.
 
 Not the reader of ``pipeline.data``: that one refuses a file for one bad row and knows no line of a
 good one. Here a bad row is reported by its line, the others are predicted, and every field is
@@ -6,21 +6,29 @@ carried over as it stands in the file.
 """
 
 import csv
+import gzip
 import io
+import json
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from huberflow.components.data.files import check_unique, decompressed, unreadable_file
+from huberflow.components.data.files import (
+    check_unique,
+    decompressed,
+    is_compressed,
+    unreadable_file,
+)
 from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.system.atomic_write import written_atomically
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -85,12 +93,12 @@ def open_table(path: Path, rows: int = ROWS) -> Iterator[OpenTable]:
     Raises:
       InputError: the file cannot be read, at once or later, or two columns have one name.
     """
-    parquet = is_parquet(path)
+    open_rows = _open_parquet if is_parquet(path) else _open_csv
     with _read_errors(path):
         file = path.open("rb")
     with file:
         with _read_errors(path):
-            table = _open_parquet(file, rows) if parquet else _open_csv(path, file, rows)
+            table = open_rows(path, file, rows)
         check_unique(str(path), table.schema.names)
         yield replace(table, batches=_checked(path, table.batches))
 
@@ -171,9 +179,7 @@ def _records(reader: "Reader", lines: _Lines, width: int) -> Iterator[_Record]:
             "".join(fields).encode()
         except StopIteration:
             return
-        except (
-            csv.Error
-        ) as error:  # such as a quote that nothing closes; reading continues after it
+        except csv.Error as error:  # such as an open quote; reading continues after it
             yield BadRow(line, f"expected CSV, received: {error}", lines.row)
         except UnicodeEncodeError:
             yield BadRow(line, "expected text in UTF-8", lines.row)
@@ -200,15 +206,62 @@ def _csv_batches(
 # -- Parquet ---------------------------------------------------------------------------------------
 
 
-def _open_parquet(file: BinaryIO, rows: int) -> OpenTable:
+def _open_parquet(_: Path, file: BinaryIO, rows: int) -> OpenTable:
     table = pq.ParquetFile(file)
-    return OpenTable(table.schema_arrow, _parquet_batches(table, rows))
+
+    def batches() -> Iterator[RowBatch]:
+        read = 0
+        for batch in table.iter_batches(rows):
+            lines = range(read + 1, read + 1 + len(batch))
+            read += len(batch)
+            done = read / table.metadata.num_rows
+            yield RowBatch(pa.Table.from_batches([batch]), lines, [], done)
+
+    return OpenTable(table.schema_arrow, batches())
 
 
-def _parquet_batches(table: pq.ParquetFile, rows: int) -> Iterator[RowBatch]:
-    read = 0
-    for batch in table.iter_batches(rows):
-        lines = range(read + 1, read + 1 + len(batch))
-        read += len(batch)
-        done = read / table.metadata.num_rows
-        yield RowBatch(pa.Table.from_batches([batch]), lines, [], done)
+# -- Writing ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def table_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], object]]:
+    """A function that writes rows; the file appears whole, after the block.
+
+    Raises:
+      InputError: the file cannot be written there.
+    """
+    parquet = is_parquet(path)
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError("file", expected="a file in a folder that exists", received=str(path))
+    with written_atomically(path) as temporary:
+        if parquet:
+            with pq.ParquetWriter(temporary, schema) as writer:
+                yield writer.write_table
+        else:
+            open_text = gzip.open if is_compressed(path) else open
+            with cast(TextIO, open_text(temporary, "wt", encoding="utf-8", newline="")) as file:
+                file.write(_lines([[name] for name in schema.names]))
+                yield lambda rows: file.write(csv_lines(rows))
+
+
+def csv_lines(rows: pa.Table) -> str:
+    """Rows as lines of CSV, without a header."""
+    return _lines([_texts(column) for column in rows.columns])
+
+
+def _lines(columns: Sequence[Sequence[str]], quoting: Literal[0, 1] = csv.QUOTE_MINIMAL) -> str:
+    lines = io.StringIO()
+    csv.writer(lines, lineterminator="\n", quoting=quoting).writerows(zip(*columns, strict=True))
+    if "\r" in lines.getvalue() and quoting == csv.QUOTE_MINIMAL:
+        # Python left it without quotes, where every reader takes it for the end of a line.
+        return _lines(columns, csv.QUOTE_ALL)
+    return lines.getvalue()
+
+
+def _texts(column: pa.ChunkedArray) -> list[str]:
+    """Empty where missing; a float32 in as few digits as identify it."""
+    try:
+        return cast(list[str], column.cast(pa.string()).fill_null("").to_pylist())
+    except pa.ArrowException:  # lists and the like, and bytes that are no text
+        values = column.to_pylist()
+        return ["" if value is None else json.dumps(value, default=repr) for value in values]
