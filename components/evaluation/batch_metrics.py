@@ -12,7 +12,7 @@ import tf_keras
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2
 
-from huberflow.components.contracts.json_record import JSON
+from huberflow.custom_objects.json_record import JSON
 
 State = list[np.ndarray | np.float64]
 """The sum of the rows' weights, then the state of a tf_keras metric, float64; empty before the

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from huberflow.components.contracts import node_ids
-from huberflow.components.contracts.json_record import JSON
+from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config import paths_of
 from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.report import slices, statistics, templates
