@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.validation_findings import Shift, ShiftKind
 from huberflow.components.validation.anomalies import column_name
 
@@ -15,6 +17,16 @@ _MEASURES = {
     3: "normalized_abs_difference",
 }
 """Fields of a schema's comparators, by ``DriftSkewInfo.Measurement.Type``."""
+
+
+SPLITS = ("train", "eval")
+"""The splits that have statistics."""
+
+
+def load_statistics(folder: Path, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """The statistics of a split in StatisticsGen's artifact."""
+    file = folder / artifact_files.split_folder(split) / artifact_files.STATISTICS
+    return tfdv.load_stats_binary(str(file))
 
 
 def measure_shifts(

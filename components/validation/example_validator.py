@@ -1,15 +1,9 @@
-"""Compares data with their schema and with earlier data, and train rows with eval rows.
-
-Without ``from __future__ import annotations``, because TFX reads the annotations.
-"""
+"""Compares data with their schema and with earlier data, and train rows with eval rows."""
 
 from pathlib import Path
 
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import statistics_pb2
-from tfx import types
 from tfx.components.example_validator import executor as stock
-from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils
@@ -24,7 +18,7 @@ from huberflow.components.contracts.validation_findings import (
     ValidationFindings,
 )
 from huberflow.components.validation.anomalies import describe_anomalies
-from huberflow.components.validation.drift import measure_shifts
+from huberflow.components.validation.drift import SPLITS, load_statistics, measure_shifts
 
 
 @component
@@ -48,14 +42,11 @@ def ExampleValidator(  # noqa: N802 (a component)
     """
     config = ValidatorConfig.from_text(custom_config)
     expected = tfdv.load_schema_text(str(Path(schema.uri) / artifact_files.SCHEMA))
-    train, evaluated = _split(statistics, "train"), _split(statistics, "eval")
-    before = _split(earlier, "train") if earlier else None
+    train, evaluated = (load_statistics(Path(statistics.uri), split) for split in SPLITS)
+    before = load_statistics(Path(earlier.uri), "train") if earlier else None
     by_split = {
         "train": tfdv.validate_statistics(
-            train,
-            expected,
-            previous_statistics=before,
-            serving_statistics=evaluated,
+            train, expected, previous_statistics=before, serving_statistics=evaluated
         ),
         "eval": tfdv.validate_statistics(evaluated, expected),
     }
@@ -71,7 +62,3 @@ def ExampleValidator(  # noqa: N802 (a component)
     anomalies.set_int_custom_property(STATISTICS_ID, statistics.id)
     accepted = not (config.pinned and findings.anomalies)
     anomalies.set_int_custom_property(ACCEPTED, int(accepted))
-
-
-def _split(statistics: types.Artifact, name: str) -> statistics_pb2.DatasetFeatureStatisticsList:
-    return stats_artifact_utils.load_statistics(statistics, name).proto()

@@ -3,15 +3,17 @@
 import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
+import jinja2
 import yaml
 
 from huberflow.components.contracts import node_ids
 from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config import paths_of
 from huberflow.pipeline.history.run_history import Run
-from huberflow.pipeline.report import slices, statistics, templates
+from huberflow.pipeline.report import formatting, slices, statistics
 
 MOST_SLICES = 200
 """Further rows are in the CSV file only."""
@@ -54,7 +56,7 @@ def page_html(run: Run, folder: Path) -> str:
         statistics_part = ""
     anomalies = folder / ANOMALIES
     changes, data = run.metadata.changes, run.config.get("data", {})
-    return templates.render(
+    return _render(
         "report.html.j2",
         run=run,
         report=report,
@@ -87,8 +89,32 @@ def statistics_html(run: Run, template: str) -> str | None:
     """Statistics of the data as HTML; None without any."""
     artifact = run.artifact(node_ids.STATISTICS_GEN, "statistics")
     columns = statistics.read_statistics(artifact.uri) if artifact else None
-    return templates.render(template, statistics=columns, run=run) if columns else None
+    return _render(template, statistics=columns, run=run) if columns else None
 
 
 def _yaml(values: Mapping[str, JSON]) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _render(template: str, **values: object) -> str:
+    """A template filled with these values, escaped; a missing value is an error."""
+    return _environment().get_template(template).render(values)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("huberflow.pipeline.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": formatting.format_number,
+        "duration": formatting.format_duration,
+        "count": formatting.format_count,
+        "change": formatting.format_change,
+        "memory": formatting.format_memory,
+    }
+    return environment

@@ -34,7 +34,7 @@ class Result:
     drift: Sequence[str] = ()
     """A line for each column that drifted; none where the findings are an earlier run's."""
     skew: Sequence[str] = ()
-    """A line for each column with skew; none where the findings are an earlier run's."""
+    """The same for skew."""
 
     def worst_slice(self, metric: str, direction: Direction | None) -> SliceMetrics | None:
         """The slice with the worst value of a metric, if it has enough rows."""

@@ -48,10 +48,10 @@ def _bars(axes: Axes, shown: Sequence[SliceMetrics], metric: str) -> None:
     ):
         if some.any():
             axes.barh(np.flatnonzero(some), values[some], 0.72, color=colour, label=name)
-    # To the right of the axes, where no bar and no marker reaches.
-    beside = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 9, "color": INK}
     for place, value in enumerate(values):
-        axes.text(1.01, place, format_number(value), **beside)
+        # To the right of the axes, where no bar and no marker reaches.
+        beside = axes.text(1.01, place, format_number(value), transform=axes.get_yaxis_transform())
+        beside.set(va="center", fontsize=9, color=INK)
 
 
 def _baseline(axes: Axes, shown: Sequence[SliceMetrics], metric: str) -> None:

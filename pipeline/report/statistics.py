@@ -60,7 +60,10 @@ def read_statistics(folder: Path) -> DataStatistics | None:
     }
     if not datasets:
         return None
-    features = [{_name(f): f for f in dataset.features} for dataset in datasets.values()]
+    features = [
+        {f.name or ".".join(f.path.step): f for f in dataset.features}
+        for dataset in datasets.values()
+    ]
     names = list(dict.fromkeys(name for split in features for name in split))
     rows = {split: dataset.num_examples for split, dataset in datasets.items()}
     columns = [
@@ -68,10 +71,6 @@ def read_statistics(folder: Path) -> DataStatistics | None:
         for name in names
     ]
     return DataStatistics(rows, columns)
-
-
-def _name(feature: pb.FeatureNameStatistics) -> str:
-    return feature.name or ".".join(feature.path.step)
 
 
 def _column(
@@ -83,12 +82,13 @@ def _column(
     measures = {
         "missing": [
             _missing(stats, n) if stats else NO_VALUE for stats, n in zip(splits, rows, strict=True)
-        ],
-        **{
-            name: [of(stats) if _has_values(stats) else NO_VALUE for stats in splits]
-            for name, of in _MEASURES.get(field, {}).items()
-        },
+        ]
     }
+    for measure, text in _MEASURES.get(field, {}).items():
+        measures[measure] = [
+            text(stats) if stats and stats.common_stats.tot_num_values else NO_VALUE
+            for stats in splits
+        ]
     return ColumnStatistics(
         name,
         pb.FeatureNameStatistics.Type.Name(first.type).lower(),
@@ -103,10 +103,6 @@ def _missing(stats: TypeStatistics, rows: int) -> str:
     # TFX reads an empty CSV field as an empty list, which is not missing; so count the values.
     present = common.tot_num_values if common.max_num_values <= 1 else common.num_non_missing
     return format_share(rows - present, rows)
-
-
-def _has_values(stats: TypeStatistics | None) -> bool:
-    return stats is not None and stats.common_stats.tot_num_values > 0
 
 
 _MEASURES: Mapping[str, Mapping[str, Callable[[TypeStatistics], str]]] = {

@@ -12,6 +12,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 from huberflow.components.contracts import artifact_files, node_ids
 from huberflow.components.contracts.validation_findings import Shift, ValidationFindings
 from huberflow.components.validation.anomalies import column_name
+from huberflow.components.validation.drift import SPLITS, load_statistics
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.schema.schema_file import WRITE_FIRST, read_schema, write_schema
@@ -141,8 +142,7 @@ def _statistics(run: Run) -> list[Statistics]:
     artifact = run.artifact(node_ids.STATISTICS_GEN, "statistics")
     if artifact is None or not artifact.uri.is_dir():
         raise _without_statistics(run)
-    folders = [artifact.uri / artifact_files.split_folder(name) for name in ("train", "eval")]
-    return [tfdv.load_stats_binary(str(folder / artifact_files.STATISTICS)) for folder in folders]
+    return [load_statistics(artifact.uri, split) for split in SPLITS]
 
 
 def _without_statistics(run: Run) -> InputError:

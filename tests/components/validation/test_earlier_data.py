@@ -38,25 +38,21 @@ def resolve(current: int, found: list[ExampleAnomalies], **config) -> dict[str, 
 SEEN = [anomalies(11, of=1), anomalies(12, of=2)]
 
 
-class TestEarlierData:
-    def test_are_those_that_a_run_went_on_with_last(self):
-        assert resolve(3, SEEN) == {"current": [3], "statistics": [2], "anomalies": [12]}
-
-    def test_are_none_at_first(self):
-        assert resolve(1, []) == {"current": [1], "statistics": [], "anomalies": []}
-
-    def test_are_never_the_current_ones(self):
-        assert resolve(2, SEEN)["statistics"] == [1]
-
-    def test_may_be_younger_where_a_run_goes_back_to_old_data(self):
-        assert resolve(1, SEEN)["statistics"] == [2]
-
-    def test_are_none_that_the_pinned_schema_refused(self):
-        assert resolve(3, [SEEN[0], anomalies(12, of=2, accepted=False)])["statistics"] == [1]
-
-    def test_are_still_there(self):
-        assert resolve(3, [*SEEN, anomalies(13, of=9)])["statistics"] == [2]
-
-    @pytest.mark.parametrize(("newest", "found"), [(12, [2]), (11, [1]), (10, [])])
-    def test_of_a_sweep_are_no_newer_than_it(self, newest, found):
-        assert resolve(3, SEEN, newest=newest)["statistics"] == found
+@pytest.mark.parametrize(
+    ("current", "found", "config", "statistics"),
+    [
+        (3, SEEN, {}, [2]),
+        (1, [], {}, []),
+        (2, SEEN, {}, [1]),  # never the current ones
+        (1, SEEN, {}, [2]),  # younger ones, where a run goes back to old data
+        (3, [SEEN[0], anomalies(12, of=2, accepted=False)], {}, [1]),
+        (3, [*SEEN, anomalies(13, of=9)], {}, [2]),  # no deleted ones
+        (3, SEEN, {"newest": 12}, [2]),
+        (3, SEEN, {"newest": 11}, [1]),
+        (3, SEEN, {"newest": 10}, []),
+    ],
+)
+def test_earlier_data_are(current, found, config, statistics):
+    resolved = resolve(current, found, **config)
+    assert (resolved["current"], resolved["statistics"]) == ([current], statistics)
+    assert len(resolved["anomalies"]) == len(statistics)

@@ -56,8 +56,7 @@ def anomalies(validated, tmp_path):
 
     def anomalies(**data) -> list[str]:
         validated(**data)
-        findings = ValidationFindings.read(tmp_path / "anomalies" / "findings.json")
-        return [anomaly.line for anomaly in findings.anomalies]
+        return [each.line for each in written(tmp_path).anomalies]
 
     return anomalies
 
@@ -66,13 +65,16 @@ def anomalies(validated, tmp_path):
 def shifts(validated, tmp_path):
     """The lines of drift, and those of skew."""
 
-    def shifts(**data) -> tuple[list[str], list[str]]:
+    def shifts(**data) -> tuple[list[str], ...]:
         validated(**data)
-        findings = ValidationFindings.read(tmp_path / "anomalies" / "findings.json")
-        drift, skew = (findings.above_threshold(kind) for kind in ("drift", "skew"))
-        return [shift.line for shift in drift], [shift.line for shift in skew]
+        above = map(written(tmp_path).above_threshold, ("drift", "skew"))
+        return tuple([shift.line for shift in kind] for kind in above)
 
     return shifts
+
+
+def written(folder) -> ValidationFindings:
+    return ValidationFindings.read(folder / "anomalies" / "findings.json")
 
 
 WITHOUT_FARE = {"pay": GOOD["pay"]}

@@ -164,17 +164,21 @@ class TestPage:
         assert "blessed" in text
         assert "On 1,200 rows of the eval split." in text
         assert "huber2.22+10.0%" in "".join(text.split())
+        assert "the Chicago Taxi trips that come with TFX" in text
 
-    def test_names_the_weight(self, run, folder):
-        config = {**CONFIG, "data": {**CONFIG["data"], "weight": "tips"}}
-        text = page(run(config=config), folder).text
-        assert "On 1,200 rows of the eval split, weighted by tips." in text
-
-    def test_names_the_data(self, run, folder):
-        assert "the Chicago Taxi trips" in page(run(), folder).text
-        files = {"train": "old.csv", "validation": None, "eval": "new.csv"}
-        config = {**CONFIG, "data": {**CONFIG["data"], "splits": {"files": files}}}
-        assert "old.csv, new.csv" in page(run(config=config), folder).text
+    @pytest.mark.parametrize(
+        ("data", "shown"),
+        [
+            ({"weight": "tips"}, "On 1,200 rows of the eval split, weighted by tips."),
+            (
+                {"splits": {"files": {"train": "a.csv", "validation": None, "eval": "b.csv"}}},
+                "a.csv, b.csv",
+            ),
+        ],
+    )
+    def test_names_the_weight_and_the_data(self, run, folder, data, shown):
+        config = {**CONFIG, "data": {**CONFIG["data"], **data}}
+        assert shown in page(run(config=config), folder).text
 
     def test_has_the_reasons_against_a_model(self, run, folder):
         text = page(run(report(reasons=["huber of all rows is 4, above 3"])), folder).text
@@ -187,20 +191,15 @@ class TestPage:
         assert len(images) == 4
         assert all(image.startswith("data:image/png;base64,") for image in images)
         assert not [tag for tag, _ in tags if tag in ("script", "link", "iframe")]
-        assert all(attrs["href"].startswith("#") for tag, attrs in tags if tag == "a")
+        places = {f"#{attrs['id']}" for _, attrs in tags if "id" in attrs}
+        assert {attrs["href"] for tag, attrs in tags if tag == "a"} <= places
         assert (folder / "report.html").stat().st_size < 2_000_000
-
-    def test_every_link_has_its_place(self, run, folder):
-        tags = page(run(), folder).found
-        places = {attrs["id"] for _, attrs in tags if "id" in attrs}
-        assert {attrs["href"][1:] for tag, attrs in tags if tag == "a"} <= places
 
     def test_has_code_data_and_config(self, run, folder):
         git = GitState(commit="4f3a9c2", dirty=True)
         text = page(run(metadata=RunMetadata(git=git, changes={"seed": 7})), folder).text
         assert "4f3a9c2, with changes that were not committed" in text
         assert "seed: 7" in text
-        assert "the Chicago Taxi trips that come with TFX" in text
         assert "1,234 MB" in text
         assert "statistics 101" in text
         assert "threshold: 1.0" in text
@@ -208,11 +207,14 @@ class TestPage:
 
     def test_of_a_failed_run_names_the_failed_node_and_the_missing_parts(self, run, folder):
         text = page(failed(run(), "Trainer", "the loss is not finite"), folder).text
-        assert "There is no verdict: the Evaluator has not finished." in text
-        assert "Trainer failed: the loss is not finite" in text
-        assert "No metrics" in text
-        assert "No figures" in text
-        assert "no anomalies" in text
+        for part in (
+            "There is no verdict: the Evaluator has not finished.",
+            "Trainer failed: the loss is not finite",
+            "No metrics",
+            "No figures",
+            "no anomalies",
+        ):
+            assert part in text
 
     def test_of_a_run_that_has_only_begun(self, folder):
         text = page(Run("run-1", "begun", 0.0), folder).text

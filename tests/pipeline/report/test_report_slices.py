@@ -34,7 +34,7 @@ class TestTable:
         assert header[:4] == COLUMNS
         assert second[0] == 'a=x, "y", b=z'
 
-    def test_json_has_columns_and_data_and_no_nan(self):
+    def test_json_has_no_nan(self):
         text = slices.slice_table(report(row(math.nan, 100))).to_json()
         assert json.loads(text, parse_constant=pytest.fail) == {
             "columns": [*COLUMNS, "baseline_calibration", "baseline_huber"],

@@ -86,13 +86,14 @@ class TestColumn:
         assert list(statistics.read_statistics(folder).rows) == ["train", "eval"]
         assert self.of(folder).measures["mean"] == ["1", "9"]
 
-    def test_that_a_split_lacks_has_no_measures_there(self, artifact):
-        column = self.of(artifact(train=[], eval=[numeric()]))
-        assert column.measures["missing"] == ["-", "20.0%"]
-
-    def test_of_another_type_in_a_split_has_no_measures_there(self, artifact):
-        column = self.of(artifact(train=[numeric("x")], eval=[text("x", a=3)]))
-        assert column.measures["missing"] == ["20.0%", "-"]
+    @pytest.mark.parametrize(
+        ("train", "evaluation", "missing"),
+        [([], [numeric("x")], ["-", "20.0%"]), ([numeric("x")], [text("x", a=3)], ["20.0%", "-"])],
+        ids=["not_there", "of_another_type"],
+    )
+    def test_that_a_split_lacks_has_no_measures_there(self, artifact, train, evaluation, missing):
+        column = self.of(artifact(train=train, eval=evaluation))
+        assert column.measures["missing"] == missing
 
     def test_of_texts_has_their_shares_in_each_split(self, artifact):
         column = self.of(artifact(train=[text(Cash=8, Card=2)], eval=[text(Cash=1, None_=3)]))

@@ -16,7 +16,6 @@ from huberflow.components.contracts.validation_findings import Anomaly, Shift, V
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.history.metadata_store import Artifact, Execution
 from huberflow.pipeline.report.result import Result, print_result, read_result
-from huberflow.pipeline.report.slices import SMALLEST_SLICE
 
 EVALUATION = EvaluationConfig.from_json(Config().plain()["evaluation"])
 
@@ -37,71 +36,59 @@ def line(text: str, start: str) -> str:
     return " ".join(found.split())
 
 
-class TestMetrics:
-    def test_of_a_first_model(self):
-        text = shown(finished(row(2.34567, rows=4512)))
-        assert line(text, "metric") == "metric this model last blessed change"
-        assert line(text, "huber") == "huber 2.346 -"
-        assert line(text, "example_count") == "example_count 4,512 -"
-
-    def test_against_the_last_blessed_model(self):
-        text = shown(finished(row(2.2, before=2.0)))
-        assert line(text, "huber") == "huber 2.2 2 +10.0%"
-        assert line(text, "calibration") == "calibration 1 1 +0.0%"
-
-    def test_no_change_is_given_against_zero(self):
-        assert line(shown(finished(row(2.2, before=0.0))), "huber") == "huber 2.2 0"
-
-    def test_that_are_undefined_are_a_dash(self):
-        text = shown(finished(row(math.nan, before=2.0)))
-        assert line(text, "huber") == "huber - 2"
-
-    def test_are_those_of_all_rows(self):
-        text = shown(finished(row(9.0, payment_type="Cash"), row(2.0)))
-        assert line(text, "huber") == "huber 2 -"
+@pytest.mark.parametrize(
+    ("rows", "lines"),
+    [
+        (
+            [row(2.34567, rows=4512)],
+            ["metric this model last blessed change", "huber 2.346 -", "example_count 4,512 -"],
+        ),
+        ([row(2.2, before=2.0)], ["huber 2.2 2 +10.0%", "calibration 1 1 +0.0%"]),
+        ([row(2.2, before=0.0)], ["huber 2.2 0"]),
+        ([row(math.nan, before=2.0)], ["huber - 2"]),
+        ([row(9.0, payment_type="Cash"), row(2.0)], ["huber 2 -"]),
+    ],
+    ids=["a first model", "and the baseline", "none against zero", "undefined", "of all rows"],
+)
+def test_metrics_of_both_models_and_their_change(rows, lines):
+    text = shown(finished(*rows))
+    assert [line(text, each.split()[0]) for each in lines] == lines
 
 
 class TestWorstSlice:
-    def test_has_the_highest_value(self):
-        text = shown(
-            finished(row(2), row(3, 100, payment_type="Cash"), row(4, 50, payment_type="Card"))
-        )
-        assert line(text, "worst") == "worst slice payment_type=Card: huber 4 over 50 rows"
-
-    def test_is_one_line_even_where_a_category_has_more(self):
-        text = shown(finished(row(2), row(4, 50, company="Flash\nCab")))
-        assert line(text, "worst") == "worst slice company=Flash Cab: huber 4 over 50 rows"
-
-    def test_has_the_lowest_where_more_is_better(self):
-        found = finished(row(2), row(3, 100, size="large"), row(1, 100, size="small"))
-        assert found.worst_slice("huber", "higher").slice == {"size": "small"}
-
-    def test_of_several_columns(self):
-        text = shown(finished(row(2), row(3, 100, payment_type="Cash", trip_start_hour=7)))
-        assert "payment_type=Cash, trip_start_hour=7: huber 3" in line(text, "worst")
+    @pytest.mark.parametrize(
+        ("rows", "text"),
+        [
+            (
+                [row(3, 100, payment_type="Cash"), row(4, 50, payment_type="Card")],
+                "payment_type=Card: huber 4 over 50 rows",
+            ),
+            ([row(4, 50, company="Flash\nCab")], "company=Flash Cab: huber 4 over 50 rows"),
+            ([row(3, 100, pay="Cash", hour=7)], "pay=Cash, hour=7: huber 3 over 100 rows"),
+            ([row(3, 100, company="[red]")], "company=[red]: huber 3 over 100 rows"),
+        ],
+        ids=["the highest value", "a category of several lines", "several columns", "brackets"],
+    )
+    def test_is_shown_with_its_value_and_rows(self, rows, text):
+        assert line(shown(finished(row(2), *rows)), "worst") == f"worst slice {text}"
 
     @pytest.mark.parametrize(
-        ("rows", "named"), [(SMALLEST_SLICE - 1, "large"), (SMALLEST_SLICE, "small")]
+        ("direction", "rows", "size"),
+        [
+            ("higher", [row(2), row(3, 100, size="large"), row(1, 100, size="small")], "small"),
+            ("lower", [row(2), row(3, size="large"), row(99, 29, size="small")], "large"),
+            ("lower", [row(2), row(3, size="large"), row(99, 30, size="small")], "small"),
+            ("lower", [row(2), row(math.nan, size="none"), row(3, size="large")], "large"),
+            ("lower", [row(3, size="large"), row(math.nan, size="none"), row(2)], "large"),
+            ("lower", [row(99), row(3, size="large")], "large"),
+        ],
+        ids=["lowest", "not of 29 rows", "of 30", "defined", "in any order", "not all rows"],
     )
-    def test_is_not_one_of_a_few_rows(self, rows, named):
-        found = finished(row(2), row(3, 1000, size="large"), row(99, rows, size="small"))
-        assert found.worst_slice("huber", "lower").slice == {"size": named}
-
-    @pytest.mark.parametrize("places", [(0, 1, 2), (2, 1, 0)])
-    def test_is_not_one_where_the_metric_is_undefined(self, places):
-        rows = [row(2), row(math.nan, size="none"), row(3, size="large")]
-        found = finished(*(rows[place] for place in places))
-        assert found.worst_slice("huber", "lower").slice == {"size": "large"}
-
-    def test_is_not_the_whole(self):
-        found = finished(row(99), row(3, size="large"))
-        assert found.worst_slice("huber", "lower").slice == {"size": "large"}
+    def test_is(self, direction, rows, size):
+        assert finished(*rows).worst_slice("huber", direction).slice == {"size": size}
 
     def test_is_not_named_where_all_are_tiny(self):
         assert "worst" not in shown(finished(row(2), row(3, 5, payment_type="Cash")))
-
-    def test_brackets_in_a_value_are_text(self):
-        assert "company=[red]: huber" in shown(finished(row(2), row(3, company="[red]")))
 
 
 class TestVerdict:
@@ -162,30 +149,21 @@ class TestPushed:
 
         return serving
 
-    def pushed(self, path: Path) -> str:
-        text = line(shown(finished(pushed=path), width=40), "pushed")
-        return text.removeprefix("pushed ")
-
-    def test_has_the_path_even_on_a_narrow_terminal(self, serving):
-        assert self.pushed(serving("1", "2") / "2") == str(serving() / "2")
-
-    def test_tenth_version_is_newer_than_the_ninth(self, serving):
-        assert self.pushed(serving("9", "10") / "10") == str(serving() / "10")
-
-    def test_by_an_earlier_run_and_a_newer_one_serves(self, serving):
-        assert self.pushed(serving("9", "10") / "9") == (
-            f"{serving()}/9 by an earlier run; version 10 is newer and serves"
-        )
-
-    @pytest.mark.parametrize("left", [[], ["1"], ["1", "3"]])
-    def test_by_an_earlier_run_but_deleted(self, serving, left):
-        assert self.pushed(serving(*left) / "2") == (
-            f"{serving()}/2 by an earlier run, but deleted since; write: --no-cache"
-        )
-
-    def test_other_folders_are_no_versions(self, serving):
-        folder = serving("1", ".pushing-2", "2024-backup", "3.tmp", "old")
-        assert self.pushed(folder / "1") == f"{folder}/1"
+    @pytest.mark.parametrize(
+        ("versions", "pushed", "note"),
+        [
+            (["1", "2"], "2", ""),
+            (["9", "10"], "10", ""),
+            (["9", "10"], "9", " by an earlier run; version 10 is newer and serves"),
+            ([], "2", " by an earlier run, but deleted since; write: --no-cache"),
+            (["1", "3"], "2", " by an earlier run, but deleted since; write: --no-cache"),
+            (["1", ".pushing-2", "2024-backup", "3.tmp", "old"], "1", ""),
+        ],
+    )
+    def test_has_the_path_even_on_a_narrow_terminal(self, serving, versions, pushed, note):
+        folder = serving(*versions)
+        text = line(shown(finished(pushed=folder / pushed), width=40), "pushed")
+        assert text == f"pushed {folder}/{pushed}{note}"
 
 
 NEW = Anomaly("pay", "expected Cash, received Card", ("eval",))
@@ -227,11 +205,9 @@ class TestRead:
         assert found.pushed == Path("/w/serving/taxi/3")
         assert found.report.overall.candidate["huber"] == 2.5
 
-    def test_of_a_model_that_was_not_pushed(self, run):
-        assert read_result(run()).pushed is None
-
-    def test_of_the_data(self, run):
+    def test_of_data_and_of_a_model_that_was_not_pushed(self, run):
         found = read_result(run())
+        assert found.pushed is None
         assert found.anomalies == ["pay: expected Cash, received Card, in eval"]
         assert found.drift == ['pay: L-infinity 0.25 above 0.1 (largest change: "Card")']
         assert found.skew == []

@@ -74,8 +74,21 @@ def bounded(threshold: float) -> str:
 
 
 class TestAccept:
-    def test_adds_a_new_value(self, changes):
-        assert changes(eval={**GOOD, "pay": ["Bitcoin"] * 40}) == {"pay": ['+ value: "Bitcoin"']}
+    @pytest.mark.parametrize(
+        ("columns", "data", "changed"),
+        [
+            ([], {"eval": {**GOOD, "pay": ["Bitcoin"] * 40}}, {"pay": ['+ value: "Bitcoin"']}),
+            ([], {"train": {**GOOD, "fare": [None, *GOOD["fare"][1:]]}}, {"fare": ["- min: 1"]}),
+            (
+                ["pay"],
+                {"train": {"pay": ["Bitcoin"] * 40, "fare": ["cheap"] * 40}},
+                {"pay": ['+ value: "Bitcoin"']},
+            ),
+        ],
+        ids=["new_value", "missing_value", "of_some_columns_only"],
+    )
+    def test_widens_no_more_than_is_needed(self, changes, columns, data, changed):
+        assert changes(*columns, **data) == changed
 
     def test_describes_a_column_of_another_type_anew(self, changes):
         text = {**GOOD, "fare": ["cheap", "dear"] * 20}
@@ -101,17 +114,9 @@ class TestAccept:
         assert set(found) == {"tips"}
         assert "+ type: INT" in found["tips"]
 
-    def test_lets_values_be_missing(self, changes):
-        gap = {**GOOD, "fare": [None, *GOOD["fare"][1:]]}
-        assert changes(train=gap) == {"fare": ["- min: 1"]}
-
     def test_leaves_a_file_that_fits_as_it_is(self, changes, tmp_path):
         assert changes() == {}
         assert (tmp_path / "mine.pbtxt").read_text() == SCHEMA
-
-    def test_of_some_columns_leaves_the_others(self, changes):
-        strange = {"pay": ["Bitcoin"] * 40, "fare": ["cheap"] * 40}
-        assert changes("pay", train=strange) == {"pay": ['+ value: "Bitcoin"']}
 
     @pytest.mark.parametrize(
         ("train", "misfits"), [({**GOOD, "pay": ["Bitcoin"] * 40}, "(pay)"), (GOOD, "(all fit)")]
@@ -145,19 +150,20 @@ class TestAccept:
             schema_update.accept_data(lacking, ())
         assert refused.value.received == "others in all columns"
 
-    def test_of_a_run_without_a_pinned_schema_is_refused(self, run):
-        with pytest.raises(InputError) as refused:
-            schema_update.accept_data(run(pinned=False), ())
-        assert (refused.value.key, refused.value.received) == ("RUN", "run-1")
-        assert refused.value.write == "huberflow schema write schema.pbtxt"
-
-    def test_of_a_run_without_statistics_is_refused(self, run):
-        begun = run()
-        begun.nodes.pop("StatisticsGen")
+    @pytest.mark.parametrize(
+        ("pinned", "missing", "write"),
+        [
+            (False, None, "huberflow schema write schema.pbtxt"),
+            (True, "StatisticsGen", "huberflow run"),
+        ],
+    )
+    def test_of_a_run_without_schema_or_statistics_is_refused(self, run, pinned, missing, write):
+        begun = run(pinned=pinned)
+        begun.nodes.pop(missing, None)
         with pytest.raises(InputError) as refused:
             schema_update.accept_data(begun, ())
         assert (refused.value.key, refused.value.received) == ("RUN", "run-1")
-        assert refused.value.write == "huberflow run"
+        assert refused.value.write == write
 
 
 class TestWriteFirst:
