@@ -2,7 +2,7 @@
 
 The names stand beside the code and apart from it, so that a config is checked in milliseconds,
 before TensorFlow is imported; a test compares this table with the classes. ``BUILT_IN`` has
-huberflow's objects and those of tf_keras; ``Catalogue.extended`` adds user-defined ones.
+huberflow's objects and those of tf_keras; ``UserObjects.catalogue`` adds user-defined ones.
 """
 
 import difflib
@@ -156,7 +156,7 @@ _KERAS_TASKS: Mapping[str, tuple[Task, ...]] = {
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The objects that a config may name; a value, which ``extended`` leaves as it is.
+    """The objects that a config may name.
 
     Attributes:
       entries: huberflow's and user-defined objects by name; those of tf_keras are always there.
@@ -178,22 +178,6 @@ class Catalogue:
         if name in self.entries:
             return self.entries[name].module
         return next((module for module, keras in _KERAS.values() if name in keras), None)
-
-    def extended(self, entries: Mapping[str, Entry]) -> "Catalogue":
-        """A catalogue with these user-defined objects as well.
-
-        Raises:
-          InputError: a name is taken.
-        """
-        for name, entry in entries.items():
-            if (owner := self.owner(name)) is not None:
-                raise InputError(
-                    name,
-                    expected="a new name",
-                    received=f"a name that {owner} has",
-                    hint=f"rename it in {entry.module}",
-                )
-        return Catalogue({**self.entries, **entries})
 
     def check(self, kind: ObjectKind, name: str, config: Mapping[str, object]) -> None:
         """Refuses a wrong name or argument, without importing TensorFlow.

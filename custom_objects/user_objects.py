@@ -89,12 +89,8 @@ class UserObjects(JsonRecord):
     sources: str | None = None
 
     def catalogue(self) -> Catalogue:
-        """The built-in objects and these.
-
-        Raises:
-          InputError: a name is taken.
-        """
-        return BUILT_IN.extended({each.name: each.entry for each in self.objects})
+        """The built-in objects and these."""
+        return Catalogue({**BUILT_IN.entries, **{each.name: each.entry for each in self.objects}})
 
     def registrations(self) -> list[tuple[str, str]]:
         """Module and name of each object that Keras has to find, the network's parts included."""
@@ -130,7 +126,7 @@ def load(objects: UserObjects | None) -> Catalogue:
       The built-in objects and, where there are any, these.
 
     Raises:
-      InputError: an object's name is taken, or a file was changed since it was validated.
+      InputError: a file was changed since it was validated.
     """
     if objects is None:
         return BUILT_IN

@@ -3,7 +3,6 @@
 import inspect
 import subprocess
 import sys
-from types import MappingProxyType
 from typing import get_args
 
 import pytest
@@ -11,7 +10,7 @@ import tf_keras
 
 from huberflow import custom_objects
 from huberflow.custom_objects import registry
-from huberflow.custom_objects.catalogue import BUILT_IN, HUBERFLOW, Entry, ObjectKind
+from huberflow.custom_objects.catalogue import BUILT_IN, HUBERFLOW, ObjectKind
 from huberflow.custom_objects.input_error import InputError
 
 BASES = {
@@ -125,30 +124,10 @@ def test_a_loss_that_does_not_fit_the_task_is_refused():
     assert raised.value.expected == "a loss for multiclass (SparseCategoricalCrossentropy)"
 
 
-class TestExtended:
-    MINE = MappingProxyType({"MyLoss": Entry("loss", "my_losses")})
-
-    def test_has_the_user_defined_objects_and_leaves_the_first_as_it_is(self):
-        extended = BUILT_IN.extended(self.MINE)
-        assert extended.of_kind("loss")["MyLoss"] == self.MINE["MyLoss"]
-        assert extended.owner("MyLoss") == "my_losses"
-        assert "MyLoss" not in extended.of_kind("metric")
-        assert BUILT_IN.owner("MyLoss") is None
-
-    @pytest.mark.parametrize(
-        ("name", "owner"),
-        [
-            ("HuberLoss", "huberflow.custom_objects.losses"),
-            ("LogCosh", "tf_keras.losses"),
-            ("MyLoss", "my_losses"),
-        ],
-    )
-    def test_refuses_a_name_that_is_taken(self, name, owner):
-        with pytest.raises(InputError) as raised:
-            BUILT_IN.extended(self.MINE).extended({name: Entry("loss", "others")})
-        assert raised.value.key == name
-        assert owner in raised.value.received
-        assert raised.value.hint == "rename it in others"
+def test_a_name_has_an_owner_or_is_free():
+    names = ("HuberLoss", "LogCosh", "Adam", "MyLoss")
+    modules = ["huberflow.custom_objects.losses", "tf_keras.losses", "tf_keras.optimizers", None]
+    assert list(map(BUILT_IN.owner, names)) == modules
 
 
 def test_every_public_name_can_be_imported():

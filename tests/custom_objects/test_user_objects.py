@@ -161,21 +161,6 @@ class TestALoadThatFails:
         assert sys.path == path
         assert user_objects.loaded_modules() == []
 
-    @pytest.mark.parametrize(
-        ("name", "owner"),
-        [
-            ("HuberLoss", "huberflow.custom_objects.losses"),
-            ("LogCosh", "tf_keras.losses"),
-            ("Adam", "tf_keras.optimizers"),
-        ],
-    )
-    def test_refuses_a_name_that_is_taken(self, saved, name, owner):
-        with pytest.raises(InputError) as raised:
-            user_objects.load(saved(name))
-        assert raised.value.key == name
-        assert owner in raised.value.received
-        assert user_objects.loaded_modules() == []
-
 
 @pytest.mark.parametrize(
     "network", [None, UserNetwork("my_model", "build", (ObjectName("Cross", "my_model"),))]
