@@ -14,8 +14,7 @@ from huberflow.pipeline.history.run_history import Node, Run, RunMetadata
 from huberflow.pipeline.system.interruption import first_line
 from huberflow.pipeline.system.masking import masked, masked_text
 from huberflow.pipeline.tracking import metrics, params, tags
-from huberflow.pipeline.tracking.dataset import dataset
-from huberflow.pipeline.tracking.exported_model import exported_model
+from huberflow.pipeline.tracking.data_and_model import dataset, exported_model
 from huberflow.pipeline.tracking.tracker import (
     Alias,
     NewRun,

@@ -30,9 +30,13 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_I
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.masking import masked_text
-from huberflow.pipeline.tracking import mlflow_registry
-from huberflow.pipeline.tracking.mlflow_client import create_client, is_server
-from huberflow.pipeline.tracking.mlflow_errors import already_exists, explained
+from huberflow.pipeline.tracking.mlflow_client import (
+    already_exists,
+    create_client,
+    explained,
+    is_server,
+)
+from huberflow.pipeline.tracking.mlflow_models import KEY, move_alias, register_model
 from huberflow.pipeline.tracking.tracker import (
     Alias,
     Dataset,
@@ -43,9 +47,6 @@ from huberflow.pipeline.tracking.tracker import (
     Tracked,
     TrackingError,
 )
-
-KEY = "huberflow.key"
-"""The tag with huberflow's key of a run: ``workspace/run``, or ``workspace/run/node``."""
 
 
 class MlflowTracker:
@@ -109,9 +110,9 @@ class MlflowTracker:
     def register(self, run_id: str, model: ExportedModel, alias: Alias | None) -> str:
         """See ``Tracker``; a version has one alias at most."""
         with explained(self._uri, f"register the model {model.name}"):
-            version = mlflow_registry.version_of(self._client, run_id, model)
+            version = register_model(self._client, run_id, model)
             if alias:
-                mlflow_registry.move_alias(self._client, model.name, version, alias)
+                move_alias(self._client, model.name, version, alias)
             return version
 
     def close_run(self, run_id: str, outcome: Outcome, ended: float) -> None:

@@ -11,7 +11,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.history.workspace import Workspace
@@ -47,14 +46,19 @@ def serve(
       TrackingError: it did not start, or ended by itself.
       InputError: the port cannot be used.
     """
-    url = f"http://{_HOST}:{_free_port(port)}"
+    port = _free_port(port)
+    url, url_file = f"http://{_HOST}:{port}", _url_file(workspace)
     log = workspace.log("ui")
     with suppress(KeyboardInterrupt), termination_as_interrupt():
-        with _server(workspace, store_uri, url, log) as server:
+        with _server(workspace, store_uri, port, log) as server:
             _wait_until_healthy(server, url, log)
-            with _published(workspace, url):
+            try:
+                with written_atomically(url_file) as temporary:
+                    temporary.write_text(url)
                 on_ready(url)
                 server.wait()
+            finally:
+                url_file.unlink(missing_ok=True)
         raise _ended_error(log)
 
 
@@ -69,15 +73,14 @@ def running(workspace: Workspace) -> str | None:
 
 @contextmanager
 def _server(
-    workspace: Workspace, store_uri: str, url: str, log: Path
+    workspace: Workspace, store_uri: str, port: int, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     """MLflow's server, in its own process group because it starts processes itself."""
     artifacts = workspace.tracking / "artifacts"
     artifacts.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
-    address = urlsplit(url)
     command = [sys.executable, "-m", "mlflow", "server", "--workers=1"]
-    command += [f"--host={address.hostname}", f"--port={address.port}"]
+    command += [f"--host={_HOST}", f"--port={port}"]
     command += ["--no-serve-artifacts", f"--default-artifact-root={artifacts.absolute().as_uri()}"]
     environment = {
         **os.environ,
@@ -130,17 +133,6 @@ def _is_healthy(url: str) -> bool:
 def _ended_error(log: Path) -> TrackingError:
     lines = masked_text(log.read_text(errors="replace")).splitlines()
     return TrackingError("\n".join([f"MLflow's server ended, see {log}:", *lines[-10:]]))
-
-
-@contextmanager
-def _published(workspace: Workspace, url: str) -> Iterator[None]:
-    path = _url_file(workspace)
-    with written_atomically(path) as temporary:
-        temporary.write_text(url)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _url_file(workspace: Workspace) -> Path:

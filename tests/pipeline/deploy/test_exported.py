@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from mlflow.types.schema import AnyType
 
-from huberflow.pipeline.tracking import pyfunc_model, tracker
+from huberflow.pipeline.tracking import mlflow_models, tracker
 
 INPUTS = [tracker.Column("miles", "double"), tracker.Column("company", "string")]
 OUTPUTS = [tracker.Column("prediction", "double")]
@@ -75,7 +75,7 @@ def folder(model, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
         before = mlflow.get_tracking_uri()
-        pyfunc_model.save(model, folder)
+        mlflow_models.save_model(model, folder)
         assert mlflow.get_tracking_uri() == before
         assert mlflow.active_run() is None
         assert {path.name for path in project.iterdir()} == {"uv.lock", "pyproject.toml"}
@@ -137,45 +137,35 @@ class TestPredictions:
     def test_keep_the_index_of_the_table(self, answers):
         assert (answers["index"], answers["columns"]) == ([7, 3], ["prediction"])
 
-    def test_take_whole_numbers(self, answers):
-        assert answers["ints"] == [3.0, 5.0]
-        assert answers["nullable"] == [2.0, 100.0]
+    @pytest.mark.parametrize(
+        ("table", "fares"),
+        [
+            ("ints", [3.0, 5.0]),
+            ("nullable", [2.0, 100.0]),
+            ("no miles", [103.0]),
+            ("all missing", [100.0]),
+            ("rows", [6.0, 102.0]),
+            ("no rows", []),
+            ("served records", [6.0, 102.0]),
+            ("served inputs", [6.0]),
+            ("served example", [9.0, 105.0, 4.0]),
+        ],
+    )
+    def test_take_other_tables_and_requests(self, answers, table, fares):
+        assert answers[table] == fares
 
-    def test_take_a_column_that_is_missing_in_each_row(self, answers):
-        assert answers["no miles"] == [103.0]
-        assert answers["all missing"] == [100.0]
-
-    def test_take_rows_with_other_columns(self, answers):
-        assert answers["rows"] == [6.0, 102.0]
-
-    def test_of_no_rows_are_none(self, answers):
-        assert answers["no rows"] == []
-
-
-class TestServed:
-    def test_rows_with_whole_numbers_and_without_a_column(self, answers):
-        assert answers["served records"] == [6.0, 102.0]
-
-    def test_null_is_missing_and_no_text(self, answers):
-        assert answers["served inputs"] == [6.0]
-
-    def test_the_example(self, answers):
-        assert answers["served example"] == [9.0, 105.0, 4.0]
-
-
-class TestRefusals:
-    def test_of_a_table_without_any_known_column(self, answers):
-        assert "expected a table with columns such as" in answers["unknown"]
-
-    def test_of_text_for_numbers(self, answers):
-        assert "column miles: expected numbers" in answers["text for numbers"]
-
-    def test_of_a_date_for_numbers(self, answers):
-        assert "column miles: expected numbers" in answers["date for numbers"]
-
-    def test_of_a_number_for_text(self, answers):
-        assert "column company: expected text" in answers["number for text"]
-        assert "dtype={'company': str}" in answers["number for text"]
+    @pytest.mark.parametrize(
+        ("table", "message"),
+        [
+            ("unknown", "expected a table with columns such as"),
+            ("text for numbers", "column miles: expected numbers"),
+            ("date for numbers", "column miles: expected numbers"),
+            ("number for text", "column company: expected text"),
+            ("number for text", "dtype={'company': str}"),
+        ],
+    )
+    def test_of_another_table_are_refused(self, answers, table, message):
+        assert message in answers[table]
 
 
 class TestFolder:
@@ -207,19 +197,15 @@ class TestFolder:
             "pandas",
         }
 
-    def test_has_the_saved_model_once(self, folder):
+    def test_has_the_saved_model_once_and_nothing_else_of_the_user(self, folder):
         assert len(list(folder.rglob("saved_model.pb"))) == 1
-
-    def test_has_nothing_of_the_users_project(self, folder):
         assert not (folder / "uv.lock").exists()
+        assert list(folder.parent.iterdir()) == [folder]
 
     def test_has_no_pickle(self, folder):
         files = [path for path in folder.rglob("*") if path.is_file()]
         assert [path for path in files if path.suffix in (".pkl", ".pickle")] == []
         assert [path for path in files if is_pickle(path.read_bytes())] == []
-
-    def test_is_alone(self, folder):
-        assert list(folder.parent.iterdir()) == [folder]
 
 
 def is_pickle(content: bytes) -> bool:
@@ -231,14 +217,14 @@ def is_pickle(content: bytes) -> bool:
 
 def test_a_model_without_an_example(model, tmp_path):
     bare = tracker.ExportedModel("key", "taxi", model.folder, INPUTS, OUTPUTS, example=[])
-    pyfunc_model.save(bare, tmp_path / "model")
+    mlflow_models.save_model(bare, tmp_path / "model")
     assert not (tmp_path / "model" / "input_example.json").exists()
 
 
 def test_what_cannot_be_saved_leaves_nothing(model, tmp_path):
     gone = tracker.ExportedModel("key", "taxi", tmp_path / "gone", INPUTS, OUTPUTS, EXAMPLE)
     with pytest.raises(mlflow.MlflowException, match="gone"):
-        pyfunc_model.save(gone, tmp_path / "saved" / "model")
+        mlflow_models.save_model(gone, tmp_path / "saved" / "model")
     assert list((tmp_path / "saved").iterdir()) == []
 
 
@@ -246,11 +232,11 @@ def test_saving_needs_no_tensorflow(model, tmp_path):
     code = f"""
         import sys
         from pathlib import Path
-        from huberflow.pipeline.tracking import pyfunc_model, tracker
+        from huberflow.pipeline.tracking import mlflow_models, tracker
         model = tracker.ExportedModel("key", "taxi", Path({str(model.folder)!r}),
             [tracker.Column("miles", "double")], [tracker.Column("prediction", "double")],
             [{{"miles": 1.0}}])
-        pyfunc_model.save(model, Path({str(tmp_path / "model")!r}))
+        mlflow_models.save_model(model, Path({str(tmp_path / "model")!r}))
         assert "tensorflow" not in sys.modules
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, capture_output=True)

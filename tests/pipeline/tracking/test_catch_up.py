@@ -15,8 +15,7 @@ from written_metadata import Metadata
 
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.tracking.catch_up import CatchUpResult, catch_up, dry_run
-from huberflow.pipeline.tracking.delivery import receipt
+from huberflow.pipeline.tracking.delivery import CatchUpResult, catch_up, dry_run, receipt
 from huberflow.pipeline.tracking.tracker import UnreachableError
 
 MADE_UP = ("mlflow.parentRunId", "mlflow.log-model.history")

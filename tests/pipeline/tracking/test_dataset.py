@@ -14,7 +14,7 @@ import pytest
 
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.metadata_store import Artifact, Execution
-from huberflow.pipeline.tracking.dataset import dataset, example_rows
+from huberflow.pipeline.tracking.data_and_model import dataset
 
 ROWS = {
     "train": [{"miles": b"1.5", "company": b"Flash Cab"}, {"miles": b"3.0", "company": b"Yellow"}],
@@ -49,9 +49,9 @@ def framed(record: bytes) -> bytes:
 def run_with(tmp_path):
     """Makes the run whose ExampleGen wrote these files: rows by file name, by split."""
 
-    def make(files, schema=None, predictions=None, source="/data/taxi"):
+    def make(files, schema=None, source="/data/taxi"):
         root = tmp_path / str(len(list(tmp_path.iterdir())))
-        examples, trained, schema_folder = (root / name for name in ("e", "v", "s"))
+        examples, schema_folder = root / "e", root / "s"
         for split, by_name in files.items():
             (examples / f"Split-{split}").mkdir(parents=True)
             for name, rows in by_name.items():
@@ -63,10 +63,6 @@ def run_with(tmp_path):
             schema_folder.mkdir()
             (schema_folder / "schema.pbtxt").write_text(schema)
             nodes.append(node("SchemaGen", "schema", schema_folder))
-        if predictions is not None:
-            trained.mkdir()
-            (trained / "predictions.jsonl").write_text(predictions)
-            nodes.append(node("Trainer", "model_run", trained))
         return run_history.Run("run-1", "taxi", 0.0, nodes={n.name: n for n in nodes})
 
     return make
@@ -166,21 +162,3 @@ class TestDigest:
     )
     def test_is_another_with_another_row(self, digest, rows):
         assert digest(one_file({**ROWS, "train": rows})) != digest(one_file(ROWS))
-
-
-class TestExampleRows:
-    LINES = "".join(
-        json.dumps({"label": 1.0, "prediction": 1.1, "features": {"miles": float(n)}}) + "\n"
-        for n in range(9)
-    )
-
-    def test_are_the_first_ones_without_label_and_prediction(self, run_with):
-        run = run_with(one_file(ROWS), predictions=self.LINES)
-        assert example_rows(run, 2) == [{"miles": 0.0}, {"miles": 1.0}]
-
-    def test_are_all_there_are(self, run_with):
-        run = run_with(one_file(ROWS), predictions=self.LINES)
-        assert len(example_rows(run, 100)) == 9
-
-    def test_are_none_where_the_evaluator_kept_none(self, run_with):
-        assert example_rows(run_with(one_file(ROWS))) == []

@@ -13,6 +13,7 @@ from remembering_tracker import RememberingTracker
 
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.resolve.resolved_run import load
+from huberflow.pipeline.tracking.data_and_model import EXAMPLE_ROWS
 from huberflow.pipeline.tracking.mirror import Mirror
 from huberflow.pipeline.tracking.tracker import MetricValue, TrackingError
 
@@ -44,7 +45,7 @@ def artifacts(tmp_path):
         f"epoch,loss,time\n0,2.5,{START + 6}\n1,1.25,{START + 7}\n"
     )
     sample = {"label": 5.0, "prediction": 5.5, "features": {"trip_miles": 1.5, "company": None}}
-    (folders["model_run"] / "predictions.jsonl").write_text(json.dumps(sample) + "\n")
+    (folders["model_run"] / "predictions.jsonl").write_text(f"{json.dumps(sample)}\n" * 6)
     return folders
 
 
@@ -287,7 +288,7 @@ class TestModel:
             "trip_miles": "double",
             "company": "string",
         }
-        assert list(model.example) == [{"trip_miles": 1.5, "company": None}]
+        assert model.example == [{"trip_miles": 1.5, "company": None}] * EXAMPLE_ROWS
         assert tracker.runs["ws/run-1"].tags["huberflow.model"] == "taxi/1"
 
     @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.resolve.resolved_run import load
 from huberflow.pipeline.tracking import tags as run_tags
-from huberflow.pipeline.tracking.exported_model import exported_model
+from huberflow.pipeline.tracking.data_and_model import exported_model
 
 
 @pytest.fixture

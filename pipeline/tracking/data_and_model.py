@@ -1,4 +1,4 @@
-"""The data that a run was trained on: digest, rows and columns, read from the run's artifacts."""
+"""The data and the model of a run, read from its artifacts for a tracking server."""
 
 import gzip
 import hashlib
@@ -12,9 +12,13 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from huberflow.components.contracts import artifact_files, node_ids
+from huberflow.components.contracts.features import FeaturesConfig
 from huberflow.components.contracts.predictions import read_predictions
+from huberflow.components.contracts.target import PREDICTION, Target
 from huberflow.pipeline.history.run_history import Run
-from huberflow.pipeline.tracking.tracker import Dataset, RawValue
+from huberflow.pipeline.tracking.tracker import Column, Dataset, ExportedModel
+
+EXAMPLE_ROWS = 5
 
 _TYPES = {schema_pb2.INT: "long", schema_pb2.FLOAT: "double", schema_pb2.BYTES: "string"}
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
@@ -36,10 +40,13 @@ def dataset(run: Run) -> Dataset | None:
     if examples is None or execution is None:
         return None
     source = str(execution.properties["input_base"])
-    columns = data_schema(run)
+    columns = _data_schema(run)
     total, rows = 0, {}
     for split in json.loads(str(examples.properties["split_names"])):
-        files = _files(examples.uri / artifact_files.split_folder(split))
+        folder = examples.uri / artifact_files.split_folder(split)
+        files = sorted(folder.glob("*.gz"))  # ExampleGen writes at least one, even without rows
+        if not files:
+            raise FileNotFoundError(f"expected files of examples (*.gz) in {folder}, received none")
         hashes = [_sum_of_hashes(file) for file in files]
         total += sum(digest for digest, _ in hashes)
         rows[split] = sum(count for _, count in hashes)
@@ -56,29 +63,49 @@ def dataset(run: Run) -> Dataset | None:
     )
 
 
-def example_rows(run: Run, count: int = 5) -> list[dict[str, RawValue]]:
-    """The raw columns of the first eval rows that the Trainer predicted; empty without any."""
-    path = run.predictions()
-    if path is None:
-        return []
-    return [dict(row.features) for row in islice(read_predictions(path), count)]
+def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
+    """The run's bundle, ready to register; None where the run has none.
+
+    A trial of a sweep exports nothing; its model is the one that the Trainer saved.
+    """
+    exported = run.artifact(node_ids.SERVING_EXPORT, "exported_model")
+    model = exported if run.sweep is None else run.artifact(node_ids.TRAINER, "model")
+    schema = _data_schema(run)
+    if model is None or schema is None:
+        return None
+    types = {feature.name: feature.type for feature in schema.feature}
+    # As the signature ``columns`` expects them.
+    inputs = [
+        Column(name, "string" if types[name] == schema_pb2.BYTES else "double")
+        for name in FeaturesConfig.from_json(run.config["features"]).columns
+        if name in types
+    ]
+    target = Target.of(run.config["data"]["label"], run.config["data"]["classes"])
+    outputs = [Column(PREDICTION, "string")] if target.classes else []
+    outputs += [Column(name, "double") for name in target.number_outputs]
+    predictions = run.predictions()
+    rows = islice(read_predictions(predictions), EXAMPLE_ROWS) if predictions else ()
+    return ExportedModel(
+        key=f"{workspace_id}/{model.id}",
+        name=str(run.config["name"]),
+        folder=model.uri / artifact_files.SERVING_MODEL,
+        inputs=inputs,
+        outputs=outputs,
+        example=[{each.name: row.features.get(each.name) for each in inputs} for row in rows],
+        tags={
+            "huberflow.run": run.id,
+            "huberflow.metadata.artifact": str(model.id),
+            "huberflow.certificate": str(model.properties.get("certificate", "none")),
+        },
+    )
 
 
-def data_schema(run: Run) -> schema_pb2.Schema | None:
-    """The schema of a run's data; None before SchemaGen has finished."""
+def _data_schema(run: Run) -> schema_pb2.Schema | None:
     artifact = run.artifact(node_ids.SCHEMA_GEN, "schema")
     if artifact is None:
         return None
     text = (artifact.uri / artifact_files.SCHEMA).read_text(encoding="utf-8")
     return text_format.Parse(text, schema_pb2.Schema())
-
-
-def _files(split: Path) -> list[Path]:
-    """The files of one split; ExampleGen writes at least one, even without rows."""
-    files = sorted(split.glob("*.gz"))
-    if not files:
-        raise FileNotFoundError(f"expected files of examples (*.gz) in {split}, received none")
-    return files
 
 
 def _sum_of_hashes(path: Path) -> tuple[int, int]:
