@@ -109,14 +109,6 @@ def test_a_wrong_name_or_argument_is_refused(kind, name, config, error):
     assert raised.value.hint == (hint and f"did you mean {hint}")
 
 
-@pytest.mark.parametrize(
-    ("kind", "name", "config"),
-    [("loss", "HuberLoss", {"threshold": 2}), ("initializer", "HeNormal", {"seed": None})],
-)
-def test_a_right_config_passes(kind, name, config):
-    BUILT_IN.check(kind, name, config)
-
-
 def test_a_loss_that_does_not_fit_the_task_is_refused():
     BUILT_IN.check_task("loss", "HuberLoss", "binary")
     with pytest.raises(InputError) as raised:

@@ -68,13 +68,6 @@ def test_config_holds_every_argument_under_its_own_name(name):
 
 
 @every_object
-def test_survives_get_config_and_from_config(name):
-    original = made(name)
-    if inspect.isclass(registry.registered()[name]):
-        assert_survives(original, type(original).from_config(original.get_config()))
-
-
-@every_object
 def test_survives_json(name):
     original = made(name)
     text = json.dumps(tf_keras.saving.serialize_keras_object(original))

@@ -195,12 +195,3 @@ def test_a_function_loss_loses_its_threshold(tmp_path):
     assert before == pytest.approx(huber_of_predictions(model, 2.0), rel=1e-5)
     assert after == pytest.approx(huber_of_predictions(model, 1.0), rel=1e-5)
     assert after < 0.9 * before
-
-
-def test_a_class_loss_keeps_its_threshold(tmp_path):
-    model = one_output_model(HuberLoss(threshold=2.0))
-    restored = reloaded(model, tmp_path)
-    assert restored.loss.threshold == 2.0
-    assert restored.evaluate(INPUTS, LABELS["by_class"], verbose=0) == pytest.approx(
-        huber_of_predictions(model, 2.0), rel=1e-5
-    )

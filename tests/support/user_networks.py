@@ -80,15 +80,6 @@ GOOD = {
 }
 
 WRONG_NETWORKS = {
-    "misspelt": Wrong(
-        build().replace("build_model", "biuld_model"), ".py: build_model", "a model", "misspelt"
-    ),
-    "arguments": Wrong(
-        "def build_model(numbers):\n    pass\n",
-        ".py: build_model",
-        "a function of (io, settings)",
-        "takes 1 positional argument but 2 were given",
-    ),
     "raises": Wrong(
         build("hidden = hidden + unknown"),
         ".py: build_model",

@@ -79,6 +79,3 @@ class TestWrite:
         found = written([first, second, third])
         assert [row["label"] for row in found] == [10.0, 15.0, 20.0]
         assert [row["prediction"] for row in found] == [2.0, 3.0, 4.0]
-
-    def test_of_no_rows_are_none(self, written):
-        assert written([]) == []

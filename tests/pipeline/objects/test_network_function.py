@@ -31,11 +31,8 @@ def resolved(folder):
     ("build", "expected"),
     [
         ("my_model.py", "a file or an installed module, and a function in it"),
-        (":build_model", "a file or an installed module, and a function in it"),
         ("my_model.py:build model", "a file or an installed module, and a function in it"),
-        ("3", "a file or an installed module, and a function in it"),
         ("no_such.module:build_model", "a file or an installed module, and a function in it"),
-        ("sys:exit", "a file or an installed module, and a function in it"),
         ("no_such.py:build_model", "a Python file, such as my_losses.py, or a package"),
         ("huberflow.components.training.model:build_model", "that no other module has"),
     ],
