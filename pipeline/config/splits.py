@@ -55,14 +55,14 @@ class Splits(Strict):
 
     @model_validator(mode="after")
     def _check_one_method(self) -> "Splits":
-        both, write = self.values and self.days, "--set 'data.splits.values={}'"
-        refuse_if(both, "values", "values or days", "both", write)
+        both = bool(self.values and self.days)
+        refuse_if(both, "values", "values or days", "both", "--set 'data.splits.values={}'")
         key, empty = ("values", "{}") if self.values else ("days", "null")
         no_column = self.column is None and getattr(self, key)
         write = f"--set data.splits.{key}={empty}"
         refuse_if(no_column, "column", f"the column of splits.{key}", "null", write)
         files = [name for name, path in self.files if path is not None]
-        both, write = files and self.column is not None, "--set data.splits.column=null"
+        both, write = bool(files) and self.column is not None, "--set data.splits.column=null"
         refuse_if(both, "column", "null beside splits.files", repr(self.column), write)
         for name in ("train", "eval"):
             lacking, write = files and name not in files, f"--set data.splits.files.{name}=PATH"

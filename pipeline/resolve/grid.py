@@ -72,13 +72,7 @@ def resolve(path: Path | None, fixed: Sequence[str], settings: Sequence[str]) ->
         expected = "one for all trials, which share results"
         received = ", ".join(sorted(workspaces))
         raise InputError("workspace", expected=expected, received=received)
-    first: dict[Any, Trial] = {}
-    dropped = []
-    for trial in found:
-        same = first.setdefault(_hashable(trial.config.plain()), trial)
-        if same is not trial:
-            dropped.append((trial, same))
-    return Grid(tuple(first.values()), tuple(dropped))
+    return _distinct(found)
 
 
 def trials(settings: Sequence[str]) -> list[tuple[str, ...]]:
@@ -137,6 +131,16 @@ def _in_trials(first: tuple[str, InputError], *others: tuple[str, InputError]) -
         write=error.write,
         hint=error.hint,
     )
+
+
+def _distinct(found: Sequence[Trial]) -> Grid:
+    first: dict[Any, Trial] = {}
+    dropped = []
+    for trial in found:
+        same = first.setdefault(_hashable(trial.config.plain()), trial)
+        if same is not trial:
+            dropped.append((trial, same))
+    return Grid(tuple(first.values()), tuple(dropped))
 
 
 def _hashable(value: Any) -> Any:
