@@ -61,14 +61,14 @@ class TestQuiet:
             noise("after")
         """)
 
-    @pytest.mark.parametrize("source", SOURCES)
-    def test_all_output_goes_to_the_log(self, run, source):
-        assert run.log.count(f"{source} during") == 1
-        assert f"{source} during" not in run.out + run.err
-
-    def test_the_stream_is_the_terminal(self, run):
+    def test_all_output_goes_to_the_log_and_the_stream_to_the_terminal(self, run):
+        for source in SOURCES:
+            assert run.log.count(f"{source} during") == 1
+            assert f"{source} during" not in run.out + run.err
         assert run.out.splitlines()[0] == "shown"
         assert "shown" not in run.log
+        assert " INFO tfx: info during\n" in run.log
+        assert " WARNING py.warnings: " in run.log
 
     def test_stdout_and_stderr_are_as_before_afterwards(self, run):
         assert all(f"{source} after" in run.out for source in ("print", "C++ stdout", "child"))
@@ -76,10 +76,6 @@ class TestQuiet:
             f"{source} after" in run.err for source in ("complaint", "C++ stderr", "warning")
         )
         assert "after" not in run.log
-
-    def test_log_lines_have_level_and_logger(self, run):
-        assert " INFO tfx: info during\n" in run.log
-        assert " WARNING py.warnings: " in run.log
 
 
 class TestAfterAnException:
@@ -110,26 +106,16 @@ class TestAfterAnException:
         assert run.err.endswith("ZeroDivisionError: boom\n")
 
 
-class TestVerbose:
-    @pytest.fixture
-    def run(self, seen):
-        return seen("""
-            with captured(log, verbose=True) as terminal:
-                noise("during")
-                print("shown", file=terminal)
-            noise("after")
-        """)
-
-    @pytest.mark.parametrize("source", SOURCES)
-    def test_everything_is_on_the_terminal(self, run, source):
-        assert f"{source} during" in run.out + run.err
-
-    @pytest.mark.parametrize("source", ["info", "warning"])
-    def test_logging_is_in_the_file_too(self, run, source):
-        assert f"{source} during" in run.log
-
-    def test_the_stream_is_stdout(self, run):
-        assert "shown" in run.out
+def test_a_verbose_log_leaves_everything_on_the_terminal(seen):
+    run = seen("""
+        with captured(log, verbose=True) as terminal:
+            noise("during")
+            print("shown", file=terminal)
+        noise("after")
+    """)
+    assert all(f"{source} during" in run.out + run.err for source in SOURCES)
+    assert all(f"{source} during" in run.log for source in ("info", "warning"))
+    assert "shown" in run.out
 
 
 class TestLog:
