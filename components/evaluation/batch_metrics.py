@@ -121,22 +121,17 @@ def _divisors(metric: tf_keras.metrics.Metric) -> list[tf.Tensor]:
     return []
 
 
-class ExampleCount(tf_keras.metrics.Metric):
+class ExampleCount(tf_keras.metrics.Sum):
     """The number of rows; with weights, their sum."""
 
     def __init__(self, name: str = "example_count") -> None:
         super().__init__(name=name, dtype=tf.float64)
-        self._count = self.add_weight("count", initializer="zeros")
 
     def update_state(
         self, y_true: np.ndarray, y_pred: np.ndarray, sample_weight: np.ndarray | None = None
     ) -> None:
         """Counts the rows, or adds up their weights."""
-        self._count.assign_add(np.sum(_weights(y_true, sample_weight), dtype=np.float64))
-
-    def result(self) -> tf.Tensor:
-        """The sum."""
-        return self._count
+        super().update_state(_weights(y_true, sample_weight))
 
 
 class Calibration(tf_keras.metrics.Metric):

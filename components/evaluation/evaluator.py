@@ -1,7 +1,4 @@
-"""Evaluates a model by slice, and blesses it where it meets its gate.
-
-Without ``from __future__ import annotations``, because TFX reads the annotations.
-"""
+"""Evaluates a model by slice, and blesses it where it meets its gate."""
 
 from pathlib import Path
 

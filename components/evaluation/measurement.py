@@ -1,7 +1,7 @@
 """TFMA's metrics by slice, in Beam: only what the config asks for, of all that TFMA computes."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import apache_beam as beam
@@ -18,9 +18,9 @@ from tfx_bsl.tfxio import tfxio
 from huberflow.components.contracts import weights
 from huberflow.components.contracts.evaluation_config import EvaluationConfig, GateBound
 from huberflow.components.contracts.evaluation_report import BASELINE, CANDIDATE
-from huberflow.components.contracts.json_record import JSON
 from huberflow.components.contracts.target import Target, of_label
 from huberflow.components.evaluation import batch_metrics, slicing
+from huberflow.components.evaluation.batch_metrics import KerasMetric
 from huberflow.components.evaluation.labels import (
     ALL_LABELS,
     extractors,
@@ -70,43 +70,42 @@ def _metrics_specs(
     evaluation: EvaluationConfig, target: Target, catalogue: Catalogue
 ) -> Iterator[config_pb2.MetricsSpec]:
     modules = {name: entry.module for name, entry in catalogue.of_kind("metric").items()}
-    metrics = [
-        _batch_metric(metric.key, modules[metric.name], metric.name, metric.config)
+    metrics = {
+        metric.key: KerasMetric(
+            module=modules[metric.name], name=metric.name, arguments=metric.config
+        )
         for metric in evaluation.metrics
-    ]
-    example_count = _batch_metric("example_count", batch_metrics.__name__, "ExampleCount")
-    calibration = _batch_metric("calibration", batch_metrics.__name__, "Calibration")
+    }
+    count, ratio = (
+        {key: KerasMetric(module=batch_metrics.__name__, name=name, arguments={})}
+        for key, name in (("example_count", "ExampleCount"), ("calibration", "Calibration"))
+    )
     gate = evaluation.gate
     output_names = [ALL_LABELS] if target.separate_labels else []
     yield config_pb2.MetricsSpec(
-        metrics=_with_bounds([example_count], gate),
+        metrics=_with_bounds(count, gate),
         output_names=output_names,
         example_weights=config_pb2.ExampleWeightOptions(unweighted=True),
     )
-    if "calibration" in target.builtin_metrics:
-        metrics = [calibration, *metrics]
-    yield config_pb2.MetricsSpec(metrics=_with_bounds(metrics, gate), output_names=output_names)
+    whole = {**ratio, **metrics} if "calibration" in target.builtin_metrics else metrics
+    yield config_pb2.MetricsSpec(metrics=_with_bounds(whole, gate), output_names=output_names)
     for label in target.separate_labels:
         yield config_pb2.MetricsSpec(
-            metrics=_with_bounds([calibration, *metrics], gate, label), output_names=[label]
+            metrics=_with_bounds({**ratio, **metrics}, gate, label), output_names=[label]
         )
 
 
 def _with_bounds(
-    metrics: Iterable[config_pb2.MetricConfig],
-    gate: Sequence[GateBound],
-    label: str | None = None,
+    metrics: Mapping[str, KerasMetric], gate: Sequence[GateBound], label: str | None = None
 ) -> Iterator[config_pb2.MetricConfig]:
     """The metrics, of one label or of all, with the gate's bounds for them."""
-    for metric in metrics:
-        key = json.loads(metric.config)["name"]
+    for key, metric in metrics.items():
         name = key if label is None else of_label(key, label)
-        bounds = [_threshold(bound) for bound in gate if bound.metric == name]
         yield config_pb2.MetricConfig(
-            class_name=metric.class_name,
-            module=metric.module,
-            config=metric.config,
-            per_slice_thresholds=bounds,
+            class_name=batch_metrics.BatchMetric.__name__,
+            module=batch_metrics.__name__,
+            config=json.dumps({"name": key, "metric": metric}, sort_keys=True),
+            per_slice_thresholds=[_threshold(bound) for bound in gate if bound.metric == name],
         )
 
 
@@ -115,17 +114,6 @@ def metric_name(key: metrics_for_slice_pb2.MetricKey) -> str:
     if key.output_name in ("", ALL_LABELS):
         return str(key.name)
     return of_label(key.name, key.output_name)
-
-
-def _batch_metric(
-    key: str, module: str, name: str, arguments: Mapping[str, JSON] | None = None
-) -> config_pb2.MetricConfig:
-    metric = batch_metrics.KerasMetric(module=module, name=name, arguments=arguments or {})
-    return config_pb2.MetricConfig(
-        class_name=batch_metrics.BatchMetric.__name__,
-        module=batch_metrics.__name__,
-        config=json.dumps({"name": key, "metric": metric}, sort_keys=True),
-    )
 
 
 def _threshold(bound: GateBound) -> config_pb2.PerSliceMetricThreshold:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
+from tensorflow_model_analysis.slicer.slicer_lib import deserialize_slice_key
 
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.components.contracts.evaluation_report import (
@@ -42,7 +43,9 @@ def read_report(
     validation = tfma.load_validation_result(uri)
     _require_all(metrics, slices)
     undefined = list(dict.fromkeys(_undefined(evaluation, slices)))
-    is_first = _is_first(evaluation, slices)
+    # Without a baseline, a gate that only compares gives TFMA no threshold, and it does not bless.
+    only_compares = all(bound.only_compares for bound in evaluation.gate)
+    is_first = only_compares and all(row.baseline is None for row in slices)
     return EvaluationReport(
         metrics=tuple(metrics),
         blessed=(bool(validation.validation_ok) or is_first) and not undefined,
@@ -63,15 +66,6 @@ def _undefined(evaluation: EvaluationConfig, slices: Sequence[SliceMetrics]) -> 
                 yield f"{bound.metric} of {row.name} is undefined, and so within no bound"
 
 
-def _is_first(evaluation: EvaluationConfig, slices: Iterable[SliceMetrics]) -> bool:
-    """Whether the gate only compares, and there is no baseline yet.
-
-    TFMA then has no threshold to check, and does not bless.
-    """
-    only_compares = all(bound.only_compares for bound in evaluation.gate)
-    return only_compares and all(row.baseline is None for row in slices)
-
-
 def _slice_metrics(
     result: metrics_for_slice_pb2.MetricsForSlice, metrics: Sequence[str]
 ) -> SliceMetrics:
@@ -80,16 +74,9 @@ def _slice_metrics(
         name = metric_name(pair.key)
         if name in metrics and not pair.key.is_diff:
             values[pair.key.model_name or CANDIDATE][name] = pair.value.double_value.value
-    return SliceMetrics(_slice_key(result.slice_key), values[CANDIDATE], values[BASELINE] or None)
-
-
-def _slice_key(key: metrics_for_slice_pb2.SliceKey) -> dict[str, str | int | float]:
-    return {column.column: _slice_value(column) for column in key.single_slice_keys}
-
-
-def _slice_value(column: metrics_for_slice_pb2.SingleSliceKey) -> str | int | float:
-    value = getattr(column, column.WhichOneof("kind"))
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
+    return SliceMetrics(
+        dict(deserialize_slice_key(result.slice_key)), values[CANDIDATE], values[BASELINE] or None
+    )
 
 
 def _require_all(metrics: Iterable[str], slices: Iterable[SliceMetrics]) -> None:
@@ -110,7 +97,7 @@ def _reasons(
 ) -> Iterator[str]:
     for row in slices:
         for result in validation.metric_validations_per_slice:
-            if _slice_key(result.slice_key) == row.slice:
+            if dict(deserialize_slice_key(result.slice_key)) == row.slice:
                 yield from (
                     _failure(failure, row)
                     for failure in result.failures

@@ -1,7 +1,4 @@
-"""Publishes a blessed model as the next integer version, complete or not at all.
-
-Without ``from __future__ import annotations``, because TFX reads the annotations.
-"""
+"""Publishes a blessed model as the next integer version, complete or not at all."""
 
 import os
 import re

@@ -1,7 +1,4 @@
-"""Exports a model as a bundle, and fails unless a clean process reloads it with the same values.
-
-Without ``from __future__ import annotations``, because TFX reads the annotations.
-"""
+"""Exports a model as a bundle, and fails unless a clean process reloads it with the same values."""
 
 import json
 from pathlib import Path

@@ -38,46 +38,30 @@ FIRST, SECOND, THIRD = blessing(11, of=1), blessing(12, of=2), blessing(20, of=3
 REFUSED = blessing(12, of=2, blessed=False)
 
 
-class TestBaseline:
-    @pytest.mark.parametrize("order", [1, -1])
-    def test_is_the_model_blessed_last_with_its_blessing(self, order):
-        models, blessings = [1, 2, 3, 4][::order], [FIRST, SECOND, THIRD][::order]
-        assert resolve(4, models, blessings) == {"candidate": [4], "model": [3], "blessing": [20]}
+ALL = [FIRST, SECOND, THIRD]
 
-    @pytest.mark.parametrize("models", [[1], []])
-    def test_is_none_at_first(self, models):
-        assert resolve(1, models, []) == {"candidate": [1], "model": [], "blessing": []}
 
-    @pytest.mark.parametrize(
-        ("candidate", "models", "blessings", "found"),
-        [
-            (2, [1, 2], [FIRST, SECOND], [1]),
-            (1, [1], [FIRST], []),
-            (3, [1, 2, 3], [FIRST, REFUSED], [1]),
-            (3, [2, 3], [REFUSED], []),
-            (3, [1, 2, 3], [blessing(11, of=2), blessing(12, of=1)], [1]),
-            (3, [1, 3], [FIRST, SECOND], [1]),
-        ],
-        ids=[
-            "never_the_candidate_itself",
-            "none_where_only_the_candidate_was_blessed",
-            "one_that_was_blessed",
-            "none_where_none_was_blessed",
-            "blessed_last_not_trained_last",
-            "not_a_deleted_one",
-        ],
-    )
-    def test_is(self, candidate, models, blessings, found):
-        assert resolve(candidate, models, blessings)["model"] == found
-
-    @pytest.mark.parametrize(
-        ("newest", "found"), [(20, [3]), (19, [2]), (12, [2]), (11, [1]), (10, []), (0, [])]
-    )
-    def test_of_a_sweep_is_no_newer_than_it(self, newest, found):
-        blessings = [FIRST, SECOND, THIRD]
-        assert resolve(4, [1, 2, 3, 4], blessings, newest=newest)["model"] == found
-
-    def test_of_a_trial_is_not_an_earlier_trial(self):
-        first = resolve(3, [1, 2, 3], [FIRST, SECOND], newest=12)
-        second = resolve(4, [1, 2, 3, 4], [FIRST, SECOND, THIRD], newest=12)
-        assert first["model"] == second["model"] == [2]
+@pytest.mark.parametrize(
+    ("candidate", "models", "blessings", "config", "found"),
+    [
+        (4, [1, 2, 3, 4], ALL, {}, [3]),
+        (4, [4, 3, 2, 1], ALL[::-1], {}, [3]),
+        (1, [1], [], {}, []),
+        (1, [], [], {}, []),
+        (2, [1, 2], [FIRST, SECOND], {}, [1]),  # never the candidate itself
+        (1, [1], [FIRST], {}, []),
+        (3, [1, 2, 3], [FIRST, REFUSED], {}, [1]),
+        (3, [2, 3], [REFUSED], {}, []),
+        (3, [1, 2, 3], [blessing(11, of=2), blessing(12, of=1)], {}, [1]),  # not trained last
+        (3, [1, 3], [FIRST, SECOND], {}, [1]),  # not a deleted one
+        *(
+            (4, [1, 2, 3, 4], ALL, {"newest": newest}, found)
+            for newest, found in [(20, [3]), (19, [2]), (12, [2]), (11, [1]), (10, []), (0, [])]
+        ),
+        (3, [1, 2, 3], [FIRST, SECOND], {"newest": 12}, [2]),
+    ],
+)
+def test_the_baseline_is(candidate, models, blessings, config, found):
+    resolved = resolve(candidate, models, blessings, **config)
+    assert (resolved["candidate"], resolved["model"]) == ([candidate], found)
+    assert len(resolved["blessing"]) == len(found)

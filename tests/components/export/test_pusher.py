@@ -1,4 +1,4 @@
-"""The versions under ``serving/<name>/`` at any moment."""
+"""The versions under ``serving/<name>/`` at any moment, and the newest as the baseline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tfx.utils import proto_utils
 
 from huberflow.components.bundle import reload
 from huberflow.components.export import pusher
-from huberflow.components.export.pusher import publish
+from huberflow.components.export.pusher import LastPushed, publish
 
 
 @pytest.fixture
@@ -177,3 +177,20 @@ class TestExecutor:
         pushed = push(blessed=False)
         assert pushed.get_int_custom_property("pushed") == 0
         assert versions(base) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("folders", "newest"),
+    [(["2", "9", "10"], "10"), (["1", ".pushing-2"], "1"), ([], None)],
+    ids=["the_newest_as_a_number", "none_that_is_being_pushed", "none_before_the_first_push"],
+)
+def test_the_baseline_is_the_last_pushed_model(base, tmp_path, folders, newest):
+    for name in folders:
+        (base / name / "variables").mkdir(parents=True)
+        for file in ("saved_model.pb", "variables/index"):
+            (base / name / file).write_text(name)
+    found = standard_artifacts.Model()
+    found.uri = str(tmp_path / "found")
+    LastPushed.test_call(model=found, serving=str(base))
+    names = ("saved_model.pb", "variables/index") if newest else ()
+    assert files(Path(found.uri)) == {f"Format-Serving/{name}": newest for name in names}
