@@ -18,13 +18,11 @@ _TYPES = (pa.null(), pa.int64(), pa.float64(), pa.string())
 
 def infer_types(file: Path) -> ColumnTypes:
     """The types that hold all rows of a file."""
-    widest: dict[str, pa.DataType] = {}
-    for table in _tables(file):
-        for name in table.column_names:
-            so_far = widest.setdefault(name, pa.null())
-            if so_far != pa.string():
-                widest[name] = _wider(so_far, _type_of(table[name]))
-    return widest
+    types: dict[str, pa.DataType] = {}
+    for table in csv_reading.read_batches(Source("csv", (file,))):
+        texts = {name: table[name] for name in table.column_names if types.get(name) != pa.string()}
+        types |= common_types([types, {name: _type_of(each) for name, each in texts.items()}])
+    return types
 
 
 def common_types(types: Iterable[ColumnTypes]) -> ColumnTypes:
@@ -32,22 +30,14 @@ def common_types(types: Iterable[ColumnTypes]) -> ColumnTypes:
     widest: dict[str, pa.DataType] = {}
     for each in types:
         for name, other in each.items():
-            widest[name] = _wider(widest.get(name, pa.null()), other)
+            widest[name] = max(widest.get(name, pa.null()), other, key=_TYPES.index)
     return widest
-
-
-def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    return max(one, other, key=_TYPES.index)
 
 
 def read_typed(file: Path, types: ColumnTypes) -> Iterator[Mapping[str, pa.Array]]:
     """All rows, some megabytes at a time; empty fields are null."""
-    for table in _tables(file):
+    for table in csv_reading.read_batches(Source("csv", (file,))):
         yield {name: _as_type(table[name].combine_chunks(), to) for name, to in types.items()}
-
-
-def _tables(file: Path) -> Iterator[pa.Table]:
-    return csv_reading.read_batches(Source("csv", (file,)))
 
 
 def _type_of(texts: pa.ChunkedArray) -> pa.DataType:

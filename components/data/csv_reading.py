@@ -32,9 +32,8 @@ def read_batches(source: Source) -> Iterator[pa.Table]:
                 stream = decompressed(file, raw)
                 header = stream.readline(LONGEST_RECORD)
                 if not header:
-                    raise InputError(
-                        str(file), expected="a header and rows", received="an empty file"
-                    )
+                    expected, received = "a header and rows", "an empty file"
+                    raise InputError(str(file), expected=expected, received=received)
                 names = csv_records.column_names(file, header)
                 columns = columns or names
                 _check_same(source.files[0], columns, file, names)

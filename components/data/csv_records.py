@@ -8,6 +8,7 @@ or fail on later, are refused with their line.
 
 import csv
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,31 +34,26 @@ def column_names(file: Path, header: bytes) -> list[str]:
     where = f"{file}, line 1"
     text = _header_text(file, where, header).strip()
     names = text.split(",")
+    refused = partial(InputError, where)
     if names == [""]:
-        raise InputError(where, expected="the names of columns", received="an empty line")
-    if len(names) == 1:
-        _refuse_delimiter(file, where, text)
+        raise refused(expected="the names of columns", received="an empty line")
+    for delimiter, written in _DELIMITERS.items() if len(names) == 1 else ():
+        if delimiter in text:
+            read = f"pandas.read_csv('{file}', sep='{written}')"
+            write = f"python -c \"import pandas; {read}.to_csv('new.csv', index=False)\""
+            expected = "columns separated by commas"
+            raise refused(expected=expected, received=f"'{written}'", write=write)
     if '"' in text:
-        raise InputError(
-            where,
-            expected="names without quotes, which TFX takes for part of them",
-            received=_short(text),
-            write=f"sed -i '1s/\"//g' {file}",
-        )
+        expected = "names without quotes, which TFX takes for part of them"
+        write = f"sed -i '1s/\"//g' {file}"
+        raise refused(expected=expected, received=_short(text), write=write)
     if "" in names:
-        raise InputError(
-            where,
-            expected="a name for each column",
-            received=f"none for column {names.index('') + 1}",
-            hint="with pandas, write: to_csv(path, index=False)",
-        )
+        received = f"none for column {names.index('') + 1}"
+        hint = "with pandas, write: to_csv(path, index=False)"
+        raise refused(expected="a name for each column", received=received, hint=hint)
     if all(_is_number(name) for name in names):
-        raise InputError(
-            where,
-            expected="the names of columns",
-            received=f"numbers ({_short(text)})",
-            hint="write them as the first line",
-        )
+        received, hint = f"numbers ({_short(text)})", "write them as the first line"
+        raise refused(expected="the names of columns", received=received, hint=hint)
     check_unique(where, names)
     return names
 
@@ -66,45 +62,22 @@ def _header_text(file: Path, where: str, header: bytes) -> str:
     if header.startswith(_UTF_16):
         raise _not_utf_8(file, 1, "UTF-16")
     if header.startswith(_UTF_8_MARK):
-        raise InputError(
-            where,
-            expected="the first column's name",
-            received="a byte order mark before it",
-            write=rf"sed -i '1s/^\xEF\xBB\xBF//' {file}",
-        )
+        received, write = "a byte order mark before it", rf"sed -i '1s/^\xEF\xBB\xBF//' {file}"
+        raise InputError(where, expected="the first column's name", received=received, write=write)
     try:
         text = header.decode()
     except UnicodeDecodeError as error:
         raise _not_utf_8(file, 1, "latin1") from error
     if "\r" in text.rstrip("\r\n"):
-        raise InputError(
-            where,
-            expected=r"lines that end in \n or \r\n",
-            received=r"\r alone",
-            write=rf"tr '\r' '\n' < {file} > new.csv",
-        )
+        expected, write = r"lines that end in \n or \r\n", rf"tr '\r' '\n' < {file} > new.csv"
+        raise InputError(where, expected=expected, received=r"\r alone", write=write)
     return text
 
 
 def _not_utf_8(file: Path, line: int, encoding: str) -> InputError:
-    return InputError(
-        f"{file}, line {line}",
-        expected="UTF-8",
-        received="other bytes",
-        hint=f"if they are {encoding}, write: iconv -f {encoding} -t utf-8 {file} > new.csv",
-    )
-
-
-def _refuse_delimiter(file: Path, where: str, header: str) -> None:
-    for delimiter, written in _DELIMITERS.items():
-        if delimiter in header:
-            raise InputError(
-                where,
-                expected="columns separated by commas",
-                received=f"'{written}'",
-                write=f"python -c \"import pandas; pandas.read_csv('{file}', sep='{written}')"
-                ".to_csv('new.csv', index=False)\"",
-            )
+    hint = f"if they are {encoding}, write: iconv -f {encoding} -t utf-8 {file} > new.csv"
+    where = f"{file}, line {line}"
+    return InputError(where, expected="UTF-8", received="other bytes", hint=hint)
 
 
 def _is_number(text: str) -> bool:
@@ -191,27 +164,19 @@ def _check_record(where: str, record: str, columns: Sequence[str]) -> None:
             raise field_too_long(where) from error
         raise InputError(where, expected="CSV", received=f"{_short(record)} ({error})") from error
     if reader.line_num > 1:
-        raise InputError(
-            where,
-            expected="quotes around whole fields",
-            received=_short(record),
-            hint='write a quote inside a field twice, and the field in quotes: "5"" pipe"',
-        )
+        expected = "quotes around whole fields"
+        hint = 'write a quote inside a field twice, and the field in quotes: "5"" pipe"'
+        raise InputError(where, expected=expected, received=_short(record), hint=hint)
     if fields and len(fields) != len(columns):
-        raise InputError(
-            where,
-            expected=f"{len(columns)} fields, as in the header",
-            received=f"{len(fields)}: {_short(record)}",
-        )
+        expected = f"{len(columns)} fields, as in the header"
+        raise InputError(where, expected=expected, received=f"{len(fields)}: {_short(record)}")
 
 
 def field_too_long(where: str) -> InputError:
     """The error for a record whose end is too far away."""
-    return InputError(
-        where,
-        expected=f"a field of at most {csv.field_size_limit():,} characters",
-        received="a longer one, or a quote that nothing closes",
-    )
+    expected = f"a field of at most {csv.field_size_limit():,} characters"
+    received = "a longer one, or a quote that nothing closes"
+    return InputError(where, expected=expected, received=received)
 
 
 def _short(text: str) -> str:

@@ -37,11 +37,8 @@ def decompressed(file: Path, raw: BinaryIO) -> BinaryIO:
 
 def unreadable_file(file: Path, reason: object) -> InputError:
     """The error for a file that a library fails to read."""
-    return InputError(
-        str(file),
-        expected="a file that can be read",
-        received=f"an error: {' '.join(str(reason).split())}",
-    )
+    received = f"an error: {' '.join(str(reason).split())}"
+    return InputError(str(file), expected="a file that can be read", received=received)
 
 
 def check_unique(where: str, names: Sequence[str]) -> None:

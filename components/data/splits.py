@@ -26,7 +26,7 @@ def split_of(example: tf.train.Example, config: ExampleGenConfig, file_split: st
 
     Args:
       example: the row.
-      config: says how rows are split.
+      config: how rows are split.
       file_split: split of the file that holds the row; ignored where a column decides.
 
     Raises:
@@ -41,11 +41,8 @@ def _by_column(example: tf.train.Example, config: ExampleGenConfig) -> str | Non
     if config.days:
         return _by_day(value, config.days) if value else None
     if value is None or value not in config.values:
-        raise InputError(
-            "data.splits.values",
-            expected=f"one of {', '.join(config.values)} in every row of {config.column!r}",
-            received=repr(value),
-        )
+        expected = f"one of {', '.join(config.values)} in every row of {config.column!r}"
+        raise InputError("data.splits.values", expected=expected, received=repr(value))
     return config.values[value]
 
 
