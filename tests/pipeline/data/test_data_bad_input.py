@@ -45,14 +45,22 @@ def of_data(path, label="y", **options):
     return [f"data.{key}={json.dumps(value)}" for key, value in named.items()]
 
 
+def facts_of(text):
+    """Rows of settings, parted by ``;`` | key | received | remedy."""
+    rows = [[part.strip() for part in row.split("|")] for row in text.strip().splitlines()]
+    return [pytest.param(row[0].split("; "), row[1:], id=row[0]) for row in rows]
+
+
 GOOD = "x,y\n1,2\n2,3\n"
 
 
 def _table(**columns):
     """Thirty rows with a label, a feature, and these columns, whose values repeat."""
-    ((name, values),) = columns.items()
-    rows = [f"{values[n % len(values)]},{n % 7}.5,{n}" for n in range(30)]
-    return "\n".join([f"{name},x,y", *rows, ""])
+    rows = [
+        ",".join(str(values[n % len(values)]) for values in columns.values()) + f",{n % 7}.5,{n}"
+        for n in range(30)
+    ]
+    return "\n".join([",".join([*columns, "x", "y"]), *rows, ""])
 
 
 def _damaged_page():
@@ -223,62 +231,21 @@ OTHER_FILES = {
 }
 
 LABEL = {
-    "not a column": (
-        {"price": [1, 2], "x": [1, 2]},
-        {"label": "prize"},
-        ("'prize'", "did you mean 'price'?"),
-    ),
-    "not like any": (
-        {"price": [1, 2], "x": [1, 2]},
-        {"label": "fare"},
-        ("'fare'", "columns: price, x"),
-    ),
-    "with a space before it": (
-        {" price": [1, 2], "x": [1, 2]},
-        {"label": "price"},
-        ("'price'", "did you mean ' price'?"),
-    ),
     "all but the same": (
-        {"y": [2**60, 2**60 + 4096], "x": [1, 2]},
-        {},
+        [2**60, 2**60 + 4096],
         ("1.15292e+18 to 1.15292e+18", "subtract from all what they have in common"),
     ),
-    "never there": (
-        {"y": pa.array([None, None], pa.int64()), "x": [1, 2]},
-        {},
-        ("none", "values in 'y'"),
-    ),
-    "NaN everywhere": ({"y": [math.nan, math.nan], "x": [1, 2]}, {}, ("none", "values in 'y'")),
-    "constant": (
-        {"y": [3, 3, None], "x": [1, 2, 3]},
-        {},
-        ("3 in all rows", "values that differ in 'y'"),
-    ),
-    "text": (
-        {"y": ["sun", "rain"], "x": [1, 2]},
-        {},
-        ("2 values in 2 rows, such as 'sun'", "numbers or a few classes in 'y'"),
-    ),
+    "never there": (pa.array([None, None], pa.int64()), ("none", "values in 'y'")),
+    "NaN everywhere": ([math.nan, math.nan], ("none", "values in 'y'")),
+    "constant": ([3, None], ("3 in all rows", "values that differ in 'y'")),
+    "text": (["sun", "rain"], ("2 values in 2 rows, such as 'sun'", "numbers or a few classes")),
     "dates": (
-        {"y": [date(2024, 1, 1), date(2024, 2, 1)], "x": [1, 2]},
-        {},
+        [date(2024, 1, 1), date(2024, 2, 1)],
         ("date such as '2024-01-01', '2024-02-01'", "numbers in 'y'"),
     ),
-    "lists": (
-        {"y": [[1, 2], [3]], "x": [1, 2]},
-        {},
-        ("lists, structures or bytes", "one value in a row in 'y'"),
-    ),
-    "infinite": (
-        {"y": [1.0, math.inf, -math.inf], "x": [1, 2, 3]},
-        {},
-        ("2 that are infinite or beyond 3.4e+38", "leave these fields empty"),
-    ),
-    "beyond 32 bits": (
-        {"y": [1.0, 1e39], "x": [1, 2]},
-        {},
-        ("1 that are infinite or beyond 3.4e+38", "leave these fields empty"),
-    ),
+    "lists": ([[1, 2], [3]], ("lists, structures or bytes", "one value in a row in 'y'")),
+    "infinite": ([math.inf, -math.inf], ("2 that are infinite or beyond", "leave these fields")),
+    "beyond 32 bits": ([1.0, 1e39], ("1 that are infinite or beyond 3.4e+38", "leave these")),
 }
 
 WEIGHT = {
@@ -294,145 +261,76 @@ WEIGHT = {
     },
 }
 
-NAMES = {
-    "the label as weights": ({"weight": "y"}, ("data.weight", "'y'", "not the label")),
-    "an exclusion that is no column": (
-        {"exclude": ["bedroms"]},
-        ("data.exclude", "'bedroms'", "did you mean 'bedrooms'?"),
-    ),
-    "the label kept": (
-        {"keep": ["y"]},
-        ("data.keep", "'y'", "a column that is not data.label too"),
-    ),
-    "the weights kept": (
-        {"weight": "bedrooms", "keep": ["bedrooms"]},
-        ("data.keep", "'bedrooms'", "a column that is not data.weight too"),
-    ),
-    "kept and excluded": (
-        {"exclude": ["bedrooms"], "keep": ["bedrooms"]},
-        ("data.keep", "'bedrooms'", "a column that is not data.exclude too"),
-    ),
-    "nothing to keep": (
-        {"keep": ["empty"]},
-        ("data.keep", "'empty': no value in any row", "columns of values"),
-    ),
-    "nothing left": (
-        {"exclude": ["bedrooms", "below", "gaps", "words"]},
-        ("data", "none", "left out: bedrooms (excluded), below (excluded), gaps"),
-    ),
+HOUSES = {
+    "y": [1, 2, 3],
+    "bedrooms": [3, 4, 3],
+    "below": [1, -1, 1],
+    "gaps": [1.0, None, 2.0],
+    "words": ["a", "b", "a"],
+    "zero": [0, 0, 0],
+    "empty": pa.nulls(3),
 }
 
-ROWS = _table(part=["train", "test"])
+OF_HOUSES = facts_of("""
+data.label=bedroms | data.label | 'bedroms' | did you mean 'bedrooms'?
+data.label=fare | data.label | 'fare' | columns: y, bedrooms, below
+data.weight=y | data.weight | 'y' | not the label
+data.exclude=[bedroms] | data.exclude | 'bedroms' | did you mean 'bedrooms'?
+data.keep=[y] | data.keep | 'y' | a column that is not data.label too
+data.weight=bedrooms; data.keep=[bedrooms] | data.keep | 'bedrooms' | not data.weight too
+data.exclude=[bedrooms]; data.keep=[bedrooms] | data.keep | 'bedrooms' | not data.exclude too
+data.keep=[empty] | data.keep | 'empty': no value in any row | columns of values
+data.exclude=[bedrooms, below, gaps, words] | data | none | left out: bedrooms (excluded), below
+features.numeric=[bedroom] | features.numeric | 'bedroom' | did you mean 'bedrooms'?
+features.numeric=[words] | features.numeric | text such as 'a', 'b' | numbers in 'words'
+features.cyclic={words: 7} | features.cyclic | text such as 'a', 'b' | numbers in 'words'
+features.categorical=[empty] | features.categorical | none | values in 'empty'
+evaluation.slices=[[word]] | evaluation.slices | 'word' | did you mean 'words'?
+""")
 
 MARCH = [f"2024-03-{day:02}" for day in range(1, 31)]
 
-DAYS = _table(sold=MARCH)
+COLUMNS = {
+    "part": ["train", "test"],
+    "numbers": [0.5, 1.5],
+    "held_out": ["train", "holdout"],
+    "gaps": ["train", "", "test"],
+    "many": [f"a{n}" for n in range(30)],
+    "no_eval": ["train", "val"],
+    "two_days": MARCH[:2],
+    "sold": MARCH,
+    "day_or_month": ["01/02/2024", "03/04/2024", "05/06/2024"],
+}
 
-BY_PART = ["data.path=~/rows.csv", "data.splits.column=part"]
+BY_COLUMN = facts_of(
+    r"""
+COLUMN=prat | COLUMN | 'prat' | did you mean 'part'?
+COLUMN=y | COLUMN | 'y' | see: huberflow config
+COLUMN=numbers | COLUMN | number such as 0.5, 1.5 | words such as train and eval, or dates
+COLUMN=held_out | COLUMN | 'holdout' | 'data.splits.values={train: train, holdout: eval}'
+COLUMN=gaps | COLUMN | none in 10 | a word for every row in 'gaps'
+COLUMN=many | COLUMN | 30 values such as 'a0', 'a1' | words such as train and eval, or dates
+COLUMN=no_eval | data.splits | none in eval | --set 'data.splits.values={WORD: eval}'
+COLUMN=part; features.categorical=[part] | COLUMN | 'part' | see: huberflow config
+COLUMN=part; data.keep=[part] | data.keep | 'part' | a column that is not COLUMN too
+COLUMN=two_days | COLUMN | 2 | at least 3 days among the rows with y in 'two_days'
+COLUMN=day_or_month | COLUMN | dates in which day and month look alike | words such as train
+COLUMN=sold; DAYS.eval=2024-04-01 | data.splits | none in eval | --set DAYS=null
+COLUMN=sold; DAYS.eval=2024-03-02 | DAYS.eval | 2024-03-02 | see: huberflow config
+COLUMN=sold; data.splits.values={a: train} | data.splits.values | both | data.splits.values={}
+COLUMN=sold; DAYS.written=YYYY/MM/DD | DAYS.written | YYYY/MM/DD | --set DAYS=null
+DAYS={written: YYYY-MM-DD, validation: 2024-03-02, eval: 2024-03-03} | COLUMN | null | DAYS=null
+""".replace("COLUMN", "data.splits.column").replace("DAYS", "data.splits.days")
+)
 
-BY_DAY = ["data.path=~/rows.csv", "data.splits.column=sold"]
+ROWS = _table(part=["train", "test"])
+
+COLUMN = "data.splits.column"
+
+BY_FILES = ["data.splits.files.train=~/a.csv", "data.splits.files.eval=~/b.csv"]
 
 SPLITS = {
-    "by no column": (
-        {"rows.csv": ROWS},
-        ["data.path=~/rows.csv", "data.splits.column=prat"],
-        ("data.splits.column", "'prat'", "did you mean 'part'?"),
-    ),
-    "by the label": (
-        {"rows.csv": ROWS},
-        ["data.path=~/rows.csv", "data.splits.column=y"],
-        ("data.splits.column", "'y'", "see: huberflow config"),
-    ),
-    "by numbers": (
-        {"rows.csv": _table(part=[0.5, 1.5])},
-        BY_PART,
-        ("data.splits.column", "number such as 0.5, 1.5", "words such as train and eval, or dates"),
-    ),
-    "by other words": (
-        {"rows.csv": _table(part=["train", "holdout"])},
-        BY_PART,
-        (
-            "data.splits.column",
-            "'holdout'",
-            "--set 'data.splits.values={train: train, holdout: eval}'",
-        ),
-    ),
-    "by a word that is missing": (
-        {"rows.csv": _table(part=["train", "", "test"])},
-        BY_PART,
-        ("data.splits.column", "none in 10", "a word for every row in 'part'"),
-    ),
-    "by too many words": (
-        {"rows.csv": _table(part=[f"a{n}" for n in range(30)])},
-        BY_PART,
-        (
-            "data.splits.column",
-            "30 values such as 'a0', 'a1'",
-            "words such as train and eval, or dates",
-        ),
-    ),
-    "by words without one for eval": (
-        {"rows.csv": _table(part=["train", "val"])},
-        BY_PART,
-        ("data.splits", "none in eval", "--set 'data.splits.values={WORD: eval}'"),
-    ),
-    "by a column that is a feature": (
-        {"rows.csv": ROWS},
-        [*BY_PART, "features.categorical=[part]"],
-        ("data.splits.column", "'part'", "see: huberflow config"),
-    ),
-    "by a column that is kept": (
-        {"rows.csv": ROWS},
-        [*BY_PART, "data.keep=[part]"],
-        ("data.keep", "'part'", "a column that is not data.splits.column too"),
-    ),
-    "by dates of too few days": (
-        {"rows.csv": _table(sold=MARCH[:2])},
-        BY_DAY,
-        ("data.splits.column", "2", "at least 3 days among the rows with y in 'sold'"),
-    ),
-    "by dates that may be of two kinds": (
-        {"rows.csv": _table(sold=["01/02/2024", "03/04/2024", "05/06/2024"])},
-        BY_DAY,
-        (
-            "data.splits.column",
-            "dates in which day and month look alike",
-            "words such as train and eval, or dates",
-        ),
-    ),
-    "at a day after all": (
-        {"rows.csv": DAYS},
-        [*BY_DAY, "data.splits.days.eval=2024-04-01"],
-        ("data.splits", "none in eval", "--set data.splits.days=null"),
-    ),
-    "at days that are not in order": (
-        {"rows.csv": DAYS},
-        [*BY_DAY, "data.splits.days.eval=2024-03-02"],
-        ("data.splits.days.eval", "2024-03-02", "see: huberflow config"),
-    ),
-    "at days, and by words": (
-        {"rows.csv": DAYS},
-        [*BY_DAY, "data.splits.values={a: train}"],
-        ("data.splits.values", "both", "--set 'data.splits.values={}'"),
-    ),
-    "at days that are written otherwise": (
-        {"rows.csv": DAYS},
-        [*BY_DAY, "data.splits.days.written=YYYY/MM/DD"],
-        ("data.splits.days.written", "YYYY/MM/DD", "--set data.splits.days=null"),
-    ),
-    "at days without a column": (
-        {"rows.csv": DAYS},
-        [
-            "data.path=~/rows.csv",
-            "data.splits.days={written: YYYY-MM-DD, validation: 2024-03-02, eval: 2024-03-03}",
-        ],
-        ("data.splits.column", "null", "--set data.splits.days=null"),
-    ),
-    "of the taxi trips": (
-        {},
-        ["data.splits.column=company"],
-        ("data.splits.column", "'company'", "--data PATH"),
-    ),
+    "of the taxi trips": ({}, ["data.splits.column=company"], (COLUMN, "'company'", "--data PATH")),
     "by files, but one": (
         {"a.csv": ROWS},
         ["data.splits.files.train=~/a.csv"],
@@ -455,12 +353,8 @@ SPLITS = {
     ),
     "by files, and by a column": (
         {"a.csv": ROWS, "b.csv": ROWS},
-        [
-            "data.splits.files.train=~/a.csv",
-            "data.splits.files.eval=~/b.csv",
-            "data.splits.column=part",
-        ],
-        ("data.splits.column", "'part'", "--set data.splits.column=null"),
+        [*BY_FILES, "data.splits.column=part"],
+        (COLUMN, "'part'", "--set data.splits.column=null"),
     ),
     "by files of two kinds": (
         {"a.csv": ROWS, "b.parquet": {"x": [1, 2], "y": [2, 3]}},
@@ -469,17 +363,17 @@ SPLITS = {
     ),
     "by files of other columns": (
         {"a.csv": ROWS, "b.csv": "part,x\ntest,1\n"},
-        ["data.splits.files.train=~/a.csv", "data.splits.files.eval=~/b.csv"],
+        BY_FILES,
         ("~/b.csv, line 1", "none where it has y", "the columns of a.csv in their order"),
     ),
     "by a file without rows": (
         {"a.csv": ROWS, "b.csv": "part,x,y\n"},
-        ["data.splits.files.train=~/a.csv", "data.splits.files.eval=~/b.csv"],
+        BY_FILES,
         ("data.splits.files.eval", "none", "rows with y"),
     ),
     "by a file without a label": (
         {"a.csv": ROWS, "b.csv": "part,x,y\ntrain,1,\ntest,2,nan\n"},
-        ["data.splits.files.train=~/a.csv", "data.splits.files.eval=~/b.csv"],
+        BY_FILES,
         ("data.splits.files.eval", "none", "rows with y"),
     ),
     "by a split that there is not": (
@@ -487,39 +381,6 @@ SPLITS = {
         ["data.splits.files.train=~/a.csv", "data.splits.files.test=~/b.csv"],
         ("data.splits.files.test", "the unknown key 'test'", "one of train, validation, eval"),
     ),
-}
-
-USES = {
-    "numbers of a column that is not there": (
-        ["features.numeric=[bedroom]"],
-        ("features.numeric", "'bedroom'", "did you mean 'bedrooms'?"),
-    ),
-    "numbers of words": (
-        ["features.numeric=[words]"],
-        ("features.numeric", "text such as 'a', 'b'", "numbers in 'words'"),
-    ),
-    "a circle of words": (
-        ["features.cyclic={words: 7}"],
-        ("features.cyclic", "text such as 'a', 'b'", "numbers in 'words'"),
-    ),
-    "categories of nothing": (
-        ["features.categorical=[empty]"],
-        ("features.categorical", "none", "values in 'empty'"),
-    ),
-    "slices of a column that is not there": (
-        ["evaluation.slices=[[word]]"],
-        ("evaluation.slices", "'word'", "did you mean 'words'?"),
-    ),
-}
-
-HOUSES = {
-    "y": [1, 2, 3],
-    "bedrooms": [3, 4, 3],
-    "below": [1, -1, 1],
-    "gaps": [1.0, None, 2.0],
-    "words": ["a", "b", "a"],
-    "zero": [0, 0, 0],
-    "empty": pa.nulls(3),
 }
 
 
@@ -543,10 +404,10 @@ def test_files_are_refused(tmp_path, files, facts):
     check(tmp_path, of_data("d"), f"~/d/{file}", *others)
 
 
-@pytest.mark.parametrize(("columns", "options", "facts"), LABEL.values(), ids=LABEL)
-def test_a_label_is_refused(tmp_path, columns, options, facts):
-    written(tmp_path, {"a.parquet": columns})
-    check(tmp_path, of_data("a.parquet", **options), "data.label", *facts)
+@pytest.mark.parametrize(("values", "facts"), LABEL.values(), ids=LABEL)
+def test_a_label_is_refused(tmp_path, values, facts):
+    written(tmp_path, {"a.parquet": {"y": values, "x": [1, 2]}})
+    check(tmp_path, of_data("a.parquet"), "data.label", *facts)
 
 
 @pytest.mark.parametrize(("columns", "facts"), WEIGHT.values(), ids=WEIGHT)
@@ -561,16 +422,16 @@ def test_weights_of_rows_without_a_label_may_be_anything(tmp_path, weight):
     load(None, [f"data.path={tmp_path}/a.csv", "data.label=y", "data.weight=w"])
 
 
-@pytest.mark.parametrize(("options", "facts"), NAMES.values(), ids=NAMES)
-def test_a_choice_of_columns_is_refused(tmp_path, options, facts):
-    written(tmp_path, {"a.parquet": HOUSES})
-    check(tmp_path, of_data("a.parquet", **options), *facts)
-
-
-@pytest.mark.parametrize(("settings", "facts"), USES.values(), ids=USES)
-def test_a_use_is_refused(tmp_path, settings, facts):
+@pytest.mark.parametrize(("settings", "facts"), OF_HOUSES)
+def test_a_choice_of_columns_is_refused(tmp_path, settings, facts):
     written(tmp_path, {"a.parquet": HOUSES})
     check(tmp_path, [*of_data("a.parquet"), *settings], *facts)
+
+
+@pytest.mark.parametrize(("settings", "facts"), BY_COLUMN)
+def test_a_split_by_a_column_is_refused(tmp_path, settings, facts):
+    written(tmp_path, {"rows.csv": _table(**COLUMNS)})
+    check(tmp_path, [*of_data("rows.csv"), *settings], *facts)
 
 
 @pytest.mark.parametrize(("files", "settings", "facts"), SPLITS.values(), ids=SPLITS)

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from huberflow.pipeline.data.checks import check_label, describe_leaks
-from huberflow.pipeline.data.infer import infer_uses
+from huberflow.pipeline.data.infer import InferredUses, infer_uses
 from huberflow.pipeline.data.profile import profile_rows
 from huberflow.pipeline.data.source import find_source
 
@@ -75,30 +75,16 @@ def found(table):
     return infer_uses(table, ["price"])
 
 
-class TestUses:
-    def test_numbers(self, found):
-        expected = ["area", "people", "year_built", "income_cents", "number_of_rooms"]
-        assert found.numeric == expected
-
-    def test_categories(self, found):
-        assert found.categorical == [
-            "district",
-            "district_with_gaps",
-            "shop_id",
-            "garden",
-            "roof",
-            "only_sometimes",
+def test_every_column_has_one_use(found):
+    assert found == InferredUses(
+        numeric=["area", "people", "year_built", "income_cents", "number_of_rooms"],
+        categorical=[
+            "district", "district_with_gaps", "shop_id", "garden", "roof", "only_sometimes",
             "visited",
-        ]
-
-    def test_periodic(self, found):
-        assert found.cyclic == {"startHour": 24, "weekday": 7, "sold_month": 12}
-
-    def test_dates(self, found):
-        assert found.dates == {"built": "YYYY-MM-DD"}
-
-    def test_what_is_left_out_and_why(self, found):
-        assert found.left_out == {
+        ],
+        cyclic={"startHour": 24, "weekday": 7, "sold_month": 12},
+        dates={"built": "YYYY-MM-DD"},
+        left_out={
             "row": "a running number: 1,000 values in 1,000 rows",
             "customer_id": "an id by its name: 1,000 values in 1,000 rows",
             "code": "an id: 1,000 values in 1,000 rows",
@@ -109,36 +95,28 @@ class TestUses:
             "clock": "the same as 32-bit floats, or nearly: 1.15292e+18 to 1.15292e+18",
             "nothing": "no value in any row",
             "tags": "lists, structures or bytes",
-        }
-
-    def test_every_column_has_one(self, table, found):
-        named = [
-            *found.numeric,
-            *found.categorical,
-            *found.cyclic,
-            *found.dates,
-            *found.left_out,
-        ]
-        assert sorted([*named, "price"]) == sorted(table.columns)
+        },
+    )  # fmt: skip
 
 
-class TestChoices:
-    def test_kept_columns_are_used(self, table):
-        found = infer_uses(table, ["price"], keep=["row", "remark", "country"])
-        assert "row" in found.numeric
-        assert {"remark", "country"} <= set(found.categorical)
-        assert not {"row", "remark", "country"} & set(found.left_out)
-
-    def test_excluded_columns_are_not(self, table):
-        found = infer_uses(table, ["price"], exclude=["area"])
-        assert "area" not in found.numeric
-        assert found.left_out["area"] == "excluded"
+def test_kept_columns_are_used(table):
+    found = infer_uses(table, ["price"], keep=["row", "remark", "country"])
+    assert "row" in found.numeric
+    assert {"remark", "country"} <= set(found.categorical)
+    assert not {"row", "remark", "country"} & set(found.left_out)
 
 
-def test_weights_of_the_rows_are_no_feature(table):
-    found = infer_uses(table, ["price"], weight="people")
-    assert "people" not in found.numeric
-    assert found.left_out["people"] == "weights of the rows"
+@pytest.mark.parametrize(
+    ("options", "name", "reason"),
+    [
+        ({"exclude": ["area"]}, "area", "excluded"),
+        ({"weight": "people"}, "people", "weights of the rows"),
+    ],
+)
+def test_a_column_for_another_use_is_no_feature(table, options, name, reason):
+    found = infer_uses(table, ["price"], **options)
+    assert name not in found.numeric
+    assert found.left_out[name] == reason
 
 
 def test_numbers_with_words_for_missing_are_left_out(tmp_path):
@@ -149,10 +127,8 @@ def test_numbers_with_words_for_missing_are_left_out(tmp_path):
     assert found.left_out["x"] == "numbers except 1 x 'NA'; leave these fields empty"
 
 
-class TestLabel:
-    def test_rows_without_it_are_counted(self, table):
-        column = check_label(table, "district_with_gaps")
-        assert column.missing == ROWS - len(range(0, ROWS, 3))
+def test_rows_without_a_label_are_counted(table):
+    assert check_label(table, "district_with_gaps").missing == ROWS - len(range(0, ROWS, 3))
 
 
 @pytest.fixture
@@ -166,33 +142,37 @@ def warn(tmp_path):
     return warn
 
 
-class TestLeaks:
-    PRICE = DRAW.lognormal(size=ROWS)
-    ADVICE = "if it is not known when a prediction is needed, write: --set data.exclude=[x]"
+PRICE = DRAW.lognormal(size=ROWS)
+CLASSES = numbers(1, 9)
 
-    def test_the_same_in_other_units(self, warn):
-        assert warn(self.PRICE, x=self.PRICE * -1.2 + 3) == [
-            f"x alone predicts price: their correlation is -1.0000; {self.ADVICE}"
-        ]
 
-    def test_the_same_along_a_curve(self, warn):
-        assert warn(self.PRICE, x=np.log(self.PRICE)) == [
-            f"x alone predicts price: the correlation of their ranks is 1.0000; {self.ADVICE}"
-        ]
+@pytest.mark.parametrize(
+    ("price", "feature", "leak"),
+    [
+        (PRICE, PRICE * -1.2 + 3, "their correlation is -1.0000"),
+        (PRICE, np.log(PRICE), "the correlation of their ranks is 1.0000"),
+        (
+            CLASSES * 10.0,
+            [f"class {number * 7 % 9}" for number in CLASSES],
+            "its values explain 100.00% of the variance",
+        ),
+    ],
+)
+def test_a_feature_that_leaks_the_label_is_named(warn, price, feature, leak):
+    assert warn(price, x=feature) == [
+        f"x alone predicts price: {leak}; if it is not known when a prediction is needed, "
+        "write: --set data.exclude=[x]"
+    ]
 
-    def test_a_word_for_each_price(self, warn):
-        classes = numbers(1, 9)
-        assert warn(classes * 10.0, x=[f"class {number * 7 % 9}" for number in classes]) == [
-            f"x alone predicts price: its values explain 100.00% of the variance; {self.ADVICE}"
-        ]
 
-    def test_a_good_feature_is_none(self, warn):
-        assert warn(self.PRICE, x=self.PRICE + DRAW.normal(size=ROWS) / 5) == []
+@pytest.mark.parametrize(
+    "feature", [PRICE + DRAW.normal(size=ROWS) / 5, [f"house {number}" for number in range(ROWS)]]
+)
+def test_a_good_feature_or_another_word_in_each_row_is_no_leak(warn, feature):
+    assert warn(PRICE, x=feature) == []
 
-    def test_different_words_in_every_row_are_none(self, warn):
-        assert warn(self.PRICE, x=[f"house {number}" for number in range(ROWS)]) == []
 
-    def test_rows_without_label_or_feature_do_not_hide_it(self, warn):
-        price = [None if n % 4 == 0 else n * 1.0 for n in range(ROWS)]
-        same = [None if n % 5 == 0 else n * 2.0 for n in range(ROWS)]
-        assert len(warn(price, x=same)) == 1
+def test_rows_without_label_or_feature_do_not_hide_a_leak(warn):
+    price = [None if n % 4 == 0 else n * 1.0 for n in range(ROWS)]
+    same = [None if n % 5 == 0 else n * 2.0 for n in range(ROWS)]
+    assert len(warn(price, x=same)) == 1

@@ -179,25 +179,25 @@ def test_dates_that_are_none_are_text(tmp_path, values):
     assert column(csv_of(tmp_path, x=values, y=["1"] * len(values))).kind == "text"
 
 
-def test_day_and_month_that_cannot_be_told_apart_are_said(tmp_path):
-    found = column(csv_of(tmp_path, x=["01/02/2024", "03/04/2024"], y=["1", "2"]))
-    assert (found.kind, found.suggestion) == (
-        "text",
-        "dates in which day and month look alike; write them as YYYY-MM-DD",
-    )
-
-
-def test_words_for_missing_numbers_are_said(tmp_path):
-    found = column(csv_of(tmp_path, x=["1", "N/A", "2", "N/A", "?"], y=["1"] * 5))
-    assert (found.kind, found.suggestion) == (
-        "mixed",
-        "numbers except 2 x 'N/A', 1 x '?'; leave these fields empty",
-    )
-
-
-def test_text_among_many_numbers_is_said(tmp_path):
-    found = column(csv_of(tmp_path, x=["1", "2", "3", "some"], y=["1"] * 4))
-    assert found.suggestion == "numbers except text in 1 of 4 rows"
+@pytest.mark.parametrize(
+    ("values", "kind", "suggestion"),
+    [
+        (
+            ["01/02/2024", "03/04/2024"],
+            "text",
+            "dates in which day and month look alike; write them as YYYY-MM-DD",
+        ),
+        (
+            ["1", "N/A", "2", "N/A", "?"],
+            "mixed",
+            "numbers except 2 x 'N/A', 1 x '?'; leave these fields empty",
+        ),
+        (["1", "2", "3", "some"], "mixed", "numbers except text in 1 of 4 rows"),
+    ],
+)
+def test_what_values_seem_to_be_is_suggested(tmp_path, values, kind, suggestion):
+    found = column(csv_of(tmp_path, x=values, y=["1"] * len(values)))
+    assert (found.kind, found.suggestion) == (kind, suggestion)
 
 
 def test_csv_as_tfx_reads_it_is_accepted(tmp_path):

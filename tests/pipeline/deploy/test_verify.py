@@ -83,13 +83,6 @@ class TestVerify:
         assert set(report["seconds"]) == {"load", "first_prediction", "warm_prediction"}
         assert report["values"]["model/loss"]["absolute"] == 0
 
-    @without_gpu
-    def test_on_a_gpu_is_refused_where_there_is_none(self, bundle):
-        done = huberflow("verify", bundle, "--device", "gpu")
-        assert done.exit_code == 1
-        assert done.stderr.startswith("huberflow: refused: device: ")
-        assert "--device cpu" in done.stderr
-
     def test_without_a_model_shows_how_to_make_one(self, tmp_path):
         done = huberflow("verify", "--workspace", tmp_path)
         assert done.exit_code == 2
@@ -146,9 +139,13 @@ class TestPredict:
         assert done.exit_code == 1
         assert "refused: assets.extra/more.txt: not part of the bundle" in done.stderr
 
-    @without_gpu
-    def test_on_a_gpu_is_refused_where_there_is_none(self, bundle, data, tmp_path):
-        arguments = ("--data", data, "--output", tmp_path / "out.csv", "--device", "gpu")
-        done = huberflow("predict", bundle, *arguments)
-        assert done.exit_code == 1
-        assert "--device cpu" in done.stderr
+
+@without_gpu
+@pytest.mark.parametrize("verb", ["verify", "predict"])
+def test_on_a_gpu_is_refused_where_there_is_none(bundle, tmp_path, verb):
+    (tmp_path / "data.csv").write_text(ROWS)
+    files = ("--data", tmp_path / "data.csv", "--output", tmp_path / "out.csv")
+    done = huberflow(verb, bundle, "--device", "gpu", *(files if verb == "predict" else ()))
+    assert done.exit_code == 1
+    assert done.stderr.startswith("huberflow: refused: device: ")
+    assert "--device cpu" in done.stderr

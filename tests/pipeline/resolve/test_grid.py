@@ -15,10 +15,6 @@ def refusal(*settings: str, fixed=()) -> InputError:
     return caught.value
 
 
-def names(*settings: str) -> list[str]:
-    return [trial.name for trial in grid.resolve(None, [], settings).trials]
-
-
 class TestCombinations:
     def test_last_key_varies_fastest(self):
         assert grid.trials(["seed=1,2", "training.epochs=3,4"]) == [
@@ -28,9 +24,6 @@ class TestCombinations:
             ("seed=2", "training.epochs=4"),
         ]
 
-    def test_one_value_is_one_point(self):
-        assert grid.trials(["seed=1"]) == [("seed=1",)]
-
     @pytest.mark.parametrize(
         ("listed", "values"),
         [
@@ -39,6 +32,7 @@ class TestCombinations:
              ["{name: HuberLoss, config: {threshold: 2}}", "{name: LogCosh}"]),
             ('"a, b",c', ['"a, b"', "c"]),
             (" 1 ,  2", ["1", "2"]),
+            ("1", ["1"]),
             ("1e-3,null", ["1e-3", "null"]),
         ],
     )  # fmt: skip
@@ -77,25 +71,25 @@ class TestRepeatedPoints:
         assert [trial.settings for trial in found.trials] == [(f"{THRESHOLD}=1",)]
 
 
-class TestNames:
-    def test_are_the_ends_of_keys_and_the_names_of_objects(self):
-        assert names(f"{THRESHOLD}=0.5", "training.loss.name=HuberLoss") == [
-            "threshold=0.5 HuberLoss"
-        ]
-
-    def test_tell_like_ends_apart(self):
-        assert names(f"{THRESHOLD}=2", "training.metrics.0.config.threshold=3") == [
-            "loss.config.threshold=2 metrics.0.config.threshold=3"
-        ]
-        assert names("training.loss.name=LogCosh", "model.activation.name=softplus") == [
-            "loss=LogCosh activation=softplus"
-        ]
-
-    def test_leave_out_what_another_object_dropped(self):
-        assert names(f"{THRESHOLD}=2", "training.loss.name=LogCosh") == ["LogCosh"]
-
-    def test_keep_what_is_null(self):
-        assert names("training.steps_per_epoch=null") == ["steps_per_epoch=null"]
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ([f"{THRESHOLD}=0.5", "training.loss.name=HuberLoss"], "threshold=0.5 HuberLoss"),
+        (
+            [f"{THRESHOLD}=2", "training.metrics.0.config.threshold=3"],
+            "loss.config.threshold=2 metrics.0.config.threshold=3",
+        ),
+        (
+            ["training.loss.name=LogCosh", "model.activation.name=softplus"],
+            "loss=LogCosh activation=softplus",
+        ),
+        ([f"{THRESHOLD}=2", "training.loss.name=LogCosh"], "LogCosh"),
+        (["training.steps_per_epoch=null"], "steps_per_epoch=null"),
+    ],
+)
+def test_a_name_has_the_ends_of_keys_and_the_names_of_objects(settings, name):
+    (trial,) = grid.resolve(None, [], settings).trials
+    assert trial.name == name
 
 
 class TestRefusals:
