@@ -117,7 +117,8 @@ class _Progress(tf_keras.callbacks.Callback):
         assert logs is not None  # noqa: S101 (for the type checker: fit always passes them)
         seconds, ended = time.perf_counter() - self._start, time.time()
         logs |= {name: float(value) for name, value in logs.items()}
-        logs["learning_rate"] = _learning_rate(self.model.optimizer)
+        rate = self.model.optimizer.learning_rate  # the current one, also under a schedule
+        logs["learning_rate"] = float(tf_keras.backend.get_value(rate))
         logs["steps_per_second"] = (self._steps_taken() - self._steps) / seconds
         progress = EpochProgress(epoch + 1, self._epochs, ended, dict(logs))
         logs["time"] = ended
@@ -126,8 +127,3 @@ class _Progress(tf_keras.callbacks.Callback):
 
     def _steps_taken(self) -> int:
         return int(self.model.optimizer.iterations.numpy())
-
-
-def _learning_rate(optimizer: tf_keras.optimizers.Optimizer) -> float:
-    """The optimizer's current rate, also under a schedule."""
-    return float(tf_keras.backend.get_value(optimizer.learning_rate))

@@ -18,7 +18,7 @@ from user_object_sources import loss
 from huberflow.pipeline.cli.main import cli
 from huberflow.pipeline.execution import run as runs
 from huberflow.pipeline.execution.run import Sweep
-from huberflow.pipeline.execution.sweep_worker import TrialJob, run_trial
+from huberflow.pipeline.execution.sweep import TrialJob, run_trial
 from huberflow.pipeline.history import workspace
 from huberflow.pipeline.history.workspace import VERSION, Workspace
 from huberflow.pipeline.resolve.resolved_run import resolve, resolve_config
@@ -75,6 +75,7 @@ FILES = {
     "text": ("training", ("a mapping of keys", "str", "write: training: {epochs: 5}")),
     "no YAML": ("training: {epochs: 5", ("YAML", "while parsing a flow mapping in")),
     "a key twice": ("seed: 1\nseed: 2", ("YAML", "'seed' is given twice")),
+    "none": (None, ("(No such file or directory)", "write: huberflow config > my.yaml")),
 }
 
 
@@ -89,33 +90,21 @@ def test_a_setting_is_refused(setting, key, parts, verb, tmp_path):
 @pytest.mark.parametrize(("text", "parts"), FILES.values(), ids=FILES)
 def test_a_config_file_is_refused(text, parts, tmp_path):
     file = tmp_path / "my.yaml"
-    file.write_text(text)
+    if text is not None:
+        file.write_text(text)
     asked = ("run", "--config", str(file), "--workspace", f"{tmp_path}/w")
     assert_refused(*asked, key="--config", parts=(str(file), *parts))
     assert not (tmp_path / "w").exists()
 
 
-def test_a_config_file_that_is_not_there_is_refused(tmp_path):
-    parts = (f"{tmp_path}/my.yaml (No such file or directory)", "write: huberflow config > my.yaml")
-    assert_refused("run", "--config", f"{tmp_path}/my.yaml", key="--config", parts=parts)
-
-
 class TestObjects:
-    def test_that_are_no_python_are_refused(self, tmp_path):
-        file = tmp_path / "my_losses.py"
-        file.write_text("class MyLoss(:\n")
-        asked = ("run", "--objects", str(file), "--workspace", f"{tmp_path}/w")
-        parts = ("Python", "invalid syntax: class MyLoss(:")
-        assert_refused(*asked, key=f"{file}, line 1", parts=parts)
-        assert not (tmp_path / "w").exists()
-
     def test_with_a_built_in_name_or_a_missing_import_are_refused_each_with_a_line(self, tmp_path):
         (tmp_path / "one.py").write_text(loss(name="HuberLoss"))
         (tmp_path / "two.py").write_text("import scipyx\n")
         files = [f"--objects={tmp_path / name}" for name in ("one.py", "two.py")]
         two, one = messages("run", *files, "--workspace", f"{tmp_path}/w")
         assert two.startswith("two.py")
-        assert "pip install scipyx" in two
+        assert "'scipyx' (two.py, line 1)" in two
         assert one.startswith("one.py: HuberLoss: ")
         assert "huberflow.custom_objects.losses" in one
         assert not (tmp_path / "w").exists()
@@ -197,7 +186,10 @@ class TestWorkspaceThatCannotBeWritten:
         (tmp_path / "my_losses.py").write_text(loss())
         (tmp_path / "w").touch()
         asked = ["--objects", f"{tmp_path}/my_losses.py", "--workspace", f"{tmp_path}/w"]
-        parts = (f"{tmp_path}/w/objects (Not a directory)", "write: --workspace ~/huberflow")
+        parts = (
+            f"{tmp_path}/w/objects/validated (Not a directory)",
+            "write: --workspace ~/huberflow",
+        )
         assert_refused("run", *asked, key="workspace", parts=parts)
 
 
