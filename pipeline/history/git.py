@@ -33,31 +33,17 @@ def state(folder: Path) -> GitState | None:
     Returns:
       None where there is no git, no repository, no commit yet, or no answer within 5 seconds.
     """
-    status = _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
-    if status is None:
-        return None
-    headers, changes = _parsed(status)
-    if headers["oid"] == "(initial)":
+    commit = _git(folder, "rev-parse", "--verify", "HEAD")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    if commit is None or changes is None:
         return None
     remote = _git(folder, "remote", "get-url", "origin")
     return GitState(
-        commit=headers["oid"],
-        branch=None if headers["head"] == "(detached)" else headers["head"],
-        dirty=changes > 0,
-        remote=masked_text(remote.strip()) if remote else None,
+        commit=commit,
+        branch=_git(folder, "branch", "--show-current") or None,
+        dirty=changes != "",
+        remote=masked_text(remote) if remote else None,
     )
-
-
-def _parsed(status: str) -> tuple[dict[str, str], int]:
-    """Values of the lines ``# branch.<name> <value>``, and how many other lines there are."""
-    headers, changes = {}, 0
-    for line in status.splitlines():
-        if line.startswith("# branch."):
-            name, _, value = line.removeprefix("# branch.").partition(" ")
-            headers[name] = value
-        else:
-            changes += 1
-    return headers, changes
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
@@ -75,4 +61,4 @@ def _git(folder: Path, *arguments: str) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout
+    return done.stdout.strip()

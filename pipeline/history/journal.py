@@ -46,15 +46,8 @@ class Journal(Hooks):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._usage = ResourceUsage()
-        self._write(
-            "started",
-            id=path.stem,
-            name=name,
-            kind=kind,
-            config=config,
-            facts=metadata.to_json(),
-            sweep=sweep,
-        )
+        about = {"id": path.stem, "name": name, "kind": kind, "sweep": sweep}
+        self._write("started", **about, config=config, facts=metadata.to_json())
 
     def node_started(self, node: str) -> None:
         """Writes the time, and starts to measure the resources that the node uses."""
@@ -63,36 +56,24 @@ class Journal(Hooks):
 
     def epoch_finished(self, progress: EpochProgress) -> None:
         """Writes the values of an epoch, with the time at which it ended."""
-        self._write(
-            "epoch",
-            time=progress.time,
-            number=progress.epoch,
-            values=progress.values,
-        )
+        self._write("epoch", time=progress.time, number=progress.epoch, values=progress.values)
 
     def node_finished(self, execution: Execution, seconds: float) -> None:
         """Writes what ML Metadata recorded of the node."""
-        self._write(
-            "node_finished",
-            node=execution.node,
-            seconds=seconds,
-            usage=self._usage.stop(),
-            execution=asdict(execution),
+        self._write_end_of_node(
+            "node_finished", execution.node, seconds, execution=asdict(execution)
         )
 
     def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
         """Writes the cause in one line."""
-        self._write(
-            "node_failed",
-            node=node,
-            seconds=seconds,
-            usage=self._usage.stop(),
-            cause=first_line(error),
-        )
+        self._write_end_of_node("node_failed", node, seconds, cause=first_line(error))
 
     def run_finished(self, status: RunStatus) -> None:
         """Writes the last line."""
         append_end(self._path, status, time.time())
+
+    def _write_end_of_node(self, event: str, node: str, seconds: float, **values: object) -> None:
+        self._write(event, node=node, seconds=seconds, usage=self._usage.stop(), **values)
 
     def _write(self, event: str, **values: object) -> None:
         append(self._path, {"event": event, "time": time.time(), **values})
@@ -108,8 +89,9 @@ def close_killed(workspace: Workspace) -> list[str]:
         if _ended(path):
             continue
         died = path.stat().st_mtime
-        _drop_half_line(path)
-        if path.stat().st_size == 0:
+        whole_lines = path.read_bytes().rpartition(b"\n")[0]
+        os.truncate(path, len(whole_lines) + 1 if whole_lines else 0)
+        if not whole_lines:
             path.unlink()
             continue
         append_end(path, "killed", died)
@@ -119,18 +101,11 @@ def close_killed(workspace: Workspace) -> list[str]:
 
 def _ended(path: Path) -> bool:
     """Whether the last line is an end; reads no more, as there may be thousands of journals."""
+    longest_end = 200
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - _LONGEST_END))
+        file.seek(max(0, path.stat().st_size - longest_end))
         *_, last, rest = b"", b"", *file.read().split(b"\n")
     return rest == b"" and last.startswith(b'{"event": "ended"')
-
-
-_LONGEST_END = 200
-
-
-def _drop_half_line(path: Path) -> None:
-    whole = path.read_bytes().rpartition(b"\n")
-    os.truncate(path, len(whole[0]) + len(whole[1]))
 
 
 def append_end(path: Path, status: RunStatus, ended: float) -> None:

@@ -141,10 +141,10 @@ class Records:
             return []
         closed = []
         for execution in self._store.get_executions():
-            if execution.last_known_state in (pb.Execution.NEW, pb.Execution.RUNNING):
-                unfinished = self._read(execution)
-                if run_id not in (None, unfinished.run):
-                    continue
+            if execution.last_known_state not in (pb.Execution.NEW, pb.Execution.RUNNING):
+                continue
+            unfinished = self._read(execution)
+            if run_id in (None, unfinished.run):
                 closed.append(unfinished)
                 for leftover in self._workspace.artifacts.glob(f"*/*/{execution.id}"):
                     shutil.rmtree(leftover)

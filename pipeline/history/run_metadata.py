@@ -1,4 +1,4 @@
-"""What a run should be remembered by, beside its config."""
+"""Gathers the metadata of a run, and makes the name that people read."""
 
 import getpass
 import platform
@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from huberflow.components.contracts.lineage import RunLineage, TrackingTag
+from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.history import git
 from huberflow.pipeline.history.run_history import RunMetadata
@@ -19,7 +19,7 @@ _PACKAGES = ("huberflow", "tensorflow", "tf-keras", "tfx", "apache-beam", "mlflo
 _NAMES_DATA = ("data.path", "data.label", "data.splits.files.")
 
 
-def gather(changes: Mapping[str, Any], log: Path) -> RunMetadata:
+def gather(changes: Mapping[str, JSON], log: Path) -> RunMetadata:
     """The metadata of a run that starts now, in this process."""
     return RunMetadata(
         changes=dict(changes),
@@ -34,25 +34,25 @@ def gather(changes: Mapping[str, Any], log: Path) -> RunMetadata:
 
 
 def command() -> str:
-    """What the user typed."""
+    """The command that the user typed."""
     return shlex.join(["huberflow", *sys.argv[1:]])
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that decide what a run does."""
+    """The version of Python, and of each package that decides what a run does."""
     return {package: metadata.version(package) for package in _PACKAGES} | {
         "python": platform.python_version()
     }
 
 
 def lineage(identity: str, run_id: str, git_state: git.GitState | None) -> RunLineage:
-    """What a model's certificate says of the run that exported it.
+    """The lineage in a model's certificate: the run that exported the model, and its code.
 
-    MLflow's own id of the run is not known yet, and another server has another: the tag finds it.
+    MLflow's own id of the run does not exist yet, and differs between servers: the tag finds it.
 
     Args:
-      identity: of the workspace, or what stands for it on a cluster.
-      run_id: of the run there.
+      identity: the workspace's id; on a cluster, the id that stands for it.
+      run_id: the run's id in that workspace.
       git_state: the code that ran.
     """
     return RunLineage(
@@ -62,23 +62,22 @@ def lineage(identity: str, run_id: str, git_state: git.GitState | None) -> RunLi
     )
 
 
-def run_name(config: Config, changes: Mapping[str, Any], started: datetime) -> str:
-    """The name in the config, else what differs from the defaults and the time of the start."""
+def run_name(config: Config, changes: Mapping[str, JSON], started: datetime) -> str:
+    """The name in the config, else the settings that differ from the defaults and the time."""
     return config.tracking.run_name or f"{title(config, changes)} {started:%m-%d %H:%M:%S}"
 
 
-def title(config: Config, changes: Mapping[str, Any]) -> str:
-    """What differs from the defaults, in short."""
+def title(config: Config, changes: Mapping[str, JSON]) -> str:
+    """The settings that differ from the defaults, in short."""
     if config.data.paths():  # the model is named after the data
         changes = {k: v for k, v in changes.items() if not k.startswith(_NAMES_DATA)}
-    return in_short(changes) or "defaults"
+    return short_settings(changes) or "defaults"
 
 
-def in_short(values: Mapping[str, Any], longest: int = 80) -> str:
+def short_settings(settings: Mapping[str, JSON], longest: int = 80) -> str:
     """Settings as a person would call them: ``threshold=2.0 CustomMSE``."""
-    parts = (
+    text = " ".join(
         str(value) if key.endswith(".name") else f"{key.rpartition('.')[2]}={value}"
-        for key, value in values.items()
+        for key, value in settings.items()
     )
-    text = " ".join(parts)
     return text if len(text) <= longest else f"{text[: longest - 3]}..."

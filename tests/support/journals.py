@@ -18,10 +18,10 @@ class Story:
     """Writes one journal, event after event, a second apart.
 
     Args:
-      folder: of the journals.
-      run_id: names the file.
-      first_id: of executions and artifacts.
-      begin: what the first event holds beside the defaults.
+      folder: the folder of the journals.
+      run_id: the name of the file.
+      first_id: the first id of executions and artifacts.
+      begin: fields of the first event that differ from the defaults.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class Story:
             "facts": {"log": str(folder.parent / "logs" / f"{run_id}.log")},
             "sweep": None,
         }
-        self._tell("started", **(first | begin))
+        self._append("started", **(first | begin))
 
     def starts(self, node: str) -> Story:
-        return self._tell("node_started", node=node)
+        return self._append("node_started", node=node)
 
     def trains(self, number: int, **values: float) -> Story:
-        return self._tell("epoch", number=number, values=values)
+        return self._append("epoch", number=number, values=values)
 
     def finishes(
         self,
@@ -70,7 +70,7 @@ class Story:
             },
         }
         usage = usage or {"peak_memory_mb": 512.0}
-        return self._tell(
+        return self._append(
             "node_finished", node=node, seconds=seconds, usage=usage, execution=execution
         )
 
@@ -78,10 +78,10 @@ class Story:
         return self.starts(node).finishes(node, **finished)
 
     def fails(self, node: str, cause: str) -> Story:
-        return self._tell("node_failed", node=node, seconds=1.5, usage={}, cause=cause)
+        return self._append("node_failed", node=node, seconds=1.5, usage={}, cause=cause)
 
     def ends(self, status: str = "done") -> Story:
-        return self._tell("ended", status=status)
+        return self._append("ended", status=status)
 
     def breaks_off(self) -> Story:
         """As a killed process leaves it: the last line half written."""
@@ -89,7 +89,7 @@ class Story:
             file.write('{"event": "node_st')
         return self
 
-    def _tell(self, event: str, **values: Any) -> Story:
+    def _append(self, event: str, **values: Any) -> Story:
         append(self.path, {"event": event, "time": self._time, **values})
         self._time += 1
         return self

@@ -19,17 +19,12 @@ def run(folder, *arguments):
 
 
 @pytest.fixture
-def empty(tmp_path):
+def repository(tmp_path):
     run(tmp_path, "init", "--initial-branch=trunk")
+    (tmp_path / "model.py").write_text("threshold = 1.0\n")
+    run(tmp_path, "add", ".")
+    run(tmp_path, "commit", "--message=first")
     return tmp_path
-
-
-@pytest.fixture
-def repository(empty):
-    (empty / "model.py").write_text("threshold = 1.0\n")
-    run(empty, "add", ".")
-    run(empty, "commit", "--message=first")
-    return empty
 
 
 def test_a_clean_repository(repository):
@@ -64,12 +59,10 @@ def test_the_remote_loses_its_password(repository):
     assert git.state(repository).remote == "https://***@example.com/taxi.git"
 
 
-def test_no_commit_yet(empty):
-    assert git.state(empty) is None
-
-
-def test_no_repository_or_no_folder(tmp_path):
+def test_no_folder_no_repository_or_no_commit_yet(tmp_path):
     assert git.state(tmp_path) is git.state(tmp_path / "gone") is None
+    run(tmp_path, "init")
+    assert git.state(tmp_path) is None
 
 
 def test_no_git(repository, monkeypatch):

@@ -64,9 +64,6 @@ class TestRun:
         metadata.execution()
         assert records.run("run-9") == {}
 
-    def test_of_an_empty_store_is_empty(self, metadata, records):
-        assert records.run("run-1") == {}
-
     def test_has_inputs_and_outputs_by_key(self, metadata, records):
         examples, graph, model = (metadata.artifact(f"/w/{name}") for name in ("e", "g", "m"))
         metadata.execution(
@@ -142,23 +139,14 @@ class TestNewestArtifact:
 
 
 class TestTracking:
-    def test_is_noted_on_the_run(self, metadata, records, workspace):
-        metadata.execution(run="run-1")
+    def test_the_last_id_is_on_the_run_and_changes_nothing_else(self, metadata, records):
+        metadata.execution(run="run-1", properties={"epochs": 5})
         metadata.execution(run="run-2")
-        records.write_tracking_id("run-1", "c0ffee")
-        assert Records(workspace).tracking_id("run-1") == "c0ffee"
-        assert Records(workspace).tracking_id("run-2") is None
-
-    def test_may_be_noted_anew(self, metadata, records):
-        metadata.execution()
+        before = records.run("run-1")
         for tracking_id in ("c0ffee", "decaf"):
             records.write_tracking_id("run-1", tracking_id)
         assert records.tracking_id("run-1") == "decaf"
-
-    def test_changes_nothing_else(self, metadata, records):
-        metadata.execution(properties={"epochs": 5})
-        before = records.run("run-1")
-        records.write_tracking_id("run-1", "c0ffee")
+        assert records.tracking_id("run-2") is None
         assert records.run("run-1") == before
 
     def test_of_a_run_without_metadata_is_left_out(self, metadata, records):
@@ -185,10 +173,6 @@ class TestBefore:
             (second, "run-2", "failed"),
             (first, "run-1", "ran"),
         ]
-
-    def test_a_first_run_has_none(self, metadata, records):
-        metadata.execution()
-        assert records.before(records.run("run-1")["Trainer"]) == []
 
 
 class TestProducer:
@@ -238,14 +222,11 @@ class TestCloseUnfinished:
             *states[2:],
         ]
 
-    def test_names_node_and_run(self, metadata, records):
-        metadata.execution("Transform", "run-7", state=pb.Execution.RUNNING)
-        assert [(e.node, e.run) for e in records.close_unfinished()] == [("Transform", "run-7")]
-
-    def test_keeps_what_is_known_of_it(self, metadata, records):
-        metadata.execution(state=pb.Execution.RUNNING, properties={"epochs": 5})
-        records.close_unfinished()
-        closed = records.run("run-1")["Trainer"]
+    def test_keeps_the_properties_and_is_done_once(self, metadata, records):
+        metadata.execution("Transform", state=pb.Execution.RUNNING, properties={"epochs": 5})
+        assert [(e.node, e.run) for e in records.close_unfinished()] == [("Transform", "run-1")]
+        assert records.close_unfinished() == []
+        closed = records.run("run-1")["Transform"]
         assert (closed.state, closed.properties) == ("failed", {"epochs": 5})
 
     def test_removes_what_it_half_wrote_and_nothing_else(self, metadata, records, workspace):
@@ -279,11 +260,6 @@ class TestCloseUnfinished:
             metadata.execution(run=run, state=pb.Execution.RUNNING)
         assert [e.run for e in records.close_unfinished("run-2")] == ["run-2"]
         assert records.run("run-1")["Trainer"].state == "running"
-
-    def test_a_second_time_finds_nothing(self, metadata, records):
-        metadata.execution(state=pb.Execution.RUNNING)
-        assert len(records.close_unfinished()) == 1
-        assert records.close_unfinished() == []
 
     def test_a_new_workspace_has_nothing_open_and_stays_empty(self, records, workspace):
         assert records.close_unfinished() == []

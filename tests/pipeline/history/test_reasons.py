@@ -40,112 +40,79 @@ def why(now: Execution, *earlier: Execution, cache: bool = True) -> str:
     return reason(records, now, cache=cache)
 
 
-class TestNothingToCompareWith:
-    def test_first_run(self):
-        assert why(execution()) == "first run"
-
-    def test_only_unfinished_runs(self):
-        assert why(execution(), execution(1, state="failed")) == "its first run did not finish"
+HUBER = {"loss": {"name": "HuberLoss", "config": {"threshold": 1.0}}}
+SAME, OTHER = {"a.py": "1"}, {"a.py": "2"}
 
 
-class TestChanges:
-    def test_config_is_named_old_to_new(self):
-        now, before = execution(config={"epochs": 5}), execution(1, config={"epochs": 12})
-        assert why(now, before) == "config: training.epochs: 12 -> 5"
-
-    def test_config_deep_down(self):
-        def loss(threshold):
-            return {"loss": {"name": "HuberLoss", "config": {"threshold": threshold}}}
-
-        assert why(execution(config=loss(2.0)), execution(1, config=loss(1.0))) == (
-            "config: training.loss.config.threshold: 1.0 -> 2.0"
-        )
-
-    def test_another_loss_is_named_before_it_is_called_one_of_many(self):
-        huber = {"loss": {"name": "HuberLoss", "config": {"threshold": 1.0}}}
-        absolute = {"loss": {"name": "MeanAbsoluteError", "config": {}}}
-        assert why(execution(config=absolute), execution(1, config=huber)) == (
+@pytest.mark.parametrize(
+    ("before", "now", "line"),
+    [
+        ({}, {"config": {"epochs": 5}}, "config: training.epochs: 12 -> 5"),
+        (
+            {"config": HUBER},
+            {"config": {"loss": {"name": "MeanAbsoluteError", "config": {}}}},
             "config: training.loss.config.threshold: 1.0 -> None, "
-            "training.loss.name: HuberLoss -> MeanAbsoluteError"
-        )
-
-    def test_config_in_a_list(self):
-        now = execution(config={"metrics": [{"name": "HuberMetric"}, {"name": "LogCosh"}]})
-        before = execution(1, config={"metrics": [{"name": "HuberMetric"}]})
-        assert why(now, before) == "config: training.metrics.1.name: None -> LogCosh"
-
-    def test_many_changes_are_counted(self):
-        now = execution(config={"a": 1, "b": 1, "c": 1, "d": 1})
-        before = execution(1, config={"a": 0, "b": 0, "c": 0, "d": 0})
-        assert why(now, before) == "config: training.a: 0 -> 1, training.b: 0 -> 1 and 2 more"
-
-    def test_long_values_are_cut(self):
-        now, before = execution(config={"path": "/x" * 100}), execution(1, config={"path": "/y"})
-        line = why(now, before)
-        assert line.startswith("config: training.path: /y -> /x/x")
-        assert line.endswith("...")
-        assert len(line) < 80
-
-    def test_code_is_named_by_file(self):
-        now = execution(
-            source={"components/training/trainer.py": "new", "components/training/model.py": "same"}
-        )
-        before = execution(
-            1,
-            source={
-                "components/training/trainer.py": "old",
-                "components/training/model.py": "same",
-            },
-        )
-        assert why(now, before) == "code: components/training/trainer.py"
-
-    def test_a_new_file(self):
-        now, before = execution(source={"components/extra.py": "new"}), execution(1)
-        assert why(now, before) == "code: components/extra.py"
-
-    def test_new_input(self):
-        now = execution(inputs={"transform_graph": (artifact(2),), "examples": (artifact(1),)})
-        before = execution(
-            1, inputs={"transform_graph": (artifact(3),), "examples": (artifact(1),)}
-        )
-        assert why(now, before) == "new input: transform graph"
-
-    def test_an_input_that_is_no_more(self):
-        now = execution(inputs={"model": (artifact(2),)})
-        before = execution(1, inputs={"model": (artifact(2),), "baseline_model": (artifact(3),)})
-        assert why(now, before) == "new input: baseline model"
-
-    def test_the_order_of_an_inputs_artifacts_is_no_change(self):
-        now = execution(inputs={"examples": (artifact(1), artifact(2))})
-        before = execution(1, inputs={"examples": (artifact(2), artifact(1))})
-        assert why(now, before) == "its earlier result is gone"
-
-    def test_all_of_them_together(self):
-        now = execution(config={"epochs": 5}, source={"a.py": "1"}, inputs={"x": (artifact(2),)})
-        before = execution(1, source={"a.py": "0"}, inputs={"x": (artifact(1),)})
-        assert why(now, before) == ("config: training.epochs: 12 -> 5; code: a.py; new input: x")
-
-    def test_are_counted_from_the_last_run_that_finished(self):
-        now = execution(config={"epochs": 5})
-        unfinished = execution(2, config={"epochs": 7}, state="failed")
-        finished = execution(1, config={"epochs": 12})
-        assert why(now, unfinished, finished) == "config: training.epochs: 12 -> 5"
+            "training.loss.name: HuberLoss -> MeanAbsoluteError",
+        ),
+        (
+            {"config": {"metrics": [{"name": "HuberMetric"}]}},
+            {"config": {"metrics": [{"name": "HuberMetric"}, {"name": "LogCosh"}]}},
+            "config: training.metrics.1.name: None -> LogCosh",
+        ),
+        (
+            {"config": dict.fromkeys("abcd", 0)},
+            {"config": dict.fromkeys("abcd", 1)},
+            "config: training.a: 0 -> 1, training.b: 0 -> 1 and 2 more",
+        ),
+        (
+            {"config": {"path": "/y"}},
+            {"config": {"path": "/x" * 100}},
+            f"config: training.path: /y -> {'/x' * 18}/...",
+        ),
+        ({"source": SAME | {"b.py": "1"}}, {"source": OTHER | {"b.py": "1"}}, "code: a.py"),
+        ({}, {"source": {"extra.py": "new"}}, "code: extra.py"),
+        (
+            {"inputs": {"transform_graph": (artifact(3),), "examples": (artifact(1),)}},
+            {"inputs": {"transform_graph": (artifact(2),), "examples": (artifact(1),)}},
+            "new input: transform graph",
+        ),
+        (
+            {"inputs": {"model": (artifact(2),), "baseline_model": (artifact(3),)}},
+            {"inputs": {"model": (artifact(2),)}},
+            "new input: baseline model",
+        ),
+        (
+            {"inputs": {"examples": (artifact(2), artifact(1))}},
+            {"inputs": {"examples": (artifact(1), artifact(2))}},
+            "its earlier result is gone",
+        ),
+        (
+            {"source": SAME, "inputs": {"x": (artifact(1),)}},
+            {"config": {"epochs": 5}, "source": OTHER, "inputs": {"x": (artifact(2),)}},
+            "config: training.epochs: 12 -> 5; code: a.py; new input: x",
+        ),
+    ],
+)
+def test_what_changed_since_the_last_run(before, now, line):
+    assert why(execution(**now), execution(1, **before)) == line
 
 
-class TestNoChange:
-    def test_last_run_did_not_finish(self):
-        earlier = [execution(2, state="failed"), execution(1)]
-        assert why(execution(), *earlier) == "its last run did not finish"
+FAILED = execution(2, config={"epochs": 7}, state="failed")
 
-    def test_result_is_gone(self):
-        assert why(execution(), execution(1)) == "its earlier result is gone"
 
-    def test_cache_is_off(self):
-        assert why(execution(), execution(1), cache=False) == "--no-cache"
-
-    def test_cache_is_off_and_config_changed(self):
-        now = execution(config={"epochs": 5})
-        assert why(now, execution(1), cache=False) == "--no-cache"
+@pytest.mark.parametrize(
+    ("earlier", "cache", "config", "line"),
+    [
+        ([], True, NOTHING, "first run"),
+        ([FAILED], True, NOTHING, "its first run did not finish"),
+        ([FAILED, execution(1)], True, {"epochs": 5}, "config: training.epochs: 12 -> 5"),
+        ([FAILED, execution(1)], True, NOTHING, "its last run did not finish"),
+        ([execution(1)], False, NOTHING, "--no-cache"),
+        ([execution(1)], False, {"epochs": 5}, "--no-cache"),
+    ],
+)
+def test_earlier_runs_and_the_cache(earlier, cache, config, line):
+    assert why(execution(config=config), *earlier, cache=cache) == line
 
 
 class TestNodeThatDidNotRun:

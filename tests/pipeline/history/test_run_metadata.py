@@ -38,8 +38,11 @@ class TestName:
 
     def test_stays_short(self):
         changes = {"training.epochs": 7, "training.steps_per_epoch": 7}
-        assert run_metadata.in_short(changes, longest=12) == "epochs=7 ..."
-        assert len(run_metadata.in_short({"features.numeric": list("abcdefghijklmnopqrst")})) == 80
+        assert run_metadata.short_settings(changes, longest=12) == "epochs=7 ..."
+        assert (
+            len(run_metadata.short_settings({"features.numeric": list("abcdefghijklmnopqrst")}))
+            == 80
+        )
 
 
 class TestGathered:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -21,7 +22,7 @@ print(flush=True); sys.stdin.read()
 """For 0.4 seconds of a processor, then waits."""
 
 TICK = 2 / os.sysconf("SC_CLK_TCK")
-"""The system tells times in ticks, those of the user and its own: each may lack almost one."""
+"""The system reports times in ticks, those of the user and its own: each may lack almost one."""
 
 
 @pytest.fixture(autouse=True)
@@ -69,23 +70,14 @@ class TestMemory:
         measured.start()
         assert measured.stop()["peak_memory_mb"] < first - 50
 
-    def test_is_that_of_workers_too(self):
+    @pytest.mark.parametrize("own_session", [False, True])
+    def test_is_that_of_workers_too_but_not_of_the_delivery_process(self, own_session):
+        """The latter has its own session, see ``huberflow.pipeline.tracking.delivery_process``."""
         before = peak_during(lambda: None)
-        with child(own_session=False) as worker:
+        with child(own_session=own_session) as process:
             during = peak_during(lambda: None)
-            worker.stdin.close()
-        assert during > before + 80
-
-    def test_is_not_that_of_the_delivery_process(self):
-        """It has its own session, see ``huberflow.pipeline.tracking.delivery_process``."""
-        before = peak_during(lambda: None)
-        with child(own_session=True) as delivery:
-            during = peak_during(lambda: None)
-            delivery.stdin.close()
-        assert during < before + 50
-
-    def test_is_in_megabytes(self):
-        assert 10 < peak_during(lambda: None) < 100_000
+            process.stdin.close()
+        assert (during > before + 65) is not own_session
 
 
 class TestProcessors:
@@ -95,7 +87,7 @@ class TestProcessors:
         work()
         return measured.stop()["cpu_seconds"]
 
-    def test_are_told_by_time_of_work_not_of_waiting(self):
+    def test_count_time_of_work_not_of_waiting(self):
         def work_and_wait() -> None:
             until = time.process_time() + 0.3
             while time.process_time() < until:
@@ -127,15 +119,12 @@ class TestProcessors:
         assert max(before, ends) < 0.3
 
 
-class TestEnd:
-    def test_without_a_beginning_is_nothing(self):
-        assert ResourceUsage().stop() == {}
-
-    def test_ends_the_watching(self):
-        measured = ResourceUsage()
-        measured.start()
-        measured.stop()
-        assert measured.stop() == {}
+def test_stopped_twice_or_never_started_it_measures_nothing():
+    measured = ResourceUsage()
+    assert measured.stop() == {}
+    measured.start()
+    measured.stop()
+    assert measured.stop() == {}
 
 
 class Nvml:
@@ -164,40 +153,37 @@ class Nvml:
 
 
 class TestGpus:
-    def found(self) -> dict[str, float]:
+    def measured(self) -> dict[str, float]:
         measured = ResourceUsage()
         measured.start()
         return {name: value for name, value in measured.stop().items() if "gpu" in name}
 
     def test_each_by_its_number(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "pynvml", Nvml())
-        assert self.found() == {
+        assert self.measured() == {
             "gpu0_peak_memory_mb": 500.0,
             "gpu0_peak_utilization_percent": 10.0,
             "gpu1_peak_memory_mb": 1000.0,
             "gpu1_peak_utilization_percent": 20.0,
         }
 
+    @pytest.mark.parametrize(
+        ("fails", "measured"),
+        [
+            ("nvmlInit", {}),
+            (
+                "nvmlDeviceGetUtilizationRates",
+                {"gpu0_peak_memory_mb": 500.0, "gpu1_peak_memory_mb": 1000.0},
+            ),
+        ],
+        ids=["no driver", "no report of the load"],
+    )
+    def test_as_far_as_nvidias_library_answers(self, monkeypatch, fails, measured):
+        nvml = Nvml()
+        monkeypatch.setattr(nvml, fails, Mock(side_effect=Nvml.NVMLError))
+        monkeypatch.setitem(sys.modules, "pynvml", nvml)
+        assert self.measured() == measured
+
     def test_are_none_without_nvidias_library(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "pynvml", None)
-        assert self.found() == {}
-
-    def test_are_none_without_a_driver(self, monkeypatch):
-        nvml = Nvml()
-        monkeypatch.setattr(nvml, "nvmlInit", self.no_driver)
-        monkeypatch.setitem(sys.modules, "pynvml", nvml)
-        assert self.found() == {}
-
-    def test_that_do_not_tell_their_load_tell_their_memory(self, monkeypatch):
-        nvml = Nvml()
-        monkeypatch.setattr(nvml, "nvmlDeviceGetUtilizationRates", self.not_supported)
-        monkeypatch.setitem(sys.modules, "pynvml", nvml)
-        assert self.found() == {"gpu0_peak_memory_mb": 500.0, "gpu1_peak_memory_mb": 1000.0}
-
-    @staticmethod
-    def no_driver():
-        raise Nvml.NVMLError("NVML Shared Library Not Found")
-
-    @staticmethod
-    def not_supported(device):
-        raise Nvml.NVMLError("Not Supported")
+        assert self.measured() == {}

@@ -98,12 +98,6 @@ class TestPlaces:
         for place in (*places, w.delivery_lock, w.tracking):
             assert tmp_path in place.parents
 
-    def test_models_and_runs_lie_apart(self, tmp_path):
-        w = Workspace(tmp_path)
-        assert w.serving("taxi") != w.serving("bikes")
-        assert w.log("run-1") != w.log("run-2")
-        assert w.journal("run-1") != w.journal("run-2")
-
 
 class TestRunId:
     NOW = datetime(2026, 5, 17, 9, 30, 5)
@@ -119,30 +113,10 @@ class TestRunId:
             taken.touch()
         assert w.new_id(self.NOW) == "2026-05-17T09-30-05-3"
 
-    def test_asking_takes_nothing(self, tmp_path):
-        w = Workspace(tmp_path)
-        assert w.new_id(self.NOW) == w.new_id(self.NOW)
-        assert not list(tmp_path.iterdir())
 
-
-class TestIdentity:
-    def test_is_made_once(self, tmp_path):
-        assert Workspace(tmp_path).identity == Workspace(tmp_path).identity
-
-    def test_is_no_other_workspaces(self, tmp_path):
-        assert Workspace(tmp_path / "a").identity != Workspace(tmp_path / "b").identity
-
-    def test_stays_when_the_folder_moves(self, tmp_path):
-        before = Workspace(tmp_path / "a").identity
-        (tmp_path / "a").rename(tmp_path / "b")
-        assert Workspace(tmp_path / "b").identity == before
-
-    def test_is_new_after_a_reset(self, tmp_path):
-        before = Workspace(tmp_path / "a").identity
-        shutil.rmtree(tmp_path / "a")
-        assert Workspace(tmp_path / "a").identity != before
-
-    def test_is_no_journal(self, tmp_path):
-        w = Workspace(tmp_path)
-        assert w.identity
-        assert [path.suffix for path in w.journals.iterdir()] == [""]
+def test_the_identity_stays_when_the_folder_moves_and_is_new_after_a_reset(tmp_path):
+    before = Workspace(tmp_path / "a").identity
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert Workspace(tmp_path / "b").identity == before
+    shutil.rmtree(tmp_path / "b")
+    assert Workspace(tmp_path / "b").identity != before
