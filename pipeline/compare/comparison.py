@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from huberflow.components.contracts import node_ids
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
@@ -79,7 +78,7 @@ def compare(runs: Sequence[Run], *, slices: bool) -> Comparison:
       slices: whether to compare the gate's metric by slice, too.
     """
     settings = [params.of_run(run) for run in runs]
-    reports = _reports(runs)
+    reports = [run.report() for run in runs]
     evaluated = [run for run, report in zip(runs, reports, strict=True) if report] or runs
     evaluations = [run.evaluation for run in evaluated]
     gate = evaluations[0].gate_metric
@@ -124,19 +123,6 @@ def _status(run: Run, report: EvaluationReport | None) -> str:
     if report is None:
         return "no result"
     return "blessed" if report.blessed else "not blessed"
-
-
-def _reports(runs: Iterable[Run]) -> list[EvaluationReport | None]:
-    """The report of each run; one that several runs share, from the cache, is read once."""
-    read: dict[Path | None, EvaluationReport | None] = {}
-    reports = []
-    for run in runs:
-        evaluation = run.artifact(node_ids.EVALUATOR, "evaluation")
-        uri = evaluation.uri if evaluation else None
-        if uri not in read:
-            read[uri] = run.report()
-        reports.append(read[uri])
-    return reports
 
 
 def _overall(report: EvaluationReport | None) -> dict[str, float]:

@@ -2,16 +2,18 @@
 
 import csv
 import io
+import itertools
 import json
 
 import pytest
+from journals import START, Story
 from rich.console import Console
 
 from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.compare import comparison as compared_runs
 from huberflow.pipeline.compare import views
-from huberflow.pipeline.history import journal, run_history, select
+from huberflow.pipeline.history import run_history, select
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.resolve.resolved_run import load
 
@@ -36,7 +38,7 @@ class Journals:
 
     def __init__(self, root):
         self._workspace = Workspace(root)
-        self._minutes = 0
+        self._count = itertools.count(1)
 
     def add(
         self,
@@ -46,56 +48,48 @@ class Journals:
         slices=None,
         blessed=True,
         status="done",
-        name=None,
-        kind="run",
-        sweep=None,
         reached=("Transform", "Trainer", "Evaluator"),
         trainer="ran",
         source=None,
-        facts=None,
+        **begin,
     ):
         """A run that came as far as ``reached``; evaluated where it has metrics."""
-        self._minutes += 1
         config = load(None, settings).plain()
-        begin = {"id": run_id, "name": name or run_id, "kind": kind, "sweep": sweep}
-        self._write(run_id, "started", 0, **begin, config=config, facts=facts or {})
-        for number, node in enumerate(reached):
+        started = START + 60 * next(self._count)
+        story = Story(
+            self._workspace.journals,
+            run_id,
+            time=started,
+            config=config,
+            **{"name": run_id, **begin},
+        )
+        for node in reached:
             properties = NODES[node](config)
             properties.get("source", {}).update(source or {})
             outputs = {}
             if node == "Evaluator" and metrics is not None:
-                outputs = {"evaluation": [self._evaluation(run_id, metrics, slices, blessed)]}
-            execution = {
-                "id": number,
-                "node": node,
-                "run": run_id,
-                "state": trainer if node == "Trainer" else "ran",
-                "properties": {"custom_config": properties},
-                "inputs": {},
-                "outputs": outputs,
-            }
-            self._write(run_id, "node_started", 1, node=node)
-            ended = {"node": node, "seconds": 1.0, "usage": {}, "execution": execution}
-            self._write(run_id, "node_finished", 2, **ended)
-        self._write(run_id, "ended", 12.5, status=status)
+                outputs = {"evaluation": self._evaluation(run_id, metrics, slices, blessed)}
+            story.runs(
+                node,
+                state=trainer if node == "Trainer" else "ran",
+                properties={"custom_config": properties},
+                outputs=outputs,
+            )
+        story.ends(status)
 
     def runs(self):
         return run_history.all_runs(self._workspace, pytest.fail)
-
-    def _write(self, run_id, event, after, **values):
-        self._workspace.journals.mkdir(parents=True, exist_ok=True)
-        time = 1_700_000_000 + 60 * self._minutes + after
-        journal.append(self._workspace.journal(run_id), {"event": event, "time": time, **values})
 
     def _evaluation(self, run_id, metrics, slices, blessed):
         uri = self._workspace.artifacts / "evaluation" / run_id
         uri.mkdir(parents=True)
         rows = [SliceMetrics({}, metrics)]
-        for value, found in (slices or {}).items():
-            rows.append(SliceMetrics({"payment_type": value}, {"huber": found}))
-        report = EvaluationReport(tuple(metrics), blessed, (), tuple(rows))
-        report.write(uri / "report.json")
-        return {"id": 1, "uri": str(uri), "properties": {}}
+        rows += [
+            SliceMetrics({"payment_type": value}, {"huber": huber})
+            for value, huber in (slices or {}).items()
+        ]
+        EvaluationReport(tuple(metrics), blessed, (), tuple(rows)).write(uri / "report.json")
+        return uri, {}
 
 
 @pytest.fixture
@@ -226,15 +220,11 @@ class TestResults:
         found = compared(journals)
         return [row.run for row in found.rows if row.metrics[metric].best]
 
-    def test_change_is_against_the_first_run(self, journals):
-        journals.add("a", metrics={"huber": 2.0})
+    @pytest.mark.parametrize(("first", "change"), [(2.0, -0.25), (0.0, None)])
+    def test_change_is_against_the_first_run_unless_that_is_zero(self, journals, first, change):
+        journals.add("a", metrics={"huber": first})
         journals.add("b", metrics={"huber": 1.5})
-        assert [row.metrics["huber"].change for row in compared(journals).rows] == [None, -0.25]
-
-    def test_no_change_is_given_against_zero(self, journals):
-        journals.add("a", metrics={"huber": 0.0})
-        journals.add("b", metrics={"huber": 1.5})
-        assert compared(journals).rows[1].metrics["huber"].change is None
+        assert [row.metrics["huber"].change for row in compared(journals).rows] == [None, change]
 
     @pytest.mark.parametrize(
         ("name", "best"),
@@ -255,25 +245,20 @@ class TestResults:
         rows = compared_runs.compare(runs, slices=False).rows
         assert [row.run for row in rows if row.metrics["huber"].best] == [best]
 
-    def test_calibration_is_best_next_to_one(self, journals):
-        for run_id, value in (("a", 0.7), ("b", 1.1), ("c", 1.4)):
-            journals.add(run_id, metrics={"calibration": value})
-        assert self.best(journals, "calibration") == ["b"]
-
-    def test_more_rows_are_not_better(self, journals):
-        journals.add("a", metrics={"example_count": 5.0})
-        journals.add("b", metrics={"example_count": 6.0})
-        assert self.best(journals, "example_count") == []
-
-    def test_equal_runs_have_no_best(self, journals):
-        journals.add("a", metrics={"huber": 2.0})
-        journals.add("b", metrics={"huber": 2.0})
-        assert self.best(journals, "huber") == []
-
-    def test_nan_is_never_best(self, journals):
-        for run_id, value in (("a", float("nan")), ("b", 2.0), ("c", 3.0)):
-            journals.add(run_id, metrics={"huber": value})
-        assert self.best(journals, "huber") == ["b"]
+    @pytest.mark.parametrize(
+        ("metric", "values", "best"),
+        [
+            ("calibration", [0.7, 1.1, 1.4], ["b"]),
+            ("example_count", [5.0, 6.0], []),
+            ("huber", [2.0, 2.0], []),
+            ("huber", [float("nan"), 2.0, 3.0], ["b"]),
+        ],
+        ids=["next to one", "more rows are not better", "equal", "NaN"],
+    )
+    def test_the_best_value(self, journals, metric, values, best):
+        for run_id, value in zip("abc", values, strict=False):
+            journals.add(run_id, metrics={metric: value})
+        assert self.best(journals, metric) == best
 
     def test_metrics_that_only_share_their_key_are_not_judged(self, journals):
         journals.add("a", metrics={"huber": 1.0})
@@ -290,8 +275,8 @@ class TestResults:
         journals.add("a", metrics={"huber": 1.0})
         journals.add("b", metrics={"huber": 2.0}, blessed=False, trainer="cached")
         assert [(row.status, row.training, row.seconds) for row in compared(journals).rows] == [
-            ("blessed", "ran", 12.5),
-            ("not blessed", "cached", 12.5),
+            ("blessed", "ran", 7.0),
+            ("not blessed", "cached", 7.0),
         ]
 
     def test_by_slice_are_of_the_gates_metric(self, journals):
@@ -319,9 +304,9 @@ class TestTable:
         journals.add("c", status="failed", reached=["Transform"])
         assert cells(compared(journals)) == [
             ["run", "status", "seconds", "training", "threshold", "huber"],
-            ["a", "blessed", "12.5", "ran", "0.5", "2"],
-            ["b", "blessed", "12.5", "ran", "2.0", "1.5*", "-25.0%"],
-            ["c", "failed", "12.5", "-", "-", "-"],
+            ["a", "blessed", "7.0", "ran", "0.5", "2"],
+            ["b", "blessed", "7.0", "ran", "2.0", "1.5*", "-25.0%"],
+            ["c", "failed", "3.0", "-", "-", "-"],
             ["*", "best;", "%", "from", "a"],
         ]
 
@@ -366,7 +351,7 @@ class TestTable:
         lines = shown(compared(journals), width=37)
         assert [line.split() for line in lines[:5]] == [
             ["run", "status", "seconds", "training"],
-            ["a", "blessed", "12.5", "ran"],
+            ["a", "blessed", "7.0", "ran"],
             [],
             ["run", "huber", "mae"],
             ["a", "2", "3"],
@@ -408,7 +393,7 @@ class TestFiles:
         text = views.to_csv(compared(journals, slices=True))
         one, other = csv.DictReader(io.StringIO(text))
         assert one == {
-            "run": "a", "name": "", "status": "blessed", "seconds": "12.5", "training": "ran",
+            "run": "a", "name": "", "status": "blessed", "seconds": "7.0", "training": "ran",
             "code changed": "", "training.epochs": "1", "huber": "2.5",
             "huber payment_type=Cash": "1.0",
         }  # fmt: skip
