@@ -86,10 +86,8 @@ class TestSpec:
         (tmp_path / "pipeline.yaml").write_text(compiled.text)
         loaded = components.load_component_from_file(str(tmp_path / "pipeline.yaml"))
         assert loaded.name == "taxi"
-        assert set(loaded.pipeline_spec.root.dag.tasks) == {*NODES, "TrackRun"}
-
-    def test_has_the_version_that_kubeflows_servers_take(self, compiled):
         assert compiled.pipeline["schemaVersion"] == "2.1.0"
+        assert set(loaded.pipeline_spec.root.dag.tasks) == {*NODES, "TrackRun"}
 
     def test_is_the_same_twice(self, compiled, monkeypatch):
         monkeypatch.setattr(spec.git, "state", lambda folder: None)
@@ -102,21 +100,14 @@ class TestSpec:
             expected = {key: value for key, value in local[node].items() if value is not None}
             assert compiled.parameters(node) == expected, node
 
-    def test_reads_the_taxi_trips_where_the_image_has_them(self, compiled):
+    def test_reads_the_trips_in_the_image_and_writes_into_the_bucket(self, compiled):
         assert compiled.parameters("ExampleGen")["input_base"] == TAXI
-
-    def test_runs_every_node_in_every_run(self, compiled):
-        assert not any("cachingOptions" in task for task in compiled.tasks.values())
-
-    def test_names_the_bucket_for_artifacts(self, compiled):
         assert compiled.pipeline["defaultPipelineRoot"] == "gs://bucket/runs"
+        assert not any("cachingOptions" in task for task in compiled.tasks.values())
 
     def test_names_no_path_of_this_machine(self, compiled):
         assert str(Path.home()) not in compiled.text
         assert str(Path(spec.__file__).parents[2]) not in compiled.text
-
-    def test_gives_a_model_a_name_that_kubernetes_takes(self):
-        assert Spec("name=New_York").pipeline["pipelineInfo"]["name"] == "new-york"
 
 
 class TestContainers:
@@ -127,39 +118,20 @@ class TestContainers:
             assert container["command"] == ["python", "-m", "huberflow.pipeline.kubeflow.step"]
 
     def test_the_trainer_alone_gets_what_the_config_asks_for(self, compiled):
-        got = {
-            n: compiled.container(n)["resources"]
-            for n in NODES
-            if "resources" in compiled.container(n)
-        }
-        accelerators = {"type": "nvidia.com/gpu", "count": "2"}
-        assert got == {
-            "Trainer": {"cpuLimit": 4.0, "memoryLimit": 16.0, "accelerator": accelerators}
-        }
+        accelerator = {"type": "nvidia.com/gpu", "count": "2"}
+        expected = {"cpuLimit": 4.0, "memoryLimit": 16.0, "accelerator": accelerator}
+        for node in NODES:
+            resources = compiled.container(node).get("resources")
+            assert resources == (expected if node == "Trainer" else None)
 
-    def test_none_gets_a_gpu_unless_it_is_asked_for(self):
-        assert Spec().container("Trainer").get("resources", {}) == {}
-
-    def test_that_read_or_push_models_have_the_volume(self, compiled):
-        mounted = {
-            label: added["pvcMount"]
-            for label, added in compiled.added.items()
-            if "pvcMount" in added
-        }
-        assert set(mounted) == {
-            f"{n}_executor" for n in ("ExampleGen", "SchemaGen", "Baseline", "Pusher")
-        }
-        for (mount,) in mounted.values():
+    def test_alone_have_the_volume_or_the_secret_that_need_it(self, compiled):
+        on_volume = ("ExampleGen", "SchemaGen", "Baseline", "Pusher")
+        assert set(compiled.added) == {f"{node}_executor" for node in (*on_volume, "TrackRun")}
+        for node in on_volume:
+            (mount,) = compiled.added[f"{node}_executor"]["pvcMount"]
             assert (mount["constant"], mount["mountPath"]) == ("models", "/huberflow")
-
-    def test_the_last_alone_gets_the_secret(self, compiled):
-        secrets = {
-            label: added["secretAsEnv"]
-            for label, added in compiled.added.items()
-            if "secretAsEnv" in added
-        }
-        ((label, (secret,)),) = secrets.items()
-        assert (label, secret["secretName"]) == ("TrackRun_executor", "mlflow-server")
+        (secret,) = compiled.added["TrackRun_executor"]["secretAsEnv"]
+        assert secret["secretName"] == "mlflow-server"
         assert secret["keyToEnv"] == [
             {"secretKey": "MLFLOW_TRACKING_URI", "envVar": "MLFLOW_TRACKING_URI"}
         ]
@@ -182,7 +154,10 @@ class TestTrackRun:
         )
 
     def test_is_left_out_where_nothing_is_tracked(self):
-        assert set(Spec("tracking.enabled=false").tasks) == set(NODES)
+        compiled = Spec("tracking.enabled=false", "name=New_York")
+        assert set(compiled.tasks) == set(NODES)
+        assert compiled.pipeline["pipelineInfo"]["name"] == "new-york"
+        assert compiled.container("Trainer").get("resources", {}) == {}
 
 
 class TestOwnObjects:
@@ -191,7 +166,7 @@ class TestOwnObjects:
         source.write_text(CUBIC_LOSS)
         objects = json.loads(with_objects(source).parameters("Trainer")["custom_config"])["objects"]
         assert unpacked(objects["sources"]) == {"my_losses.py": CUBIC_LOSS}
-        assert "folder" not in objects
+        assert objects["folder"] is None
 
     def test_that_no_argument_of_a_container_can_hold_are_refused(self, tmp_path):
         source = tmp_path / "my_losses.py"
