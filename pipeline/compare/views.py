@@ -51,7 +51,8 @@ def _columns(comparison: Comparison, shown: Iterable[str]) -> Iterator[list[Text
     if any(row.name for row in rows):
         yield _column("name", [Text(_short(row.name or "-")) for row in rows])
     yield _column("status", [Text(row.status, _STYLES.get(row.status, "dim")) for row in rows])
-    yield _column("seconds", [Text(_seconds(row.seconds)) for row in rows], "right")
+    seconds = ["-" if row.seconds is None else f"{row.seconds:,.1f}" for row in rows]
+    yield _column("seconds", [Text(each) for each in seconds], "right")
     yield _column("training", [Text(row.training or "-") for row in rows])
     if any(row.code for row in rows):
         yield _column("code changed", [Text(_short(", ".join(row.code))) for row in rows])
@@ -81,10 +82,6 @@ def _figures(values: Sequence[ComparedValue | None], metric: str) -> list[Text]:
 def _figure(value: ComparedValue | None, metric: str) -> Text:
     number = format_metric(metric, value.value if value else None)
     return Text(f"{number}*", "bold green") if value and value.best else Text(f"{number} ")
-
-
-def _seconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds:,.1f}"
 
 
 def _short(text: str) -> str:

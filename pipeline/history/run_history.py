@@ -5,6 +5,7 @@ import json
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -209,18 +210,12 @@ def _events(lines: Iterable[str]) -> Iterator[Any]:
             raise ValueError(f"expected JSON in line {number}, received {line[:40]!r}") from error
 
 
-def _replay(events: Iterable[Mapping[str, Any]]) -> Run:
-    run: Run | None = None
-    for event in events:
-        if event["event"] == "started":
-            run = _started(event)
-        elif run is None:
-            raise ValueError(f"expected a journal that begins with a run, received {event}")
-        else:
-            run = _after(run, event)
-    if run is None:
-        raise ValueError("expected a journal that begins with a run, received an empty one")
-    return run
+def _replay(events: Iterator[Mapping[str, Any]]) -> Run:
+    first = next(events, None)
+    if first is None or first["event"] != "started":
+        received = "an empty one" if first is None else first
+        raise ValueError(f"expected a journal that begins with a run, received {received}")
+    return reduce(_after, events, _started(first))
 
 
 def _started(event: Mapping[str, Any]) -> Run:
