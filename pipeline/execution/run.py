@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from huberflow.components.bundle import clean_process
 from huberflow.components.contracts import node_ids
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
+from huberflow.pipeline.execution.display import RunDisplay
 from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.execution.session import Session, open_session
 from huberflow.pipeline.history import run_metadata
@@ -36,12 +37,7 @@ class Sweep:
 
 
 def execute(run: ResolvedRun, *, cache: bool = True, verbose: bool = False) -> Result:
-    """Runs the pipeline, shows its progress and its result.
-
-    Args:
-      run: resolved.
-      cache: reuse results of nodes that did not change.
-      verbose: show the libraries' logs too.
+    """Runs the pipeline, shows its progress and its result; the libraries' logs too if verbose.
 
     Raises:
       InputError: the workspace is locked or cannot be written.
@@ -54,7 +50,11 @@ def execute(run: ResolvedRun, *, cache: bool = True, verbose: bool = False) -> R
             load_libraries()
         prepare_workers(session, run)
         session.runs.append(session.id)
-        result = _run_with_display(session, run, cache=cache)
+        records = Records(session.workspace)
+        display = RunDisplay(session.console, records, cache=cache)
+        with display.shown():
+            run_once(run, session.id, cache=cache, hooks=[display, Prewarm()])
+        result = read_result(records.run(session.id))
         session.console.print()
         evaluation = EvaluationConfig.from_json(run.config.evaluation.plain())
         print_result(session.console, result, evaluation)
@@ -75,16 +75,6 @@ class Prewarm(Hooks):
             clean_process.prepare()
 
 
-def _run_with_display(session: Session, run: ResolvedRun, *, cache: bool) -> Result:
-    from huberflow.pipeline.execution.display import RunDisplay
-
-    records = Records(session.workspace)
-    display = RunDisplay(session.console, records, cache=cache)
-    with display.shown():
-        run_once(run, session.id, cache=cache, hooks=[display, Prewarm()])
-    return read_result(records.run(session.id))
-
-
 def run_once(
     run: ResolvedRun,
     run_id: str,
@@ -99,7 +89,7 @@ def run_once(
     Args:
       run: resolved; its workspace is locked by this process, or by the one that started it.
       run_id: new.
-      cache: reuse results of nodes that did not change.
+      cache: whether results of nodes that did not change are reused.
       hooks: called at every event, after the journal.
       name: the run's title; None for one made from the config.
       sweep: the sweep that the run is a trial of; other trials may run at the same time.

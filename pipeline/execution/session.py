@@ -53,13 +53,9 @@ def open_session(run: ResolvedRun, *, verbose: bool) -> Iterator[Session]:
             console = Console(file=terminal, force_terminal=False if verbose else None)
             session = Session(session_id, workspace, console)
             with _tracked(session, run.config):
-                _close_killed(session)
+                for killed in Records(workspace).close_unfinished():
+                    console.print(f"closed {killed.node} of run {killed.run}, which was killed")
                 yield session
-
-
-def _close_killed(session: Session) -> None:
-    for execution in Records(session.workspace).close_unfinished():
-        session.console.print(f"closed {execution.node} of run {execution.run}, which was killed")
 
 
 @contextmanager

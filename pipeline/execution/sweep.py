@@ -1,33 +1,50 @@
 """Runs the pipeline for each trial of a grid, several at a time; shared nodes run once."""
 
+import atexit
+import gc
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import psutil
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Beam
-from huberflow.pipeline.execution import sweep_worker
 from huberflow.pipeline.execution.display import SweepDisplay
+from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.execution.pool import Pool, WorkerDied
-from huberflow.pipeline.execution.run import Sweep, prepare_workers
+from huberflow.pipeline.execution.run import Sweep, load_libraries, prepare_workers, run_once
 from huberflow.pipeline.execution.session import Session, open_session
-from huberflow.pipeline.execution.sweep_worker import TrialJob
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.journal import Journal, append_end
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.run_history import RunStatus
 from huberflow.pipeline.resolve import grid as grids
 from huberflow.pipeline.resolve.grid import Grid
-from huberflow.pipeline.resolve.resolved_run import resolve
+from huberflow.pipeline.resolve.resolved_run import ResolvedRun, resolve
+from huberflow.pipeline.system import logs
 from huberflow.pipeline.system.display_path import display_path
+from huberflow.pipeline.system.interruption import termination_as_interrupt
 
 WORKER_MEMORY = 2 * 2**30
 """Bytes that a worker may need: TensorFlow, TFX, and the model of a trial."""
+
+
+@dataclass(frozen=True)
+class TrialJob:
+    """What a worker needs to run a trial."""
+
+    name: str
+    run_id: str
+    run: ResolvedRun
+    sweep: Sweep
+    cache: bool
+    verbose: bool
 
 
 @dataclass(frozen=True)
@@ -54,9 +71,9 @@ def execute(
     Args:
       grid: its trials share a workspace.
       settings: the user's ``KEY=VALUE`` options, for the journal.
-      cache: reuse results of nodes that did not change.
+      cache: whether results of nodes that did not change are reused.
       jobs: how many trials may run at the same time; None for as many as the machine can run.
-      verbose: show the libraries' logs too.
+      verbose: whether the libraries' logs are shown too.
 
     Raises:
       InputError: see ``resolve``; or the workspace is locked or cannot be written.
@@ -82,12 +99,12 @@ def execute(
         try:
             newest = Records(session.workspace).newest_artifact()
             sweep = Sweep(session.id, name, started, newest)
-            trials = [
-                TrialJob(
-                    trial.name, _reserve_id(session), run, replace(sweep, trial=n), cache, verbose
-                )
-                for n, (trial, run) in enumerate(zip(grid.trials, runs, strict=True), start=1)
-            ]
+            trials = []
+            for trial, run in zip(grid.trials, runs, strict=True):
+                run_id = session.workspace.new_id(datetime.now(UTC))
+                session.workspace.log(run_id).touch()  # an empty log reserves the id
+                numbered = replace(sweep, trial=len(trials) + 1)
+                trials.append(TrialJob(trial.name, run_id, run, numbered, cache, verbose))
             failed = _run_all(session, trials, jobs or machine_capacity(len(trials)), verbose)
             status = "done"
         finally:
@@ -109,20 +126,13 @@ def machine_capacity(trials: int) -> int:
     return max(1, min(trials, cores or 1, memory))
 
 
-def _reserve_id(session: Session) -> str:
-    """A new id for a run that starts later; an empty log reserves it."""
-    run_id = session.workspace.new_id(datetime.now(UTC))
-    session.workspace.log(run_id).touch()
-    return run_id
-
-
 def _run_all(
     session: Session, trials: Sequence[TrialJob], jobs: int, verbose: bool
 ) -> list[tuple[str, str]]:
     """Runs all trials; the names of the failed ones, each with the cause."""
     causes: dict[str, str] = {}  # by run id
     display = SweepDisplay(session.console, session.workspace, trials)
-    work = partial(sweep_worker.run_trials, session.workspace.log(session.id), verbose)
+    work = partial(run_trials, session.workspace.log(session.id), verbose)
 
     def on_start(trial: TrialJob) -> None:
         session.runs.append(trial.run_id)
@@ -155,3 +165,25 @@ def _close_killed(session: Session, trial: TrialJob, died: WorkerDied) -> str:
     log = display_path(session.workspace.log(trial.run_id))
     memory = "; memory may have run out, write: --jobs 1" if died.exit_code == -9 else ""
     return f"its process ended with {died.exit_code}{memory}\nlog: {log}"
+
+
+def run_trials(log: Path, verbose: bool, jobs: Iterator[TrialJob]) -> Iterator[str | None]:
+    """Runs each trial in a worker process; yields None, or why it failed.
+
+    Output between trials goes to ``log``.
+    """
+    atexit.register(gc.freeze)  # as in huberflow.pipeline.cli.main
+    with logs.captured(log, verbose=verbose):
+        load_libraries()
+        yield from map(run_trial, jobs)
+
+
+def run_trial(job: TrialJob) -> str | None:
+    """Runs one trial; None, or why it failed."""
+    log = job.run.workspace.log(job.run_id)
+    with termination_as_interrupt(), logs.captured(log, verbose=job.verbose):
+        try:
+            run_once(job.run, job.run_id, cache=job.cache, name=job.name, sweep=job.sweep)
+        except (NodeFailedError, InputError) as error:
+            return str(error)
+    return None

@@ -113,21 +113,12 @@ class TestInAFile:
         file.display.node_failed("Trainer", 3.0, error)
         assert file.lines == ["run run-[1]", f"  Trainer  failed     3.0 s  {shown}"]
 
-    def test_an_epoch_without_validation(self, file):
-        file.display.run_started("run-2", ["Trainer"])
-        file.display.epoch_finished(an_epoch(loss=2.0))
-        assert file.lines[-1].strip() == "epoch 3/12  loss 2"
-
 
 class TestOnATerminal:
-    def test_nodes_that_wait(self, terminal):
+    def test_a_node_that_runs_has_a_spinner_that_turns_and_others_wait(self, terminal):
         terminal.display.run_started("run-2", ["Transform", "Trainer"])
-        assert terminal.row("Transform") == ["Transform", "waiting"]
-        assert terminal.row("Trainer") == ["Trainer", "waiting"]
-
-    def test_a_node_that_runs_has_a_spinner_that_turns(self, terminal):
-        terminal.display.run_started("run-2", ["Trainer"])
         terminal.display.node_started("Trainer")
+        assert terminal.row("Transform") == ["Transform", "waiting"]
         _, _, state, seconds = terminal.row("Trainer")
         assert state == "running"
         assert float(seconds) < 60

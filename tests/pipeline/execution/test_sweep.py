@@ -18,7 +18,7 @@ from huberflow.pipeline.execution.display import SweepDisplay
 from huberflow.pipeline.execution.pool import WorkerDied
 from huberflow.pipeline.execution.run import Sweep
 from huberflow.pipeline.execution.session import Session
-from huberflow.pipeline.execution.sweep_worker import TrialJob
+from huberflow.pipeline.execution.sweep import TrialJob
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.workspace import Workspace
 
@@ -108,42 +108,25 @@ class TestOnATerminal:
         assert screen.rows() == ["threshold=1 done", "threshold=2 failed Trainer failed: diverged"]
 
 
-class TestATrialWhoseProcessDied:
-    @pytest.fixture
-    def died(self, workspace):
-        """Its message, by the exit code."""
-        Story(workspace.journals, "run-1").runs("Transform").starts("Trainer")
-        session = Session("sweep-1", workspace, Console(file=io.StringIO()))
-        return lambda code: sweep._close_killed(session, job(1), WorkerDied(code))
-
-    def test_is_killed_in_the_books(self, died, workspace):
-        died(-9)
-        run = run_history.read_run(workspace.journal("run-1"))
-        assert (run.status, list(run.nodes)) == ("killed", ["Transform", "Trainer"])
-
-    def test_says_what_to_do_where_memory_may_have_run_out(self, died, workspace):
-        assert died(-9) == (
-            "its process ended with -9; memory may have run out, write: --jobs 1\n"
-            f"log: {workspace.log('run-1')}"
-        )
-        assert died(1).startswith("its process ended with 1\n")
+@pytest.mark.parametrize(
+    ("code", "cause"), [(-9, "-9; memory may have run out, write: --jobs 1"), (1, "1")]
+)
+def test_a_trial_whose_process_died_is_closed_as_killed(workspace, code, cause):
+    Story(workspace.journals, "run-1").runs("Transform").starts("Trainer")
+    session = Session("sweep-1", workspace, Console(file=io.StringIO()))
+    message = sweep._close_killed(session, job(1), WorkerDied(code))
+    assert message == f"its process ended with {cause}\nlog: {workspace.log('run-1')}"
+    run = run_history.read_run(workspace.journal("run-1"))
+    assert (run.status, list(run.nodes)) == ("killed", ["Transform", "Trainer"])
 
 
-class TestMachineCapacity:
-    @pytest.fixture
-    def machine(self, monkeypatch):
-        def machine(cores: int, gigabytes: float) -> None:
-            monkeypatch.setattr(sweep.os, "sched_getaffinity", lambda _: set(range(cores)))
-            memory = SimpleNamespace(available=int(gigabytes * 2**30))
-            monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
-
-        return machine
-
-    @pytest.mark.parametrize(
-        ("cores", "gigabytes", "trials", "expected"),
-        [(8, 64, 3, 3), (2, 64, 5, 2), (8, 7.9, 5, 3), (8, 1, 5, 1)],
-        ids=["for all trials", "for as many as cores", "for as many as fit in memory", "for one"],
-    )
-    def test_is(self, machine, cores, gigabytes, trials, expected):
-        machine(cores, gigabytes)
-        assert sweep.machine_capacity(trials) == expected
+@pytest.mark.parametrize(
+    ("cores", "gigabytes", "trials", "expected"),
+    [(8, 64, 3, 3), (2, 64, 5, 2), (8, 7.9, 5, 3), (8, 1, 5, 1)],
+    ids=["for all trials", "for as many as cores", "for as many as fit in memory", "for one"],
+)
+def test_machine_capacity(monkeypatch, cores, gigabytes, trials, expected):
+    monkeypatch.setattr(sweep.os, "sched_getaffinity", lambda _: set(range(cores)))
+    memory = SimpleNamespace(available=int(gigabytes * 2**30))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    assert sweep.machine_capacity(trials) == expected
