@@ -57,19 +57,16 @@ class PreflightError(Exception):
 
 @dataclass(frozen=True)
 class BeamTarget:
-    """Where the Beam jobs of a run are processed.
-
-    Attributes:
-      arguments: Beam's command-line arguments.
-      has_workers: whether rows are processed outside this process.
-      description: where the rows are processed, for the user.
-      import_folder: a folder that workers on this machine import from, besides what is installed.
-    """
+    """Where the Beam jobs of a run are processed."""
 
     arguments: tuple[str, ...]
+    """Beam's command-line arguments."""
     has_workers: bool
+    """Whether rows are processed outside this process."""
     description: str
+    """For the user."""
     import_folder: str | None = None
+    """A folder that workers on this machine import from, besides what is installed."""
 
     @contextmanager
     def worker_imports(self) -> Iterator[None]:
@@ -85,10 +82,7 @@ class BeamTarget:
 def resolve_target(config: Config, objects: UserObjects | None, workspace: Workspace) -> BeamTarget:
     """Where the rows of a config are processed, and how the workers get their code.
 
-    Args:
-      config: validated.
-      objects: the custom objects, see ``config_objects.install``.
-      workspace: where packages for workers are built.
+    Packages for workers are built in the workspace.
     """
     beam = config.beam
     if beam.runner == "local":

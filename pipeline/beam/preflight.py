@@ -22,10 +22,7 @@ ELEMENTS = 16
 
 
 def check_workers(target: BeamTarget, config: Config, objects: UserObjects | None) -> float:
-    """Imports and round-trips on the workers every custom object that a config names.
-
-    Returns:
-      The seconds that it took.
+    """Imports and round-trips on the workers every object that a config names; the seconds taken.
 
     Raises:
       PreflightError: a module or object does not work there, or the job failed otherwise.

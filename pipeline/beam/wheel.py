@@ -21,10 +21,6 @@ def build_wheel(into: Path, objects: UserObjects | None) -> Path:
 
     huberflow's own wheel would bring the command line, and lack the user's modules. The file is
     named after a hash of the source, and written once.
-
-    Args:
-      into: the folder for wheels.
-      objects: the user-defined ones, in their snapshot.
     """
     files = _files(objects)
     sha256 = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
@@ -75,14 +71,11 @@ def _registration(package: str, objects: UserObjects) -> bytes:
 def _write(wheel: Path, files: Mapping[str, bytes], info: str, version: str) -> None:
     about = f"Metadata-Version: 2.1\nName: {_NAME}\nVersion: {version}\n"
     contents = {**files, f"{info}/METADATA": about.encode(), f"{info}/WHEEL": _WHEEL.encode()}
-    record = [
-        f"{name},sha256={_digest(content)},{len(content)}" for name, content in contents.items()
-    ]
+    record = []
+    for name, content in contents.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        record.append(f"{name},sha256={digest},{len(content)}")
     contents[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,", ""]).encode()
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in contents.items():
             archive.writestr(zipfile.ZipInfo(name), content)
-
-
-def _digest(content: bytes) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()

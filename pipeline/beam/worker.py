@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Runs until the runner has no more work, or ends it."""
-    flags = _flags()
+    parser = argparse.ArgumentParser(description="A Beam worker, as a runner starts it.")
+    parser.add_argument("--id", required=True, help="of this worker")
+    parser.add_argument("--provision_endpoint", required=True, help="where the runner answers")
+    flags, _ = parser.parse_known_args()  # some runners also pass what the provision info has
     # Read when they are imported: the first by Beam, the second by TFX and TFMA.
     os.environ |= {"WORKER_ID": flags.id, "TF_USE_LEGACY_KERAS": "1"}
     from apache_beam.runners.worker import sdk_worker_main
@@ -59,13 +62,9 @@ def _end(folder: str) -> None:
 def fetch(
     url: str, worker: str, dependencies: Iterable["ArtifactInformation"], folder: Path
 ) -> None:
-    """Writes the files that were staged with a job, under their staged names.
+    """Writes the files that were staged with a job into a new folder, under their staged names.
 
-    Args:
-      url: the runner's artifact service.
-      worker: the id of this worker.
-      dependencies: the runner's list of the files.
-      folder: created for them.
+    ``url`` is the runner's artifact service, ``dependencies`` its list of the files.
     """
     from apache_beam.portability import common_urns
     from apache_beam.portability.api import beam_artifact_api_pb2 as api
@@ -103,14 +102,6 @@ def unpack(staged: Path, packages: Path) -> None:
             )
 
 
-def _flags() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="A Beam worker, as a runner starts it.")
-    parser.add_argument("--id", required=True, help="of this worker")
-    parser.add_argument("--provision_endpoint", required=True, help="where the runner answers")
-    flags, _ = parser.parse_known_args()  # some runners also pass what the provision info has
-    return flags
-
-
 def _provision(url: str, worker: str) -> "ProvisionInfo":
     from apache_beam.portability.api import beam_provision_api_pb2 as api
     from apache_beam.portability.api import beam_provision_api_pb2_grpc
@@ -131,17 +122,13 @@ def _worker_variables(info: "ProvisionInfo") -> dict[str, str]:
     """The provision info as the environment variables that ``sdk_worker_main`` reads."""
     from google.protobuf import json_format, text_format
 
-    endpoints = {
-        "CONTROL_API_SERVICE_DESCRIPTOR": info.control_endpoint,
-        "LOGGING_API_SERVICE_DESCRIPTOR": info.logging_endpoint,
-        "STATUS_API_SERVICE_DESCRIPTOR": info.status_endpoint,
-    }
-    return {
+    variables = {
         "PIPELINE_OPTIONS": json_format.MessageToJson(info.pipeline_options),
         "RUNNER_CAPABILITIES": " ".join(info.runner_capabilities),
-        **{
-            name: text_format.MessageToString(endpoint)
-            for name, endpoint in endpoints.items()
-            if endpoint.url
-        },
     }
+    for service in ("control", "logging", "status"):
+        endpoint = getattr(info, f"{service}_endpoint")
+        if endpoint.url:
+            name = f"{service.upper()}_API_SERVICE_DESCRIPTOR"
+            variables[name] = text_format.MessageToString(endpoint)
+    return variables

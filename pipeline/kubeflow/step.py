@@ -19,6 +19,7 @@ from typing import Any
 
 from huberflow.components.contracts.lineage import LINEAGE
 from huberflow.custom_objects.json_record import JSON, JsonRecord
+from huberflow.pipeline.data import taxi
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.run_history import RunMetadata
 from huberflow.pipeline.history.usage import ResourceUsage
@@ -61,37 +62,31 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO)
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
-    flags, beam_args = _parser().parse_known_args()
+    # The flags of ``kubeflow_v2_run_executor``; all others are Beam's.
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--executor_class_path", required=True)
+    parser.add_argument("--json_serialized_invocation_args", required=True)
+    parser.add_argument("--json_serialized_inputs_spec_args", required=True)
+    flags, beam_args = parser.parse_known_args()
     invocation = json.loads(flags.json_serialized_invocation_args)
     parameters = invocation["inputs"].setdefault("parameterValues", {})
-    sources = _pop_sources(parameters)
-    properties = {key: value for key, value in parameters.items() if key not in RUN_PARAMETERS}
-    _add_lineage(parameters)
     addresses = _use_local_paths(invocation)
     started, usage = time.time(), ResourceUsage()
     usage.start()
     with tempfile.TemporaryDirectory() as folder:
-        if sources:
-            _write_sources(sources, Path(folder), parameters)
-        _replace_taxi(parameters)
+        properties = _unpack_sources(parameters, Path(folder))
+        _add_lineage(parameters)
+        if parameters.get("input_base") == TAXI:
+            parameters["input_base"] = str(taxi.folder())
         flags.json_serialized_invocation_args = json.dumps(invocation)
         kubeflow_v2_run_executor.main((flags, beam_args))
     record = StepRecord(
         started=started,
         seconds=time.time() - started,
         usage=usage.stop(),
-        properties=properties,
+        properties={key: properties[key] for key in properties if key not in RUN_PARAMETERS},
     )
     _finish(Path(invocation["outputs"]["outputFile"]), addresses, record)
-
-
-def _parser() -> argparse.ArgumentParser:
-    """The flags of ``kubeflow_v2_run_executor``; all others are Beam's."""
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--executor_class_path", required=True)
-    parser.add_argument("--json_serialized_invocation_args", required=True)
-    parser.add_argument("--json_serialized_inputs_spec_args", required=True)
-    return parser
 
 
 def local_path(address: str) -> str:
@@ -127,31 +122,22 @@ def _add_lineage(parameters: dict[str, str]) -> None:
         parameters[LINEAGE] = run_metadata.lineage(CLUSTER, parameters["run_id"], git).to_text()
 
 
-def _pop_sources(parameters: dict[str, str]) -> dict[str, str]:
-    """Removes the packed files of custom objects from the parameters; the files by name."""
+def _unpack_sources(parameters: dict[str, str], folder: Path) -> dict[str, str]:
+    """Writes the packed files of custom objects into a folder, which the parameters then name.
+
+    Returns:
+      The parameters with neither, for the step's record.
+    """
     config = json.loads(parameters.get("custom_config", "null"))
     if not config or not config.get("objects"):
-        return {}
-    sources = unpacked(config["objects"].pop("sources"))
-    parameters["custom_config"] = json.dumps(config, sort_keys=True)
-    return sources
-
-
-def _write_sources(sources: Mapping[str, str], folder: Path, parameters: dict[str, str]) -> None:
-    """Writes the files into a folder, and the folder's path into the parameters."""
-    for name, text in sources.items():
+        return dict(parameters)
+    for name, text in unpacked(config["objects"].pop("sources")).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    config = json.loads(parameters["custom_config"])
+    recorded = {**parameters, "custom_config": json.dumps(config, sort_keys=True)}
     config["objects"]["folder"] = str(folder)
     parameters["custom_config"] = json.dumps(config, sort_keys=True)
-
-
-def _replace_taxi(parameters: dict[str, str]) -> None:
-    if parameters.get("input_base") == TAXI:
-        from huberflow.pipeline.data import taxi
-
-        parameters["input_base"] = str(taxi.folder())
+    return recorded
 
 
 def _finish(output_file: Path, addresses: Mapping[str, str], record: StepRecord) -> None:
