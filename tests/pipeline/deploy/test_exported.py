@@ -164,7 +164,7 @@ class TestPredictions:
             ("number for text", "dtype={'company': str}"),
         ],
     )
-    def test_of_another_table_are_refused(self, answers, table, message):
+    def test_refuse_a_table_that_does_not_fit(self, answers, table, message):
         assert message in answers[table]
 
 
