@@ -105,16 +105,14 @@ def _stages(run: Run, whole: Cost) -> dict[str, Cost]:
 
 def _node_cost(node: Node) -> Cost:
     outputs = node.execution.outputs.values() if node.execution else ()
+    folders = [artifact.uri for artifacts in outputs for artifact in artifacts]
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
     return Cost(
         node.usage["cpu_seconds"],
         node.seconds or 0.0,
         node.usage["peak_memory_mb"],
-        sum(_bytes(artifact.uri) for artifacts in outputs for artifact in artifacts),
+        sum(file.stat().st_size for file in files),
     )
-
-
-def _bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def show(measured: Mapping[str, Sequence[Costs]]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from benchmarks.flink import jars
+from benchmarks.http_servers import free_port
 
 PATIENCE = 120
 
@@ -21,6 +22,10 @@ PATIENCE = 120
 _PACKAGES = ("lang", "net", "io", "nio", "lang.reflect", "text", "time", "util", "util.concurrent")
 _OPEN = [f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in _PACKAGES]
 
+_ADDRESSES = (
+    *("jobmanager.rpc.address", "jobmanager.bind-host", "rest.address", "rest.bind-address"),
+    *("taskmanager.host", "taskmanager.bind-host"),
+)
 _MEMORY = {
     "taskmanager.memory.framework.heap.size": "64m",
     "taskmanager.memory.framework.off-heap.size": "128m",
@@ -69,17 +74,12 @@ class Cluster:
         self.task_managers: list[subprocess.Popen] = []
         self._configured = ["--configDir", str(folder)]
         self._processes = ExitStack()
-        rpc, self._rest, jobs = _free_ports(3)
+        rpc, self._rest, jobs = (free_port() for _ in range(3))
         self._job_endpoint = f"127.0.0.1:{jobs}"
         self._config = {
-            "jobmanager.rpc.address": "127.0.0.1",
+            **dict.fromkeys(_ADDRESSES, "127.0.0.1"),
             "jobmanager.rpc.port": rpc,
-            "jobmanager.bind-host": "127.0.0.1",
-            "rest.address": "127.0.0.1",
-            "rest.bind-address": "127.0.0.1",
             "rest.port": self._rest,
-            "taskmanager.host": "127.0.0.1",
-            "taskmanager.bind-host": "127.0.0.1",
             "taskmanager.numberOfTaskSlots": 1,
             "taskmanager.cpu.cores": 1.0,
             # A dead task manager is detected after two beats; an earlier retry may use it again.
@@ -148,14 +148,6 @@ class Cluster:
         address = f"http://127.0.0.1:{self._rest}/{page}"
         with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
             return json.load(answer)
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [each.getsockname()[1] for each in sockets]
 
 
 def _listens(port: int) -> bool:
