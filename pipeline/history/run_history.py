@@ -226,6 +226,8 @@ def _started(event: Mapping[str, Any]) -> Run:
 def _after(run: Run, event: Mapping[str, Any]) -> Run:
     time = event["time"]
     match event["event"]:
+        case "started":
+            return _started(event)
         case "node_started":
             return _with(run, Node(event["node"], "running", started=time))
         case "node_finished":
