@@ -86,18 +86,11 @@ class TestRun:
 
 
 class TestProperties:
-    def test_json_objects_are_read(self, metadata, records):
+    def test_json_objects_are_read_and_those_of_tfx_itself_left_out(self, metadata, records):
         properties = {"custom_config": '{"training": {"epochs": 5}}', "count": 3, "name": "{x"}
-        metadata.execution(properties=properties)
-        assert records.run("run-1")["Trainer"].properties == {
-            "custom_config": {"training": {"epochs": 5}},
-            "count": 3,
-            "name": "{x",
-        }
-
-    def test_those_of_tfx_itself_are_left_out(self, metadata, records):
-        metadata.execution(properties={"__external_execution_index__": 0, "epochs": 5})
-        assert records.run("run-1")["Trainer"].properties == {"epochs": 5}
+        metadata.execution(properties={**properties, "__external_execution_index__": 0})
+        read = {**properties, "custom_config": {"training": {"epochs": 5}}}
+        assert records.run("run-1")["Trainer"].properties == read
 
     @pytest.mark.parametrize(
         ("written", "read"),
@@ -129,13 +122,10 @@ class TestResolver:
         assert records.producer(baseline.output("model")).run == "run-1"
 
 
-class TestNewestArtifact:
-    def test_is_that_of_the_highest_id(self, metadata, records):
-        numbers = [metadata.artifact(f"/w/{number}") for number in range(3)]
-        assert records.newest_artifact() == max(numbers)
-
-    def test_of_a_new_workspace_is_zero(self, records):
-        assert records.newest_artifact() == 0
+def test_the_newest_artifact_has_the_highest_id(metadata, records):
+    assert records.newest_artifact() == 0
+    numbers = [metadata.artifact(f"/w/{number}") for number in range(3)]
+    assert records.newest_artifact() == max(numbers)
 
 
 class TestTracking:

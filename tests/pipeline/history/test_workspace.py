@@ -73,18 +73,14 @@ class TestLock:
         assert_free(Workspace(tmp_path))
 
 
-class TestUnusablePlace:
-    @pytest.mark.parametrize("below", ["file", "file/w", "file/a/b"])
-    def test_a_file_in_the_way(self, below, tmp_path):
-        (tmp_path / "file").touch()
-        error = refusal(Workspace(tmp_path / below))
-        assert error.key == "workspace"
-        assert error.received.startswith(f"{tmp_path}/{below} (")
-        assert error.write == "--workspace ~/huberflow"
-
-    @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
-    def test_a_place_that_nobody_can_write(self):
-        assert refusal(Workspace(Path("/proc/w"))).received.startswith("/proc/w (")
+@pytest.mark.parametrize("folder", ["{tmp}/file", "{tmp}/file/a/b", "/proc/w"])
+def test_a_folder_that_cannot_be_made(folder, tmp_path):
+    (tmp_path / "file").touch()
+    folder = folder.format(tmp=tmp_path)
+    error = refusal(Workspace(Path(folder)))
+    assert error.key == "workspace"
+    assert error.received.startswith(f"{folder} (")
+    assert error.write == "--workspace ~/huberflow"
 
 
 class TestPlaces:
