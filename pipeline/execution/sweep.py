@@ -99,7 +99,7 @@ def execute(
         try:
             newest = Records(session.workspace).newest_artifact()
             sweep = Sweep(session.id, name, started, newest)
-            trials = []
+            trials: list[TrialJob] = []
             for trial, run in zip(grid.trials, runs, strict=True):
                 run_id = session.workspace.new_id(datetime.now(UTC))
                 session.workspace.log(run_id).touch()  # an empty log reserves the id
