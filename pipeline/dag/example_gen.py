@@ -28,21 +28,19 @@ def example_gen(data: Data, folder: str | None = None) -> ExampleGen:
         return _by_files(data, folder)
     found = source.find_source(data.path or taxi.folder())
     base, pattern = source.folder_and_pattern(found.files)
-    by_column = data.splits.column is not None
+    executors = (examples if data.splits.column is None else splits).EXECUTORS
     return ExampleGen(
-        (splits if by_column else examples).EXECUTORS[found.file_format],
+        executors[found.file_format],
         input_base=folder or base,
         input_config=_input({"all": pattern}),
         output_config=_shares(data.splits),
-        custom_config=_by_column(data.splits) if by_column else _by_hash(),
+        custom_config=_custom_config(data.splits),
     )
 
 
-def _by_hash() -> ExampleGenConfig:
-    return ExampleGenConfig(source=source_hashes("huberflow.components.data.examples"))
-
-
-def _by_column(asked: Splits) -> ExampleGenConfig:
+def _custom_config(asked: Splits) -> ExampleGenConfig:
+    if asked.column is None:
+        return ExampleGenConfig(source=source_hashes("huberflow.components.data.examples"))
     days = asked.days
     return ExampleGenConfig(
         column=asked.column,

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tensorflow_data_validation import StatsOptions
 from tfx.components import SchemaGen, StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import pusher_pb2, trainer_pb2
@@ -65,10 +66,21 @@ def create_pipeline(
       export: whether the model is exported as a bundle, and pushed if it is blessed.
     """
     config, workspace = run.config, run.workspace
+    resolver = partial(Resolver, config={} if newest is None else {"newest": newest})
     local = Platform(
         objects=run.objects,
-        make_baseline=lambda candidate: _baseline(candidate, newest),
-        make_earlier_data=lambda statistics: _earlier_data(statistics, newest),
+        make_baseline=lambda candidate: resolver(
+            strategy_class=LastBlessedOther,
+            candidate=candidate,
+            model=Channel(type=Model),
+            blessing=Channel(type=ModelBlessing),
+        ).with_id(node_ids.BASELINE),
+        make_earlier_data=lambda statistics: resolver(
+            strategy_class=LastOtherData,
+            current=statistics,
+            statistics=Channel(type=ExampleStatistics),
+            anomalies=Channel(type=ExampleAnomalies),
+        ).with_id(node_ids.EARLIER_DATA),
         serving=workspace.serving(config.name) if export else None,
     )
     return tfx_pipeline.Pipeline(
@@ -145,33 +157,6 @@ def _trainer(
         eval_args=trainer_pb2.EvalArgs(splits=["validation", "eval"]),
         custom_config=node_config.trainer_config(config, objects).to_json(),
     )
-
-
-def _baseline(candidate: BaseChannel, newest: int | None) -> Resolver:
-    return _resolver(
-        LastBlessedOther,
-        newest,
-        candidate=candidate,
-        model=Channel(type=Model),
-        blessing=Channel(type=ModelBlessing),
-    ).with_id(node_ids.BASELINE)
-
-
-def _earlier_data(current: BaseChannel, newest: int | None) -> Resolver:
-    return _resolver(
-        LastOtherData,
-        newest,
-        current=current,
-        statistics=Channel(type=ExampleStatistics),
-        anomalies=Channel(type=ExampleAnomalies),
-    ).with_id(node_ids.EARLIER_DATA)
-
-
-def _resolver(
-    strategy: type[ResolverStrategy], newest: int | None, **channels: BaseChannel
-) -> Resolver:
-    config = {} if newest is None else {"newest": newest}
-    return Resolver(strategy_class=strategy, config=config, **channels)
 
 
 def _pusher(serving: Path, model: BaseChannel, blessing: BaseChannel) -> Pusher:

@@ -3,8 +3,6 @@
 No more than that, for TFX runs a node again when its config has changed.
 """
 
-from typing import TypedDict
-
 from pydantic import BaseModel
 
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
@@ -39,7 +37,9 @@ def validator_config(config: Config) -> ValidatorConfig:
 def transform_config(config: Config) -> TransformConfig:
     """The Transform's config."""
     return TransformConfig(
-        **_label(config),
+        label=config.data.label,
+        classes=config.data.classes,
+        weight=config.data.weight,
         features=FeaturesConfig.from_json(config.features.plain()),
         source=source_hashes(
             "huberflow.components.features.preprocessing", "huberflow.components.features.transform"
@@ -53,7 +53,9 @@ def trainer_config(config: Config, objects: UserObjects | None) -> TrainerConfig
     if config.model.metric_logging:
         modules.add(HUBERFLOW["MetricLoggingLayer"].module)
     return TrainerConfig(
-        **_label(config),
+        label=config.data.label,
+        classes=config.data.classes,
+        weight=config.data.weight,
         seed=config.seed,
         objects=objects,
         features=FeaturesConfig.from_json(config.features.plain()),
@@ -68,7 +70,9 @@ def evaluator_config(config: Config, objects: UserObjects | None) -> EvaluatorCo
     custom = {each.name for each in objects.objects} if objects else set()
     uses_custom = any(metric.name in custom for metric in config.evaluation.metrics)
     return EvaluatorConfig(
-        **_label(config),
+        label=config.data.label,
+        classes=config.data.classes,
+        weight=config.data.weight,
         objects=objects if uses_custom else None,
         evaluation=EvaluationConfig.from_json(config.evaluation.plain()),
         source=source_hashes(
@@ -82,26 +86,11 @@ def export_config() -> ExportConfig:
     return ExportConfig(source=source_hashes("huberflow.components.export.serving_export"))
 
 
-class _Label(TypedDict):
-    label: str | tuple[str, ...]
-    classes: tuple[str, ...]
-    weight: str | None
-
-
-def _label(config: Config) -> _Label:
-    return {
-        "label": config.data.label,
-        "classes": config.data.classes,
-        "weight": config.data.weight,
-    }
-
-
 def _modules(section: BaseModel) -> set[str]:
     """The modules of huberflow's objects that a section names: no import statement names them."""
-    choices = [
-        choice
+    return {
+        HUBERFLOW[choice.name].module
         for _, value in section
         for choice in (value if isinstance(value, tuple) else [value])
-        if isinstance(choice, Choice)
-    ]
-    return {HUBERFLOW[choice.name].module for choice in choices if choice.name in HUBERFLOW}
+        if isinstance(choice, Choice) and choice.name in HUBERFLOW
+    }

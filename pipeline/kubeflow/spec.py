@@ -52,22 +52,15 @@ def check_for_cluster(config: Config) -> None:
 
 def _missing(config: Config) -> Iterator[InputError]:
     cluster, tracking = config.kubeflow, config.tracking
-    has_data, has_schema = bool(config.data.paths()), config.data.pinned_schema is not None
-    needed = {
-        "volume": (True, "the PersistentVolumeClaim for the models that serve", "models"),
-        "data": (
-            has_data,
-            "the folder in which containers have your rows",
-            f"{cluster.mount}/data",
-        ),
-        "schema_file": (
-            has_schema,
-            "the path at which containers have the file of data.schema",
-            f"{cluster.mount}/schema.pbtxt",
-        ),
-    }
-    for name, (is_needed, expected, example) in needed.items():
-        if is_needed and getattr(cluster, name) is None:
+    needed = {"volume": ("the PersistentVolumeClaim for the models that serve", "models")}
+    if config.data.paths():
+        expected = "the folder in which containers have your rows"
+        needed["data"] = (expected, f"{cluster.mount}/data")
+    if config.data.pinned_schema is not None:
+        expected = "the path at which containers have the file of data.schema"
+        needed["schema_file"] = (expected, f"{cluster.mount}/schema.pbtxt")
+    for name, (expected, example) in needed.items():
+        if getattr(cluster, name) is None:
             key = f"kubeflow.{name}"
             write = f"--set {key}={example}"
             yield InputError(key, expected=expected, received="none", write=write)
@@ -180,10 +173,9 @@ def _pipeline(run: ResolvedRun) -> "Pipeline":
 
     config, cluster = run.config, run.config.kubeflow
     serving = Workspace(cluster.mount).serving(config.name)
-    run_parameters = {
-        "run_id": _RUN_ID,
-        "run_metadata": json.dumps(masked(_metadata(run).to_json())),
-    }
+    state = git.state(Path.cwd())
+    facts = RunMetadata(changes=run.changes, command=run_metadata.command(), git=state)
+    run_parameters = {"run_id": _RUN_ID, "run_metadata": json.dumps(masked(facts.to_json()))}
     platform = graph.Platform(
         objects=config_objects.embed(run.objects) if run.objects else None,
         make_baseline=lambda candidate: LastPushed(serving=str(serving)).with_id(node_ids.BASELINE),
@@ -211,12 +203,6 @@ def _pipeline(run: ResolvedRun) -> "Pipeline":
     )
 
 
-def _metadata(run: ResolvedRun) -> RunMetadata:
-    return RunMetadata(
-        changes=run.changes, command=run_metadata.command(), git=git.state(Path.cwd())
-    )
-
-
 def _resources(config: Config) -> "PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec":
     from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineDeploymentConfig
 
@@ -236,19 +222,13 @@ def _platform(config: Config) -> dict[str, Any]:
     TFX's makes none.
     """
     cluster = config.kubeflow
-    executors: dict[str, Any] = {
-        f"{node}_executor": {
-            "pvcMount": [
-                {
-                    "mountPath": str(cluster.mount),
-                    # The name twice, as kfp-kubernetes does: older clusters read the first alone.
-                    "constant": cluster.volume,
-                    "pvcNameParameter": _constant(cluster.volume),
-                }
-            ]
-        }
-        for node in _ON_VOLUME
+    mount = {
+        "mountPath": str(cluster.mount),
+        # The name twice, as kfp-kubernetes does: older clusters read the first alone.
+        "constant": cluster.volume,
+        "pvcNameParameter": _constant(cluster.volume),
     }
+    executors: dict[str, Any] = {f"{node}_executor": {"pvcMount": [mount]} for node in _ON_VOLUME}
     if config.tracking.enabled and cluster.tracking_from is not None:
         secret = {
             "keyToEnv": [{"secretKey": _TRACKING_URI, "envVar": _TRACKING_URI}],

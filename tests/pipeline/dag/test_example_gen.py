@@ -25,7 +25,7 @@ def reads(path: Path) -> tuple[str, str, str]:
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("a/2024-1.csv", "a/2024-2.csv", "b/part-0.parquet", "c/x_tfrecord-00000.gz"):
+    for name in ("a/2024-1.csv", "a/2024-2.csv", "b/part-0.parquet", "c/x.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("price\n1\n")
     return tmp_path
@@ -36,16 +36,16 @@ def folder(tmp_path):
     [
         ("a/2024-1.csv", "2024-1.csv", "CsvExecutor"),
         ("a", "2024-*.csv", "CsvExecutor"),
+        ("a/2024-*.csv", "2024-*.csv", "CsvExecutor"),
         ("b", "part-0.parquet", "ParquetExecutor"),
     ],
 )
-def test_a_file_or_a_folder(folder, path, pattern, reader):
-    assert reads(folder / path) == (f"{folder}/{path[0]}", pattern, reader)
-
-
-def test_a_pattern(folder):
-    (folder / "a" / "notes.csv").touch()
-    assert reads(folder / "a" / "2024-*.csv") == (f"{folder}/a", "2024-*.csv", "CsvExecutor")
+def test_a_file_a_folder_or_a_pattern(folder, monkeypatch, path, pattern, reader):
+    if "*" in path:
+        (folder / "a" / "notes.csv").touch()
+    monkeypatch.chdir(folder)
+    for each in (folder / path, Path(path)):
+        assert reads(each) == (f"{folder}/{path[0]}", pattern, reader)
 
 
 def test_files_that_no_pattern_tells_from_others_are_refused(folder):
@@ -54,32 +54,24 @@ def test_files_that_no_pattern_tells_from_others_are_refused(folder):
         example_gen(Data(path=folder / "a" / "2024-?.csv"))
 
 
-def test_a_relative_path_means_the_same_from_any_folder(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    assert reads(Path("a"))[0] == f"{folder}/a"
-
-
-def test_files_of_splits_by_their_folder(folder):
-    files = {"train": folder / "a" / "2024-1.csv", "eval": folder / "a" / "2024-2.csv"}
-    node = example_gen(Data(splits=Splits(files=Files(**files))))
+@pytest.mark.parametrize(
+    ("evaluation", "base", "train", "eval_pattern"),
+    [
+        ("a/2024-2.csv", "a", "2024-1.csv", "2024-2.csv"),
+        ("c", "", "a/2024-1.csv", "c/x.csv"),
+    ],
+)
+def test_files_of_splits(folder, evaluation, base, train, eval_pattern):
+    files = Files(train=folder / "a" / "2024-1.csv", eval=folder / evaluation)
+    node = example_gen(Data(splits=Splits(files=files)))
     splits = json.loads(node.exec_properties["input_config"])["splits"]
-    assert node.exec_properties["input_base"] == f"{folder}/a"
+    assert Path(node.exec_properties["input_base"]) == folder / base
     # Rows for validation are drawn from those to train on.
     assert [(split["name"], split["pattern"]) for split in splits] == [
-        ("train", "2024-1.csv"),
-        ("validation", "2024-1.csv"),
-        ("eval", "2024-2.csv"),
+        ("train", train),
+        ("validation", train),
+        ("eval", eval_pattern),
     ]
-
-
-def test_files_of_splits_in_folders_of_their_own(folder):
-    (folder / "d").mkdir()
-    for name in ("a", "b"):
-        (folder / "d" / f"{name}.csv").write_text("price\n1\n")
-    node = example_gen(Data(splits=Splits(files=Files(train=folder / "a", eval=folder / "d"))))
-    splits = json.loads(node.exec_properties["input_config"])["splits"]
-    assert node.exec_properties["input_base"] == str(folder)
-    assert [split["pattern"] for split in splits] == ["a/2024-*.csv", "a/2024-*.csv", "d/*.csv"]
 
 
 @pytest.mark.parametrize("split", [Splits(), Splits(column="month", values={"2": "eval"})])
