@@ -1,4 +1,4 @@
-"""Reads a tracking server with MLflow's own client, and nothing of ours."""
+"""Reads a tracking server with MLflow's own client, and nothing of huberflow."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> list[Any]:
 
 
 class Tracked:
-    """All that a server knows of the experiment `taxi`."""
+    """All that a server has of the experiment `taxi`."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
@@ -39,7 +39,7 @@ class Tracked:
         return list(self.client.search_runs([experiment.experiment_id], max_results=5000))
 
     def run(self, run_id: str) -> Run:
-        """The pipeline's run that the command line called so."""
+        """The pipeline's run with this id on the command line."""
         (found,) = [run for run in self.runs() if run.data.tags.get("huberflow.run") == run_id]
         return found
 

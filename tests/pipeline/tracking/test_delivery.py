@@ -1,4 +1,4 @@
-"""What is noted of each delivery, what is still to be delivered, and what keeps nothing back."""
+"""Receipts, runs that are still to be delivered, and failures that keep nothing back."""
 
 import pytest
 from journals import Story
@@ -41,6 +41,10 @@ def delivery(workspace, tracker) -> Delivery:
     return Delivery(workspace, tracker, "http://tracker")
 
 
+def deliver(workspace, tracker, story: Story) -> bool:
+    return delivery(workspace, tracker).deliver(run_history.read_run(story.path))
+
+
 def deliver_all(workspace, tracker) -> list[str]:
     """Delivers what is pending; the warnings."""
     warnings: list[str] = []
@@ -52,47 +56,31 @@ def pending_ids(workspace) -> list[str]:
     return [run.id for run in pending(workspace, pytest.fail)]
 
 
-def that_is_gone(workspace, run_id="gone") -> Story:
+def run_without_files(workspace, run_id="gone") -> Story:
     """A run whose artifacts were deleted."""
     gone = {key: (workspace.root / "gone", {}) for key in ("model", "model_run")}
     return Story(workspace.journals, run_id).runs("Trainer", outputs=gone).ends()
 
 
 class TestReceipt:
-    def test_says_where_a_run_is(self, workspace, tracker):
+    def test_names_the_run_on_the_server_and_whether_it_is_complete(self, workspace, tracker):
         story = Story(workspace.journals)
-        delivery(workspace, tracker).deliver(run_history.read_run(story.path))
+        deliver(workspace, tracker, story)
         (key,) = tracker.runs
         assert receipt(workspace, "run-1") == Receipt("http://tracker", key, "taxi", complete=False)
-
-    def test_is_complete_when_the_run_has_ended(self, workspace, tracker):
-        story = Story(workspace.journals).ends()
-        delivery(workspace, tracker).deliver(run_history.read_run(story.path))
+        deliver(workspace, tracker, story.ends())
         assert receipt(workspace, "run-1").complete
+        files = {path.name for path in workspace.journals.iterdir()}
+        assert files == {"run-1.jsonl", "run-1.tracked.json", ".workspace"}
 
-    def test_is_none_where_nothing_arrived(self, workspace):
-        story = Story(workspace.journals).ends()
+    @pytest.mark.parametrize(("fail_at", "arrived"), [(1, False), (4, True)])
+    def test_is_never_complete_where_the_server_failed(self, workspace, fail_at, arrived):
+        """The first three calls open the run."""
         with pytest.raises(TrackingError):
-            delivery(workspace, RememberingTracker(fail_at=1)).deliver(
-                run_history.read_run(story.path)
-            )
-        assert receipt(workspace, "run-1") is None
-
-    def test_is_not_complete_where_part_arrived(self, workspace):
-        story = Story(workspace.journals).ends()
-        tracker = RememberingTracker(fail_at=4)  # the first three open the run
-        with pytest.raises(TrackingError):
-            delivery(workspace, tracker).deliver(run_history.read_run(story.path))
-        assert not receipt(workspace, "run-1").complete
-
-    def test_leaves_no_half_written_file(self, workspace, tracker):
-        story = Story(workspace.journals).ends()
-        delivery(workspace, tracker).deliver(run_history.read_run(story.path))
-        assert {path.name for path in workspace.journals.iterdir()} == {
-            "run-1.jsonl",
-            "run-1.tracked.json",
-            ".workspace",
-        }
+            deliver(workspace, RememberingTracker(fail_at), Story(workspace.journals).ends())
+        written = receipt(workspace, "run-1")
+        assert (written is not None) is arrived
+        assert not (written and written.complete)
 
     @pytest.mark.parametrize("text", ["", "{", '{"server": "of another version"}'])
     def test_that_is_damaged_is_made_anew(self, workspace, tracker, text):
@@ -113,14 +101,6 @@ class TestPending:
         Story(workspace.journals, "open")
         assert pending_ids(workspace) == ["open", "a-later"]
 
-    def test_is_a_run_that_goes_on(self, workspace, tracker):
-        story = Story(workspace.journals)
-        deliver_all(workspace, tracker)
-        assert pending_ids(workspace) == ["run-1"]
-        story.ends()
-        deliver_all(workspace, tracker)
-        assert pending_ids(workspace) == []
-
     def test_is_no_run_that_is_about_to_begin(self, workspace):
         workspace.journals.mkdir()
         workspace.journal("run-1").touch()
@@ -129,9 +109,9 @@ class TestPending:
 
 class TestDelivery:
     def test_lacks_nothing_the_second_time(self, workspace, tracker):
-        run = run_history.read_run(Story(workspace.journals).ends().path)
-        assert delivery(workspace, tracker).deliver(run)
-        assert not delivery(workspace, tracker).deliver(run)
+        story = Story(workspace.journals).ends()
+        assert deliver(workspace, tracker, story)
+        assert not deliver(workspace, tracker, story)
 
     def test_goes_on_where_the_server_failed(self, workspace):
         story, tracker = Story(workspace.journals).ends(), RememberingTracker(fail_at=3)
@@ -150,7 +130,7 @@ class TestDelivery:
 
 
 class TestOfMany:
-    def test_a_refused_run_keeps_none_back_and_is_told_last(self, workspace):
+    def test_a_refused_run_keeps_none_back_and_is_reported_last(self, workspace):
         for run_id in ("a", "b", "c"):
             Story(workspace.journals, run_id).ends()
         with pytest.raises(TrackingError, match="refused name of a"):
@@ -165,23 +145,19 @@ class TestOfMany:
             deliver_all(workspace, tracker)
         assert tracker.asked == ["name of a"]
 
-    def test_a_run_whose_artifacts_are_gone_keeps_none_back(self, workspace, tracker):
-        that_is_gone(workspace, "a-gone")
+    def test_a_run_whose_artifacts_are_gone_keeps_none_back_and_is_tried_once(
+        self, workspace, tracker
+    ):
+        run_without_files(workspace, "a-gone")
         Story(workspace.journals, "b").ends()
-        (warning,) = deliver_all(workspace, tracker)
+        warnings, going_on = [], delivery(workspace, tracker)
+        for _ in range(3):
+            going_on.deliver_all(pending(workspace, pytest.fail), warnings.append)
+        (warning,) = warnings
         assert warning.startswith("a-gone: cannot be delivered: FileNotFoundError: ")
         assert "\n" not in warning
         assert receipt(workspace, "b").complete
         assert not receipt(workspace, "a-gone").complete
-
-    def test_a_run_that_cannot_be_delivered_is_not_tried_again_and_again(self, workspace, tracker):
-        story = that_is_gone(workspace)
-        warnings, going_on = [], delivery(workspace, tracker)
-        for _ in range(3):
-            going_on.deliver_all([run_history.read_run(story.path)], warnings.append)
-            calls = tracker.calls
-        assert len(warnings) == 1
-        assert tracker.calls == calls
 
     def test_a_journal_that_cannot_be_read_keeps_none_back(self, workspace, tracker):
         damaged = Story(workspace.journals, "a").path
@@ -192,7 +168,6 @@ class TestOfMany:
         assert receipt(workspace, "b").complete
 
     def test_the_cause_is_kept(self, workspace, tracker):
-        story = that_is_gone(workspace)
         with pytest.raises(UndeliverableError) as caught:
-            delivery(workspace, tracker).deliver(run_history.read_run(story.path))
+            deliver(workspace, tracker, run_without_files(workspace))
         assert isinstance(caught.value.__cause__, FileNotFoundError)

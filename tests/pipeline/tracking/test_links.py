@@ -60,44 +60,37 @@ def shown(url: str) -> tuple[str, list[str], list[str]]:
 DATABASE = "sqlite:////data/mlflow.db"
 
 
-class TestRunPage:
-    def test_is_on_the_runs_server(self, workspace, deliver):
-        run = deliver("run-1", "https://mlflow.example/tracking/")
-        assert links.run_page(workspace, "run-1") == (
-            f"https://mlflow.example/tracking/#/experiments/taxi/runs/{run}"
-        )
-
-    def test_shows_no_mask_of_a_password(self, workspace, deliver):
-        deliver("run-1", "http://***@mlflow.example")
-        assert links.run_page(workspace, "run-1").startswith("http://mlflow.example/#/")
-
-    def test_is_none_of_a_database_or_before_delivery(self, workspace, deliver):
-        deliver("run-1", DATABASE)
-        assert links.run_page(workspace, "run-1") is None
-        assert links.run_page(workspace, "run-2") is None
+@pytest.mark.parametrize(
+    ("server", "shown_as"),
+    [
+        ("https://mlflow.example/tracking/", "https://mlflow.example/tracking"),
+        ("http://***@mlflow.example", "http://mlflow.example"),
+        (DATABASE, None),
+    ],
+)
+def test_the_page_of_a_run_is_on_its_server(workspace, deliver, server, shown_as):
+    run = deliver("run-1", server)
+    page = shown_as and f"{shown_as}/#/experiments/taxi/runs/{run}"
+    assert links.run_page(workspace, "run-1") == page
+    assert links.run_page(workspace, "not delivered") is None
 
 
 class TestComparePage:
-    def test_shows_the_runs_on_their_server(self, workspace, deliver):
-        runs = [deliver(run_id, "http://mlflow.example") for run_id in ("run-1", "run-2")]
-        page = links.compare_page(workspace, ["run-1", "run-2"])
-        assert shown(page) == ("http://mlflow.example", runs, ["taxi"])
-
     def test_is_on_the_ui_that_runs(self, workspace, deliver, ui):
         run = deliver("run-1", DATABASE)
         assert shown(links.compare_page(workspace, ["run-1"])) == (ui, [run], ["taxi"])
 
-    def test_is_where_the_ui_would_be_and_says_how_to_start_it(self, workspace, deliver):
+    def test_is_where_the_ui_would_be_with_the_command_to_start_it(self, workspace, deliver):
         run = deliver("run-1", DATABASE)
         page, _, hint = links.compare_page(workspace, ["run-1"]).partition("  ")
         assert shown(page) == ("http://127.0.0.1:5000", [run], ["taxi"])
         assert hint == f"(start it: huberflow ui --workspace {workspace.root})"
 
-    def test_leaves_out_what_is_not_there(self, workspace, deliver):
-        run = deliver("run-1", "http://mlflow.example")
-        deliver("run-2", "http://another.example")
-        page = links.compare_page(workspace, ["run-1", "run-2", "never delivered"])
-        assert shown(page) == ("http://mlflow.example", [run], ["taxi"])
+    def test_shows_the_runs_on_the_first_ones_server(self, workspace, deliver):
+        runs = [deliver(run_id, "http://mlflow.example") for run_id in ("run-1", "run-2")]
+        deliver("run-3", "http://another.example")
+        page = links.compare_page(workspace, ["run-1", "run-2", "run-3", "never delivered"])
+        assert shown(page) == ("http://mlflow.example", runs, ["taxi"])
 
     def test_is_none_where_nothing_was_delivered(self, workspace):
         assert links.compare_page(workspace, ["run-1"]) is None

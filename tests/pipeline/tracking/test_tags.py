@@ -1,4 +1,4 @@
-"""How one comes from a tracked run back to what made it."""
+"""The tags of experiments, runs and nodes."""
 
 import json
 from pathlib import Path
@@ -10,19 +10,18 @@ from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.resolve.resolved_run import load
 from huberflow.pipeline.tracking import tags as run_tags
-from huberflow.pipeline.tracking.data_and_model import exported_model
 
 
 @pytest.fixture
-def tell(tmp_path):
+def started(tmp_path):
     """A run with this beginning; it has done nothing yet."""
 
-    def tell(*settings: str, facts=None, **begin) -> run_history.Run:
+    def started(*settings: str, facts=None, **begin) -> run_history.Run:
         config = load(None, settings).plain()
         facts = {"log": "none", **(facts or {})}
         return run_history.read_run(Story(tmp_path, config=config, facts=facts, **begin).path)
 
-    return tell
+    return started
 
 
 def whole(folder: Path, status="done", **options) -> run_history.Run:
@@ -30,30 +29,28 @@ def whole(folder: Path, status="done", **options) -> run_history.Run:
 
 
 class TestExperiment:
-    def test_is_the_configs_else_the_models_name(self, tell):
-        assert run_tags.experiment_name(tell("name=bikes")) == "bikes"
-        assert run_tags.experiment_name(tell("name=bikes", "tracking.experiment=fares")) == "fares"
-
-    def test_begins_with_the_metric_of_the_gate(self, tell):
-        gate = "evaluation.gate=[{metric: mae, upper_bound: 3.0}]"
-        tags = run_tags.of_experiment(tell(gate))
-        assert tags["mlflow.experiment.primaryMetric.name"] == "evaluation/mae"
+    def test_is_the_configs_else_the_models_name(self, started):
+        assert run_tags.experiment_name(started("name=bikes")) == "bikes"
+        assert (
+            run_tags.experiment_name(started("name=bikes", "tracking.experiment=fares")) == "fares"
+        )
 
     @pytest.mark.parametrize(
         ("gate", "greater"),
         [("{metric: mae, upper_bound: 3.0}", False), ("{metric: mae, max_decrease: 0.1}", True)],
     )
-    def test_begins_with_the_best_first(self, tell, gate, greater):
-        tags = run_tags.of_experiment(tell(f"evaluation.gate=[{gate}]"))
+    def test_begins_with_the_metric_of_the_gate_the_best_first(self, started, gate, greater):
+        tags = run_tags.of_experiment(started(f"evaluation.gate=[{gate}]"))
+        assert tags["mlflow.experiment.primaryMetric.name"] == "evaluation/mae"
         assert tags["mlflow.experiment.primaryMetric.greaterIsBetter"] == str(greater)
         view = json.loads(tags["mlflow.sharedViewState.huberflow"])
         assert json.loads(view["state"])["orderByAsc"] is not greater
 
 
 class TestTagsOfARun:
-    def test_name_the_code_in_gits_words(self, tell):
+    def test_name_the_code_in_gits_words(self, started):
         git = {"commit": "c0ffee", "branch": "main", "dirty": False, "remote": "https://g/r"}
-        tags = run_tags.of_started_run(tell(facts={"git": git}))
+        tags = run_tags.of_started_run(started(facts={"git": git}))
         assert {key: value for key, value in tags.items() if "git" in key} == {
             "mlflow.source.git.commit": "c0ffee",
             "mlflow.source.git.branch": "main",
@@ -61,17 +58,17 @@ class TestTagsOfARun:
             "mlflow.source.git.dirty": "false",
         }
 
-    def test_leave_out_what_is_not_known(self, tell):
-        tags = run_tags.of_started_run(tell())
+    def test_leave_out_what_is_not_known(self, started):
+        tags = run_tags.of_started_run(started())
         assert set(tags) == {"huberflow.run", "huberflow.kind", "mlflow.source.type"}
         git = {"commit": "c0ffee", "branch": None, "dirty": True, "remote": None}
-        tags = run_tags.of_started_run(tell(facts={"git": git}))
+        tags = run_tags.of_started_run(started(facts={"git": git}))
         assert "mlflow.source.git.branch" not in tags
         assert tags["mlflow.source.git.dirty"] == "true"
 
-    def test_name_versions_user_command_and_sweep(self, tell):
+    def test_name_versions_user_command_and_sweep(self, started):
         facts = {"versions": {"tfx": "1.21.0"}, "user": "ada", "command": "huberflow run"}
-        tags = run_tags.of_started_run(tell(facts=facts, sweep="sweep-1"))
+        tags = run_tags.of_started_run(started(facts=facts, sweep="sweep-1"))
         assert tags["huberflow.version.tfx"] == "1.21.0"
         assert tags["mlflow.user"] == "ada"
         assert tags["mlflow.source.name"] == "huberflow run"
@@ -88,19 +85,17 @@ class TestTagsOfANode:
             for key, found in node.execution.outputs.items()
         }
 
-    def test_say_why_it_failed(self, tmp_path):
+    def test_say_why_it_failed_or_that_it_was_killed(self, tmp_path):
         story = Story(tmp_path).starts("Trainer").fails("Trainer", "diverged")
         tags = run_tags.of_node(run_history.read_run(story.path).nodes["Trainer"])
         assert tags == {"huberflow.state": "failed", "mlflow.note.content": "diverged"}
-
-    def test_say_that_it_was_killed(self, tmp_path):
-        story = Story(tmp_path).starts("Trainer").ends("killed")
+        story = Story(tmp_path, "killed").starts("Trainer").ends("killed")
         tags = run_tags.of_node(run_history.read_run(story.path).nodes["Trainer"])
         assert tags["mlflow.note.content"] == "did not finish"
 
 
 class TestTagsAtTheEnd:
-    def test_say_how_it_ended_and_what_serves(self, tmp_path):
+    def test_report_how_it_ended_and_what_serves(self, tmp_path):
         tags = run_tags.of_ended_run(whole(tmp_path), "taxi/1")
         assert tags["huberflow.status"] == "done"
         assert tags["huberflow.blessed"] == "true"
@@ -115,11 +110,6 @@ class TestTagsAtTheEnd:
         assert tags["huberflow.blessed"] == "false"
         assert "huberflow.pushed" not in tags
 
-    def test_name_every_execution(self, tmp_path):
-        run = whole(tmp_path)
-        executions = json.loads(run_tags.of_ended_run(run, None)["huberflow.metadata.executions"])
-        assert executions == {name: node.execution.id for name, node in run.nodes.items()}
-
     def test_of_a_run_that_failed_name_the_node_and_the_cause(self, tmp_path):
         story = Story(tmp_path).runs("Transform").starts("Trainer").fails("Trainer", "diverged")
         tags = run_tags.of_ended_run(run_history.read_run(story.ends("failed").path), None)
@@ -129,19 +119,16 @@ class TestTagsAtTheEnd:
 
 
 class TestNote:
-    def test_is_the_verdict_and_what_was_measured(self, tmp_path):
-        text = run_tags.summary(whole(tmp_path))
-        assert text.startswith("**Blessed.**")
-        assert "huber 0.75" in text
-
     def test_says_why_a_model_was_not_blessed(self, tmp_path):
         text = run_tags.summary(whole(tmp_path, blessed=False))
         assert text.startswith("**Not blessed.**")
         assert "- huber of all rows is 0.75, above the upper bound 0.5" in text
 
-    def test_says_what_was_changed(self, tmp_path):
-        facts = {"log": "none", "changes": {"seed": 7}}
-        assert "`seed=7`" in run_tags.summary(whole(tmp_path, facts=facts))
+    def test_is_the_verdict_the_metrics_and_the_settings(self, tmp_path):
+        text = run_tags.summary(whole(tmp_path, facts={"log": "none", "changes": {"seed": 7}}))
+        assert text.startswith("**Blessed.**")
+        assert "huber 0.75" in text
+        assert "`seed=7`" in text
 
     def test_of_a_metric_without_a_value(self, tmp_path):
         found = evaluation(tmp_path / "e", huber=float("nan"))
@@ -151,40 +138,6 @@ class TestNote:
     def test_of_a_sweep_says_how_it_ended(self, tmp_path):
         story = Story(tmp_path, kind="sweep").ends("interrupted")
         assert run_tags.summary(run_history.read_run(story.path)) == "sweep interrupted"
-
-
-class TestNodeAsJson:
-    def test_is_all_that_the_metadata_has(self, tmp_path):
-        node = whole(tmp_path).nodes["Trainer"]
-        found = json.loads(run_tags.node_json(node))
-        assert found["properties"] == node.execution.properties
-        assert found["outputs"]["model"][0]["uri"] == str(node.execution.output("model").uri)
-
-    def test_has_no_secrets(self, tmp_path):
-        story = Story(tmp_path).runs("ExampleGen", properties={"db_password": "hunter2"})
-        assert "hunter2" not in run_tags.node_json(
-            run_history.read_run(story.path).nodes["ExampleGen"]
-        )
-
-
-class TestExportedModel:
-    def test_reads_the_columns_of_the_schema_that_the_config_uses(self, tmp_path):
-        model = exported_model(whole(tmp_path), "ws")
-        assert {column.name: column.type for column in model.inputs} == {
-            "trip_miles": "double",
-            "company": "string",
-        }
-
-    def test_is_the_artifact_of_the_trainer(self, tmp_path):
-        run = whole(tmp_path)
-        artifact = run.artifact("ServingExport", "exported_model")
-        model = exported_model(run, "ws")
-        assert (model.key, model.name) == (f"ws/{artifact.id}", "taxi")
-        assert model.folder == artifact.uri / "Format-Serving"
-        assert model.tags["huberflow.run"] == "run-1"
-
-    def test_is_none_before_it_was_trained(self, tmp_path):
-        assert exported_model(run_history.read_run(Story(tmp_path).path), "ws") is None
 
 
 def test_what_is_too_long_for_a_tag_is_cut_and_says_so(tmp_path):
