@@ -32,19 +32,21 @@ class TestLocal:
         assert not found.has_workers
         assert found.description == "local, 1.8 MB of rows in this process"
 
-    def test_many_rows_go_to_several_processes(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(beam_target, "MANY_BYTES", 1_000_000)
-        found = chosen(f"workspace={tmp_path}")
+    @pytest.mark.parametrize(
+        ("limit", "options", "count"),
+        [
+            (1_000_000, "{}", os.cpu_count()),
+            (500_000_000, "{direct_running_mode: multi_processing, direct_num_workers: 3}", 3),
+        ],
+        ids=["many rows", "asked for"],
+    )
+    def test_several_processes(self, monkeypatch, tmp_path, limit, options, count):
+        monkeypatch.setattr(beam_target, "MANY_BYTES", limit)
+        found = chosen(f"workspace={tmp_path}", f"beam.options={options}")
         assert "--direct_running_mode=multi_processing" in found.arguments
-        assert f"--direct_num_workers={os.cpu_count()}" in found.arguments
+        assert f"--direct_num_workers={count}" in found.arguments
         assert found.has_workers
-        assert found.description == f"local, 1.8 MB of rows in {os.cpu_count()} worker processes"
-
-    def test_the_users_options_win(self, tmp_path):
-        options = "{direct_running_mode: multi_processing, direct_num_workers: 3}"
-        found = chosen(f"beam.options={options}", f"workspace={tmp_path}")
-        assert "--direct_num_workers=3" in found.arguments
-        assert found.has_workers
+        assert found.description == f"local, 1.8 MB of rows in {count} worker processes"
 
     def test_processes_import_the_unpacked_wheel(self, monkeypatch, tmp_path):
         monkeypatch.setenv("PYTHONPATH", "/before")
