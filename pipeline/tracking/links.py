@@ -14,8 +14,7 @@ from huberflow.pipeline.tracking.tags import VIEW
 def run_page(workspace: Workspace, run_id: str) -> str | None:
     """The page of a run on a server; None where runs are in a database, or it is not delivered."""
     delivered = receipt(workspace, run_id)
-    server = _server(delivered) if delivered else None
-    if delivered is None or server is None:
+    if delivered is None or (server := _server(delivered)) is None:
         return None
     return f"{server}/#/experiments/{delivered.experiment}/runs/{delivered.run}"
 

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +10,14 @@ import yaml
 
 from huberflow.components.contracts import node_ids
 from huberflow.pipeline.history.metadata_store import FINISHED
-from huberflow.pipeline.history.run_history import Node, Run, RunMetadata
+from huberflow.pipeline.history.run_history import Epoch, Node, Run, RunMetadata, model_epochs
 from huberflow.pipeline.system.interruption import first_line
 from huberflow.pipeline.system.masking import masked, masked_text
-from huberflow.pipeline.tracking import metrics, params, tags
+from huberflow.pipeline.tracking import params, tags
 from huberflow.pipeline.tracking.data_and_model import dataset, exported_model
 from huberflow.pipeline.tracking.tracker import (
     Alias,
+    MetricValue,
     NewRun,
     Outcome,
     Tracked,
@@ -79,13 +80,15 @@ class Mirror:
             ) from error
 
     def _update(self, run: Run) -> bool:
-        run = _without_secrets(run)
+        run = _masked_run(run)
         if self.tracked is None:
             self.tracked = self._open(run)
         self.complete = self.complete or self.tracked.closed
         if self.complete:
             return False
-        self._log_epochs(run, self.tracked.id)
+        if new_epochs := run.epochs[self._epochs :]:
+            self._tracker.log(self.tracked.id, metrics=list(_epoch_metrics(new_epochs)))
+            self._epochs = len(run.epochs)
         for node in run.nodes.values():
             self._deliver_node(run, node, self.tracked.id)
         if run.ended is not None:
@@ -96,8 +99,8 @@ class Mirror:
     def _open(self, run: Run) -> Tracked:
         parent = None
         if run.sweep is not None:
-            known = run.metadata
-            sweep = self._new_run(run, run.sweep, known.sweep_name, known.sweep_started)
+            about = run.metadata
+            sweep = self._new_run(run, run.sweep, about.sweep_name, about.sweep_started)
             parent = self._tracker.open_run(sweep).id
         new = self._new_run(run, run.id, run.name, run.started, parent)
         tracked = self._tracker.open_run(replace(new, tags=tags.of_started_run(run)))
@@ -119,12 +122,6 @@ class Mirror:
             experiment_tags=tags.of_experiment(run),
         )
 
-    def _log_epochs(self, run: Run, parent: str) -> None:
-        new = run.epochs[self._epochs :]
-        if new:
-            self._tracker.log(parent, metrics=list(metrics.epoch_metrics(new)))
-            self._epochs = len(run.epochs)
-
     def _deliver_node(self, run: Run, node: Node, parent: str) -> None:
         if node.name in self._delivered:
             return
@@ -145,9 +142,9 @@ class Mirror:
             child,
             params=params.of_node(node),
             metrics=[
-                *metrics.resource_metrics(node, ""),
-                *metrics.model_metrics(run, node),
-                *metrics.data_metrics(run, node),
+                *_resource_metrics(node),
+                *_model_metrics(run, node),
+                *_data_metrics(run, node),
             ],
             tags=tags.of_node(node),
         )
@@ -160,7 +157,7 @@ class Mirror:
         self._tracker.log(
             parent,
             params=params.of_node(node, f"{node.name}."),
-            metrics=list(metrics.model_metrics(run, node)),
+            metrics=list(_model_metrics(run, node)),
         )
         if node.name == node_ids.SCHEMA_GEN and node.execution is not None:
             self._tracker.log(parent, dataset=dataset(run))
@@ -188,8 +185,8 @@ class Mirror:
             metric
             for node in run.nodes.values()
             for metric in (
-                *metrics.data_metrics(run, node),
-                *metrics.resource_metrics(node, f"nodes/{node.name}."),
+                *_data_metrics(run, node),
+                *_resource_metrics(node, f"nodes/{node.name}."),
             )
         ]
         self._tracker.log(parent, metrics=last_metrics, tags=tags.of_ended_run(run, model))
@@ -212,18 +209,18 @@ class Mirror:
             self._tracker.attach(run_id, Path(folder))
 
 
-def _without_secrets(run: Run) -> Run:
+def _masked_run(run: Run) -> Run:
     """The run with its secrets masked; only the paths of its files stay, so that they are found."""
     return replace(
         run,
         name=masked_text(run.name),
         config=masked(run.config),
         metadata=RunMetadata.from_json(masked(run.metadata.to_json())),
-        nodes={name: _node_without_secrets(node) for name, node in run.nodes.items()},
+        nodes={name: _masked_node(node) for name, node in run.nodes.items()},
     )
 
 
-def _node_without_secrets(node: Node) -> Node:
+def _masked_node(node: Node) -> Node:
     execution = node.execution
     if execution is not None:
         execution = replace(execution, properties=masked(execution.properties))
@@ -241,3 +238,39 @@ def _alias(run: Run) -> Alias | None:
     if pusher is None or not report.blessed:
         return "challenger"
     return "champion" if pusher.state == "ran" else None
+
+
+def _resource_metrics(node: Node, prefix: str = "") -> Iterator[MetricValue]:
+    """The seconds of a finished node, whether its result was reused, and the resources it used."""
+    yield MetricValue(f"{prefix}seconds", node.seconds or 0.0, node.ended)
+    yield MetricValue(f"{prefix}cached", float(node.state == "cached"), node.ended)
+    for name, value in node.usage.items():
+        yield MetricValue(f"{prefix}{name}", value, node.ended)
+
+
+def _model_metrics(run: Run, node: Node) -> Iterator[MetricValue]:
+    """What a node measured of the model: training curves, or metrics over all eval rows."""
+    if node.name == node_ids.TRAINER:
+        yield from _epoch_metrics(model_epochs(run))
+    report = run.report() if node.name == node_ids.EVALUATOR else None
+    if report is not None:
+        groups = {"evaluation": report.overall.candidate, "baseline": report.overall.baseline}
+        for group, values in groups.items():
+            for key, value in (values or {}).items():
+                yield MetricValue(params.shortened(f"{group}/{key}"), value, node.ended)
+
+
+def _data_metrics(run: Run, node: Node) -> Iterator[MetricValue]:
+    """What a node measured of the data: drift and skew of each column."""
+    findings = run.findings() if node.name == node_ids.EXAMPLE_VALIDATOR else None
+    for shift in findings.shifts if findings else ():
+        yield MetricValue(params.shortened(f"{shift.kind}/{shift.column}"), shift.value, node.ended)
+
+
+def _epoch_metrics(epochs: Sequence[Epoch]) -> Iterator[MetricValue]:
+    """The values of each epoch, with its number as the step."""
+    for epoch in epochs:
+        for name, value in epoch.values.items():
+            yield MetricValue(
+                params.shortened(f"training/{name}"), value, epoch.ended, epoch.number
+            )

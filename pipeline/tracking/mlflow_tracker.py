@@ -171,8 +171,11 @@ class MlflowTracker:
         processes created it at once. All but one are deleted, with their nodes.
         """
         family: dict[str, str] = {}
-        for run in self._search(experiment, head):
+        runs = self._client.search_runs([experiment], f"tags.`{KEY}` LIKE '{head}%'", ViewType.ALL)
+        for run in sorted(runs, key=_order):
             key, parent = run.data.tags[KEY], run.data.tags.get(MLFLOW_PARENT_RUN_ID)
+            if not f"{key}/".startswith(f"{head}/"):
+                continue  # another run, whose key begins alike
             if key not in family and (key == head or parent == family.get(head)):
                 family[key] = run.info.run_id
                 if _has_ended(run) or _is_deleted(run):
@@ -180,11 +183,6 @@ class MlflowTracker:
             elif not _is_deleted(run):
                 self._client.delete_run(run.info.run_id)
         return family
-
-    def _search(self, experiment: str, head: str) -> list[Run]:
-        runs = self._client.search_runs([experiment], f"tags.`{KEY}` LIKE '{head}%'", ViewType.ALL)
-        family = [run for run in runs if f"{run.data.tags[KEY]}/".startswith(f"{head}/")]
-        return sorted(family, key=_order)
 
     def _create(self, run: NewRun, experiment: str) -> str:
         above = {MLFLOW_PARENT_RUN_ID: run.parent} if run.parent else {}

@@ -160,27 +160,21 @@ class TestRuns:
         runs = {any_store.opened(run) for run in ("run-1", "run-10", "run-1/Trainer", "run-2")}
         assert len(runs) == 4
 
-    def test_a_new_run_is_open(self, any_store):
+    def test_is_open_until_it_is_closed_however_often(self, any_store):
         assert not any_store.tracker.open_run(any_store.new_run()).closed
-
-    def test_a_closed_run_is_closed_however_often(self, any_store):
         for _ in range(2):
             any_store.tracker.close_run(any_store.opened(), "finished", ENDED)
         assert any_store.tracker.open_run(any_store.new_run()).closed
 
-    def test_another_process_finds_the_run(self, store):
-        run, node = store.opened(), store.opened("run-1/Trainer", parent=store.opened())
-        again = store.connect()
-        assert again.open_run(store.new_run()).id == run
-        assert again.open_run(store.new_run("run-1/Trainer", parent=run)).id == node
-
-    def test_another_process_sees_what_is_closed(self, store):
+    def test_another_process_finds_the_runs_and_which_are_closed(self, store):
         run = store.opened()
         node = store.opened("run-1/Trainer", parent=run)
         store.tracker.close_run(node, "failed", ENDED)
         again = store.connect()
-        assert not again.open_run(store.new_run()).closed
-        assert again.open_run(store.new_run("run-1/Trainer", parent=run)).closed
+        found_run = again.open_run(store.new_run())
+        found_node = again.open_run(store.new_run("run-1/Trainer", parent=run))
+        assert (found_run.id, found_run.closed) == (run, False)
+        assert (found_node.id, found_node.closed) == (node, True)
 
     def test_mlflow_shows_name_times_outcome_tags_and_parent(self, store):
         run = store.opened()
@@ -212,10 +206,6 @@ class TestRuns:
         again = store.connect().open_run(store.new_run())
         assert (again.id, again.closed) == (run, True)
         assert store.client.get_run(run).info.lifecycle_stage == "deleted"
-
-    def test_a_run_that_was_deleted_meanwhile(self, store):
-        run = store.opened()
-        store.client.delete_run(run)
         with pytest.raises(TrackingError, match="deleted"):
             store.tracker.log(run, tags={"state": "ran"})
 
@@ -474,29 +464,21 @@ class TestModels:
         history = json.loads(store.client.get_run(run).data.tags["mlflow.log-model.history"])
         assert [entry["artifact_path"] for entry in history] == ["model"]
 
-    def test_an_alias_moves(self, store, model):
-        for key in ("run-1", "run-2"):
-            store.tracker.register(store.opened(), replace(model, key=key), "champion")
-        assert self.aliases(store, model) == {"champion": "2"}
-
-    def test_a_version_is_champion_or_challenger(self, store, model):
-        run = store.opened()
-        for alias in ("challenger", "champion"):
-            store.tracker.register(run, model, alias)
-            assert self.aliases(store, model) == {alias: "1"}
-
-    def test_the_champion_stays_champion_where_it_is_tried_again(self, store, model):
-        """A sweep met the config that serves now."""
-        run = store.opened()
-        for alias in ("champion", "challenger"):
-            store.tracker.register(run, model, alias)
-            assert self.aliases(store, model) == {"champion": "1"}
-
-    def test_a_challenger_leaves_the_champion(self, store, model):
-        for key, alias in (("run-1", "champion"), ("run-2", "challenger"), ("run-2", None)):
+    @pytest.mark.parametrize(
+        ("registered", "aliases"),
+        [
+            ([("a", "champion"), ("b", "champion")], {"champion": "2"}),
+            ([("a", "challenger"), ("a", "champion")], {"champion": "1"}),
+            # A sweep met the config that serves now.
+            ([("a", "champion"), ("a", "challenger")], {"champion": "1"}),
+            (
+                [("a", "champion"), ("b", "challenger"), ("b", None)],
+                {"champion": "1", "challenger": "2"},
+            ),
+        ],
+    )
+    def test_a_version_is_champion_or_challenger(self, store, model, registered, aliases):
+        for key, alias in registered:
             store.tracker.register(store.opened(), replace(model, key=key), alias)
-        assert self.aliases(store, model) == {"champion": "1", "challenger": "2"}
-
-    def aliases(self, store, model):
         found = store.client.get_registered_model(model.name).aliases
-        return {alias: str(version) for alias, version in found.items()}
+        assert {alias: str(version) for alias, version in found.items()} == aliases
