@@ -24,6 +24,8 @@ TRAINER = {
     }
 }
 
+NODES = {"ExampleGen", "SchemaGen", "Trainer", "Evaluator", "ServingExport", "Pusher"}
+
 SWEEP = {"log": "none", "sweep_name": "a sweep", "sweep_started": START}
 
 
@@ -53,7 +55,7 @@ def artifacts(tmp_path):
 def story(tmp_path, artifacts):
     """A run that has trained and been evaluated; its journal may go on."""
 
-    def tell(run_id="run-1", *, blessed=True, trained="ran", pushed="ran", **begin) -> Story:
+    def evaluated(run_id="run-1", *, blessed=True, trained="ran", pushed="ran", **begin) -> Story:
         story = Story(tmp_path / "journal", run_id, **begin)
         splits = {"split_names": '["train"]'}
         story.runs(
@@ -76,7 +78,7 @@ def story(tmp_path, artifacts):
             story.runs("Pusher", state=pushed, outputs={"pushed_model": (tmp_path, to)})
         return story
 
-    return tell
+    return evaluated
 
 
 def mirrored(story: Story, tracker: RememberingTracker | None = None) -> RememberingTracker:
@@ -88,43 +90,31 @@ def mirrored(story: Story, tracker: RememberingTracker | None = None) -> Remembe
 class TestARun:
     def test_is_one_run_and_one_below_it_for_each_node(self, story):
         runs = mirrored(story().ends()).runs
-        assert list(runs) == ["ws/run-1"] + [
-            f"ws/run-1/{node}"
-            for node in (
-                "ExampleGen",
-                "SchemaGen",
-                "Trainer",
-                "Evaluator",
-                "ServingExport",
-                "Pusher",
-            )
-        ]
+        assert set(runs) == {"ws/run-1"} | {f"ws/run-1/{node}" for node in NODES}
         assert [kept.new.parent for kept in runs.values()] == [None] + ["ws/run-1"] * 6
         assert {kept.new.experiment for kept in runs.values()} == {"taxi"}
 
-    def test_has_the_name_that_people_gave_it(self, story):
-        assert mirrored(story(name="deep and wide")).runs["ws/run-1"].new.name == "deep and wide"
-
-    def test_ends_when_it_ended(self, story):
-        ended = story().ends()
-        kept = mirrored(ended).runs["ws/run-1"]
-        assert (kept.outcome, kept.ended) == ("finished", run_history.read_run(ended.path).ended)
-
     @pytest.mark.parametrize(
         ("status", "outcome"),
-        [("failed", "failed"), ("interrupted", "killed"), ("killed", "killed")],
+        [
+            ("done", "finished"),
+            ("failed", "failed"),
+            ("interrupted", "killed"),
+            ("killed", "killed"),
+        ],
     )
-    def test_that_did_not_end_well(self, story, status, outcome):
-        assert mirrored(story().ends(status)).runs["ws/run-1"].outcome == outcome
+    def test_has_its_name_its_outcome_and_its_end(self, story, status, outcome):
+        ended = story(name="deep and wide").ends(status)
+        run = mirrored(ended).runs["ws/run-1"]
+        assert run.new.name == "deep and wide"
+        assert (run.outcome, run.ended) == (outcome, run_history.read_run(ended.path).ended)
 
     def test_of_a_sweep_is_below_the_sweep(self, tmp_path, story):
-        tracker = mirrored(story(sweep="sweep-1", facts=SWEEP))
-        assert tracker.runs["ws/run-1"].new.parent == "ws/sweep-1"
-        assert tracker.runs["ws/sweep-1"].new.name == "a sweep"
-
-    def test_of_a_sweep_finds_the_sweep_that_is_there(self, tmp_path, story):
-        grid = Story(tmp_path / "journal", "sweep-1", kind="sweep", name="a sweep").ends()
-        tracker = mirrored(story(sweep="sweep-1", facts=SWEEP), mirrored(grid))
+        sweep = Story(tmp_path / "journal", "sweep-1", kind="sweep", name="a sweep").ends()
+        for before in (RememberingTracker(), mirrored(sweep)):
+            tracker = mirrored(story(sweep="sweep-1", facts=SWEEP), before)
+            assert tracker.runs["ws/run-1"].new.parent == "ws/sweep-1"
+            assert tracker.runs["ws/sweep-1"].new.name == "a sweep"
         assert tracker.runs["ws/sweep-1"].outcome == "finished"
 
 
@@ -203,20 +193,18 @@ class TestValuesThatAreNoNumbers:
         story.finishes("Trainer", properties=TRAINER, outputs=outputs)
         return mirrored(story.runs("Evaluator", outputs={"evaluation": found}).ends())
 
-    def test_are_told_as_they_are(self, tracker):
+    def test_are_logged_as_they_are(self, tracker):
         values = tracker.values("ws/run-1")
         assert math.isnan(values["evaluation/huber"])
         assert values["evaluation/mae"] == math.inf
         logged = tracker.runs["ws/run-1"].metrics
         assert {repr(v.value) for v in logged if v.key == "training/loss"} == {"inf", "nan"}
 
-    def test_leave_every_file_readable(self, tracker):
+    def test_leave_every_file_readable_and_the_run_ends(self, tracker):
         files = tracker.runs["ws/run-1"].files
         for name in ("slices.csv", "figures/training_curves.png", "report.html"):
             assert files[name]
         assert "NaN" not in files["slices.json"].decode()  # browsers read no such JSON
-
-    def test_keep_no_run_from_its_end(self, tracker):
         assert tracker.runs["ws/run-1"].outcome == "finished"
 
 
@@ -266,14 +254,7 @@ class TestLineage:
         assert kept.tags["mlflow.source.git.dirty"] == "true"
         assert kept.tags["mlflow.user"] == "ada"
         assert kept.tags["huberflow.pushed"] == "/serving/taxi/1"
-        assert set(json.loads(kept.tags["huberflow.metadata.executions"])) == {
-            "ExampleGen",
-            "SchemaGen",
-            "Trainer",
-            "Evaluator",
-            "ServingExport",
-            "Pusher",
-        }
+        assert set(json.loads(kept.tags["huberflow.metadata.executions"])) == NODES
         (data,) = kept.datasets
         assert (data.name, data.source, data.rows) == ("taxi", "/data/taxi", {"train": 1})
         assert len(data.digest) == 32
@@ -303,8 +284,8 @@ class TestModel:
     )
     def test_has_the_alias_that_it_deserves(self, story, blessed, pushed, aliases):
         sweep = None if pushed else "sweep-1"
-        told = story(blessed=blessed, pushed=pushed, sweep=sweep, facts=SWEEP)
-        assert mirrored(told.ends()).aliases == aliases
+        ended = story(blessed=blessed, pushed=pushed, sweep=sweep, facts=SWEEP).ends()
+        assert mirrored(ended).aliases == aliases
 
     def test_is_there_before_the_run_has_ended(self, story):
         """The upload takes longest of all."""
@@ -322,44 +303,32 @@ class TestModel:
 
 
 class TestSecrets:
-    def test_never_leave(self, tmp_path, story):
+    def test_never_leave(self, tmp_path, artifacts):
         config = load(None, ["tracking.uri=postgresql://me:hunter2@db/mlflow"]).plain()
-        secrets = {
-            "input_base": "s3://key:hunter2@bucket/data",
+        properties = {
+            "input_base": "s3://key:hunter2@bucket/taxi",
             "db_password": "hunter2",
             "custom_config": {"token": "hunter2", "beam": ["--password=hunter2"]},
         }
-        facts = {"log": "none", "command": "huberflow run --set x.password=hunter2"}
-        told = Story(tmp_path / "journal", config=config, facts=facts)
-        told.runs("ExampleGen", properties=secrets).ends()
-        assert "hunter2" not in everything(mirrored(told))
-
-    def test_never_leave_with_the_cause_of_a_failure(self, tmp_path):
-        cause = "cannot read s3://key:hunter2@bucket/data, token=hunter2"
-        told = Story(tmp_path / "journal").starts("ExampleGen").fails("ExampleGen", cause)
-        kept = mirrored(told.ends("failed"))
-        assert "hunter2" not in everything(kept)
-        assert "cannot read s3://" in kept.runs["ws/run-1"].tags["huberflow.cause"]
-
-    def test_never_leave_with_the_source_of_the_data(self, tmp_path, artifacts):
-        told = Story(tmp_path / "journal").runs(
-            "ExampleGen",
-            properties={"input_base": "s3://key:hunter2@bucket/taxi"},
-            outputs={"examples": (artifacts["examples"], {"split_names": '["train"]'})},
+        story = Story(
+            tmp_path / "journal",
+            name="password=hunter2 11-22",
+            config=config,
+            facts={"log": "none", "command": "huberflow run --set x.password=hunter2"},
         )
-        told.runs("SchemaGen", outputs={"schema": (artifacts["schema"], {})})
-        kept = mirrored(told.ends())
-        (data,) = kept.runs["ws/run-1"].datasets
-        assert data.source == "s3://***@bucket/taxi"
-        assert "hunter2" not in everything(kept)
-
-    def test_never_leave_with_the_name_of_a_run(self, tmp_path):
-        told = Story(tmp_path / "journal", name="password=hunter2 11-22").ends()
-        assert "hunter2" not in everything(mirrored(told))
+        examples = (artifacts["examples"], {"split_names": '["train"]'})
+        story.runs("ExampleGen", properties=properties, outputs={"examples": examples})
+        story.runs("SchemaGen", outputs={"schema": (artifacts["schema"], {})}).starts("Trainer")
+        story.fails("Trainer", "cannot read s3://key:hunter2@bucket/data, token=hunter2")
+        tracker = mirrored(story.ends("failed"))
+        run = tracker.runs["ws/run-1"]
+        assert run.datasets[0].source == "s3://***@bucket/taxi"
+        assert "cannot read s3://" in run.tags["huberflow.cause"]
+        assert "hunter2" not in everything(tracker)
 
 
 def everything(tracker: RememberingTracker) -> str:
-    """All that a tracker was told."""
+    """All that was logged."""
     return repr([(k.params, k.tags, k.datasets, k.files, k.new) for k in tracker.runs.values()])
 
 
@@ -374,18 +343,16 @@ class TestWhileItHappens:
         assert tracker.runs["ws/run-1/Trainer"].outcome is None
 
     def test_nodes_end_when_they_end(self, tmp_path):
-        tracker, story = RememberingTracker(), Story(tmp_path / "journal").runs("SchemaGen")
-        Mirror(tracker, "ws").update(run_history.read_run(story.starts("Trainer").path))
-        assert tracker.runs["ws/run-1/SchemaGen"].outcome == "finished"
-        assert tracker.runs["ws/run-1/Trainer"].outcome is None
-        assert tracker.runs["ws/run-1"].outcome is None
+        runs = mirrored(Story(tmp_path / "journal").runs("SchemaGen").starts("Trainer")).runs
+        outcomes = [runs[f"ws/run-1{node}"].outcome for node in ("/SchemaGen", "/Trainer", "")]
+        assert outcomes == ["finished", None, None]
 
     def test_nothing_new_costs_nothing(self, story):
-        tracker, told = RememberingTracker(), story()
+        tracker, run = RememberingTracker(), run_history.read_run(story().path)
         mirror = Mirror(tracker, "ws")
-        mirror.update(run_history.read_run(told.path))
+        mirror.update(run)
         calls = tracker.calls
-        mirror.update(run_history.read_run(told.path))
+        mirror.update(run)
         assert tracker.calls == calls
 
 
@@ -398,30 +365,21 @@ class TestAgain:
         assert mirror.complete
         assert repr(tracker.runs) == before
 
-    def test_wherever_it_broke_off_all_arrives_once(self, story):
+    @pytest.mark.parametrize(("step", "same_process"), [(2, True), (7, False)])
+    def test_wherever_it_broke_off_all_arrives_once(self, story, step, same_process):
         """The server fails at one call, whichever it is; the next try delivers the rest."""
         run = run_history.read_run(story().ends().path)
         whole = RememberingTracker()
         Mirror(whole, "ws").update(run)
-        for fail_at in range(1, whole.calls + 1, 2):
+        for fail_at in range(1, whole.calls + 1, step):
             tracker = RememberingTracker(fail_at)
             mirror = Mirror(tracker, "ws")
             with pytest.raises(TrackingError):
                 mirror.update(run)
             assert not mirror.complete
+            mirror = mirror if same_process else Mirror(tracker, "ws")
             mirror.update(run)
             assert mirror.complete
-            assert without_time(tracker) == without_time(whole)
-
-    def test_by_another_process_all_arrives_once(self, story):
-        run = run_history.read_run(story().ends().path)
-        whole = RememberingTracker()
-        Mirror(whole, "ws").update(run)
-        for fail_at in range(1, whole.calls + 1, 7):
-            tracker = RememberingTracker(fail_at)
-            with pytest.raises(TrackingError):
-                Mirror(tracker, "ws").update(run)
-            Mirror(tracker, "ws").update(run)
             assert without_time(tracker) == without_time(whole)
 
 

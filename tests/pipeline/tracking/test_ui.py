@@ -49,7 +49,7 @@ def listening():
 
 @contextmanager
 def served(workspace, database, port=0):
-    """A process that serves, and the URL that it says."""
+    """A process that serves, and the URL that it prints."""
     command = [sys.executable, "-c", SERVE, str(workspace.root), database, str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -66,7 +66,7 @@ def ask(url: str, path: str, **body):
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_serves_the_database_until_it_is_told_to_end(workspace, database, ending):
+def test_serves_the_database_until_a_signal_ends_it(workspace, database, ending):
     with listening() as taken, served(workspace, database, taken) as (process, url):
         assert url.startswith("http://127.0.0.1:")
         assert not url.endswith(f":{taken}")
