@@ -9,17 +9,14 @@ from pathlib import Path
 
 import pytest
 from journals import Story, whole_run
-from mlflow import MlflowClient
 from mlflow_servers import free_port
+from tracked import Tracked
 from written_metadata import Metadata
 
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.tracking.delivery import CatchUpResult, catch_up, dry_run, receipt
 from huberflow.pipeline.tracking.tracker import UnreachableError
-
-MADE_UP = ("mlflow.parentRunId", "mlflow.log-model.history")
-"""Tags that hold ids and times of MLflow's own."""
 
 
 @dataclass
@@ -40,46 +37,9 @@ class Place:
         with sqlite3.connect(self.workspace.tracking / "mlflow.db") as database:
             return list(database.iterdump())
 
-    def runs(self) -> dict[str, tuple]:
-        """All that was logged, by our key; parents by their key too."""
-        client = MlflowClient(self.uri)
-        ids = [experiment.experiment_id for experiment in client.search_experiments()]
-        found = client.search_runs(ids)
-        keys = {run.info.run_id: run.data.tags["huberflow.key"] for run in found}
-        return {
-            keys[run.info.run_id]: (
-                run.info.run_name,
-                run.info.status,
-                (run.info.start_time, run.info.end_time),
-                run.data.params,
-                {key: value for key, value in run.data.tags.items() if key not in MADE_UP},
-                keys.get(run.data.tags.get("mlflow.parentRunId")),
-                self._curves(client, run),
-                sorted(file.path for file in client.list_artifacts(run.info.run_id)),
-            )
-            for run in found
-        }
-
-    def models(self) -> dict:
-        """Tags of each version, and the aliases."""
-        client = MlflowClient(self.uri)
-        return {
-            model.name: (
-                {v.version: v.tags for v in client.search_model_versions(f"name = '{model.name}'")},
-                model.aliases,
-            )
-            for model in client.search_registered_models()
-        }
-
-    @staticmethod
-    def _curves(client: MlflowClient, run) -> dict:
-        return {
-            key: [
-                (point.step, point.timestamp, point.value)
-                for point in client.get_metric_history(run.info.run_id, key)
-            ]
-            for key in run.data.metrics
-        }
+    def dump(self) -> dict:
+        """All that was logged, by huberflow's keys."""
+        return Tracked(self.uri).dump()
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +85,10 @@ class TestASecondTime:
 
 class TestADatabaseThatWasDeleted:
     def test_is_as_before(self, place, workspace):
-        runs, models = place.runs(), place.models()
-        assert len(runs) == 17
-        (versions, aliases) = models["taxi"]
-        assert (set(versions), aliases) == ({1, 2}, {"champion": 1, "challenger": 2})
+        before = place.dump()
+        assert len(before["runs"]) == 17
+        aliases = [(version, aliases) for version, _, aliases, _ in before["models"]]
+        assert aliases == [(1, ["champion"]), (2, ["challenger"])]
         shutil.rmtree(place.workspace.tracking)
         # In another process: MLflow in this one would go on with the file that was deleted.
         huberflow = Path(sys.executable).with_name("huberflow")
@@ -137,14 +97,12 @@ class TestADatabaseThatWasDeleted:
         assert (done.stdout, done.stderr) == ("delivered 5, already there 0\n", "")
         workspace.tracking.mkdir(parents=True)
         shutil.copy(place.workspace.tracking / "mlflow.db", workspace.tracking)
-        assert Place(workspace).runs() == runs
-        assert Place(workspace).models() == models
+        assert Place(workspace).dump() == before
 
 
 class TestARun:
     def test_that_was_killed_is_closed(self, place):
-        _, status, *_ = place.runs()[f"{place.workspace.identity}/run-5"]
-        assert status == "KILLED"
+        assert place.dump()["runs"][f"{place.workspace.identity}/run-5"]["status"] == "KILLED"
 
     def test_is_named_in_its_metadata(self, workspace, new):
         Metadata(workspace).execution("Transform", "run-1")
@@ -157,12 +115,12 @@ class TestARun:
         assert len(new.catch_up().delivered) == 1
         assert not workspace.metadata.exists()
 
-    def test_is_told_before_it_is_looked_at(self, workspace, new):
+    def test_is_reported_before_it_is_delivered(self, workspace, new):
         for run_id in ("run-1", "run-2"):
             Story(workspace.journals, run_id).ends()
-        told = []
-        catch_up(workspace, new.uri, lambda run, *count: told.append((run.id, *count)))
-        assert told == [("run-1", 1, 2), ("run-2", 2, 2)]
+        reported = []
+        catch_up(workspace, new.uri, lambda run, *count: reported.append((run.id, *count)))
+        assert reported == [("run-1", 1, 2), ("run-2", 2, 2)]
 
     def test_that_cannot_be_delivered_keeps_none_back(self, workspace, new):
         damaged = Story(workspace.journals, "a-damaged").path
@@ -177,17 +135,16 @@ class TestARun:
         assert of_gone.startswith("b-gone: cannot be delivered: FileNotFoundError")
 
 
-class TestServerThatIsDown:
-    def test_is_told_once(self, workspace):
-        """Not one for each run."""
-        for run_id in ("run-1", "run-2"):
-            Story(workspace.journals, run_id).ends()
-        with pytest.raises(UnreachableError, match="Connection refused"):
-            catch_up(workspace, f"http://127.0.0.1:{free_port()}", lambda *_: None)
+def test_a_server_that_is_down_is_reported_once(workspace):
+    """Not once for each run."""
+    for run_id in ("run-1", "run-2"):
+        Story(workspace.journals, run_id).ends()
+    with pytest.raises(UnreachableError, match="Connection refused"):
+        catch_up(workspace, f"http://127.0.0.1:{free_port()}", lambda *_: None)
 
 
 class TestDryRun:
-    def test_finds_what_no_server_has(self, workspace, new):
+    def test_lists_what_no_server_has(self, workspace, new):
         Story(workspace.journals, "run-1").ends()
         new.catch_up()
         whole_run(workspace, "run-2").ends()
@@ -195,15 +152,11 @@ class TestDryRun:
         assert [run.id for run in outcome.delivered] == ["run-2"]
         assert outcome.failed == []
 
-    def test_says_what_could_not_be_delivered(self, workspace):
+    def test_reports_what_could_not_be_delivered_and_writes_nothing(self, workspace):
         gone = {key: (workspace.root / "gone", {}) for key in ("model", "model_run")}
         Story(workspace.journals).runs("Trainer", outputs=gone).ends()
+        before = set(workspace.root.rglob("*"))
         outcome = dry_run(workspace)
         assert outcome.delivered == []
         assert "run-1: cannot be delivered: FileNotFoundError" in outcome.failed[0]
-
-    def test_writes_nothing(self, workspace):
-        whole_run(workspace).ends()
-        before = set(workspace.root.rglob("*"))
-        dry_run(workspace)
         assert set(workspace.root.rglob("*")) == before
