@@ -28,7 +28,7 @@ class Bucket:
     """Where the nodes write.
 
     Attributes:
-      address: by which artifacts are named; its path, see ``local_path``, is where containers see it.
+      address: names the artifacts; containers see them at its ``local_path``.
       folder: where it lies on this machine.
     """
 
