@@ -1,4 +1,4 @@
-"""Keras losses, metrics, layers and the like that travel with the models that use them.
+"""Keras losses, metrics, layers and so on; they are copied into the models that use them.
 
 ``from huberflow.custom_objects import HuberLoss`` imports TensorFlow only then: the package itself,
 its ``catalogue`` and its ``arguments`` need the standard library alone. The catalogue is imported

@@ -1,4 +1,4 @@
-"""The one error for what a user asked and cannot have."""
+"""The error for all wrong input from a user."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -6,14 +6,14 @@ from typing import Any
 
 
 class InputError(ValueError):
-    """A value that cannot be used: what it is, what was expected, received, and what to write.
+    """A value that cannot be used: its name, the accepted values, the actual value, and a remedy.
 
     Args:
       key: the value as the user names it: a key of the config, an option, an argument, a file.
-      expected: what would do.
-      received: what came.
+      expected: the accepted values.
+      received: the actual value.
       write: the line or option to write instead.
-      hint: a remedy that is no line to write, such as ``free some space``.
+      hint: a remedy other than a line to write, such as ``free some space``.
 
     Example::
 

@@ -25,8 +25,8 @@ def register(target: T) -> T:
     """Class or function decorator: ``target`` is ``custom_objects>Name`` in saved models.
 
     Raises:
-      InputError: different code has the name, or the source of ``target``, which travels with the
-        model, cannot be read.
+      InputError: different code has the name, or the source of ``target``, which is copied into
+        the model, cannot be read.
     """
     name = target.__name__
     _check_file(target)
@@ -108,6 +108,6 @@ def _check_file(target: Callable[..., Any]) -> None:
     if file is None:
         raise InputError(
             target.__name__,
-            expected="code in a file, which travels with a model",
+            expected="code in a file, which can be copied into a model",
             received="code from a prompt or a string",
         )

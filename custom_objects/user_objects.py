@@ -78,7 +78,7 @@ class UserObjects(JsonRecord):
       objects: losses, metrics, layers and the like.
       network: builds the network; None for huberflow's.
       folder: the snapshot of the modules on this machine.
-      sources: the modules' files, packed, where they travel to another machine instead.
+      sources: the modules' files, packed, if they are sent to another machine instead.
     """
 
     sha256: str

@@ -88,7 +88,7 @@ def run_checks(workspace: Path) -> list[CheckResult]:
 
 def results_table(results: Sequence[CheckResult]) -> Table:
     """The results as a table for the terminal."""
-    table = Table("", "Status", "Found", "What does not work, and the remedy", box=box.SIMPLE)
+    table = Table("", "Status", "Found", "Consequence and remedy", box=box.SIMPLE)
     for result in results:
         severity = Text(result.severity, style=_STYLES[result.severity])
         # Text, not str: rich would read brackets in a value as markup.

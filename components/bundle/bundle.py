@@ -60,7 +60,7 @@ from huberflow.custom_objects.json_record import JSON
 _LOG = logging.getLogger(__name__)
 
 ROWS = 256
-"""Golden rows: enough to show a difference, few enough to travel."""
+"""Golden rows: enough to show a difference, few enough to keep the bundle small."""
 
 
 def capture(
@@ -83,7 +83,7 @@ def capture(
       training: the Trainer's config, for the certificate.
 
     Raises:
-      InputError: no row has a label, or the source of a custom object cannot travel.
+      InputError: no row has a label, or the source of a custom object cannot be copied.
     """
     start = time.perf_counter()
     objects = bundle_source.used_objects(model)

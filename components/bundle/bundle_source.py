@@ -1,4 +1,4 @@
-"""Finds the custom objects that a model uses, and copies their source, which travels with it."""
+"""Finds the custom objects that a model uses, and copies their source into the model."""
 
 import importlib
 import inspect
@@ -23,7 +23,7 @@ def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
 
     Raises:
       InputError: an object is not registered, so that a reload cannot find it; or it cannot be
-        imported by its name, so that its source cannot travel.
+        imported by its name, so that its source cannot be copied.
     """
     registered = tf_keras.utils.get_custom_objects()
     # TFT's layer, attached for serving, has no config; a reload takes its graph.
@@ -41,7 +41,7 @@ def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
 _PACKAGE = registry.__package__
 """The package of huberflow's custom objects; in a bundle its parent has nothing else."""
 
-_PARENT = '''"""The part of huberflow that travels with this model."""
+_PARENT = '''"""The part of huberflow that is copied into this model."""
 
 from . import custom_objects
 

@@ -91,7 +91,7 @@ def _labelled(
 ) -> tuple[tf.Tensor, dict[str, tf.SparseTensor], np.ndarray]:
     """The rows with a label; their raw columns; their labels, ``[rows]`` of one as in training.
 
-    Labels of another rank would change the model's later values: Keras then traces it anew, for
+    Labels of another rank would change the model's later values: Keras then traces it again, for
     labels of any rank, and no longer aligns them with the predictions.
     """
     rows = tf.constant(examples, tf.string)

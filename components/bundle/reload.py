@@ -215,9 +215,9 @@ def verify(path: str | os.PathLike[str]) -> Certificate:
             raise ReloadError(f"{name}: missing from the bundle")
     for name in sorted(present - {CERTIFICATE}):
         if name not in expected:
-            raise ReloadError(f"{name}: not part of the bundle; remove it, or export anew")
+            raise ReloadError(f"{name}: not part of the bundle; remove it, or export again")
         if digest(root / name) != expected[name]:
-            raise ReloadError(f"{name}: changed after the export; copy the model anew")
+            raise ReloadError(f"{name}: changed after the export; copy the model again")
     return certificate
 
 
@@ -244,14 +244,14 @@ def _read_certificate(root: Path) -> Certificate:
         raise ReloadError(f"{CERTIFICATE}: changed after the export: {error}") from error
     certificate: Certificate = parsed
     if not isinstance(parsed, dict) or seal(certificate) != text:
-        raise ReloadError(f"{CERTIFICATE}: changed after the export; copy the model anew")
+        raise ReloadError(f"{CERTIFICATE}: changed after the export; copy the model again")
     if certificate.get("schema_version", 0) > SCHEMA_VERSION:
         raise ReloadError(
             f"{CERTIFICATE}: schema_version: expected at most {SCHEMA_VERSION}, received "
             f"{certificate['schema_version']}; use the reload.py of the bundle itself"
         )
     if missing := [name for name in Certificate.__annotations__ if name not in certificate]:
-        raise ReloadError(f"{CERTIFICATE}: lacks {', '.join(missing)}; export the model anew")
+        raise ReloadError(f"{CERTIFICATE}: lacks {', '.join(missing)}; export the model again")
     if certificate["keras_generation"] != KERAS_GENERATION:
         raise ReloadError(
             f"{CERTIFICATE}: keras_generation: expected {KERAS_GENERATION!r}, received "

@@ -1,4 +1,4 @@
-"""What Transform writes and the model reads: two tensors, the truth and the weight."""
+"""What Transform writes and the model reads: two tensors, the label and the weight."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,23 +12,24 @@ sine of each cyclic column, then its cosine. The days since 1970 of a date are a
 its weekday, day of the year and hour cyclic ones."""
 
 TRUTH = "truth"
-"""float32 ``[batch]``, or ``[batch, labels]`` of several: what a prediction is held against, NaN
-where the row has none. The label as it is, or the place of the class among all."""
+"""The label, which predictions are compared with: float32 ``[batch]``, or ``[batch, labels]`` for
+several labels; NaN where a row has no label. A class is its index in the list of classes."""
 
 INDICES = "indices"
-"""int64 ``[batch, categories]``: rows of one embedding table, see ``VOCABULARY``."""
+"""int64 ``[batch, categories]``: indices of rows of one embedding table, see ``VOCABULARY``."""
 
 PREDICTION_LAYER = "prediction"
 """The name of the model's last layer with weights."""
 
 VOCABULARY = "categories"
 """One vocabulary for all categorical columns, of entries such as ``company=Flash Cab``. A missing
-value is ``company=``; what is not in the vocabulary shares the row after its last."""
+value is ``company=``. All values that are not in the vocabulary share one more row of the embedding
+table, after the last entry."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeaturesConfig(JsonRecord):
-    """How each raw column is used."""
+    """How each column of the data is used."""
 
     numeric: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
@@ -41,7 +42,7 @@ class FeaturesConfig(JsonRecord):
 
     @property
     def columns(self) -> list[str]:
-        """All raw columns that the model reads."""
+        """All columns of the data that the model reads."""
         return [*self.numeric, *self.categorical, *self.cyclic, *self.dates]
 
     @property

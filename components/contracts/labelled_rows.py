@@ -1,7 +1,7 @@
-"""Which rows are labelled: the rule that decides what is trained on and evaluated.
+"""The rule that decides which rows have a usable label; only those train and evaluate a model.
 
-Of numbers, a row is labelled if each label column has a finite number in it. Of classes, it is
-labelled if its label is one of the classes. Where all classes are whole numbers, labels are
+In a regression, a row is labelled if each label column has a finite number. In a classification, a
+row is labelled if its label is one of the classes. Where all classes are whole numbers, labels are
 compared with them as numbers: 1, 1.0 and, in CSV, 01 are one class. Other classes are text.
 
 Three implementations follow the rule, each on the data that it has: profiling on tables

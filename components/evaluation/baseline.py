@@ -1,4 +1,4 @@
-"""The baseline: the model that a candidate has to beat, and whether they can be compared."""
+"""The baseline: selects the model to compare a candidate with, and checks that this is possible."""
 
 from pathlib import Path
 
@@ -16,8 +16,8 @@ _TYPE_NAMES = {tf.string: "text", tf.int64: "whole numbers", tf.float32: "number
 class LastBlessedOther(LastAcceptedOther):
     """Selects the last blessed model that is not the candidate.
 
-    TFX's own strategy would select the candidate on a second run with nothing changed, so that the
-    Evaluator would run again to compare a model with itself.
+    If nothing has changed since the last run, TFX's own strategy would select the candidate, and
+    the Evaluator would run again to compare the model with itself.
     """
 
     CURRENT, ARTIFACTS, VERDICTS = "candidate", "model", "blessing"
@@ -26,15 +26,15 @@ class LastBlessedOther(LastAcceptedOther):
 
 
 def why_incomparable(baseline: Path, candidate: Path, schema: schema_pb2.Schema) -> str | None:
-    """Why a baseline cannot be compared with a candidate; None if it can.
+    """The reason why a baseline cannot be compared with a candidate; None if it can.
 
     Args:
-      baseline: its SavedModel.
-      candidate: its SavedModel.
-      schema: of the raw rows that both would be evaluated on.
+      baseline: the SavedModel of the baseline.
+      candidate: the SavedModel of the candidate.
+      schema: the schema of the rows that both would be evaluated on.
     """
     if signatures.output_names(baseline) != signatures.output_names(candidate):
-        return "it answers with other outputs"
+        return "it has different outputs"
     types_now = {
         name: spec.dtype
         for name, spec in schema_utils.schema_as_feature_spec(schema).feature_spec.items()

@@ -1,4 +1,4 @@
-"""Labels and predictions as TFMA's metrics take them."""
+"""Labels and predictions in the form that TFMA's metrics expect."""
 
 from functools import reduce
 
@@ -11,16 +11,17 @@ import tensorflow_model_analysis as tfma
 from huberflow.components.contracts.target import Target
 
 TRUTH = "__truth__"
-"""Column that ``labelled_rows`` adds: the index of the row's class, or all of its labels."""
+"""Column that ``labelled_rows`` adds: the label as the index of the row's class, or all labels."""
 
 ALL_LABELS = "__together__"
-"""TFMA's output name for all labels together, where there are several; each also has its own."""
+"""TFMA's output name for all labels together; with several labels, each also has its own output."""
 
 
 def labelled_rows(batch: pa.RecordBatch, target: Target) -> pa.RecordBatch:
     """The labelled rows of a batch; see ``contracts.labelled_rows``.
 
-    With classes or several labels, ``TRUTH`` is added, equal to the Trainer's.
+    With classes or several labels, the column ``TRUTH`` is added; its values equal the labels that
+    the Trainer reads.
     """
     columns = [batch[label] for label in target.labels]
     batch = batch.filter(_all([has_value(column) for column in columns]))
@@ -52,10 +53,11 @@ def label_key(target: Target) -> str:
 
 
 def extractors(target: Target) -> list[tfma.extractors.Extractor]:
-    """Extractors that turn a model's outputs into the predictions that metrics take.
+    """Extractors that turn a model's outputs into the predictions that metrics expect.
 
-    With classes these are ``[batch, classes]``, with two the second's probability; with several
-    labels, the labels and predictions of ``ALL_LABELS`` and of each. Otherwise none is needed.
+    Predictions of three or more classes have shape ``[batch, classes]``; of two classes, they are
+    the probability of the second. With several labels, there are labels and predictions for
+    ``ALL_LABELS`` and for each label. In all other cases, no extractor is needed.
     """
     if label_key(target) != TRUTH:
         return []

@@ -1,8 +1,9 @@
 """The classes and functions of a user's module that a config may name.
 
-Names that start with an underscore are private; ``__all__``, where there is one, lists the public
-ones. A class counts by its base in tf_keras, a function by its parameters: ``(y_true, y_pred)`` is
-a loss, ``(x)`` an activation. Of a package, ``__init__.py`` decides what is public.
+Names that start with an underscore are private; if a module has ``__all__``, it lists the public
+names. The kind of a class follows from its base class in tf_keras; the kind of a function from its
+parameters: ``(y_true, y_pred)`` is a loss, ``(x)`` is an activation. In a package, ``__init__.py``
+decides what is public.
 """
 
 import inspect
@@ -48,7 +49,7 @@ class Candidate:
     config: Mapping[str, object] = field(default_factory=dict)
 
     def make(self) -> Any:
-        """An instance of a class; a function stands for itself."""
+        """An instance of the class, or the function itself."""
         return self.target(**self.config) if inspect.isclass(self.target) else self.target
 
 
@@ -56,13 +57,13 @@ def candidates(name: str, file: str, folder: Path) -> list[Candidate]:
     """Imports a module, and lists its public classes and functions that a config may name.
 
     Args:
-      name: of the module or package.
+      name: the name of the module or package.
       file: its file, for messages.
       folder: holds copies of the user's modules, and nothing else.
 
     Raises:
-      InputError: a class is one of Keras 3.
-      Exception: any of the user's code.
+      InputError: a class belongs to Keras 3.
+      Exception: any error of the user's code.
     """
     module = user_objects.import_from(folder, name)
     public = [each for each in vars(module) if not each.startswith("_")]

@@ -50,7 +50,7 @@ def check(question: NetworkQuestion, modules: Collection[str], folder: Path) -> 
     ):
         model, io = _built(question)
     _check_interface(model, io, key)
-    expected = "layers and functions whose source travels with the model"
+    expected = "layers and functions whose source can be copied into the model"
     for layer in model.submodules:  # those of models and layers inside the model included
         target = type(layer)
         if isinstance(layer, tf_keras.layers.Lambda):

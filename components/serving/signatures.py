@@ -1,8 +1,9 @@
-"""The exported model's signatures: two forms of input, one way to predict.
+"""The exported model's signatures: two forms of input, the same outputs.
 
-Every output is ``[batch]``, a column of a table. ``prediction`` is a number in label units, or the
-name of the likeliest class, beside a ``probability_<class>`` for each class. Several labels have a
-``prediction_<label>`` each.
+Every output has the shape ``[batch]``. In a regression, ``prediction`` is a number in the units of
+the label; with several labels, each has an output ``prediction_<label>`` instead. In a
+classification, ``prediction`` is the name of the most probable class, and each class has an output
+``probability_<class>``.
 """
 
 import re
@@ -18,13 +19,13 @@ from tensorflow.python.saved_model import fingerprinting_utils
 from huberflow.components.contracts.target import PREDICTION, Target
 
 Spec: TypeAlias = Mapping[str, tf.io.VarLenFeature]
-"""How to parse the columns of a raw ``tf.Example``."""
+"""How to parse the columns of a ``tf.Example`` of the data."""
 
 
 def predict(
     model: tf_keras.Model, raw: Mapping[str, tf.SparseTensor], target: Target
 ) -> dict[str, tf.Tensor]:
-    """The outputs of raw columns: transform, then model."""
+    """The outputs for columns of the data: runs the transform, then the model."""
     transformed = model.transform(raw)
     inputs = {name: transformed[name] for name in model.input_names}
     predicted = model(inputs, training=False)
@@ -71,12 +72,12 @@ def signatures(
     * ``columns(**columns)``: one ``[batch]`` tensor for each raw column. Numbers are float64, NaN
       where missing; text is a string, empty where missing.
 
-    Both return the outputs of ``predict``. ``name_columns`` has to follow after the model is saved.
+    Both return the outputs of ``predict``. Call ``name_columns`` after the model is saved.
 
     Args:
       model: its inputs are transformed features; its attribute ``transform`` is TFT's layer, which
         is saved with the model.
-      raw_spec: parsing spec of the raw columns, the label left out.
+      raw_spec: parsing spec of the raw columns, without the label.
       target: what the model predicts.
     """
 

@@ -12,13 +12,13 @@ from huberflow.components.contracts.validation_findings import ACCEPTED, STATIST
 class LastAcceptedOther(resolver.ResolverStrategy):
     """Selects the last artifact that was accepted, except the current one.
 
-    A subclass names the inputs: the current artifact, all artifacts of its type, and the verdicts
-    on them; and the custom properties of a verdict: the id of its artifact, and whether that is
-    accepted.
+    A subclass sets the names of the inputs: the current artifact, all artifacts of its type, and
+    the verdicts (artifacts that say whether another artifact was accepted). It also sets the names
+    of a verdict's custom properties: the id of its artifact, and whether this was accepted.
 
     Args:
-      newest: id of the newest artifact that may be selected; None: any. All runs of a sweep are
-        compared with the same artifact, accepted before the sweep began.
+      newest: id of the newest verdict that counts; None: all count. With it, all runs of a sweep
+        are compared with the same artifact, which was accepted before the sweep began.
     """
 
     CURRENT: ClassVar[str]
@@ -33,7 +33,7 @@ class LastAcceptedOther(resolver.ResolverStrategy):
     def resolve_artifacts(
         self, store: MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]]:
-        """Keeps at most one artifact, and its verdict; the current one stays."""
+        """Keeps the current artifact, and at most one other with its verdict."""
         del store
         current = {artifact.id for artifact in input_dict[self.CURRENT]}
         others = {each.id: each for each in input_dict[self.ARTIFACTS] if each.id not in current}
@@ -48,8 +48,8 @@ class LastAcceptedOther(resolver.ResolverStrategy):
 class LastOtherData(LastAcceptedOther):
     """Selects the statistics of the last data that a run accepted, except the current data.
 
-    Data that do not fit a pinned schema are never selected: else the next good data would drift
-    from the bad.
+    Data that do not match a pinned schema are never selected: otherwise, drift of the next correct
+    data would be measured against wrong data.
     """
 
     CURRENT, ARTIFACTS, VERDICTS = "current", "statistics", "anomalies"

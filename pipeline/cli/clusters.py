@@ -20,7 +20,7 @@ from huberflow.pipeline.system.logs import quiet
 @click.option(
     "--image",
     required=True,
-    help="Container image with huberflow for all containers, as the cluster pulls it.",
+    help="Container image with huberflow: the name under which the cluster can pull it.",
 )
 @click.option(
     "--output",

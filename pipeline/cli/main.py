@@ -173,7 +173,7 @@ def init(folder: Path, options: Options) -> None:
     "--workspace", default="workspace", metavar="FOLDER", help="Workspace whose disk to check."
 )
 def doctor(workspace: str) -> None:
-    """Check what this machine has, and what it lacks for which feature."""
+    """Check what is missing, and which features need it."""
     from rich.console import Console
 
     from huberflow.pipeline.doctor import results_table, run_checks

@@ -133,7 +133,7 @@ def predict(
 @click.option(
     "--share-port",
     is_flag=True,
-    help="Share the port with an older server, to replace it without a gap; then stop that one.",
+    help="Share the port with an older server, to replace it without downtime; then stop that one.",
 )
 def serve(
     model: str | None, options: Options, host: str, port: int, device: str | None, share_port: bool
@@ -150,7 +150,7 @@ def serve(
       huberflow serve
       huberflow serve latest --port 8081
     \b
-    Replace a version without a gap; stop the old server when the new one prints "serving":
+    Replace a version without downtime; stop the old server when the new one prints "serving":
       huberflow serve --share-port
     """  # noqa: D301 (click reads the \b)
     from huberflow.pipeline.deploy import server

@@ -73,12 +73,12 @@ def ui(options: Options, port: int) -> None:
 @click.command()
 @config_options
 @click.option(
-    "--dry-run", is_flag=True, help="List the runs that MLflow lacks, without sending them."
+    "--dry-run", is_flag=True, help="List the runs that are not in MLflow, without sending them."
 )
 def track(options: Options, dry_run: bool) -> None:
-    """Deliver the runs that MLflow lacks.
+    """Send runs to MLflow that are not there yet.
 
-    Runs are delivered automatically; use this verb if that failed, or for another server.
+    Runs are sent automatically; use this verb if that failed, or for another server.
     Runs that are already there stay as they are.
 
     \b

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def schema() -> None:
-    """Pin a schema, so that a run stops when the data do not match it.
+    """Pin a schema: runs stop if the data do not match it.
 
-    A schema is a text file; read it, edit it, and keep it beside your code. It contains the type of
+    Pinned means that runs use this file in place of a schema inferred from the data. A schema is
+    a text file; read it, edit it, and keep it beside your code. It contains the type of
     each column, whether values may be missing, and which values are allowed. You can add a
     `drift_comparator` or `skew_comparator` to limit how far a column may shift.
 
@@ -63,8 +64,8 @@ def write(file: Path, run: str, options: Options) -> None:
 def accept(run: str, options: Options, columns: tuple[str, ...]) -> None:
     """Change the pinned schema so that the data of a RUN match it.
 
-    New values and new columns are added, and columns that no longer exist are removed; no limit
-    becomes stricter. The file loses its comments. The verb prints the changes of each column.
+    New values and new columns are added, and columns that no longer exist are removed; limits are
+    only relaxed. The file loses its comments. The verb prints the changes of each column.
 
     \b
       huberflow schema accept

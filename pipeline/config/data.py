@@ -69,9 +69,10 @@ class Data(Strict):
         0.1,
         # By chance alone, 600 rows against 300 stay below 0.05, where tails are heavy below 0.2;
         # 60 against 30 reach 0.3. A shift by one standard deviation gives 0.2.
-        description="Report columns whose distribution shifts by more than this, since the last"
-        " different data (drift) or between train and eval rows (skew). 0: no "
-        "shift; 1: nothing in common.",
+        description="Report columns whose distribution differs by more than this, compared with "
+        "the previous data set (drift) or between train and eval rows (skew). The measure is the "
+        "Jensen-Shannon divergence for numbers, the L-infinity distance for text. 0: no "
+        "difference; 1: nothing in common.",
     )
     splits: Splits = Splits()
 

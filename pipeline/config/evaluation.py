@@ -34,13 +34,13 @@ class Bound(Strict):
     upper_bound: float | None = Field(None, description="Largest value allowed.")
     max_increase: float | None = Field(
         None,
-        description="Largest increase allowed over the last blessed model, as a share; 0.05 is "
-        "5 %.",
+        description="Largest increase allowed, relative to the last blessed model: 0.1 = at most "
+        "10 % higher.",
     )
     max_decrease: float | None = Field(
         None,
-        description="Largest decrease allowed, as a share, where more is better, such as for an"
-        " accuracy.",
+        description="Largest decrease allowed, where more is better, such as for an accuracy: "
+        "0.1 = at most 10 % lower.",
     )
 
     @model_validator(mode="after")
@@ -68,12 +68,13 @@ class Evaluation(Strict):
                 name="AbsoluteErrorQuantile", config={"quantile": 0.95}, key="tail_error"
             ),
         ),
-        description="Metrics of the eval rows, beside example_count and calibration.",
+        description="Metrics of the eval rows, in addition to example_count and calibration "
+        "(sum of predictions / sum of labels).",
     )
     slices: tuple[Annotated[tuple[str, ...], Field(min_length=1)], ...] = Field(
         (("payment_type",), ("trip_start_hour",)),
-        description="Columns, or combinations of columns, for whose values metrics are computed"
-        " separately.",
+        description="Metrics are also computed for each value of these columns, or for each "
+        "combination of their values.",
     )
     gate: Annotated[tuple[Bound, ...], Field(min_length=1)] = Field(
         (Bound(metric="huber", upper_bound=3.0, max_increase=0.1),),

@@ -1,4 +1,4 @@
-"""Section ``features``: how each raw column is used."""
+"""Section ``features``: how each column of the data is used."""
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -6,7 +6,7 @@ from huberflow.pipeline.config.base import DateFormatName, Strict, refuse_if
 
 
 class Features(Strict):
-    """How each raw column is used; a column that is not listed is not used."""
+    """How each column of the data is used; a column that is not listed is not used."""
 
     numeric: tuple[str, ...] = Field(
         (
@@ -17,8 +17,8 @@ class Features(Strict):
             "dropoff_latitude",
             "dropoff_longitude",
         ),
-        description="Numeric columns, standardised; a missing value becomes the mean, with a "
-        "flag beside it.",
+        description="Numeric columns, standardised; a missing value becomes the mean, plus an "
+        "extra 0/1 input that says the value was missing.",
     )
     categorical: tuple[str, ...] = Field(
         ("company", "payment_type", "pickup_community_area", "dropoff_community_area"),
@@ -26,7 +26,7 @@ class Features(Strict):
     )
     cyclic: dict[str, PositiveFloat] = Field(
         {"trip_start_hour": 24.0, "trip_start_day": 7.0, "trip_start_month": 12.0},
-        description="Periodic columns and their period; each value becomes a point on a circle.",
+        description="Periodic columns and their period; encoded as sine and cosine.",
     )
     dates: dict[str, DateFormatName] = Field(
         {}, description="Text columns with dates and their format, such as YYYY-MM-DD."
@@ -46,5 +46,5 @@ class Features(Strict):
         return self
 
     def columns(self) -> list[str]:
-        """All raw columns that the model reads."""
+        """All columns of the data that the model reads."""
         return [*self.numeric, *self.categorical, *self.cyclic, *self.dates]

@@ -48,14 +48,14 @@ class Model(Strict):
     )
     activity_regularization: Layer | None = Field(
         Choice(name="ActivityRegularizationLayer", config={"rate": 1e-6}),
-        description="Layer after the last dense layer that passes its inputs through and adds "
-        "to the loss, or null.",
+        description="Layer after the last dense layer that leaves the activations unchanged and "
+        "adds a penalty to the loss, or null.",
     )
     label_scale: Literal["none", "standard", "log"] = Field(
         "none",
-        description="Unit in which the network computes; none: the label's; standard: "
-        "deviations from the median; log: the same for log(1 + label). Loss, "
-        "metrics and predictions are always in label units.",
+        description="How the label is scaled inside the network: none; standard = (label - "
+        "median) / spread; log = the same for log(1 + label). Loss, metrics and predictions "
+        "are always in label units.",
     )
     metric_logging: bool = Field(
         True, description="Log the standard deviation of the last dense layer as std_of_activation."

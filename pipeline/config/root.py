@@ -26,7 +26,7 @@ class Config(Strict):
     )
     workspace: Path = Field(
         Path("workspace"),
-        description="Folder for everything that runs write; delete it to start anew.",
+        description="Folder for everything that runs write; delete it to start again.",
     )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(
         42, description="Random seed; the same seed on the same machine trains the same model."
@@ -62,5 +62,5 @@ class Config(Strict):
         return self
 
     def columns(self) -> list[str]:
-        """All raw columns that a run reads."""
+        """All columns of the data that a run reads."""
         return [*self.data.label_and_weight, *self.features.columns()]

@@ -28,7 +28,7 @@ class Files(Strict):
 
     train: Path | None = Field(None, description="Rows for training.")
     validation: Path | None = Field(
-        None, description="Rows for early stopping; null: drawn from the rows for training."
+        None, description="Rows for early stopping; null: a random part of the training rows."
     )
     eval: Path | None = Field(None, description="Rows for the Evaluator only.")
 

@@ -24,7 +24,7 @@ class Training(Strict):
         20, description="Largest number of epochs; early stopping may end training sooner."
     )
     steps_per_epoch: PositiveInt | None = Field(
-        None, description="Batches per epoch; null: each row once."
+        None, description="Batches per epoch; null: one pass over the data."
     )
     batch_size: PositiveInt = Field(256, description="Rows per step, over all replicas.")
     early_stopping_patience: PositiveInt | None = Field(

@@ -1,4 +1,4 @@
-"""Infers the task from the values of a label, and which classes they are."""
+"""Infers the task of a label from its values, and the classes of a classification."""
 
 import json
 import re
@@ -9,13 +9,13 @@ from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.data.profile import ColumnProfile
 
 ROWS_PER_CLASS = 5
-"""On average; with fewer, there is nothing to learn a class from."""
+"""The rows that a class needs on average; with fewer, a model cannot learn it."""
 
 _AMOUNT = re.compile(r"[$€£]? ?-?\d[\d.,]* ?[%$€£]?")
 
 
 def infer_task(column: ColumnProfile) -> Task:
-    """Regression for numbers, except two whole ones; classes for text."""
+    """Regression for numbers; classes for text, and for exactly two whole numbers."""
     if column.is_number:
         two = column.distinct == 2 and column.whole and not column.non_finite
         return "binary" if two and _has_rows(column) else "regression"
@@ -25,10 +25,10 @@ def infer_task(column: ColumnProfile) -> Task:
 
 
 def class_names(column: ColumnProfile) -> tuple[str, ...]:
-    """The classes as text, in order: numbers by their size, texts by the alphabet.
+    """The classes as text: numbers in ascending order, texts in alphabetical order.
 
     Raises:
-      InputError: the values are no classes.
+      InputError: the values cannot be classes.
     """
     if column.suggestion:
         raise _refused(column, column.suggestion)
@@ -42,10 +42,10 @@ def class_names(column: ColumnProfile) -> tuple[str, ...]:
 
 
 def check_chosen_classes(column: ColumnProfile, asked: Iterable[str]) -> None:
-    """Refuses chosen classes that no row has.
+    """Checks that each class of the config occurs in the data.
 
     Raises:
-      InputError: no row has one of them.
+      InputError: no row has one of the classes.
     """
     classes = class_names(column)
     if wrong := [name for name in asked if name not in classes]:

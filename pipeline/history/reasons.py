@@ -29,7 +29,7 @@ def reason(records: Records, execution: Execution, *, cache: bool) -> str:
         return "; ".join(changes)
     if earlier[0].state == "failed":
         return "its last run did not finish"
-    return "its earlier result is gone"
+    return "its cached result was deleted"
 
 
 _LOOKED_UP = {

@@ -1,4 +1,4 @@
-"""Gathers the metadata of a run, and makes the name that people read."""
+"""Collects the metadata of a run, and gives it a readable name."""
 
 import getpass
 import platform
@@ -39,7 +39,7 @@ def command() -> str:
 
 
 def versions() -> dict[str, str]:
-    """The version of Python, and of each package that decides what a run does."""
+    """The versions of Python and of the packages that influence the result of a run."""
     return {package: metadata.version(package) for package in _PACKAGES} | {
         "python": platform.python_version()
     }
@@ -48,12 +48,12 @@ def versions() -> dict[str, str]:
 def lineage(identity: str, run_id: str, git_state: git.GitState | None) -> RunLineage:
     """The lineage in a model's certificate: the run that exported the model, and its code.
 
-    MLflow's own id of the run does not exist yet, and differs between servers: the tag finds it.
+    The run has no id in MLflow yet, and each server gives it another; a tag identifies it instead.
 
     Args:
-      identity: the workspace's id; on a cluster, the id that stands for it.
+      identity: the workspace's id; on a cluster, an id that replaces it.
       run_id: the run's id in that workspace.
-      git_state: the code that ran.
+      git_state: the Git state of the code that ran.
     """
     return RunLineage(
         run=run_id,
@@ -68,14 +68,14 @@ def run_name(config: Config, changes: Mapping[str, JSON], started: datetime) -> 
 
 
 def title(config: Config, changes: Mapping[str, JSON]) -> str:
-    """The settings that differ from the defaults, in short."""
+    """A short form of the settings that differ from the defaults."""
     if config.data.paths():  # the model is named after the data
         changes = {k: v for k, v in changes.items() if not k.startswith(_NAMES_DATA)}
     return short_settings(changes) or "defaults"
 
 
 def short_settings(settings: Mapping[str, JSON], longest: int = 80) -> str:
-    """Settings as a person would call them: ``threshold=2.0 CustomMSE``."""
+    """A short form of settings, such as ``threshold=2.0 CustomMSE``."""
     text = " ".join(
         str(value) if key.endswith(".name") else f"{key.rpartition('.')[2]}={value}"
         for key, value in settings.items()

@@ -9,21 +9,22 @@ from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.history.run_history import Run
 
 LATEST = 10
-"""How many runs are selected where none is named."""
+"""How many runs are selected if the user names none."""
 
 _START = "huberflow run"
 
 
 def select_runs(runs: Sequence[Run], names: Sequence[str]) -> list[Run]:
-    """The named runs, each once.
+    """The runs that the user named, without duplicates.
 
     Args:
       runs: all runs of the workspace, oldest first.
-      names: each the id of a run or sweep, the unique start of one, a name, ``latest``, or
-        ``latest~2`` for the second before it; none: the latest that have a result.
+      names: for each run or sweep, its id, the unique start of its id, or its name; or ``latest``,
+        or ``latest~2`` for the second run before the latest. If empty, the latest runs that have a
+        result are selected.
 
     Raises:
-      InputError: a name fits no run, or several.
+      InputError: no run has one of the names, or several runs have it.
     """
     if names:
         chosen = [run for name in names for run in _named(runs, name)]
@@ -44,7 +45,7 @@ def _named(runs: Sequence[Run], name: str) -> list[Run]:
         or [run for run in runs if run.id.startswith(name)]
     )
     ids = {run.id for run in matches}
-    matches = [run for run in matches if run.sweep not in ids]  # its sweep stands for each trial
+    matches = [run for run in matches if run.sweep not in ids]  # its sweep includes them
     if not matches:
         raise _unknown(runs, name)
     if len(matches) > 1:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 def packed(files: Mapping[str, str]) -> str:
     """The files, by path, as base64 of compressed JSON.
 
-    A spec travels as JSON within JSON, several times over, on its way to a container; each time
+    On its way to a container, a spec is JSON within JSON, nested several times; each time
     doubles the backslashes of plain source.
     """
     return base64.b64encode(zlib.compress(json.dumps(files).encode(), 9)).decode()

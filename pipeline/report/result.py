@@ -108,7 +108,7 @@ def _metrics_table(report: EvaluationReport) -> Table:
 
 def _pushed_text(folder: Path | None) -> str:
     if folder is None:
-        return "nothing; what serves now is unchanged"
+        return "nothing; the served model stays the same"
     path = display_path(folder)
     if not folder.exists():
         return f"{path} by an earlier run, but deleted since; write: --no-cache"

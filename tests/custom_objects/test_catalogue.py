@@ -83,17 +83,18 @@ def test_an_object_of_keras_can_be_built_with_and_without_its_arguments(kind, na
 
 
 def test_objects_of_huberflow_come_first():
-    assert list(BUILT_IN.of_kind("loss"))[:4] == ["huber_fn", "HuberLoss", "CustomMSE", "Huber"]
-    assert set(BUILT_IN.of_kind("layer")) == {"ActivityRegularizationLayer", "MetricLoggingLayer"}
+    for kind in get_args(ObjectKind):
+        huberflows = [name for name, entry in HUBERFLOW.items() if entry.kind == kind]
+        assert list(BUILT_IN.of_kind(kind))[: len(huberflows)] == huberflows
 
 
 @pytest.mark.parametrize(
     ("kind", "name", "config", "error"),
     [
-        ("loss", "HuberLos", {}, ("name", "a loss: huber_fn, HuberLoss, ", "HuberLoss?")),
-        ("constraint", "xyz", {}, ("name", "a constraint: PositiveWeights, ", None)),
+        ("loss", "HuberLos", {}, ("name", "a loss: ", "HuberLoss?")),
+        ("constraint", "xyz", {}, ("name", "a constraint: ", None)),
         ("initializer", "xyz", {}, ("name", "an initializer: ", None)),
-        ("metric", "HuberLoss", {}, ("name", "a metric: HuberMetric, ", "HuberMetric?")),
+        ("metric", "HuberLoss", {}, ("name", "a metric: ", "HuberMetric?")),
         ("loss", "HuberLoss", {"alpha": 1}, ("config.alpha", "an argument of HuberLoss: th", None)),
         ("loss", "Huber", {"alpha": 1}, ("config.alpha", "an argument of Huber: delta", None)),
         ("loss", "huber_fn", {"alpha": 1}, ("config.alpha", "an argument of huber_fn: none", None)),

@@ -126,13 +126,13 @@ WRONG_NETWORKS = {
     "a_lambda": Wrong(
         build('hidden = tf_keras.layers.Lambda(lambda x: 2.0 * x, name="twice")(hidden)'),
         ".py: build_model",
-        "source travels with the model",
+        "source can be copied into the model",
         "the Lambda twice",
     ),
     "from_elsewhere": Wrong(
         build("hidden = Elsewhere()(hidden)", before="from small_layers import Elsewhere\n"),
         ".py: build_model",
-        "source travels with the model",
+        "source can be copied into the model",
         "Elsewhere of small_layers",
     ),
     "lacking": Wrong(

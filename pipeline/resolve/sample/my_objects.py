@@ -1,7 +1,8 @@
 """Losses, metrics and layers of your own; name them in config.yaml, such as QuantileLoss.
 
-Each is a Keras object whose ``get_config`` gives back all that its constructor takes. Try a change
-with `huberflow config --config config.yaml`: what would break later is refused there, in words.
+Each is a Keras object whose ``get_config`` returns all arguments of its constructor. After a
+change, run `huberflow config --config config.yaml`: it checks these objects, and explains what is
+wrong.
 """
 
 import tensorflow as tf
@@ -32,7 +33,7 @@ class QuantileLoss(tf_keras.losses.Loss):
 class Coverage(tf_keras.metrics.Metric):
     """Share of the labels that are at most ``margin`` above the prediction.
 
-    Its state is sums, so that it may be added up over workers.
+    Its weights are sums, so that workers can add them.
     """
 
     def __init__(self, margin=0.0, name="coverage", **kwargs):

@@ -400,5 +400,5 @@ class TestCheck:
         finished = script(copy, "--check")
         assert finished.returncode == 1
         assert finished.stdout == (
-            "refused: saved_model.pb: changed after the export; copy the model anew\n"
+            "refused: saved_model.pb: changed after the export; copy the model again\n"
         )

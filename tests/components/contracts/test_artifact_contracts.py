@@ -25,7 +25,7 @@ from huberflow.components.contracts.validation_findings import Anomaly, Shift, V
                 SliceMetrics({}, {"example_count": 40.0, "mae": 2.0}, {"mae": 1.5}),
                 SliceMetrics({"pay": "Cash", "hour": 7}, {"example_count": 1.0}),
             ),
-            baseline_dropped="it answers with other outputs",
+            baseline_dropped="it has different outputs",
         ),
         ValidationFindings(
             (Anomaly(None, "expected rows, received none", ("train", "eval")),),

@@ -163,7 +163,7 @@ def test_a_model_of_another_task_is_nothing_to_compare_with(bench, tmp_path):
     found = bench.judged(tmp_path, asked, model, numbers, label="kind", classes=tuple(CLASSES))
     assert found.report.blessed
     assert all(row.baseline is None for row in found.report.slices)
-    assert found.report.baseline_dropped == "it answers with other outputs"
+    assert found.report.baseline_dropped == "it has different outputs"
 
 
 def reading(column: str, kind: tf.DType):

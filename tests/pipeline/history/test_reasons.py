@@ -84,7 +84,7 @@ SAME, OTHER = {"a.py": "1"}, {"a.py": "2"}
         (
             {"inputs": {"examples": (artifact(2), artifact(1))}},
             {"inputs": {"examples": (artifact(1), artifact(2))}},
-            "its earlier result is gone",
+            "its cached result was deleted",
         ),
         (
             {"source": SAME, "inputs": {"x": (artifact(1),)}},

@@ -104,14 +104,14 @@ class TestVerdict:
         assert text.splitlines()[-3:] == [
             f"not blessed   {reasons[0]}",
             f"              {reasons[1]}",
-            "pushed        nothing; what serves now is unchanged",
+            "pushed        nothing; the served model stays the same",
         ]
 
 
 def test_a_dropped_baseline_is_shown_with_its_reason():
-    found = finished(baseline_dropped="it answers with other outputs")
+    found = finished(baseline_dropped="it has different outputs")
     assert line(shown(found), "dropped") == (
-        "dropped the last blessed model: it answers with other outputs"
+        "dropped the last blessed model: it has different outputs"
     )
 
 
