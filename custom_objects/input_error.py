@@ -46,21 +46,21 @@ class InputError(ValueError):
         return "; ".join(parts)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), **vars(self)), ()  # an error crosses processes as a pickle
+        return partial(type(self), **self.to_json()), ()  # an error crosses processes as a pickle
 
     def to_json(self) -> dict[str, str | None]:
         """The fields, for another process."""
         return {key: vars(self)[key] for key in _FIELDS}
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "InputError":
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> "InputError":
         """The error whose ``to_json`` gave these values."""
-        return cls(**values)
+        return InputError(**values)
 
     def below(self, prefix: str) -> "InputError":
         """The same error, its key below another: ``threshold`` in ``training.loss.config``."""
         key = ".".join(filter(None, [prefix, self.key]))
-        return type(self)(**{**vars(self), "key": key})
+        return InputError(**{**self.to_json(), "key": key})
 
 
 class InputErrors(InputError):  # noqa: N818 (several of them)
@@ -78,6 +78,10 @@ class InputErrors(InputError):  # noqa: N818 (several of them)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.errors,)
+
+    def below(self, prefix: str) -> InputError:
+        """The same errors, each key below another."""
+        return InputErrors([error.below(prefix) for error in self.errors])
 
 
 _FIELDS = ("key", "expected", "received", "write", "hint")

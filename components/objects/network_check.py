@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +79,7 @@ def _root(module: str) -> str:
 
 def _built(question: NetworkQuestion) -> tuple[tf_keras.Model, ModelIO]:
     """The model, and the inputs and outputs that its function got."""
-    function = getattr(importlib.import_module(question.module), question.function)
+    function = _function(question)
     given: list[ModelIO] = []
 
     def build(io: ModelIO, settings: Mapping[str, JSON]) -> tf_keras.Model:
@@ -97,6 +97,22 @@ def _built(question: NetworkQuestion) -> tuple[tf_keras.Model, ModelIO]:
         build=build,
     )
     return model, given[0]
+
+
+def _function(question: NetworkQuestion) -> Callable[..., tf_keras.Model]:
+    module, name = importlib.import_module(question.module), question.function
+    function, write = getattr(module, name, None), f"def {name}(io, settings):"
+    if not callable(function):
+        expected = f"a function of {question.module}"
+        raise InputError("model.build", expected=expected, received=repr(name), write=write)
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError as error:
+        received = f"one of {inspect.signature(function)}"
+        raise InputError(
+            "model.build", expected="a function of (io, settings)", received=received, write=write
+        ) from error
+    return function
 
 
 def _check_interface(model: tf_keras.Model, io: ModelIO, key: str) -> None:

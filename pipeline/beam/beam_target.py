@@ -87,7 +87,7 @@ def resolve_target(config: Config, objects: UserObjects | None, workspace: Works
     beam = config.beam
     if beam.runner == "local":
         return _local(config, objects, workspace)
-    wheel = build_wheel(workspace.objects, objects)
+    wheel = build_wheel(workspace.objects_to_write(), objects)
     options = {
         "runner": _RUNNERS[beam.runner],
         # Dataflow's default would pickle the command line's modules and all that they import.
@@ -172,7 +172,7 @@ def _local(config: Config, objects: UserObjects | None, workspace: Workspace) ->
     rows = f"local, {size / 2**20:,.1f} MB of rows in"
     if mode != _PROCESSES:
         return BeamTarget(_arguments(options), False, f"{rows} this process")
-    folder = unpacked(build_wheel(workspace.objects, objects))
+    folder = unpacked(build_wheel(workspace.objects_to_write(), objects))
     description = f"{rows} {options['direct_num_workers']} worker processes"
     return BeamTarget(_arguments(options), True, description, str(folder))
 

@@ -62,7 +62,7 @@ def _broken_module(module: str, where: str, reason: str) -> InputError:
         module,
         expected=f"a module that works on {where}",
         received=" ".join(reason.split()),
-        hint="huberflow's and your modules travel with the job to workers that start as "
+        hint="huberflow's and your modules are sent with the job to workers that start as "
         "huberflow-worker or from Beam's images; install all others there, see docs/scale.md",
     )
 

@@ -6,7 +6,6 @@ from datetime import date
 from typing import cast
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,6 +32,8 @@ def is_labelled(batch: pa.Table, target: Target) -> np.ndarray:
 
 def numbers(batch: pa.Table, name: str) -> np.ndarray:
     """The numbers of a column, NaN where there is none; TFRecords may lack the column."""
+    import pandas as pd  # takes a second, and most verbs read no rows
+
     if name not in batch.column_names:
         return np.full(len(batch), np.nan)
     return pd.to_numeric(batch[name].to_pandas(), errors="coerce").to_numpy(np.float64)

@@ -154,6 +154,21 @@ class Workspace:
         finally:
             lock.release()
 
+    def objects_to_write(self) -> Path:
+        """The folder ``objects``, for what a run needs before it has locked the workspace.
+
+        Raises:
+          InputError: the workspace cannot be written, its disk is full, or it is of another
+            version.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(self.root, error) from error
+        self._check_free_space()
+        self._check_version()
+        return self.objects
+
     def _check_free_space(self) -> None:
         free = shutil.disk_usage(self.root).free
         if free < LEAST_FREE:

@@ -87,7 +87,7 @@ def install(objects: ValidatedObjects, workspace: Workspace) -> UserObjects:
     Raises:
       InputError: a file was changed since it was validated.
     """
-    folder = module_sources.snapshot(objects.sources, workspace.objects)
+    folder = module_sources.snapshot(objects.sources, workspace.objects_to_write())
     return replace(objects.description, folder=folder)
 
 

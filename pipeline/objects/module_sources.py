@@ -1,5 +1,6 @@
 """A user's modules as files: checked without being run, and copied under their hash."""
 
+import ast
 import hashlib
 import json
 import keyword
@@ -45,7 +46,8 @@ def find_sources(paths: Iterable[Path], network: Path | None = None) -> list[Mod
     """The modules at these paths, and the network's; nothing is imported.
 
     Raises:
-      InputErrors: a path is no Python module, or its name would hide another.
+      InputErrors: a path is no Python module, its name would hide another, or its syntax is
+        wrong.
     """
     offered = [path.absolute() for path in paths]
     found: dict[str, ModuleSource] = {}
@@ -71,7 +73,8 @@ def _source(path: Path) -> ModuleSource:
         hint = "write one that imports what a config may name: from .losses import MyLoss"
         raise InputError(str(path), expected=expected, received=received, hint=hint)
     if not path.is_dir() and (path.suffix != ".py" or not path.exists()):
-        received = "another file" if path.exists() else "a path where nothing is"
+        kind = f"a {path.suffix} file" if path.suffix else "a file without .py"
+        received = kind if path.exists() else "a path where nothing is"
         raise InputError(str(path), expected=expected, received=received)
     name = path.name if path.is_dir() else path.stem
     _check_name(path, name)
@@ -79,6 +82,8 @@ def _source(path: Path) -> ModuleSource:
         files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
         relative = tuple(file.relative_to(path.parent).as_posix() for file in files)
         digest = user_objects.digest(path.parent, relative)
+        for file in files:
+            _check_syntax(file)
     except OSError as error:
         raise InputError(
             str(error.filename), expected="a file that can be read", received=f"{error.strerror}"
@@ -92,7 +97,7 @@ def _check_name(path: Path, name: str) -> None:
     if not name.isidentifier() or keyword.iskeyword(name):
         raise _taken(path, f"{name!r}, which is no name in Python")
     if name == "huberflow" or name in sys.stdlib_module_names:
-        raise _taken(path, f"{name}, a module of huberflow or Python")
+        raise _taken(path, f"{name}, a module of {'Python' if name != 'huberflow' else name}")
     if (spec := PathFinder.find_spec(name, libraries)) and spec.origin not in own:
         raise _taken(path, f"{name}, an installed package")
 
@@ -102,8 +107,21 @@ def _taken(path: Path, received: str) -> InputError:
         str(path),
         expected="a name that can be imported and that no other module has",
         received=received,
-        hint="rename it, such as my_losses.py",
+        hint=f"rename it, such as my_{path.name}",
     )
+
+
+def _check_syntax(file: Path) -> None:
+    try:
+        ast.parse(file.read_bytes(), str(file))
+    except SyntaxError as error:
+        line = f", line {error.lineno}" if error.lineno else ""
+        text = f": {error.text.strip()}" if error.text else ""
+        raise InputError(
+            f"{file}{line}", expected="Python", received=f"{error.msg}{text}"
+        ) from error
+    except ValueError as error:  # zero bytes
+        raise InputError(str(file), expected="Python", received=str(error)) from error
 
 
 def copy(sources: Iterable[ModuleSource], folder: Path) -> None:

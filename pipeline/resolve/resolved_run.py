@@ -12,7 +12,7 @@ from huberflow.pipeline.config import Config, reading
 from huberflow.pipeline.config.data import paths_of
 from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.data import taxi
-from huberflow.pipeline.history.workspace import Workspace, unwritable
+from huberflow.pipeline.history.workspace import Workspace, disk_is_full, unwritable
 from huberflow.pipeline.objects import config_objects
 from huberflow.pipeline.objects.inspection import ValidatedObjects
 
@@ -134,6 +134,8 @@ def resolve(found: ResolvedConfig) -> ResolvedRun:
         objects = config_objects.install(found.objects, workspace) if found.objects else None
         beam = resolve_target(config, objects, workspace)
     except OSError as error:
+        if disk_is_full(error):
+            raise
         raise unwritable(workspace.root, error) from error
     return ResolvedRun(config, changes(found), profile, objects, beam, workspace)
 

@@ -41,8 +41,7 @@ def check_schema(config: Config, columns: Collection[str]) -> None:
                 "data.schema",
                 expected="a feature for each column in use",
                 received=f"none for {column!r} in {path}",
-                hint="add one to the file, for example",
-                write=f'feature {{ name: "{column}" type: {type_name} }}',
+                hint=f'add to the file: feature {{ name: "{column}" type: {type_name} }}',
             )
 
 

@@ -37,3 +37,15 @@ def test_crosses_processes():
     back = copy.copy(WRONG)
     for each in (back, InputError.from_json(WRONG.to_json())):
         assert (each.key, str(each)) == (WRONG.key, str(WRONG))
+
+
+def test_several_below_another_key():
+    below = InputErrors([WRONG, WRONG]).below("training")
+    assert [error.key for error in below.errors] == ["training.threshold"] * 2
+    assert copy.copy(below).errors == below.errors
+
+
+def test_a_note_does_not_keep_it_from_crossing_processes():
+    noted = WRONG.below("x")
+    noted.add_note("while the config was read")
+    assert str(copy.copy(noted)) == str(noted)
