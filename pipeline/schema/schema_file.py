@@ -41,7 +41,8 @@ def check_schema(config: Config, columns: Collection[str]) -> None:
                 "data.schema",
                 expected="a feature for each column in use",
                 received=f"none for {column!r} in {path}",
-                hint=f'add to the file: feature {{ name: "{column}" type: {type_name} }}',
+                hint=f"add it to {path}",
+                write=f'feature {{ name: "{column}" type: {type_name} }}',
             )
 
 

@@ -69,3 +69,17 @@ def test_one_that_would_fail_later_is_refused(name, check):
     assert raised.value.key == f"{name}{key}"
     assert expected in raised.value.expected
     assert received in raised.value.received
+
+
+@pytest.mark.parametrize(
+    ("source", "received"),
+    [
+        ("def other(io, settings):\n    pass\n", "'build_model'"),
+        ("def build_model(inputs):\n    pass\n", "one of (inputs)"),
+    ],
+)
+def test_what_is_no_function_of_inputs_and_settings_is_refused(source, received, check):
+    with pytest.raises(InputError) as raised:
+        check("no_such_function", source)
+    assert (raised.value.key, raised.value.received) == ("model.build", received)
+    assert raised.value.write == "def build_model(io, settings):"

@@ -7,11 +7,11 @@ from huberflow.pipeline.objects.module_sources import find_sources
 
 PLACES = {
     "missing.py": (None, "a path where nothing is"),
-    "notes.ipynb": ("{}", "another file"),
-    "my_losses": ("", "another file"),
+    "notes.ipynb": ("{}", "a .ipynb file"),
+    "my_losses": ("", "a file without .py"),
     "my-losses.py": ("", "'my-losses', which is no name in Python"),
-    "huberflow.py": ("", "huberflow, a module of huberflow or Python"),
-    "statistics.py": ("", "statistics, a module of huberflow or Python"),
+    "huberflow.py": ("", "huberflow, a module of huberflow"),
+    "statistics.py": ("", "statistics, a module of Python"),
     "numpy.py": ("", "numpy, an installed package"),
     "folder/losses.txt": ("", "a folder without __init__.py"),
 }
@@ -41,6 +41,17 @@ def test_two_modules_of_one_name_are_refused(tmp_path):
         path.write_text("")
     (error,) = errors(*paths)
     assert (error.key, error.received) == (str(paths[1]), f"my_losses, as {paths[0]} has")
+
+
+def test_wrong_syntax_is_refused_with_its_place_in_every_file(tmp_path):
+    for name in ("one.py", "two.py"):
+        (tmp_path / name).write_text("import os\ndef f(:\n")
+    for error, name in zip(
+        errors(tmp_path / "one.py", tmp_path / "two.py"), ("one.py", "two.py"), strict=True
+    ):
+        assert error.key == f"{tmp_path / name}, line 2"
+        assert error.expected == "Python"
+        assert error.received.endswith(": def f(:")
 
 
 class TestAPackage:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.data import profile
+from huberflow.pipeline.history import workspace
 from huberflow.pipeline.resolve import data_rows, grid, resolved_run
 from huberflow.pipeline.resolve.resolved_run import load, resolve, resolve_config
 
@@ -86,6 +88,32 @@ class TestRun:
         ]
         with pytest.raises(Exception, match="workspace: expected a folder that can be written"):
             resolve(resolve_config(None, settings))
+
+
+class TestUnusableWorkspace:
+    """It is refused before anything is written: here, the package of the workers."""
+
+    SEVERAL = "beam.options={direct_running_mode: multi_processing}"
+
+    def test_of_another_version(self, tmp_path):
+        (tmp_path / "version").write_text("99\n")
+        with pytest.raises(InputError) as raised:
+            resolve(resolve_config(None, [f"workspace={tmp_path}", self.SEVERAL]))
+        assert (raised.value.key, raised.value.hint) == (
+            "workspace",
+            "run that release, or choose another workspace",
+        )
+        assert [file.name for file in tmp_path.iterdir()] == ["version"]
+
+    def test_on_a_full_disk(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(workspace, "LEAST_FREE", 2**60)
+        with pytest.raises(InputError) as raised:
+            resolve(resolve_config(None, [f"workspace={tmp_path}", self.SEVERAL]))
+        assert (raised.value.key, raised.value.hint) == (
+            "workspace",
+            "free some space, or choose another workspace",
+        )
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestChanges:
