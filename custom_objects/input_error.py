@@ -48,7 +48,7 @@ class InputError(ValueError):
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), **self.to_json()), ()  # an error crosses processes as a pickle
 
-    def to_json(self) -> dict[str, str | None]:
+    def to_json(self) -> dict[str, Any]:
         """The fields, for another process."""
         return {key: vars(self)[key] for key in _FIELDS}
 
