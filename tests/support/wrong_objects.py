@@ -36,7 +36,6 @@ MODULES = {
     "not_installed": Wrong(
         "import math\nimport scipyx\n", ".py", "installed", "'scipyx' (not_installed.py, line 2)"
     ),
-    "brackets": Wrong("\nclass MyLoss(:\n", ".py", "imported", "syntax (brackets.py, line 2)"),
     "raises": Wrong(
         "import math\nLIMIT = math.sqrt(-1)\n",
         ".py",
