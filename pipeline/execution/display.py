@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
@@ -16,15 +15,13 @@ from rich.text import Text
 
 from huberflow.components.contracts import node_ids
 from huberflow.components.contracts.epoch_progress import EpochProgress
+from huberflow.pipeline.execution.trial import TrialJob
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.metadata_store import Execution, Records
 from huberflow.pipeline.history.reasons import reason
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.interruption import first_line
-
-if TYPE_CHECKING:
-    from huberflow.pipeline.execution.sweep import TrialJob
 
 _STYLES = {
     "ran": "green",

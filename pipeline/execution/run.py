@@ -4,7 +4,7 @@ import gc
 import logging
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from huberflow.components.bundle import clean_process
@@ -13,6 +13,7 @@ from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.pipeline.execution.display import RunDisplay
 from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.execution.session import Session, open_session
+from huberflow.pipeline.execution.trial import Sweep
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.journal import Journal
@@ -21,19 +22,6 @@ from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.report.result import Result, print_result, read_result
 from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 from huberflow.pipeline.system.display_path import display_path
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """The sweep that a run is a trial of: exports nothing, and all trials have one baseline."""
-
-    id: str
-    name: str
-    started: datetime
-    newest_artifact: int
-    """The newest artifact id when the sweep began; later models are no baselines."""
-    trial: int = 0
-    """The number of the trial, from 1."""
 
 
 def execute(run: ResolvedRun, *, cache: bool = True, verbose: bool = False) -> Result:

@@ -18,33 +18,22 @@ from huberflow.pipeline.config import Beam
 from huberflow.pipeline.execution.display import SweepDisplay
 from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.execution.pool import Pool, WorkerDied
-from huberflow.pipeline.execution.run import Sweep, load_libraries, prepare_workers, run_once
+from huberflow.pipeline.execution.run import load_libraries, prepare_workers, run_once
 from huberflow.pipeline.execution.session import Session, open_session
+from huberflow.pipeline.execution.trial import Sweep, TrialJob
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.journal import Journal, append_end
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.run_history import RunStatus
 from huberflow.pipeline.resolve import grid as grids
 from huberflow.pipeline.resolve.grid import Grid
-from huberflow.pipeline.resolve.resolved_run import ResolvedRun, resolve
+from huberflow.pipeline.resolve.resolved_run import resolve
 from huberflow.pipeline.system import logs
 from huberflow.pipeline.system.display_path import display_path
 from huberflow.pipeline.system.interruption import termination_as_interrupt
 
 WORKER_MEMORY = 2 * 2**30
 """Bytes that a worker may need: TensorFlow, TFX, and the model of a trial."""
-
-
-@dataclass(frozen=True)
-class TrialJob:
-    """What a worker needs to run a trial."""
-
-    name: str
-    run_id: str
-    run: ResolvedRun
-    sweep: Sweep
-    cache: bool
-    verbose: bool
 
 
 @dataclass(frozen=True)

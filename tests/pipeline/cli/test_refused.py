@@ -17,8 +17,8 @@ from user_object_sources import loss
 
 from huberflow.pipeline.cli.main import cli
 from huberflow.pipeline.execution import run as runs
-from huberflow.pipeline.execution.run import Sweep
-from huberflow.pipeline.execution.sweep import TrialJob, run_trial
+from huberflow.pipeline.execution.sweep import run_trial
+from huberflow.pipeline.execution.trial import Sweep, TrialJob
 from huberflow.pipeline.history import workspace
 from huberflow.pipeline.history.workspace import VERSION, Workspace
 from huberflow.pipeline.resolve.resolved_run import resolve, resolve_config

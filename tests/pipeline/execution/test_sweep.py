@@ -16,9 +16,8 @@ from huberflow.pipeline.config import Config
 from huberflow.pipeline.execution import sweep
 from huberflow.pipeline.execution.display import SweepDisplay
 from huberflow.pipeline.execution.pool import WorkerDied
-from huberflow.pipeline.execution.run import Sweep
 from huberflow.pipeline.execution.session import Session
-from huberflow.pipeline.execution.sweep import TrialJob
+from huberflow.pipeline.execution.trial import Sweep, TrialJob
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.workspace import Workspace
 
