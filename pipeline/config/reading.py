@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -120,7 +121,7 @@ def _parse_setting(setting: str) -> dict[str, JSON]:
             write="--set training.loss.config.threshold=2.0",
         )
     try:
-        value = parse(text)
+        value: Any = parse(text)
     except yaml.YAMLError as error:
         raise InputError(
             f"--set {key}", expected="YAML", received=repr(text), hint=_in_one_line(error)

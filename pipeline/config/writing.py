@@ -43,7 +43,7 @@ def _entry(key: str, value: Any) -> list[str]:
     return [line]
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """The value as a person would write it, without null or empty arguments of an object."""
     if isinstance(value, BaseModel):
         return {

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 
-def parse(text: str) -> Any:
+def parse(text: str) -> object:
     """The value of a YAML text.
 
     Raises:
@@ -15,7 +15,7 @@ def parse(text: str) -> Any:
     return yaml.load(text, _Loader)  # noqa: S506 (it is a SafeLoader)
 
 
-def flow(value: Any) -> str:
+def flow(value: object) -> str:
     """The value as YAML in one line."""
     text = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=10**6)
     return text.removesuffix("\n").removesuffix("\n...")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -20,7 +19,7 @@ from huberflow.pipeline.objects.inspection import ValidatedObjects
 from huberflow.pipeline.objects.packing import packed
 
 
-def inspect(asked: Mapping[str, Any], workspace: Workspace) -> ValidatedObjects | None:
+def inspect(asked: Mapping[str, object], workspace: Workspace) -> ValidatedObjects | None:
     """Validates the objects in the files that a user names, in a process of their own.
 
     Args:

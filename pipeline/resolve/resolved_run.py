@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from huberflow.custom_objects.catalogue import BUILT_IN
+from huberflow.custom_objects.json_record import JSON
 from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.beam.beam_target import BeamTarget, check_options, resolve_target
 from huberflow.pipeline.config import Config, reading
@@ -39,7 +40,7 @@ class ResolvedConfig:
 
     config: Config
     workspace: Workspace
-    defaults: Mapping[str, Any]
+    defaults: Mapping[str, JSON]
     data: "DataRows | None"
     objects: ValidatedObjects | None
 
@@ -68,7 +69,7 @@ class ResolvedRun:
     """
 
     config: Config
-    changes: Mapping[str, Any]
+    changes: Mapping[str, JSON]
     profile: "DataProfile | None"
     objects: UserObjects | None
     beam: BeamTarget
@@ -140,7 +141,7 @@ def resolve(found: ResolvedConfig) -> ResolvedRun:
     return ResolvedRun(config, changes(found), profile, objects, beam, workspace)
 
 
-def changes(found: ResolvedConfig) -> dict[str, Any]:
+def changes(found: ResolvedConfig) -> dict[str, JSON]:
     """Values that differ from the defaults for the data, by dotted key.
 
     Where a run is computed and kept is no change: the same run elsewhere has the same name.
