@@ -40,6 +40,9 @@ def refusal(uri: str) -> tuple[str, float]:
     return message, time.monotonic() - began
 
 
+PROMPT = 30
+"""Seconds; by itself, MLflow tries again for more than a minute, and only then says why."""
+
 CREDENTIALS = "write: export MLFLOW_TRACKING_USERNAME=... MLFLOW_TRACKING_PASSWORD=..."
 
 
@@ -51,14 +54,14 @@ class TestServers:
             f"{address}: cannot open the run name: it cannot be reached (Connection refused); "
             f"write: curl {address}/health"
         )
-        assert seconds < 5
+        assert seconds < PROMPT
 
     def test_a_server_that_never_answers(self, monkeypatch):
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
         with socket.create_server(("127.0.0.1", 0)) as silent:
             message, seconds = refusal(f"http://127.0.0.1:{silent.getsockname()[1]}")
         assert message.endswith("no answer within 1 s; write: export MLFLOW_HTTP_REQUEST_TIMEOUT=6")
-        assert seconds < 8
+        assert seconds < PROMPT
 
     @pytest.mark.parametrize(("set_before", "then"), [(None, "10"), ("33", "33")])
     def test_a_request_may_last_ten_seconds_or_as_the_user_sets(
@@ -85,7 +88,7 @@ class TestServers:
         assert message.startswith(f"{address}: cannot open the run name: ")
         assert str(status.value) in message
         assert message.endswith(remedy)
-        assert seconds < 8
+        assert seconds < PROMPT
 
     def test_a_password_is_not_shown(self):
         message, _ = refusal(f"http://ann:secret@127.0.0.1:{free_port()}")
@@ -108,16 +111,16 @@ class TestDatabases:
         message, seconds = refusal(f"postgresql://ann:secret@127.0.0.1:{free_port()}/mlflow")
         assert "Connection refused" in message
         assert "secret" not in message
-        assert seconds < 8
+        assert seconds < PROMPT
 
     def test_a_database_that_is_none(self, tmp_path):
         (tmp_path / "mlflow.db").write_text("no database " * 100)
         message, seconds = refusal(f"sqlite:///{tmp_path}/mlflow.db")
         assert "file is not a database" in message
-        assert seconds < 5
+        assert seconds < PROMPT
 
     def test_a_folder_that_cannot_be_made(self, tmp_path):
         (tmp_path / "file").touch()
         message, seconds = refusal(f"sqlite:///{tmp_path}/file/mlflow.db")
         assert "File exists" in message or "Not a directory" in message
-        assert seconds < 5
+        assert seconds < PROMPT
