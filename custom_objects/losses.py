@@ -12,6 +12,7 @@ import tensorflow as tf
 import tf_keras
 
 from .arguments import non_negative, positive
+from .keras_generation import for_keras_2
 from .registry import register
 
 Reduction = tf_keras.losses.Reduction
@@ -132,6 +133,7 @@ def create_huber(threshold: float = 1.0) -> Callable[[tf.Tensor, tf.Tensor], tf.
     """
     threshold = positive("threshold", threshold)
 
+    @for_keras_2
     def huber_fn(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         return per_sample(huber(errors(y_true, y_pred), threshold))
 

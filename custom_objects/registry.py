@@ -13,6 +13,7 @@ import tf_keras
 
 from .catalogue import BUILT_IN, HUBERFLOW, Catalogue, ObjectKind
 from .input_error import InputError
+from .keras_generation import for_keras_2
 
 PACKAGE = "custom_objects"
 
@@ -23,6 +24,8 @@ _registered: dict[str, Any] = {}
 
 def register(target: T) -> T:
     """Class or function decorator: ``target`` is ``custom_objects>Name`` in saved models.
+
+    Where Keras 3 calls it, it raises an InputError.
 
     Raises:
       InputError: different code has the name, or the source of ``target``, which is copied into
@@ -38,6 +41,7 @@ def register(target: T) -> T:
             received=f"different code from {target.__module__}",
             hint="rename the new object",
         )
+    target = for_keras_2(target)
     tf_keras.utils.register_keras_serializable(package=PACKAGE, name=name)(target)
     _registered[name] = target
     return target
