@@ -1,8 +1,6 @@
 """Metrics that take a batch of rows at a time; TFMA's own take each row by itself, in Python."""
 
-import importlib
-from collections.abc import Iterable, Mapping
-from typing import TypedDict
+from collections.abc import Iterable
 
 import apache_beam as beam
 import numpy as np
@@ -12,25 +10,14 @@ import tf_keras
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 from tensorflow_model_analysis.proto import config_pb2
 
-from huberflow.custom_objects.json_record import JSON
+from huberflow.components.evaluation.summed_metric import KerasMetric, SummedMetric
 
-State = list[np.ndarray | np.float64]
-"""The sum of the rows' weights, then the state of a tf_keras metric, float64; empty before the
-first rows. The state of all rows is the sum of those of some rows each."""
-
-
-class KerasMetric(TypedDict):
-    """A tf_keras metric by its class, and the arguments for it."""
-
-    module: str
-    name: str
-    arguments: Mapping[str, JSON]
+State = list[np.ndarray]
+"""The weights of a ``SummedMetric``; empty before the first rows."""
 
 
 class BatchMetric(tfma.metrics.Metric):
-    """A tf_keras metric of all rows, whose state is the sum of those of some rows each.
-
-    NaN where it is not defined: over rows that weigh nothing, and where it would divide by 0.
+    """A ``SummedMetric`` of rows that come in batches, not one by one as TFMA's own do.
 
     Args:
       name: its key.
@@ -68,9 +55,7 @@ class _StateSum(beam.CombineFn):
         self._key, self._description, self._eval_config = key, metric, eval_config
 
     def setup(self) -> None:
-        module = importlib.import_module(self._description["module"])
-        metric_class = getattr(module, self._description["name"])
-        self._metric = metric_class(**self._description["arguments"], name=self._key.name)
+        self._metric = SummedMetric(self._key.name, self._description)
 
     def create_accumulator(self) -> State:
         return []
@@ -85,40 +70,22 @@ class _StateSum(beam.CombineFn):
             flatten=False,
             squeeze=False,
         )
-        weights = weights if self._key.example_weighted else None
         self._metric.reset_state()
         # To Keras, the last axis has the outputs of a row.
         self._metric.update_state(
-            labels.reshape(len(labels), -1), predictions.reshape(len(predictions), -1), weights
+            labels.reshape(len(labels), -1),
+            predictions.reshape(len(predictions), -1),
+            weights if self._key.example_weighted else None,
         )
-        weight = np.sum(_weights(labels, weights), dtype=np.float64)
-        return self.merge_accumulators([state, [weight, *_state(self._metric)]])
+        return self.merge_accumulators([state, self._metric.get_weights()])
 
     def merge_accumulators(self, states: Iterable[State]) -> State:
         filled = [state for state in states if state]
         return [sum(arrays) for arrays in zip(*filled, strict=True)]
 
     def extract_output(self, state: State) -> dict[metric_types.MetricKey, float]:
-        weight, *weights = state
-        self._metric.set_weights(weights)
-        defined = weight > 0 and all(map(np.any, _divisors(self._metric)))
-        return {self._key: float(self._metric.result()) if defined else float("nan")}
-
-
-def _state(metric: tf_keras.metrics.Metric) -> State:
-    return [np.asarray(weight, np.float64) for weight in metric.get_weights()]
-
-
-def _divisors(metric: tf_keras.metrics.Metric) -> list[tf.Tensor]:
-    """Counts that are 0 where the metric is undefined; there Keras returns 0."""
-    if isinstance(metric, tf_keras.metrics.AUC):
-        positives = metric.true_positives + metric.false_negatives
-        return [positives, metric.true_negatives + metric.false_positives]
-    if isinstance(metric, tf_keras.metrics.Precision):
-        return [metric.true_positives + metric.false_positives]
-    if isinstance(metric, tf_keras.metrics.Recall):
-        return [metric.true_positives + metric.false_negatives]
-    return []
+        self._metric.set_weights(state)
+        return {self._key: float(self._metric.result())}
 
 
 class ExampleCount(tf_keras.metrics.Sum):
