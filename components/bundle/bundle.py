@@ -6,27 +6,32 @@ The files that a bundle adds to a SavedModel, in ``assets.extra/``, where TF Ser
 huberflow/custom_objects/  the source of huberflow's custom objects; user-defined packages are
                            beside it, under their own names
 reload.py                  ``huberflow.components.bundle.reload``: loads the model and checks it
-golden.tfrecord            eval rows, serialized ``tf.Example``s
-golden.npz                 ``label``, ``inputs/<name>`` (the rows transformed), and the model's
-                           values in the process that trained it: ``serving/<output>`` of numbers,
+golden.npz                 rows: ``inputs``, ``labels``, ``sample_weight``, of a list
+                           ``inputs/[0]``, of a dict ``inputs/<name>``; the model's values for them:
                            ``model/prediction``, ``model/loss_per_example``, ``model/loss``,
-                           ``model/<metric>``, ``steps`` (the losses of two further steps)
-optimizer.npz              the optimizer's variables, in order
-tf_serving_warmup_requests one row and 32 rows for each signature
+                           ``model/<metric>``, ``steps`` (the losses of two further steps); for each
+                           signature that was asked ``requests/<signature>/<argument>`` and
+                           ``answers/<signature>/<output>``. In a name, ``% / : [ ]`` are %25 and so
+                           on. Text is ``<name>:bytes`` and ``<name>:lengths``
+optimizer.npz              the optimizer's variables, in order, where they are known
+tf_serving_warmup_requests one row and 32 rows for each signature that was asked
 certificate.json           the fields below, as the one text that ``reload.seal`` writes
 ========================== ===================================================================
 
 ========================== ===================================================================
-schema_version             1; a loader refuses a higher one
-keras_generation           "tf_keras 2"
+schema_version             2; a loader refuses another one
+keras_generation           "tf_keras 2"; null where there is no Keras model that can be loaded
 versions                   of Python, TensorFlow, tf_keras
 machine                    the machine of the golden values: processor, threads, device, versions
 objects                    for each custom object: registered ``name``, ``module``, ``class``,
                            ``config``, ``file``, ``sha256``; once for each config it is used with
 signatures                 by name: ``inputs`` and ``outputs``, each name's ``dtype`` and ``shape``
                            (None for any length)
-training                   the Trainer's config
+training                   how it was trained: the caller passes it
 lineage                    where the model comes from: the caller passes it
+proof                      the process that gave the golden values of the ``model`` and of each of
+                           the ``signatures``: "training process", "exporting process" or "none";
+                           ``statement``: what they prove and what not
 tolerances                 how far a value may be off, absolute: ``same_machine`` is 0; ``float32``,
                            ``tf32``, ``mixed_float16`` have a number for each golden value;
                            ``chosen`` describes how they were chosen
@@ -38,140 +43,82 @@ sha256                     of the certificate itself
 
 import inspect
 import json
-import logging
-import os
 import shutil
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
-import tf_keras
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from huberflow.components.bundle import bundle_source, golden, reload
-from huberflow.components.contracts.target import Target
+from huberflow.components.bundle import reload
+from huberflow.components.bundle.capture import capture, capture_saved
+from huberflow.components.bundle.captured import CAPTURED, CERTIFIED, read_fields, unfinished
+from huberflow.components.bundle.proof import NONE, proof
 from huberflow.components.serving import warmup
-from huberflow.components.serving.signatures import Spec, read_saved_model
+from huberflow.components.serving.signatures import read_saved_model
 from huberflow.custom_objects.json_record import JSON
 
-_LOG = logging.getLogger(__name__)
-
-ROWS = 256
-"""Golden rows: enough to show a difference, few enough to keep the bundle small."""
-
-
-def capture(
-    model: tf_keras.Model,
-    examples: Sequence[bytes],
-    spec: Spec,
-    target: Target,
-    folder: Path,
-    *,
-    training: Mapping[str, JSON],
-) -> None:
-    """Writes what only the process that trained the model knows; the model stays as it is.
-
-    Args:
-      model: compiled and trained, its ``transform`` attached; see ``components.serving``.
-      examples: serialized eval rows, about ``ROWS``; those without a label are left out.
-      spec: how to parse them, label included.
-      target: what the model predicts.
-      folder: new; it appears when it is complete, for ``assemble``.
-      training: the Trainer's config, for the certificate.
-
-    Raises:
-      InputError: no row has a label, or the source of a custom object cannot be copied.
-    """
-    start = time.perf_counter()
-    objects = bundle_source.used_objects(model)
-    rows = golden.golden_values(model, examples, spec, target)
-    captured = {
-        "objects": objects,
-        "training": training,
-        "tolerances": rows.tolerances,
-        "machine": rows.machine,
-        "versions": reload.versions(),
-    }
-    inputs = {f"inputs/{name}": value for name, value in rows.inputs.items()}
-    state = {
-        str(position): variable.numpy()
-        for position, variable in enumerate(reload.optimizer_variables(model))
-    }
-    with _unfinished(folder) as unfinished:
-        bundle_source.copy_source([each["module"] for each in objects], unfinished)
-        with tf.io.TFRecordWriter(str(unfinished / _name(reload.GOLDEN_EXAMPLES))) as writer:
-            for example in rows.examples:
-                writer.write(example)
-        values = {"label": rows.label, **inputs, **rows.values}
-        np.savez(unfinished / _name(reload.GOLDEN_VALUES), allow_pickle=False, **values)
-        np.savez(unfinished / _name(reload.OPTIMIZER), allow_pickle=False, **state)
-        (unfinished / _CAPTURED).write_text(json.dumps(captured, default=repr), encoding="utf-8")
-    _LOG.info("captured %d rows in %.2f s", len(rows.examples), time.perf_counter() - start)
-
-
-_CAPTURED = "captured.json"
+__all__ = ["assemble", "capture", "capture_saved"]
 
 
 def assemble(
-    saved_model: Path, captured: Path, out: Path, lineage: Mapping[str, JSON]
+    saved_model: Path, captured: Path | None, out: Path, lineage: JSON
 ) -> reload.Certificate:
     """Writes the bundle: the SavedModel, the files of ``capture``, and a certificate.
 
     Args:
       saved_model: the exported model.
-      captured: the folder that ``capture`` wrote about it.
+      captured: the folder that ``capture`` or ``capture_saved`` wrote about it; None for what
+        ``capture_saved`` finds without rows.
       out: new; it appears when it is complete.
       lineage: run, metadata ids, commit and so on, for the certificate.
 
     Returns:
       The certificate.
     """
-    from_training: dict[str, JSON] = json.loads((captured / _CAPTURED).read_text(encoding="utf-8"))
-    with _unfinished(out) as unfinished:
-        shutil.copytree(saved_model, unfinished, dirs_exist_ok=True)
-        extra = unfinished / reload.EXTRA
-        ignored = shutil.ignore_patterns(_CAPTURED)
-        shutil.copytree(captured, extra, ignore=ignored, dirs_exist_ok=True)
-        shutil.copyfile(inspect.getfile(reload), unfinished / reload.LOADER)
-        signatures = _signatures(unfinished)
-        warmup.write_requests(
-            unfinished / reload.GOLDEN_EXAMPLES,
-            {name: _dtypes(signature["inputs"]) for name, signature in signatures.items()},
-            extra / warmup.REQUESTS,
-        )
+    if captured is None:
+        with tempfile.TemporaryDirectory() as folder:
+            capture_saved(saved_model, Path(folder, "captured"))
+            return assemble(saved_model, Path(folder, "captured"), out, lineage)
+    fields = read_fields(captured)
+    with unfinished(out) as new:
+        shutil.copytree(saved_model, new, dirs_exist_ok=True)
+        (new / reload.CERTIFICATE).unlink(missing_ok=True)  # of a bundle that is bundled again
+        ignored = shutil.ignore_patterns(CAPTURED)
+        shutil.copytree(captured, new / reload.EXTRA, ignore=ignored, dirs_exist_ok=True)
+        shutil.copyfile(inspect.getfile(reload), new / reload.LOADER)
+        signatures = _signatures(new)
+        values = reload.read_golden(new)
+        specs = {name: _specs(signature["inputs"]) for name, signature in signatures.items()}
+        warmup.write_requests(values.requests, specs, new / reload.EXTRA / warmup.REQUESTS)
         text = reload.seal(
             {
-                **from_training,
+                **{name: fields[name] for name in CERTIFIED},
                 "schema_version": reload.SCHEMA_VERSION,
-                "keras_generation": reload.KERAS_GENERATION,
                 "signatures": signatures,
                 "lineage": lineage,
-                "golden": _golden(unfinished),
-                "files": {
-                    path.relative_to(unfinished).as_posix(): reload.digest(path)
-                    for path in sorted(unfinished.rglob("*"))
-                    if path.is_file()
+                "proof": proof(
+                    fields["model"],
+                    dict.fromkeys(signatures, NONE) | fields["signatures"],
+                    values.values.keys(),
+                    fields["lacking"],
+                ),
+                "golden": {
+                    "rows": fields["rows"],
+                    "sha256": reload.digest(new / reload.GOLDEN_VALUES),
                 },
+                "files": _digests(new),
             }
         )
-        (unfinished / reload.CERTIFICATE).write_text(text, encoding="utf-8")
+        (new / reload.CERTIFICATE).write_text(text, encoding="utf-8")
     certificate: reload.Certificate = json.loads(text)
     return certificate
 
 
-@contextmanager
-def _unfinished(folder: Path) -> Iterator[Path]:
-    """A temporary folder to write to, which is renamed to ``folder`` after the block."""
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder}: expected a new folder, received one with files in it")
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)  # from a process that was killed
-    unfinished.mkdir(parents=True)
-    yield unfinished
-    os.replace(unfinished, folder)
+def _digests(root: Path) -> dict[str, str]:
+    files = (path for path in sorted(root.rglob("*")) if path.is_file())
+    return {path.relative_to(root).as_posix(): reload.digest(path) for path in files}
 
 
 def _signatures(saved_model: Path) -> dict[str, reload.Signature]:
@@ -194,15 +141,5 @@ def _tensors(infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, reload
     }
 
 
-def _dtypes(tensors: Mapping[str, reload.Tensor]) -> dict[str, str]:
-    return {name: tensor["dtype"] for name, tensor in tensors.items()}
-
-
-def _golden(root: Path) -> reload.GoldenFile:
-    values = root / reload.GOLDEN_VALUES
-    with np.load(values) as arrays:
-        return {"rows": len(arrays["label"]), "sha256": reload.digest(values)}
-
-
-def _name(path: str) -> str:
-    return Path(path).name
+def _specs(tensors: Mapping[str, reload.Tensor]) -> dict[str, tf.TensorSpec]:
+    return {name: tf.TensorSpec(each["shape"], each["dtype"]) for name, each in tensors.items()}

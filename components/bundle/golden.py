@@ -1,113 +1,103 @@
-"""Golden values: a trained model's values for some rows, and how far a reload may be off."""
+"""Golden values: a model's values for some rows, as one process saw them."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from huberflow.components.bundle import reload
-from huberflow.components.contracts.features import PREDICTION_LAYER
-from huberflow.components.contracts.target import Target
-from huberflow.components.features.preprocessing import is_labelled, truth
-from huberflow.components.serving import signatures
-from huberflow.components.serving.signatures import Spec
-from huberflow.custom_objects.input_error import InputError
-
-Arrays = Mapping[str, np.ndarray]
+from huberflow.components.bundle.answers import Asked
+from huberflow.components.bundle.fit_rows import Rows
+from huberflow.components.bundle.tolerances import tolerances
 
 
 @dataclass(frozen=True)
-class Golden:
-    """Rows, and the model's values for them."""
+class Record:
+    """Rows and requests, and a model's values for them."""
 
-    examples: list[bytes]
-    """Serialized ``tf.Example``s, each with a label."""
-    inputs: Arrays
-    """The rows, transformed."""
-    label: np.ndarray
-    """``[rows]``; with several labels ``[rows, labels]``."""
-    values: Arrays
-    """The values that ``reload.check`` compares; see ``huberflow.components.bundle.bundle``."""
+    rows: Rows
+    requests: Mapping[str, Mapping[str, np.ndarray]]
+    """The arguments of each signature that was asked."""
+    values: Mapping[str, np.ndarray]
+    """As in ``reload.Golden``."""
     tolerances: reload.Tolerances
-    """How far each value may be off, for each precision."""
     machine: reload.Machine
-    """The machine that computed them."""
+    """The machine that computed the values."""
 
-
-def golden_values(
-    model: tf_keras.Model, examples: Sequence[bytes], spec: Spec, target: Target
-) -> Golden:
-    """Computes the model's values for these rows, and leaves the model as it was.
-
-    Each row counts the same: weights are not part of the model.
-
-    Raises:
-      InputError: no row has a label.
-    """
-    if model.distribute_strategy.num_replicas_in_sync > 1:
-        model = _on_one_device(model)
-    rows, raw, labels = _labelled(examples, spec, target)
-    transformed = model.transform(raw)
-    inputs = {name: _dense(transformed[name]) for name in model.input_names}
-    features = {name: each for name, each in spec.items() if name not in target.labels}
-    serve = signatures.signatures(model, features, target)["serving_default"]
-    with reload.deterministic_sums():
-        # The name of the likeliest class follows from its probability, and is not compared.
-        served = {name: each for name, each in serve(rows).items() if each.dtype != tf.string}
-        values = {
-            **{f"serving/{name}": each.numpy() for name, each in served.items()},
-            **reload.model_values(model, inputs, labels),
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays of ``golden.npz``."""
+        requests = {
+            f"requests/{reload.escaped(name)}/{reload.escaped(argument)}": array
+            for name, arguments in self.requests.items()
+            for argument, array in arguments.items()
         }
-        with _unchanged(model):
-            values["steps"] = reload.step_losses(model, inputs, labels)
-        probabilities = values["model/prediction"] if target.classes else None
-        tolerances = _tolerances(values, _shifted(model, inputs, labels, probabilities))
-    machine = reload.machine(reload.device_of(model, inputs))
-    return Golden(rows.numpy().tolist(), inputs, labels, values, tolerances, machine)
+        return {**self.rows.arrays(), **requests, **self.values}
 
 
-def _on_one_device(model: tf_keras.Model) -> tf_keras.Model:
-    """A copy without the strategy, under which each device sees only some of the rows."""
+def record(
+    model: tf_keras.Model | None,
+    rows: Rows,
+    asked: Mapping[str, Asked],
+    requests: Mapping[str, Mapping[str, np.ndarray]],
+    *,
+    steps: bool = True,
+) -> Record:
+    """Computes a model's values, and leaves it as it was.
 
-    def cloned(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
-        return layer if layer is model.transform else type(layer).from_config(layer.get_config())
+    Args:
+      model: asked for ``rows``; None for its signatures alone.
+      rows: may be none.
+      asked: its signatures.
+      requests: the arguments of those to ask.
+      steps: whether two training steps belong to the values.
+    """
+    values: dict[str, np.ndarray] = {}
+    with reload.deterministic_sums():
+        answered = {name: asked[name].answer(**given) for name, given in requests.items()}
+        for name, answers in answered.items():
+            arrays = {output: tensor.numpy() for output, tensor in answers.items()}
+            values |= reload.flat(f"answers/{reload.escaped(name)}", arrays)
+        device = reload.device_of_tensors(tf.nest.flatten(answered))
+        if model is not None and rows:
+            model = _on_one_device(model, rows)
+            given = vars(rows).values()
+            values |= reload.model_values(model, *given)
+            if steps and reload.has_loss(model, rows.labels):
+                with _unchanged(model):
+                    values["steps"] = reload.step_losses(model, *given)
+            device = reload.device_of(model, rows.inputs)
+        allowed = tolerances(model if rows else None, rows, values)
+    return Record(rows, requests, values, allowed, reload.machine(device))
 
-    copy = tf_keras.models.clone_model(model, clone_function=cloned)
+
+def _on_one_device(model: tf_keras.Model, rows: Rows) -> tf_keras.Model:
+    """The model, or a copy without the strategy under which each device sees some of the rows."""
+    if model.distribute_strategy.num_replicas_in_sync == 1:
+        return model
+    if isinstance(model, tf_keras.Sequential) or hasattr(model, "_is_graph_network"):
+        copy = tf_keras.models.clone_model(model, clone_function=_cloned)
+    else:
+        copy = type(model).from_config(model.get_config())
+        copy.predict_on_batch(rows.inputs)
     copy.set_weights(model.get_weights())
-    copy.compile_from_config(model.get_compile_config())
-    copy.transform = model.transform
+    if reload.is_compiled(model):
+        copy.compile_from_config(model.get_compile_config())
     pairs = zip(reload.optimizer_variables(copy), reload.optimizer_variables(model), strict=True)
     for copied, original in pairs:
         copied.assign(original.numpy())
     return copy
 
 
-def _labelled(
-    examples: Sequence[bytes], spec: Spec, target: Target
-) -> tuple[tf.Tensor, dict[str, tf.SparseTensor], np.ndarray]:
-    """The rows with a label; their raw columns; their labels, ``[rows]`` of one as in training.
-
-    Labels of another rank would change the model's later values: Keras then traces it again, for
-    labels of any rank, and no longer aligns them with the predictions.
-    """
-    rows = tf.constant(examples, tf.string)
-    labels = truth(tf.io.parse_example(rows, spec), target)
-    present = is_labelled(labels).numpy()
-    if not present.any():
-        raise InputError("examples", expected=f"rows with {target.name}", received="none")
-    rows = tf.boolean_mask(rows, present)
-    raw = tf.io.parse_example(rows, spec)
-    for label in target.labels:
-        del raw[label]
-    return rows, raw, labels.numpy()[present]
-
-
-def _dense(column: tf.Tensor | tf.SparseTensor) -> np.ndarray:
-    return (tf.sparse.to_dense(column) if isinstance(column, tf.SparseTensor) else column).numpy()
+def _cloned(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+    """A copy of a layer; TFT's, which is attached to a model for serving, has no config."""
+    try:
+        return type(layer).from_config(layer.get_config())
+    except NotImplementedError:
+        return layer
 
 
 @contextmanager
@@ -123,69 +113,17 @@ def _unchanged(model: tf_keras.Model) -> Iterator[None]:
         model.reset_metrics()
 
 
-# Relative to the largest prediction. A float32 has 24 bits of mantissa, TF32 and float16 have 11:
-# room for some hundred roundings of the first kind, some ten of the others.
-_ROUNDING = {"float32": 1e-5, "tf32": 5e-3, "mixed_float16": 1e-2}
-_CHOSEN = (
-    f"Absolute. A prediction may be off by this share of the largest one: {json.dumps(_ROUNDING)}. "
-    "A loss or metric may be off by the same share of its largest value, and twice as much as it "
-    "moves where all labels move by what a prediction may be off, or, of classes, where the logits "
-    "move by this share of the largest one; the steps by twice the loss. "
-    "same_machine: processor, threads, device and versions are equal."
-)
+def write_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Writes an .npz file that ``reload.read_arrays`` reads."""
+    stored = {name: part for key, array in arrays.items() for name, part in _stored(key, array)}
+    np.savez(path, allow_pickle=False, **stored)
 
 
-def _shifted(
-    model: tf_keras.Model, inputs: Arrays, labels: np.ndarray, probabilities: np.ndarray | None
-) -> Callable[[float], Arrays]:
-    """A function of an offset: the model's values with all predictions off by it; see ``_CHOSEN``.
-
-    Numbers are off by the offset itself, logits of classes by this share of the largest one.
-    """
-    if probabilities is None:
-        # A loss depends on the difference, so that the labels may move instead.
-        return lambda offset: reload.model_values(model, inputs, labels + offset)
-    bias = model.get_layer(PREDICTION_LAYER).bias
-    before, largest = bias.numpy(), _largest(np.log(np.maximum(probabilities, 1e-7)))
-    # A softmax is the same where all logits move alike.
-    direction = np.resize([largest, -largest], before.shape)
-
-    def shifted_values(offset: float) -> Arrays:
-        bias.assign(before + offset * direction)
-        try:
-            return reload.model_values(model, inputs, labels)
-        finally:
-            bias.assign(before)
-
-    return shifted_values
-
-
-def _tolerances(values: Arrays, shifted_values: Callable[[float], Arrays]) -> reload.Tolerances:
-    def allowed(rounding: float) -> dict[str, float]:
-        offset = rounding * _largest(values["model/prediction"])
-        shifted = [shifted_values(offset), shifted_values(-offset)]
-        tolerances = {
-            name: rounding * _largest(value)
-            + 2 * max(_largest(each.get(name, value) - value) for each in shifted)
-            for name, value in values.items()
-        }
-        # The probabilities of a rare class are small; their rounding is that of the others.
-        tolerances |= {
-            name: tolerances["model/prediction"] for name in values if _PROBABILITY in name
-        }
-        return {**tolerances, "steps": 2 * tolerances["model/loss"]}
-
-    return {
-        "chosen": _CHOSEN,
-        "same_machine": 0,
-        "float32": allowed(_ROUNDING["float32"]),
-        "tf32": allowed(_ROUNDING["tf32"]),
-        "mixed_float16": allowed(_ROUNDING["mixed_float16"]),
-    }
-
-
-_PROBABILITY = "serving/probability_"
-
-
-def _largest(values: np.ndarray) -> float:
-    return float(np.max(np.abs(values)))
+def _stored(name: str, array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Text as its bytes and their lengths: NumPy would drop a last byte of 0, or pickle."""
+    if array.dtype.kind == "O":
+        yield f"{name}:bytes", np.array(bytearray(b"".join(array.ravel())))
+        yield f"{name}:lengths", np.reshape([len(text) for text in array.ravel()], array.shape)
+    else:
+        # bfloat16, which NumPy writes but cannot read; as float32 it is the same number
+        yield name, array.astype(np.float32) if array.dtype.kind == "V" else array

@@ -5,9 +5,9 @@ This file is in every bundle, in ``assets.extra/``; it needs only tensorflow and
     python reload.py --check                       # this bundle, on this machine
     python reload.py MODEL --check --device gpu --json
 
-``load`` returns the compiled Keras model, ``predictor`` the serving signature without custom code,
-``check`` compares both with the golden values of the trained model. Each refuses a bundle with a
-changed, missing or additional file, and runs code of the bundle only after that.
+``load`` returns the Keras model, ``predictor`` a signature without custom code, ``golden`` the
+recorded rows and the model's values for them, and ``check`` compares both with these values. Each
+refuses a bundle with a changed, missing or additional file, and runs code of it only after that.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import builtins
 import hashlib
 import importlib
 import importlib.abc
+import importlib.metadata
 import importlib.util
 import json
 import linecache
@@ -33,22 +34,25 @@ import time
 import types
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.machinery import ModuleSpec
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypeAlias, TypedDict
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
     import tf_keras
 
-SCHEMA_VERSION = 1
+    Nested: TypeAlias = np.ndarray | list["Nested"] | dict[str, "Nested"] | None
+    """An array, or a list or a dict of them, as Keras takes inputs, labels and weights."""
+
+SCHEMA_VERSION = 2
 KERAS_GENERATION = "tf_keras 2"
 
 EXTRA = "assets.extra"
 CERTIFICATE = f"{EXTRA}/certificate.json"
-GOLDEN_EXAMPLES = f"{EXTRA}/golden.tfrecord"
 GOLDEN_VALUES = f"{EXTRA}/golden.npz"
 OPTIMIZER = f"{EXTRA}/optimizer.npz"
 LOADER = f"{EXTRA}/reload.py"
@@ -58,6 +62,25 @@ CustomObject = TypedDict(
     {"name": str, "module": str, "class": str, "config": Any, "file": str, "sha256": str},
 )
 """A custom object of the model: its registered name, and the place of its source."""
+
+
+class Distribution(TypedDict):
+    """An installed distribution."""
+
+    name: str
+    version: str
+
+
+class Source(TypedDict):
+    """The user's modules that are in the bundle, beside huberflow's custom objects.
+
+    ``left`` has the modules of the same packages that no object needs, ``requirements`` the
+    distributions that the source imports, beside TensorFlow, tf_keras and what these need.
+    """
+
+    taken: list[str]
+    left: list[str]
+    requirements: list[Distribution]
 
 
 class Tensor(TypedDict):
@@ -89,23 +112,37 @@ class Tolerances(TypedDict):
 
 
 class GoldenFile(TypedDict):
-    """The number of golden rows, and the SHA-256 of their values' file."""
+    """The number of golden rows, 0 for none, and the SHA-256 of their file."""
 
     rows: int
     sha256: str
+
+
+class Proof(TypedDict):
+    """Which process gave the golden values: "training process", "exporting process" or "none".
+
+    ``lacking`` is why some values of the model are not there; ``statement`` says all in words.
+    """
+
+    model: str
+    signatures: dict[str, str]
+    lacking: str
+    statement: str
 
 
 class Certificate(TypedDict):
     """``certificate.json``; ``certificate.schema.json`` describes its fields."""
 
     schema_version: int
-    keras_generation: str
+    keras_generation: str | None
     versions: dict[str, str]
     machine: Machine
     objects: list[CustomObject]
+    source: Source
     signatures: dict[str, Signature]
     training: Any
     lineage: Any
+    proof: Proof
     tolerances: Tolerances
     golden: GoldenFile
     files: dict[str, str]
@@ -113,12 +150,13 @@ class Certificate(TypedDict):
 
 
 class Difference(TypedDict):
-    """How far a value is off."""
+    """How far a value is off; ``reason`` says why where no number can."""
 
     absolute: float
     relative: float
     allowed: float
     ok: bool
+    reason: NotRequired[str]
 
 
 class CheckReport(TypedDict):
@@ -130,6 +168,20 @@ class CheckReport(TypedDict):
     precision: str
     seconds: dict[str, float]
     values: dict[str, Difference]
+    statement: str
+
+
+class Golden(NamedTuple):
+    """Some rows, and the values that a model gave for them; ``golden.npz``."""
+
+    inputs: Nested
+    """As Keras takes them; None where the bundle has no values of the Keras model."""
+    labels: Nested
+    sample_weight: Nested
+    requests: dict[str, dict[str, np.ndarray]]
+    """For each signature that was asked, its arguments; text as bytes."""
+    values: dict[str, np.ndarray]
+    """``model/prediction``, ``model/<metric>``, ``steps``, ``answers/<signature>/<output>``."""
 
 
 class ReloadError(Exception):
@@ -137,7 +189,7 @@ class ReloadError(Exception):
 
 
 def load(path: str | os.PathLike[str], *, trainable: bool = True) -> tf_keras.Model:
-    """The compiled tf_keras model, as it was when training ended.
+    """The tf_keras model as it was when training ended, compiled if it was.
 
     Loss, metrics, regularizers and layers are those of the bundle's own source, also where other
     objects are imported or registered under their names: several bundles work side by side.
@@ -148,19 +200,23 @@ def load(path: str | os.PathLike[str], *, trainable: bool = True) -> tf_keras.Mo
         else every weight is frozen.
 
     Raises:
-      ReloadError: see ``verify``.
+      ReloadError: see ``verify``; or the bundle has no Keras model that can be loaded.
     """
     root, certificate = Path(path).resolve(), verify(path)
+    if certificate["keras_generation"] is None:
+        raise ReloadError(f"no Keras model: {certificate['proof']['statement']} Use predictor.")
     tf_keras = _tf_keras()
     _warn_of_other_versions(certificate)
+    _refuse_missing(certificate["source"]["requirements"])
     source = _Source(root / EXTRA, certificate["files"], certificate["objects"])
     with source.in_place(), _restored(tf_keras.utils.get_custom_objects()) as registry:
         registry.update(source.objects())
         model = tf_keras.models.load_model(root)
         if not trainable:
             model.trainable = False
-            model.compile_from_config(model.get_compile_config())  # makes `trainable` take effect
-    if trainable:
+            if is_compiled(model):
+                model.compile_from_config(model.get_compile_config())  # `trainable` takes effect
+    if trainable and OPTIMIZER in certificate["files"]:
         _restore(model, root / OPTIMIZER)
     return model
 
@@ -170,7 +226,8 @@ def predictor(
 ) -> Callable[..., dict[str, np.ndarray]]:
     """A signature of the SavedModel as a function of arrays, by name; runs no custom code.
 
-    ``predictor(path)(examples=[…])`` takes serialized ``tf.Example``s.
+    Its arguments are those of the signature: ``predictor(path)(examples=[…])`` asks one that takes
+    serialized ``tf.Example``s.
 
     Raises:
       ReloadError: see ``verify``; or the model has no such signature.
@@ -181,18 +238,22 @@ def predictor(
     if signature not in certificate["signatures"]:
         expected = ", ".join(certificate["signatures"])
         raise ReloadError(f"signature: expected one of {expected}, received {signature!r}")
-    loaded = tf.saved_model.load(str(path))
-    dtypes = {
-        name: spec["dtype"] for name, spec in certificate["signatures"][signature]["inputs"].items()
-    }
+    ask = signature_of(tf.saved_model.load(str(path)), signature)
 
     def predict(**inputs: Any) -> dict[str, np.ndarray]:
-        # Through `loaded`: a signature alone does not keep its variables alive.
-        tensors = {name: tf.constant(value, dtypes[name]) for name, value in inputs.items()}
-        outputs = loaded.signatures[signature](**tensors)
-        return {name: tensor.numpy() for name, tensor in outputs.items()}
+        return {name: tensor.numpy() for name, tensor in ask(**inputs).items()}
 
     return predict
+
+
+def golden(path: str | os.PathLike[str]) -> Golden:
+    """The bundle's golden rows, and the model's values for them.
+
+    Raises:
+      ReloadError: see ``verify``.
+    """
+    verify(path)
+    return read_golden(Path(path))
 
 
 # -- The certificate: nothing below runs code of the bundle ----------------------------------------
@@ -245,14 +306,14 @@ def _read_certificate(root: Path) -> Certificate:
     certificate: Certificate = parsed
     if not isinstance(parsed, dict) or seal(certificate) != text:
         raise ReloadError(f"{CERTIFICATE}: changed after the export; copy the model again")
-    if certificate.get("schema_version", 0) > SCHEMA_VERSION:
+    if (version := certificate.get("schema_version")) != SCHEMA_VERSION:
         raise ReloadError(
-            f"{CERTIFICATE}: schema_version: expected at most {SCHEMA_VERSION}, received "
-            f"{certificate['schema_version']}; use the reload.py of the bundle itself"
+            f"{CERTIFICATE}: schema_version: expected {SCHEMA_VERSION}, received {version}; "
+            "use the reload.py of the bundle itself"
         )
     if missing := [name for name in Certificate.__annotations__ if name not in certificate]:
         raise ReloadError(f"{CERTIFICATE}: lacks {', '.join(missing)}; export the model again")
-    if certificate["keras_generation"] != KERAS_GENERATION:
+    if certificate["keras_generation"] not in (KERAS_GENERATION, None):
         raise ReloadError(
             f"{CERTIFICATE}: keras_generation: expected {KERAS_GENERATION!r}, received "
             f"{certificate['keras_generation']!r}"
@@ -275,14 +336,34 @@ def _files(root: Path) -> set[str]:
 
 
 def _warn_of_other_versions(certificate: Certificate) -> None:
-    current = versions()
+    exported = certificate["versions"] | {
+        each["name"]: each["version"] for each in certificate["source"]["requirements"]
+    }
+    current = {name: _installed(name) for name in exported} | versions()
     differences = [
         f"{name} {version}, now {current[name]}"
-        for name, version in certificate["versions"].items()
-        if current[name] != version
+        for name, version in exported.items()
+        if current[name] not in (version, None)
     ]
     if differences:
         warnings.warn(f"exported with other versions: {'; '.join(differences)}", stacklevel=3)
+
+
+def _refuse_missing(requirements: Sequence[Distribution]) -> None:
+    if missing := [each for each in requirements if _installed(each["name"]) is None]:
+        pinned = " ".join(f'"{each["name"]}=={each["version"]}"' for each in missing)
+        raise ReloadError(
+            f"the model's source needs {', '.join(each['name'] for each in missing)}, which is not "
+            f"installed: pip install {pinned}"
+        )
+
+
+def _installed(distribution: str) -> str | None:
+    """The version of an installed distribution."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def versions() -> dict[str, str]:
@@ -319,6 +400,7 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     Modules with the same names leave ``sys.modules`` meanwhile. An import inside a function, which
     runs much later, still gets the bundle's modules: the bundle's code has its own ``__import__``.
+    There ``tf.keras`` is tf_keras, also where it is Keras 3 in the rest of the process.
     """
 
     _lock = threading.RLock()
@@ -334,6 +416,7 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self._packages = [".".join(package.parts[1:]) for package in packages]
         self._modules: dict[str, types.ModuleType] = {}
         self._builtins = {**vars(builtins), "__import__": self._import}
+        self._tensorflow = _TensorFlow()
 
     def objects(self) -> dict[str, Any]:
         """Every class and function that the model uses, by its registered name."""
@@ -345,7 +428,8 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         for name in self._packages:
             package = importlib.import_module(name)
             for lazy in getattr(package, "__all__", []):
-                setattr(package, lazy, getattr(package, lazy))
+                with suppress(ImportError):  # no object needs that module, and it is not here
+                    setattr(package, lazy, getattr(package, lazy))
         return objects
 
     @contextmanager
@@ -377,8 +461,10 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         fromlist: Sequence[str] = (),
         level: int = 0,
     ) -> types.ModuleType:
-        bundled = level > 0 or name.partition(".")[0] in self._roots
-        with self.in_place() if bundled else nullcontext():
+        root = name.partition(".")[0] if level == 0 else ""
+        if root == "tensorflow":
+            return self._tensorflow.imported(name, fromlist)
+        with self.in_place() if level > 0 or root in self._roots else nullcontext():
             return builtins.__import__(name, globals, locals, fromlist, level)
 
     def find_spec(
@@ -409,6 +495,28 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(source, file, "exec", dont_inherit=True), vars(module))  # noqa: S102
 
 
+class _TensorFlow(types.ModuleType):
+    """TensorFlow, with tf_keras as its ``keras``."""
+
+    def __init__(self) -> None:
+        super().__init__("tensorflow")
+        self.keras = _tf_keras()
+
+    def __getattr__(self, name: str) -> Any:
+        import tensorflow as tf
+
+        value = getattr(tf, name)
+        setattr(self, name, value)
+        return value
+
+    def imported(self, name: str, fromlist: Sequence[str]) -> types.ModuleType:
+        """As ``__import__``: the innermost module with a fromlist, else the outermost."""
+        if f"{name}.".startswith("tensorflow.keras."):
+            name = name.replace("tensorflow.keras", "tf_keras", 1)
+        module = builtins.__import__(name, fromlist=fromlist)
+        return module if fromlist and name != "tensorflow" else self
+
+
 def _is_source(name: str) -> bool:
     return name.startswith(f"{EXTRA}/") and name.endswith(".py") and name != LOADER
 
@@ -427,14 +535,101 @@ def _restored(registry: dict[str, Any]) -> Iterator[dict[str, Any]]:
         registry.update(before)
 
 
+# -- golden.npz: arrays by name; text as its bytes and its lengths, as NumPy has no other form ----
+
+
+def flat(name: str, nested: Nested) -> dict[str, np.ndarray]:
+    """The arrays of a structure by their names below this one: ``inputs/miles``, ``inputs/[0]``."""
+    import numpy as np
+
+    if nested is None:
+        return {}
+    if isinstance(nested, Mapping):
+        children = {escaped(key): child for key, child in nested.items()}
+    elif isinstance(nested, list | tuple):
+        children = {f"[{place}]": child for place, child in enumerate(nested)}
+    else:
+        return {name: np.asarray(nested)}
+    parts = (flat(f"{name}/{key}", child) for key, child in children.items())
+    return {key: array for part in parts for key, array in part.items()}
+
+
+def escaped(name: str) -> str:
+    """A name as a part of a longer one; ``urllib.parse.unquote`` gives it back."""
+    return name.translate({ord(each): f"%{ord(each):02X}" for each in "%/:[]\0"})
+
+
+def nested(name: str, arrays: Mapping[str, np.ndarray]) -> Nested:
+    """The structure that ``flat`` took apart; None where no array has the name."""
+    if name in arrays:
+        return arrays[name]
+    inside = [each[len(name) + 1 :] for each in arrays if each.startswith(f"{name}/")]
+    keys = list(dict.fromkeys(each.partition("/")[0] for each in inside))
+    if not keys:
+        return None
+    if keys[0].startswith("["):
+        return [nested(f"{name}/[{place}]", arrays) for place in range(len(keys))]
+    return {unquote(key): nested(f"{name}/{key}", arrays) for key in keys}
+
+
+def read_golden(root: Path) -> Golden:
+    """The golden values, of a bundle that is verified."""
+    arrays = read_arrays(root / GOLDEN_VALUES)
+    requests: dict[str, dict[str, np.ndarray]] = {}
+    values = {}
+    for name, array in arrays.items():
+        kind, *parts = name.split("/")
+        if kind == "requests":
+            requests.setdefault(unquote(parts[0]), {})[unquote(parts[1])] = array
+        elif kind not in ("inputs", "labels", "sample_weight"):
+            values[name] = array
+    rows = (nested(part, arrays) for part in ("inputs", "labels", "sample_weight"))
+    return Golden(*rows, requests, values)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file by name; text as ``bytes`` in an array of objects."""
+    import numpy as np
+
+    with np.load(path, allow_pickle=False) as file:
+        stored = {name: file[name] for name in file.files}
+    arrays = {name: array for name, array in stored.items() if ":" not in name}
+    for name, lengths in stored.items():
+        if name.endswith(":lengths"):
+            text = name.removesuffix(":lengths")
+            arrays[text] = _texts(stored[f"{text}:bytes"], lengths)
+    return arrays
+
+
+def _texts(content: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    joined, ends = content.tobytes(), np.cumsum(lengths)
+    texts = np.empty(lengths.size, object)
+    for place, (end, length) in enumerate(zip(ends, lengths.ravel(), strict=True)):
+        texts[place] = joined[end - length : end]
+    return texts.reshape(lengths.shape)
+
+
 # -- What a model computes: measured when it is exported, and again when it is checked -------------
 
 
+def is_compiled(model: tf_keras.Model) -> bool:
+    """Whether the model has an optimizer, and so can be trained and evaluated."""
+    return getattr(model, "optimizer", None) is not None
+
+
 def optimizer_variables(model: tf_keras.Model) -> list[tf.Variable]:
-    """The optimizer's state, in a fixed order."""
+    """The optimizer's state, in a fixed order; none of a model that is not compiled."""
+    if not is_compiled(model):
+        return []
     optimizer = model.optimizer
-    optimizer.build(model.trainable_variables)
-    variables = list(optimizer.variables)
+    if isinstance(optimizer, _tf_keras().optimizers.legacy.Optimizer):
+        optimizer._create_all_weights(model.trainable_variables)
+        variables = list(optimizer.variables())
+    else:
+        optimizer.build(model.trainable_variables)
+        variables = list(optimizer.variables)
     if getattr(optimizer, "dynamic", False):  # The loss scale of mixed precision.
         scale = optimizer._loss_scale
         variables += [scale.current_loss_scale, scale.counter]
@@ -474,44 +669,97 @@ def deterministic_sums() -> Iterator[None]:
 
 
 def model_values(
-    model: tf_keras.Model, inputs: Mapping[str, np.ndarray], label: np.ndarray
+    model: tf_keras.Model, inputs: Nested, labels: Nested = None, sample_weight: Nested = None
 ) -> dict[str, np.ndarray]:
     """The model's values for these rows, as one batch.
 
-    Arrays by name: ``model/prediction``, ``model/loss_per_example``, and ``model/<name>`` for the
-    loss and each metric.
+    Arrays by name: ``model/prediction``, with several outputs one below it for each;
+    ``model/loss_per_example`` of a single loss; and ``model/<name>`` for the loss and each metric.
+    Without labels, or where the model is not compiled, the predictions alone.
     """
     import numpy as np
 
     prediction = model.predict_on_batch(inputs)
-    loss = _tf_keras().losses.get(model.loss)
-    losses = getattr(loss, "call", loss)(np.reshape(label, (len(label), -1)), prediction)
+    values = flat("model/prediction", prediction)
+    if not has_loss(model, labels):
+        return values
+    values |= loss_per_example(model, labels, prediction)
     model.reset_metrics()
-    values = model.test_on_batch(inputs, label, return_dict=True)
-    return {
-        "model/prediction": prediction,
-        "model/loss_per_example": np.asarray(losses),
-        **{f"model/{name}": np.asarray(value) for name, value in values.items()},
-    }
+    measured = model.test_on_batch(inputs, labels, sample_weight, return_dict=True)
+    return values | {f"model/{escaped(name)}": np.asarray(each) for name, each in measured.items()}
+
+
+def has_loss(model: tf_keras.Model, labels: Nested) -> bool:
+    """Whether the model can be evaluated: its own loss may need no labels."""
+    return is_compiled(model) and (labels is not None or model.loss is None)
+
+
+def loss_per_example(
+    model: tf_keras.Model, labels: Nested, prediction: Nested
+) -> dict[str, np.ndarray]:
+    """``model/loss_per_example``; empty where there is not a single loss with a value per row."""
+    import numpy as np
+    import tensorflow as tf
+
+    parts = [tf.nest.flatten(part) for part in (model.loss, labels, prediction)]
+    if any(len(part) != 1 or part[0] is None for part in parts):
+        return {}
+    (loss,), (label,), (predicted,) = parts
+    if np.ndim(label) == 1 and np.ndim(predicted) == 2:  # as in Keras's training
+        label = np.reshape(label, (-1, 1))
+    if label.dtype.kind == predicted.dtype.kind == "f":
+        label = label.astype(predicted.dtype)
+    loss = _tf_keras().losses.get(loss)
+    losses = np.asarray(getattr(loss, "call", loss)(tf.constant(label), tf.constant(predicted)))
+    return {"model/loss_per_example": losses} if len(label) in losses.shape[:1] else {}
 
 
 def step_losses(
-    model: tf_keras.Model, inputs: Mapping[str, np.ndarray], label: np.ndarray
+    model: tf_keras.Model, inputs: Nested, labels: Nested = None, sample_weight: Nested = None
 ) -> np.ndarray:
-    """The losses of two training steps on these rows; the second depends on the first step."""
+    """The losses of two training steps on these rows; the second depends on the first step.
+
+    Of a model whose ``train_step`` gives no loss, all that it gives.
+    """
     import numpy as np
 
-    return np.asarray(
-        [model.train_on_batch(inputs, label, return_dict=True)["loss"] for _ in range(2)]
-    )
+    steps = [
+        model.train_on_batch(inputs, labels, sample_weight, return_dict=True) for _ in range(2)
+    ]
+    return np.asarray([step.get("loss", [*step.values()]) for step in steps])
 
 
-def device_of(model: tf_keras.Model, inputs: Mapping[str, np.ndarray]) -> str:
+def signature_of(loaded: Any, name: str) -> Callable[..., dict[str, tf.Tensor]]:
+    """A signature of what ``tf.saved_model.load`` gave, as a function of arrays, by name."""
+    import tensorflow as tf
+
+    _, specs = loaded.signatures[name].structured_input_signature
+
+    def ask(**arguments: Any) -> dict[str, tf.Tensor]:
+        if unknown := arguments.keys() - specs.keys():
+            expected, received = ", ".join(specs), ", ".join(unknown)
+            raise ReloadError(f"{name}: expected the arguments {expected}, received {received}")
+        tensors = {key: tf.constant(each, specs[key].dtype) for key, each in arguments.items()}
+        # Through `loaded`: a signature alone does not keep its variables alive.
+        return loaded.signatures[name](**tensors)
+
+    return ask
+
+
+def device_of(model: tf_keras.Model, inputs: Nested) -> str:
     """The device that the model's ops run on: ``CPU:0``, ``GPU:1``."""
     import tensorflow as tf
 
-    one = {name: tf.constant(value[:1]) for name, value in inputs.items()}
-    spec = tf.DeviceSpec.from_string(model(one, training=False).device)
+    one = tf.nest.map_structure(lambda array: tf.constant(array[:1]), inputs)
+    return device_of_tensors(tf.nest.flatten(model(one, training=False)))
+
+
+def device_of_tensors(tensors: Sequence[tf.Tensor]) -> str:
+    """The device of the first tensor of numbers; without any, where TensorFlow puts ops."""
+    import tensorflow as tf
+
+    device = next((each.device for each in tensors if each.dtype != tf.string), "")
+    spec = tf.DeviceSpec.from_string(device or tf.zeros([1]).device)
     return f"{spec.device_type}:{spec.device_index}"
 
 
@@ -550,7 +798,7 @@ def _processor() -> str:
 
 
 def check(path: str | os.PathLike[str], device: str | None = None) -> CheckReport:
-    """Compares predictions, losses, metrics and two training steps with the golden values.
+    """Compares what the model computes here with the golden values that the bundle has.
 
     Args:
       path: the SavedModel's folder.
@@ -558,49 +806,83 @@ def check(path: str | os.PathLike[str], device: str | None = None) -> CheckRepor
 
     Returns:
       ``ok``; the ``device`` that the ops ran on; ``precision``, which names the tolerances in use;
-      ``seconds`` for ``load``, ``first_prediction`` and ``warm_prediction`` (of all golden rows);
+      ``seconds`` for ``load``, and of a signature ``first_prediction`` and ``warm_prediction``;
       ``values``, for each name the largest ``absolute`` difference, the same ``relative`` to the
-      largest golden value, what is ``allowed`` (absolute), and ``ok``.
+      largest golden value, what is ``allowed`` (absolute), and ``ok``; ``statement``, what this
+      proves and what not.
 
     Raises:
       ReloadError: see ``verify``; or ops did not run on ``device``.
     """
     root, certificate = Path(path).resolve(), verify(path)
-    import numpy as np
     import tensorflow as tf
 
     if device == "gpu" and not tf.config.list_logical_devices("GPU"):
         raise ReloadError(
             "device: expected a GPU, received none that TensorFlow can use; use --device cpu"
         )
+    expected = read_golden(root)
     with tf.device(f"/{device.upper()}:0") if device else nullcontext(), deterministic_sums():
-        seconds, model = _timed(lambda: load(root))
-        with np.load(root / GOLDEN_VALUES, allow_pickle=False) as file:
-            golden = {name: file[name] for name in file}
-        label, inputs = golden.pop("label"), _pop_all(golden, "inputs/")
-        used = device_of(model, inputs)
-        if device and not used.startswith(device.upper()):
-            raise ReloadError(f"device: expected {device}, but the model's ops ran on {used}")
-        records = list(tf.data.TFRecordDataset(str(root / GOLDEN_EXAMPLES)).as_numpy_iterator())
-        predict = predictor(root)
-        first, served = _timed(lambda: predict(examples=records))
-        warm, _ = _timed(lambda: predict(examples=records))
-        values = {f"serving/{name}": array for name, array in served.items()}
-        values |= model_values(model, inputs, label)
-        values["steps"] = step_losses(model, inputs, label)
-    precision = _precision(model, used, certificate)
+        measured = _Measured()
+        if certificate["keras_generation"] is not None:
+            measured.load(root)
+        measured.ask_signatures(root, expected.requests)
+        if expected.inputs is not None:
+            measured.ask_model(expected)
+    used = measured.device or device_of_tensors([])
+    if device and not used.startswith(device.upper()):
+        raise ReloadError(f"device: expected {device}, but the model's ops ran on {used}")
+    precision = _precision(measured.model, used, certificate)
     compared = {
-        name: _difference(values[name], expected, _allowed(certificate, precision, name))
-        for name, expected in golden.items()
+        name: _difference(measured.values.get(name), value, _allowed(certificate, precision, name))
+        for name, value in expected.values.items()
     }
     return {
         "ok": all(difference["ok"] for difference in compared.values()),
         "path": str(root),
         "device": used,
         "precision": precision,
-        "seconds": {"load": seconds, "first_prediction": first, "warm_prediction": warm},
+        "seconds": measured.seconds,
         "values": compared,
+        "statement": certificate["proof"]["statement"],
     }
+
+
+class _Measured:
+    """What a bundle's model computes here, under the names of its golden values."""
+
+    def __init__(self) -> None:
+        self.model: tf_keras.Model | None = None
+        self.values: dict[str, np.ndarray] = {}
+        self.seconds: dict[str, float] = {}
+        self.device: str | None = None
+
+    def load(self, root: Path) -> None:
+        """Loads the Keras model."""
+        self.seconds["load"], self.model = _timed(load, root)
+
+    def ask_signatures(self, root: Path, requests: dict[str, dict[str, np.ndarray]]) -> None:
+        """Asks each signature that has requests; the times are those of ``serving_default``."""
+        import tensorflow as tf
+
+        loaded = tf.saved_model.load(str(root)) if requests else None
+        for name in sorted(requests, key=lambda name: name != "serving_default"):
+            ask, arguments = signature_of(loaded, name), requests[name]
+            seconds, answers = _timed(ask, **arguments)
+            if "first_prediction" not in self.seconds:
+                self.seconds["first_prediction"] = seconds
+                self.seconds["warm_prediction"], _ = _timed(ask, **arguments)
+            self.device = self.device or device_of_tensors([*answers.values()])
+            arrays = {output: tensor.numpy() for output, tensor in answers.items()}
+            self.values |= flat(f"answers/{escaped(name)}", arrays)
+
+    def ask_model(self, rows: Golden) -> None:
+        """Asks the Keras model."""
+        given = rows.inputs, rows.labels, rows.sample_weight
+        self.device = device_of(self.model, rows.inputs)
+        self.values |= model_values(self.model, *given)
+        if "steps" in rows.values:
+            self.values["steps"] = step_losses(self.model, *given)
 
 
 def _allowed(certificate: Certificate, precision: str, name: str) -> float:
@@ -608,44 +890,67 @@ def _allowed(certificate: Certificate, precision: str, name: str) -> float:
     return 0.0 if precision == "same_machine" else float(tolerances[precision][name])
 
 
-def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
+def _timed(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> tuple[float, Any]:
     start = time.perf_counter()
-    result = call()
+    result = call(*args, **kwargs)
     return time.perf_counter() - start, result
 
 
-def _pop_all(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    names = [name for name in arrays if name.startswith(prefix)]
-    return {name.removeprefix(prefix): arrays.pop(name) for name in names}
-
-
-def _precision(model: tf_keras.Model, device: str, certificate: Certificate) -> str:
+def _precision(model: tf_keras.Model | None, device: str, certificate: Certificate) -> str:
     """The name of the certificate's tolerances for this machine and model."""
     import tensorflow as tf
 
     if machine(device) == certificate["machine"]:
         return "same_machine"
-    if any(layer.compute_dtype == "float16" for layer in model.layers):
+    if model is not None and any(layer.compute_dtype == "float16" for layer in model.layers):
         return "mixed_float16"
     tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
     return "tf32" if device.startswith("GPU") and tf32 else "float32"
 
 
-def _difference(received: np.ndarray, expected: np.ndarray, allowed: float) -> Difference:
+def _difference(received: np.ndarray | None, expected: np.ndarray, allowed: float) -> Difference:
+    import numpy as np
+
+    if received is None or received.shape != expected.shape:
+        shape = "none" if received is None else list(received.shape)
+        return {
+            "absolute": float("inf"),
+            "relative": float("inf"),
+            "allowed": allowed,
+            "ok": False,
+            "reason": f"shape: expected {list(expected.shape)}, received {shape}",
+        }
+    if expected.dtype.kind == "f":
+        absolute, largest = _distance(received, expected), np.max(np.abs(expected), initial=0.0)
+    else:  # text and whole numbers: the share that differs
+        absolute, largest = float(np.mean(received != expected)) if expected.size else 0.0, 1.0
+    return {
+        "absolute": absolute,
+        "relative": absolute / float(largest) if largest else absolute,
+        "allowed": allowed,
+        "ok": absolute <= allowed,
+    }
+
+
+def _distance(received: np.ndarray, expected: np.ndarray) -> float:
+    """The largest absolute difference; a NaN equals a NaN alone."""
     import numpy as np
 
     received, expected = np.asarray(received, np.float64), np.asarray(expected, np.float64)
     same = (received == expected) | (np.isnan(received) & np.isnan(expected))
     distance = np.nan_to_num(np.abs(received - expected), nan=np.inf)
-    absolute = float(np.max(np.where(same, 0.0, distance), initial=0.0))
-    largest = float(np.max(np.abs(expected), initial=0.0))
-    relative = absolute / largest if largest else absolute
-    return {
-        "absolute": absolute,
-        "relative": relative,
-        "allowed": allowed,
-        "ok": absolute <= allowed,
-    }
+    return float(np.max(np.where(same, 0.0, distance), initial=0.0))
+
+
+def in_words(name: str, difference: Difference) -> str:
+    """One value of a report."""
+    if "reason" in difference:
+        return f"{name}: {difference['reason']}"
+    return (
+        f"{name} is off by {difference['absolute']:.3g} "
+        f"({difference['relative']:.3g} of the largest value), "
+        f"allowed {difference['allowed']:.3g}"
+    )
 
 
 def _main(arguments: Sequence[str] | None = None) -> int:
@@ -674,12 +979,12 @@ def _text(report: Mapping[str, Any]) -> str:
     if "files" in report:
         return f"{report['files']} files are as they were exported"
     lines = [
-        f"{name:28} off by {each['absolute']:.3g} ({each['relative']:.3g} of the largest value), "
-        f"allowed {each['allowed']:.3g}: {'ok' if each['ok'] else 'FAILED'}"
+        f"{in_words(name, each)}: {'ok' if each['ok'] else 'FAILED'}"
         for name, each in report["values"].items()
     ]
     seconds = ", ".join(f"{name} {value:.3f} s" for name, value in report["seconds"].items())
     lines.append(f"on {report['device']}, tolerances of {report['precision']}; {seconds}")
+    lines.append(report["statement"])
     return "\n".join([*lines, "ok" if report["ok"] else "FAILED"])
 
 

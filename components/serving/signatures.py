@@ -6,11 +6,13 @@ classification, ``prediction`` is the name of the most probable class, and each 
 ``probability_<class>``.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 from tensorflow.core.protobuf import saved_model_pb2
@@ -20,6 +22,9 @@ from huberflow.components.contracts.target import PREDICTION, Target
 
 Spec: TypeAlias = Mapping[str, tf.io.VarLenFeature]
 """How to parse the columns of a ``tf.Example`` of the data."""
+
+Signatures: TypeAlias = Mapping[str, Callable[..., Mapping[str, tf.Tensor]]]
+"""The functions of the signatures, by name."""
 
 
 def predict(
@@ -63,9 +68,7 @@ def read_saved_model(saved_model: Path) -> saved_model_pb2.SavedModel:
     return saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
 
 
-def signatures(
-    model: tf_keras.Model, raw_spec: Spec, target: Target
-) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
+def signatures(model: tf_keras.Model, raw_spec: Spec, target: Target) -> Signatures:
     """The signatures of the SavedModel; both run transform and model in the same way.
 
     * ``serving_default(examples)``: serialized ``tf.Example``s, string ``[batch]``.
@@ -121,6 +124,38 @@ def name_columns(saved_model: Path, columns: Iterable[str]) -> None:
             keywords[:] = [names.get(keyword, keyword) for keyword in keywords]
     (saved_model / "saved_model.pb").write_bytes(proto.SerializeToString(deterministic=True))
     fingerprinting_utils.write_fingerprint(str(saved_model))
+
+
+def by_column_name(
+    columns: Callable[..., Mapping[str, tf.Tensor]], spec: Spec
+) -> Callable[..., Mapping[str, tf.Tensor]]:
+    """The function ``columns`` of ``signatures`` with the arguments that ``name_columns`` gives it.
+
+    Args:
+      columns: the function.
+      spec: its ``raw_spec``.
+    """
+    argument = _arguments(spec)
+
+    def by_name(**values: np.ndarray) -> Mapping[str, tf.Tensor]:
+        dtypes = {name: _column(each, name).dtype for name, each in spec.items()}
+        return columns({argument[n]: tf.constant(v, dtypes[n]) for n, v in values.items()})
+
+    return by_name
+
+
+def dense_columns(raw: Mapping[str, tf.SparseTensor]) -> dict[str, np.ndarray]:
+    """Parsed columns as the signature ``columns`` takes them."""
+    return {name: _dense(column).numpy() for name, column in raw.items()}
+
+
+def _dense(column: tf.SparseTensor) -> tf.Tensor:
+    """``[batch]``, the first value of each row; the inverse of ``_sparse``."""
+    first = tf.sparse.slice(column, [0, 0], [column.dense_shape[0], 1])
+    if column.dtype == tf.string:
+        return tf.sparse.to_dense(first, "")[:, 0]
+    numbers = tf.SparseTensor(first.indices, tf.cast(first.values, tf.float64), first.dense_shape)
+    return tf.sparse.to_dense(numbers, math.nan)[:, 0]
 
 
 def _arguments(columns: Iterable[str]) -> dict[str, str]:

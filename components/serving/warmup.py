@@ -1,9 +1,11 @@
 """Requests that TF Serving runs on a new model before it lets users in."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import tensorflow as tf
 
 if TYPE_CHECKING:  # imported when requests are written: it takes a second
@@ -13,38 +15,36 @@ REQUESTS = "tf_serving_warmup_requests"
 """The name that TF Serving looks for in ``assets.extra/``."""
 
 
-def write_requests(examples: Path, signatures: Mapping[str, Mapping[str, str]], path: Path) -> None:
+def write_requests(
+    requests: Mapping[str, Mapping[str, np.ndarray]],
+    specs: Mapping[str, Mapping[str, tf.TensorSpec]],
+    path: Path,
+) -> None:
     """Writes a small and a large request for each signature.
 
+    No file where there is no signature, or where tensorflow-serving-api is not installed.
+
     Args:
-      examples: a TFRecord file of serialized ``tf.Example``s, which the requests are made of.
-      signatures: for each, the dtype of each input. An input called ``examples`` takes rows as they
-        are; any other takes the column of its name.
+      requests: for some signatures, arrays of rows for each argument.
+      specs: the arguments of each signature.
       path: the file to write, a TFRecord of ``PredictionLog``.
     """
-    rows = list(tf.data.TFRecordDataset(str(examples)).take(max(_SIZES)).as_numpy_iterator())
+    if not requests or find_spec("tensorflow_serving") is None:
+        return
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for name, signature in signatures.items():
-            for size in _SIZES:
-                inputs = dict(_inputs(rows[:size], signature))
+        for name, arguments in requests.items():
+            taken = specs[name]
+            sizes = _SIZES if all(_takes_any_rows(each) for each in taken.values()) else (None,)
+            for size in sizes:
+                inputs = {n: tf.constant(arguments[n][:size], taken[n].dtype) for n in arguments}
                 writer.write(_request(name, inputs).SerializeToString())
 
 
 _SIZES = (1, 32)
 
 
-def _inputs(rows: Sequence[bytes], inputs: Mapping[str, str]) -> Iterator[tuple[str, tf.Tensor]]:
-    parsed = [tf.train.Example.FromString(row).features.feature for row in rows]
-    for name, dtype in inputs.items():
-        missing = b"" if dtype == "string" else float("nan")
-        column = [_value(features[name], missing) for features in parsed]
-        yield name, tf.constant(rows if name == "examples" else column, dtype)
-
-
-def _value(feature: tf.train.Feature, missing: bytes | float) -> bytes | float:
-    kind = feature.WhichOneof("kind")
-    values = getattr(feature, kind).value if kind else []
-    return values[0] if values else missing
+def _takes_any_rows(spec: tf.TensorSpec) -> bool:
+    return bool(spec.shape.rank) and spec.shape[0] is None
 
 
 def _request(signature: str, inputs: Mapping[str, tf.Tensor]) -> "PredictionLog":

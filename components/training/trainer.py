@@ -2,6 +2,7 @@
 
 import collections
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ import tf_keras
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from huberflow.components.bundle import bundle
+from huberflow.components.bundle.fit_rows import ROWS
 from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.features import VOCABULARY
 from huberflow.components.contracts.model_config import TrainerConfig
 from huberflow.components.contracts.target import Target
+from huberflow.components.features.preprocessing import truth
 from huberflow.components.serving import signatures
-from huberflow.components.serving.signatures import Spec
+from huberflow.components.serving.signatures import Signatures, Spec
 from huberflow.components.training import fitting, predictions
 from huberflow.components.training.model import PLAIN, LabelScale, build_model
 from huberflow.components.training.rows import (
@@ -31,6 +34,7 @@ from huberflow.components.training.rows import (
 from huberflow.custom_objects import user_objects
 from huberflow.custom_objects.catalogue import Catalogue
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -55,16 +59,11 @@ def run_fn(fn_args: FnArgs) -> None:
     unseen = labelled(list(rows.as_numpy_iterator()), spec, target)
     _refuse_empty(len(unseen), "eval", target)
     predictions.write(model, unseen, spec, target, log_dir / artifact_files.PREDICTIONS)
-    bundle.capture(
-        model,
-        unseen[: bundle.ROWS],
-        spec,
-        target,
-        log_dir / artifact_files.CAPTURED,
-        training=config.to_json(),
-    )
     features = raw_spec(transform, config.features.columns)
-    export(model, features, target, Path(fn_args.serving_model_dir))
+    functions = signatures.signatures(model, features, target)
+    captured = log_dir / artifact_files.CAPTURED
+    capture(model, functions, unseen[:ROWS], spec, target, captured, training=config.to_json())
+    export(model, functions, features, Path(fn_args.serving_model_dir))
 
 
 def _trained(
@@ -164,8 +163,54 @@ def _label_scale(rows: tf.data.Dataset, kind: str) -> LabelScale:
     return LabelScale(np.median(labels, axis=0).tolist(), deviation.tolist(), kind == "log")
 
 
-def export(model: tf_keras.Model, spec: Spec, target: Target, path: Path) -> None:
+def capture(
+    model: tf_keras.Model,
+    functions: Signatures,
+    examples: Sequence[bytes],
+    spec: Spec,
+    target: Target,
+    folder: Path,
+    *,
+    training: JSON,
+) -> None:
+    """Writes the bundle's golden values, see ``huberflow.components.bundle.bundle.capture``.
+
+    Each row counts the same: weights are not part of the model.
+
+    Args:
+      model: trained, its ``transform`` attached.
+      functions: its signatures.
+      examples: serialized eval rows with labels.
+      spec: how to parse them, labels included.
+      target: what the model predicts.
+      folder: new.
+      training: the Trainer's config.
+    """
+    parsed = tf.io.parse_example(tf.constant(examples, tf.string), spec)
+    features = {name: each for name, each in spec.items() if name not in target.labels}
+    raw = {name: parsed[name] for name in features}
+    transformed = model.transform(raw)
+    columns = signatures.by_column_name(functions["columns"], features)
+    bundle.capture(
+        model,
+        folder,
+        {name: _dense(transformed[name]) for name in model.input_names},
+        truth(parsed, target).numpy(),
+        signatures={**functions, "columns": columns},
+        requests={
+            "serving_default": {"examples": examples},
+            "columns": signatures.dense_columns(raw),
+        },
+        training=training,
+    )
+
+
+def _dense(column: tf.Tensor | tf.SparseTensor) -> np.ndarray:
+    return (tf.sparse.to_dense(column) if isinstance(column, tf.SparseTensor) else column).numpy()
+
+
+def export(model: tf_keras.Model, functions: Signatures, spec: Spec, path: Path) -> None:
     """Writes a SavedModel with the signatures of ``huberflow.components.serving.signatures``."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    model.save(str(path), save_format="tf", signatures=signatures.signatures(model, spec, target))
+    model.save(str(path), save_format="tf", signatures=functions)
     signatures.name_columns(path, spec)

@@ -2,28 +2,24 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from huberflow.components.bundle import reload
 
-if TYPE_CHECKING:
-    import tensorflow as tf
-
 
 def golden_rows(bundle: Path, columns: Iterable[str]) -> pd.DataFrame:
-    """Every golden row; None where a value is missing."""
-    import tensorflow as tf
+    """Every row that the signature ``columns`` was asked with; None where a value is missing.
 
-    records = tf.data.TFRecordDataset(str(bundle / reload.GOLDEN_EXAMPLES)).as_numpy_iterator()
-    rows = [tf.train.Example.FromString(record).features.feature for record in records]
-    values = {name: [_value(row[name]) for row in rows] for name in columns}
+    One row without values where it was not asked.
+    """
+    recorded = reload.golden(bundle).requests.get("columns", {})
+    values = {name: [*map(_value, recorded.get(name, [b""]))] for name in columns}
     return pd.DataFrame(values, dtype=object)
 
 
-def _value(feature: "tf.train.Feature") -> str | float | None:
-    kind = feature.WhichOneof("kind")
-    values = getattr(feature, kind).value if kind else []
-    value = values[0] if values else None
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
+def _value(value: bytes | np.float64) -> str | float | None:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace") or None
+    return None if np.isnan(value) else float(value)

@@ -10,6 +10,7 @@ import tf_keras
 from huberflow.components.bundle import bundle, reload
 from huberflow.components.contracts.model_config import ModelConfig, ObjectChoice, TrainingConfig
 from huberflow.components.contracts.target import Target
+from huberflow.components.serving import signatures
 from huberflow.components.training import fitting, trainer
 from huberflow.components.training.model import build_model
 
@@ -102,10 +103,19 @@ def trained(threshold=2.0, *, loss="HuberLoss", policy="float32", strategy=None)
     return model
 
 
+def captured(model, folder, rows=None, functions=None):
+    """What the Trainer leaves about a model."""
+    functions = functions or signatures.signatures(model, SPEC, FARE)
+    rows = rows or examples()
+    trainer.capture(model, functions, rows, LABELLED, FARE, folder, training={"epochs": 2})
+    return folder
+
+
 def bundled(model, folder):
     """The bundle of a model, made as the pipeline makes it."""
-    bundle.capture(model, examples(), LABELLED, FARE, folder / "captured", training={"epochs": 2})
-    trainer.export(model, SPEC, FARE, folder / "exported")
+    functions = signatures.signatures(model, SPEC, FARE)
+    captured(model, folder / "captured", functions=functions)
+    trainer.export(model, functions, SPEC, folder / "exported")
     bundle.assemble(
         folder / "exported", folder / "captured", folder / "bundle", {"commit": "abc123"}
     )

@@ -11,6 +11,7 @@ from huberflow.components.bundle import bundle
 from huberflow.components.contracts.model_config import ObjectChoice
 from huberflow.components.contracts.target import Target
 from huberflow.components.features.preprocessing import truth
+from huberflow.components.serving import signatures
 from huberflow.components.training import fitting, trainer
 from huberflow.components.training.model import build_model
 
@@ -71,7 +72,8 @@ def bundled(model: tf_keras.Model, target: Target, folder: Path) -> Path:
     """The bundle of a model, made as the pipeline makes it."""
     config = {"label": list(target.labels), "classes": list(target.classes)}
     captured, out = folder / "captured", folder / "bundle"
-    bundle.capture(model, rows(target), spec(target), target, captured, training=config)
-    trainer.export(model, SPEC, target, folder / "exported")
+    functions = signatures.signatures(model, SPEC, target)
+    trainer.capture(model, functions, rows(target), spec(target), target, captured, training=config)
+    trainer.export(model, functions, SPEC, folder / "exported")
     bundle.assemble(folder / "exported", captured, out, {"commit": "abc123"})
     return out

@@ -1,0 +1,150 @@
+"""What a model's signatures answer: in the process that trained it, or as a saved model."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from tensorflow.python.saved_model import signature_serialization
+from tf_keras.src.saving.legacy import saving_utils
+
+from huberflow.components.bundle import reload
+from huberflow.components.bundle.fit_rows import first_array
+from huberflow.custom_objects.input_error import InputError
+
+Requests = Mapping[str, Mapping[str, object]]
+"""For each signature, an array for each of its arguments."""
+
+Answer = Callable[..., Mapping[str, tf.Tensor]]
+"""A function that takes a signature's arguments by keyword and returns its outputs by name."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A signature that can be asked."""
+
+    answer: Answer
+    inputs: Mapping[str, tf.TensorSpec]
+    """Its arguments; none where only requests name them."""
+
+
+def of_model(model: tf_keras.Model, signatures: object) -> dict[str, Asked]:
+    """The signatures that ``model.save`` would write.
+
+    Args:
+      model: built.
+      signatures: what ``model.save`` takes: a ``tf.function`` with an input signature, a dict of
+        them, or None for Keras's own. In a dict, a value may also be an ``Answer``.
+    """
+    if signatures is None:
+        signatures = saving_utils.trace_model_call(model)
+    named = signatures if isinstance(signatures, Mapping) else {_DEFAULT: signatures}
+    functions = {name: each for name, each in named.items() if _is_traced(each)}
+    concrete, *_ = signature_serialization.canonicalize_signatures(functions)
+    return {
+        name: Asked(_by_keyword(concrete[name]), _inputs(concrete[name]))
+        if name in concrete
+        else Asked(each, {})
+        for name, each in named.items()
+    }
+
+
+_DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+
+
+def _is_traced(signature: object) -> bool:
+    """Whether it is a ``tf.function`` or a concrete function."""
+    return hasattr(signature, "get_concrete_function") or hasattr(signature, "function_def")
+
+
+def _by_keyword(signature: tf.types.experimental.ConcreteFunction) -> Answer:
+    specs = _inputs(signature)
+
+    def answer(**arguments: np.ndarray) -> Mapping[str, tf.Tensor]:
+        return signature(**{n: tf.constant(each, specs[n].dtype) for n, each in arguments.items()})
+
+    return answer
+
+
+def _inputs(signature: tf.types.experimental.ConcreteFunction) -> dict[str, tf.TensorSpec]:
+    _, specs = signature.structured_input_signature
+    return dict(specs)
+
+
+def of_saved_model(saved_model: Path) -> dict[str, Asked]:
+    """The signatures of a SavedModel."""
+    loaded = tf.saved_model.load(str(saved_model))
+    return {
+        name: Asked(reload.signature_of(loaded, name), _inputs(signature))
+        for name, signature in loaded.signatures.items()
+    }
+
+
+def by_name(model: tf_keras.Model | None, inputs: "reload.Nested") -> dict[str, np.ndarray]:
+    """The arrays of a model's inputs, by the names that its own signature takes them by."""
+    if isinstance(inputs, dict):
+        return {name: each for name, each in inputs.items() if isinstance(each, np.ndarray)}
+    arrays = inputs if isinstance(inputs, list) else [] if inputs is None else [inputs]
+    names = getattr(model, "input_names", None) or ["inputs"]
+    return dict(zip(names, arrays, strict=True)) if len(names) == len(arrays) else {}
+
+
+def arguments(
+    asked: Mapping[str, Asked], requests: Requests | None, inputs: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, np.ndarray]]:
+    """The arguments to ask each signature with, where there are any.
+
+    Args:
+      asked: the signatures.
+      requests: for signatures that take something else than the model's inputs.
+      inputs: the model's, by name; one alone fits an argument of any name.
+
+    Raises:
+      InputError: a request is for no signature, or its arguments are not those of the signature.
+    """
+    given = {name: _given(asked, name, request) for name, request in (requests or {}).items()}
+    derived = {name: _derived(each.inputs, inputs) for name, each in asked.items()}
+    return {name: each for name, each in {**derived, **given}.items() if each}
+
+
+def _given(
+    asked: Mapping[str, Asked], name: str, request: Mapping[str, object]
+) -> dict[str, np.ndarray]:
+    if name not in asked:
+        raise InputError("requests", expected=f"some of {', '.join(asked)}", received=name)
+    specs = asked[name].inputs
+    if specs and specs.keys() != request.keys():
+        key, received = f"requests[{name!r}]", ", ".join(request) or "none"
+        raise InputError(key, expected=f"the arguments {', '.join(specs)}", received=received)
+    return {
+        argument: _cut(first_array(f"requests[{name!r}][{argument!r}]", each), specs.get(argument))
+        for argument, each in request.items()
+    }
+
+
+def _derived(
+    specs: Mapping[str, tf.TensorSpec], inputs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The model's inputs as arguments; empty where the signature takes something else."""
+    if len(specs) == len(inputs) == 1:
+        inputs = dict(zip(specs, inputs.values(), strict=True))
+    if not specs.keys() <= inputs.keys():
+        return {}
+    found = {name: _cut(inputs[name], spec) for name, spec in specs.items()}
+    return found if all(_fits(found[name], spec) for name, spec in specs.items()) else {}
+
+
+def _cut(array: np.ndarray, spec: tf.TensorSpec | None) -> np.ndarray:
+    """As many rows as a signature takes that takes a fixed number."""
+    return array[: spec.shape[0]] if spec is not None and spec.shape.rank else array
+
+
+def _fits(array: np.ndarray, spec: tf.TensorSpec) -> bool:
+    given, taken = tf.as_dtype(array.dtype), spec.dtype
+    return spec.shape.is_compatible_with(array.shape) and (
+        given == taken
+        or (given.is_floating and taken.is_floating)
+        or (given.is_integer and taken.is_integer)
+    )

@@ -1,0 +1,216 @@
+"""Asks a model for its golden values: in the process that trained it, or as a saved model."""
+
+import logging
+import shutil
+import time
+from pathlib import Path
+
+import tensorflow as tf
+import tf_keras
+from tf_keras.src.saving.legacy.saved_model.load import RevivedLayer
+
+from huberflow.components.bundle import answers, bundle_source, golden, reload
+from huberflow.components.bundle.answers import Requests
+from huberflow.components.bundle.captured import (
+    CERTIFIED,
+    Captured,
+    optimizer_state,
+    unfinished,
+    write_fields,
+)
+from huberflow.components.bundle.fit_rows import Rows, first_rows
+from huberflow.components.bundle.proof import EXPORTING, NONE, TRAINING
+from huberflow.custom_objects import registry
+from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON
+
+_LOG = logging.getLogger(__name__)
+
+
+def capture(
+    model: tf_keras.Model,
+    folder: Path,
+    inputs: object,
+    labels: object = None,
+    sample_weight: object = None,
+    *,
+    signatures: object = None,
+    requests: Requests | None = None,
+    training: JSON = None,
+) -> None:
+    """Writes what only the process that trained the model knows; the model stays as it is.
+
+    Args:
+      model: trained. One that is not compiled has predictions, and no loss, metrics and steps.
+      folder: new; it appears when it is complete, for ``bundle.assemble``.
+      inputs: what ``fit`` takes: arrays, a list or a dict of them, or a ``tf.data.Dataset`` of
+        (inputs, labels, weights); the first ``fit_rows.ROWS`` rows are taken.
+      labels: what the model was trained on, the same; None for none, or beside a dataset.
+      sample_weight: the same.
+      signatures: what ``model.save`` takes: functions with an input signature, by name, or None for
+        Keras's own. A function of keyword arguments stands for one that is saved under other names.
+      requests: the arguments of signatures that do not take the model's inputs. A signature that
+        has none is not asked.
+      training: how the model was trained, for the certificate.
+
+    Raises:
+      InputError: the rows are no dense arrays; a request does not fit; or the source of a custom
+        object cannot be copied.
+    """
+    start = time.perf_counter()
+    rows = first_rows(inputs, labels, sample_weight)
+    if not model.built:
+        model.predict_on_batch(rows.inputs)
+    objects = bundle_source.used_objects(model)
+    asked = answers.of_model(model, signatures)
+    arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))
+    compiled = reload.is_compiled(model)
+    Captured(
+        record=golden.record(model, rows, asked, arguments),
+        origin=TRAINING,
+        signatures=dict.fromkeys(arguments, TRAINING),
+        lacking="no labels" if compiled else "not compiled",
+        is_keras=True,
+        objects=objects,
+        optimizer=optimizer_state(model),
+        training=training,
+    ).write(folder)
+    _LOG.info("captured %d rows in %.2f s", len(rows), time.perf_counter() - start)
+
+
+def capture_saved(
+    saved_model: Path,
+    folder: Path,
+    *,
+    inputs: object = None,
+    labels: object = None,
+    sample_weight: object = None,
+    requests: Requests | None = None,
+) -> None:
+    """Writes what a process can know of a model that another one trained.
+
+    A SavedModel that already is a bundle keeps its golden values; only the answers of further
+    signatures are added.
+
+    Args:
+      saved_model: the exported model. Its custom objects are registered; else only its signatures
+        are asked.
+      folder: as in ``capture``.
+      inputs: rows to ask the model with, as in ``capture``; None for none.
+      labels: as in ``capture``.
+      sample_weight: as in ``capture``.
+      requests: as in ``capture``.
+
+    Raises:
+      InputError: the rows are no dense arrays; or a request does not fit.
+      ReloadError: it is a bundle, and a file of it has changed.
+    """
+    if (saved_model / reload.CERTIFICATE).is_file():
+        _capture_bundle(saved_model, folder, requests)
+        return
+    rows = first_rows(inputs, labels, sample_weight)
+    model, objects, lacking = _loaded(saved_model)
+    asked = answers.of_saved_model(saved_model)
+    arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))
+    continues = model is not None and _restore_optimizer(model, saved_model)
+    Captured(
+        record=golden.record(model, rows, asked, arguments, steps=continues),
+        origin=EXPORTING if model is not None and rows else NONE,
+        signatures=dict.fromkeys(arguments, EXPORTING),
+        lacking=lacking or _lacking(model, rows, continues),
+        is_keras=model is not None,
+        objects=objects,
+        optimizer=optimizer_state(model) if continues else None,
+    ).write(folder)
+
+
+def _loaded(
+    saved_model: Path,
+) -> tuple[tf_keras.Model | None, list[reload.CustomObject], str]:
+    """The Keras model and its custom objects; or None, and why it cannot be loaded."""
+    if not (saved_model / "keras_metadata.pb").is_file():
+        return None, [], "not saved by Keras 2"
+    registry.registered()
+    try:
+        model = tf_keras.models.load_model(saved_model)
+        _refuse_revived(model)
+        return model, bundle_source.used_objects(model), ""
+    except (ValueError, TypeError, RuntimeError, KeyError, AttributeError) as error:
+        _LOG.warning("%s is bundled without its Keras model", saved_model, exc_info=True)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return None, [], f"the exporting process could not load the Keras model: {reason}"
+
+
+def _refuse_revived(model: tf_keras.Model) -> None:
+    """Raises where Keras made up a layer because its class is not registered.
+
+    TFT's layer, attached for serving, is no part of the network.
+    """
+    for layer in (model, *model.layers):
+        if isinstance(layer, RevivedLayer) and (layer is model or layer.inbound_nodes):
+            expected = "a registered class"
+            raise InputError(layer.name, expected=expected, received=type(layer).__name__)
+
+
+def _restore_optimizer(model: tf_keras.Model, saved_model: Path) -> bool:
+    """Gives the optimizer the state that the SavedModel has and ``load_model`` leaves out."""
+    if not reload.is_compiled(model):
+        return False
+    reload.optimizer_variables(model)  # makes them
+    checkpoint = tf.train.Checkpoint(optimizer=model.optimizer)
+    status = checkpoint.read(str(saved_model / "variables" / "variables")).expect_partial()
+    try:
+        status.assert_existing_objects_matched()
+    except AssertionError:
+        return False
+    return True
+
+
+def _lacking(model: tf_keras.Model, rows: Rows, continues: bool) -> str:
+    if not rows:
+        return "no rows"
+    if not reload.is_compiled(model):
+        return "not compiled"
+    return "no labels" if not reload.has_loss(model, rows.labels) else "no state of the optimizer"
+
+
+def _capture_bundle(bundle: Path, folder: Path, requests: Requests | None) -> None:
+    """Adds answers of signatures that the bundle has none of, on the machine of the others."""
+    certificate = reload.verify(bundle)
+    proof = certificate["proof"]
+    asked = answers.of_saved_model(bundle)
+    given = answers.arguments(asked, requests, {})
+    new = {name: each for name, each in given.items() if proof["signatures"][name] == NONE}
+    record = golden.record(None, Rows(), asked, new)
+    if new and record.machine != certificate["machine"]:
+        _LOG.warning("no answers are added: %s was made on another machine", bundle)
+        record, new = golden.record(None, Rows(), asked, {}), {}
+    with unfinished(folder) as copy:
+        shutil.copytree(bundle / reload.EXTRA, copy, dirs_exist_ok=True)
+        (copy / Path(reload.CERTIFICATE).name).unlink()
+        values = copy / Path(reload.GOLDEN_VALUES).name
+        golden.write_arrays({**reload.read_arrays(values), **record.arrays()}, values)
+        write_fields(
+            copy,
+            {
+                **{name: certificate[name] for name in CERTIFIED},
+                "tolerances": _merged(certificate["tolerances"], record.tolerances),
+                "rows": certificate["golden"]["rows"],
+                "model": proof["model"],
+                "signatures": {
+                    **{n: each for n, each in proof["signatures"].items() if each != NONE},
+                    **dict.fromkeys(new, EXPORTING),
+                },
+                "lacking": proof["lacking"],
+            },
+        )
+
+
+def _merged(first: reload.Tolerances, second: reload.Tolerances) -> reload.Tolerances:
+    merged: reload.Tolerances = {
+        **first,
+        "float32": first["float32"] | second["float32"],
+        "tf32": first["tf32"] | second["tf32"],
+        "mixed_float16": first["mixed_float16"] | second["mixed_float16"],
+    }
+    return merged

@@ -1,0 +1,112 @@
+"""The folder that one process leaves about a model, for the one that assembles the bundle."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tf_keras
+
+from huberflow.components.bundle import bundle_source, golden, reload
+from huberflow.custom_objects.json_record import JSON
+
+CAPTURED = "captured.json"
+"""What the certificate says, in the words of that process; the other files are the bundle's."""
+
+CERTIFIED = (
+    "keras_generation",
+    "versions",
+    "machine",
+    "objects",
+    "source",
+    "training",
+    "tolerances",
+)
+"""Its fields that the certificate has as they are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Captured:
+    """What one process knows of a model."""
+
+    record: golden.Record
+    origin: str
+    """The process, see ``proof``; "none" where the record has no values of the Keras model."""
+    signatures: Mapping[str, str]
+    """The process that asked each signature."""
+    lacking: str
+    """Why the record has not all values of the Keras model."""
+    is_keras: bool
+    """Whether a loader can load it as a Keras model."""
+    objects: Sequence[reload.CustomObject] = ()
+    """The custom objects that it uses."""
+    optimizer: Sequence[np.ndarray] | None = None
+    """The optimizer's variables, in order; None where they are not known."""
+    training: JSON = None
+    """How it was trained."""
+
+    def write(self, folder: Path) -> None:
+        """Writes the folder, which appears when it is complete."""
+        with unfinished(folder) as new:
+            source = bundle_source.copy_source([each["module"] for each in self.objects], new)
+            golden.write_arrays(self.record.arrays(), new / _name(reload.GOLDEN_VALUES))
+            if self.optimizer is not None:
+                state = {str(place): array for place, array in enumerate(self.optimizer)}
+                np.savez(new / _name(reload.OPTIMIZER), allow_pickle=False, **state)
+            write_fields(new, {**self._fields(), "source": source})
+
+    def _fields(self) -> dict[str, JSON]:
+        return {
+            "keras_generation": reload.KERAS_GENERATION if self.is_keras else None,
+            "versions": reload.versions(),
+            "machine": self.record.machine,
+            "objects": self.objects,
+            "training": {} if self.training is None else self.training,
+            "tolerances": self.record.tolerances,
+            "rows": len(self.record.rows),
+            "model": self.origin,
+            "signatures": self.signatures,
+            "lacking": self.lacking,
+        }
+
+
+def optimizer_state(model: tf_keras.Model) -> list[np.ndarray] | None:
+    """The optimizer's variables, in order; None of a model that is not compiled."""
+    if not reload.is_compiled(model):
+        return None
+    return [variable.numpy() for variable in reload.optimizer_variables(model)]
+
+
+def write_fields(folder: Path, fields: Mapping[str, JSON]) -> None:
+    """Writes ``CAPTURED``."""
+    (folder / CAPTURED).write_text(json.dumps(fields, default=repr), encoding="utf-8")
+
+
+def read_fields(folder: Path) -> dict[str, JSON]:
+    """The fields that ``write_fields`` wrote."""
+    fields: dict[str, JSON] = json.loads((folder / CAPTURED).read_text(encoding="utf-8"))
+    return fields
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[Path]:
+    """A temporary folder to write to, which is renamed to ``folder`` after the block.
+
+    Raises:
+      FileExistsError: the folder has files.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder}: expected a new folder, received one with files in it")
+    new = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(new, ignore_errors=True)  # from a process that was killed
+    new.mkdir(parents=True)
+    yield new
+    os.replace(new, folder)
+
+
+def _name(path: str) -> str:
+    return Path(path).name

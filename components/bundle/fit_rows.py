@@ -1,0 +1,162 @@
+"""The first rows of what Keras's ``fit`` takes, as arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from huberflow.components.bundle import reload
+from huberflow.custom_objects.input_error import InputError
+
+ROWS = 256
+"""Golden rows: enough to show a difference, few enough to keep the bundle small."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows as ``fit`` takes them: an array, or a list or a dict of arrays; None for none."""
+
+    inputs: "reload.Nested" = None
+    labels: "reload.Nested" = None
+    sample_weight: "reload.Nested" = None
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every array by its name in ``golden.npz``."""
+        parts = (reload.flat(part, nested) for part, nested in vars(self).items())
+        return {name: array for part in parts for name, array in part.items()}
+
+    def __len__(self) -> int:
+        return next((len(array) for array in self.arrays().values()), 0)
+
+
+def first_rows(inputs: object, labels: object = None, sample_weight: object = None) -> Rows:
+    """At most ``ROWS`` rows.
+
+    Args:
+      inputs: an array or tensor, a list or a dict of them; or a ``tf.data.Dataset`` of batches of
+        (inputs, labels, weights), the last one or two optional. None for no rows.
+      labels: the same for the labels; None beside a dataset.
+      sample_weight: the same for the weights.
+
+    Raises:
+      InputError: these are no dense arrays, or not of one length.
+    """
+    if isinstance(inputs, tf.data.Dataset):
+        _refuse_beside_dataset(labels=labels, sample_weight=sample_weight)
+        rows = _of_dataset(inputs)
+    else:
+        rows = _rows(inputs, labels, sample_weight)
+    lengths = {name: len(array) for name, array in rows.arrays().items()}
+    if len(set(lengths.values())) > 1 or 0 in lengths.values():
+        received = ", ".join(f"{length} {name}" for name, length in lengths.items())
+        expected = "rows, and a label and a weight for each"
+        raise InputError("inputs", expected=expected, received=received)
+    return rows
+
+
+def _refuse_beside_dataset(**arguments: object) -> None:
+    for key, value in arguments.items():
+        if value is not None:
+            raise InputError(
+                key,
+                expected="None where the inputs are a tf.data.Dataset, which has them",
+                received=type(value).__name__,
+            )
+
+
+def _of_dataset(dataset: tf.data.Dataset) -> Rows:
+    """The first batches of equal shapes, as many as are needed."""
+    batches: list[Rows] = []
+    for element in dataset:
+        batch = _rows(*tf_keras.utils.unpack_x_y_sample_weight(element))
+        if batches and _shapes(batch) != _shapes(batches[0]):
+            break
+        batches.append(batch)
+        if sum(map(len, batches)) >= ROWS:
+            break
+    if not batches:
+        raise InputError("inputs", expected="a tf.data.Dataset of batches", received="an empty one")
+    parts = ([vars(batch)[part] for batch in batches] for part in vars(batches[0]))
+    return Rows(*map(_joined, parts))
+
+
+def _shapes(rows: Rows) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape[1:] for name, array in rows.arrays().items()}
+
+
+def _joined(parts: Sequence["reload.Nested"]) -> "reload.Nested":
+    """One structure of the rows of several."""
+    first = parts[0]
+    if first is None:
+        return None
+    if isinstance(first, dict):
+        return {name: _joined([part[name] for part in parts]) for name in first}
+    if isinstance(first, list):
+        return [_joined(each) for each in zip(*parts, strict=True)]
+    return np.concatenate(parts)[:ROWS]
+
+
+def _rows(inputs: object, labels: object, sample_weight: object) -> Rows:
+    given = {"inputs": inputs, "labels": labels, "sample_weight": sample_weight}
+    return Rows(**{part: _arrays(part, value) for part, value in given.items()})
+
+
+def _arrays(key: str, value: object) -> "reload.Nested":
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {name: _arrays(f"{key}[{name!r}]", each) for name, each in value.items()}
+    if isinstance(value, list | tuple) and not _is_list_of_scalars(value):
+        return [_each_array(f"{key}[{place}]", each) for place, each in enumerate(value)]
+    return first_array(key, value)
+
+
+def _each_array(key: str, value: object) -> "reload.Nested":
+    if value is None:
+        hint = "give those of several outputs as a dict, without this one"
+        raise InputError(key, expected="an array", received="None", hint=hint)
+    return _arrays(key, value)
+
+
+def _is_list_of_scalars(value: object) -> bool:
+    """Whether Keras takes a list for one array: [1, 2], [[1, 2], [3, 4]]."""
+    if isinstance(value, list | tuple):
+        return bool(value) and _is_list_of_scalars(value[0])
+    return isinstance(value, bool | int | float | str | bytes)
+
+
+def first_array(key: str, value: object) -> np.ndarray:
+    """The first ``ROWS`` rows of an array, tensor, list of numbers, or column of a table.
+
+    Raises:
+      InputError: it is none of these.
+    """
+    received = type(value).__name__
+    if isinstance(value, tf.RaggedTensor):
+        raise _no_array(key, received, f"{key}.to_tensor()")
+    if isinstance(value, tf.SparseTensor):
+        raise _no_array(key, received, f"tf.sparse.to_dense({key})")
+    if not hasattr(value, "__getitem__") or hasattr(value, "tocoo") or np.shape(value) == ():
+        raise _no_array(key, received)
+    return _native(key, value[:ROWS])
+
+
+def _no_array(key: str, received: str, write: str | None = None) -> InputError:
+    return InputError(key, expected="a dense array or tensor", received=received, write=write)
+
+
+def _native(key: str, value: object) -> np.ndarray:
+    """An array of numbers, or of bytes, that NumPy can write."""
+    if hasattr(value, "to_numpy"):  # as in Keras, a pandas Series is a column
+        table = value.to_numpy()
+        value = table if table.ndim > 1 else table[:, np.newaxis]
+    array = value.numpy() if isinstance(value, tf.Tensor) else np.asarray(value)
+    if array.dtype.kind in "OUS":
+        try:
+            return tf.convert_to_tensor(array, tf.string).numpy()
+        except (TypeError, ValueError) as error:
+            raise _no_array(key, f"an array of {array.dtype}") from error
+    # bfloat16, which NumPy writes but cannot read; as float32 it is the same number
+    return array.astype(np.float32) if array.dtype.kind == "V" else array

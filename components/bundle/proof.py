@@ -1,0 +1,70 @@
+"""What a bundle's golden values prove, and what not."""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from huberflow.components.bundle import reload
+
+TRAINING, EXPORTING, NONE = "training process", "exporting process", "none"
+
+
+def proof(
+    model: str, signatures: Mapping[str, str], values: Collection[str], lacking: str
+) -> reload.Proof:
+    """The certificate's ``proof``.
+
+    Args:
+      model: the process that gave the values of the Keras model.
+      signatures: the same for the answers of each signature.
+      values: the names of all golden values.
+      lacking: why some values of the model are not there.
+
+    Example::
+
+        >>> proof(TRAINING, {"raw": NONE}, ["model/prediction", "steps"], "no labels")["statement"]
+        'Proves: predictions and two training steps, as in the training process. Does not prove: \
+loss and metrics (no labels); the answers of raw (no requests).'
+    """
+    held = list(_of_model(values))
+    statements = [
+        f"{_listed([*(held if model == origin else []), *_answers(signatures, origin)])}, "
+        f"as in the {origin}"
+        for origin in (TRAINING, EXPORTING)
+        if (held and model == origin) or origin in signatures.values()
+    ]
+    missing = [each for each in _KINDS if each not in held]
+    unproven = [f"{_listed(missing)} ({lacking})"] if missing else []
+    unproven += [f"{each} (no requests)" for each in _answers(signatures, NONE)]
+    statement = f"Proves: {'; '.join(statements)}." if statements else _FILES_ALONE
+    if unproven:
+        statement += f" Does not prove: {'; '.join(unproven)}."
+    return {
+        "model": model,
+        "signatures": dict(signatures),
+        "lacking": lacking if missing else "",
+        "statement": statement,
+    }
+
+
+_FILES_ALONE = "Proves only that no file has changed since the export."
+_KINDS = ("predictions", "loss", "metrics", "two training steps")
+
+
+def _of_model(values: Collection[str]) -> Iterator[str]:
+    """The kinds of a model's values that are there."""
+    predictions = {name for name in values if f"{name}/".startswith("model/prediction/")}
+    if predictions:
+        yield "predictions"
+    if any(name.startswith("model/") for name in set(values) - predictions):
+        yield from ("loss", "metrics")
+    if "steps" in values:
+        yield "two training steps"
+
+
+def _answers(signatures: Mapping[str, str], origin: str) -> list[str]:
+    names = sorted(name for name, each in signatures.items() if each == origin)
+    return [f"the answers of {_listed(names)}"] if names else []
+
+
+def _listed(words: Collection[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
