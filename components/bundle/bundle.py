@@ -25,6 +25,8 @@ versions                   of Python, TensorFlow, tf_keras
 machine                    the machine of the golden values: processor, threads, device, versions
 objects                    for each custom object: registered ``name``, ``module``, ``class``,
                            ``config``, ``file``, ``sha256``; once for each config it is used with
+source                     the user's modules in the bundle: ``taken``; ``left``, of the same packages;
+                           ``requirements``, ``name`` and ``version`` of installed distributions
 signatures                 by name: ``inputs`` and ``outputs``, each name's ``dtype`` and ``shape``
                            (None for any length)
 training                   how it was trained: the caller passes it

@@ -12,8 +12,8 @@ from typing import Any
 
 import tf_keras
 
-from huberflow.components.bundle import reload
-from huberflow.custom_objects import registry, user_objects
+from huberflow.components.bundle import needed_source, reload
+from huberflow.custom_objects import registry
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 
@@ -51,28 +51,41 @@ def __getattr__(name):
 '''
 
 
-def copy_source(modules: Iterable[str], folder: Path) -> None:
-    """Copies the source of these modules; of a module in a package, the whole package.
+def copy_source(modules: Iterable[str], folder: Path) -> reload.Source:
+    """Copies the source of the user's modules among these, and of those that they import.
 
-    huberflow's custom objects are always copied, for ``register``. If one user-defined module is
-    copied, all are, for it may import the others. Each keeps the name that it is imported by.
+    Each keeps the name that it is imported by. huberflow's custom objects are always copied, for
+    ``register``.
+
+    Returns:
+      What was copied, what was not, and the distributions that the source needs.
+
+    Raises:
+      InputError: a module cannot be copied into a model, or uses Keras 3.
     """
-    roots = {_PACKAGE, *map(_root, modules)}
-    if not roots.isdisjoint(user_objects.loaded_modules()):
-        roots.update(user_objects.loaded_modules())
-    for root in sorted(roots):
-        module = importlib.import_module(root)
-        file = Path(inspect.getfile(module))
-        copy = folder.joinpath(*root.split("."))
-        if _is_package(module):
-            shutil.copytree(file.parent, copy, ignore=_no_source)
-        else:
-            shutil.copyfile(file, copy.with_suffix(".py"))
-    (folder / _PACKAGE.partition(".")[0] / "__init__.py").write_text(_PARENT, encoding="utf-8")
-
-
-def _root(module: str) -> str:
-    return _PACKAGE if f"{module}.".startswith(f"{_PACKAGE}.") else module.partition(".")[0]
+    found = needed_source.needed(modules)
+    for name, file in found.files.items():
+        copy = folder.joinpath(*name.split("."))
+        copy = copy / file.name if file.name == "__init__.py" else copy.with_suffix(".py")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    for package in {each for file in folder.rglob("*.py") for each in file.parents} - {
+        folder,
+        *folder.parents,
+    }:
+        (package / "__init__.py").touch()  # of a namespace, which has none at home
+    ours = importlib.import_module(_PACKAGE)
+    copy = folder.joinpath(*_PACKAGE.split("."))
+    shutil.copytree(Path(inspect.getfile(ours)).parent, copy, ignore=_no_source)
+    (copy.parent / "__init__.py").write_text(_PARENT, encoding="utf-8")
+    return {
+        "taken": sorted(found.files),
+        "left": found.left(),
+        "requirements": [
+            {"name": name, "version": version}
+            for name, version in sorted(found.requirements.items())
+        ],
+    }
 
 
 def _no_source(folder: str, names: list[str]) -> list[str]:

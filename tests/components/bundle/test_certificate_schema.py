@@ -52,7 +52,10 @@ def joined(place):
 
 @pytest.fixture(scope="module")
 def certificate(bundle):
-    return json.loads((bundle / reload.CERTIFICATE).read_text())
+    certificate = json.loads((bundle / reload.CERTIFICATE).read_text())
+    # As of a model with a source that imports an installed package.
+    certificate["source"]["requirements"] = [{"name": "acme-tools", "version": "1.2"}]
+    return certificate
 
 
 class TestRealCertificates:
