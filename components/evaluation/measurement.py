@@ -111,9 +111,10 @@ def _with_bounds(
 
 def metric_name(key: metrics_for_slice_pb2.MetricKey) -> str:
     """The name in the config and the report for a metric of TFMA's result."""
-    if key.output_name in ("", ALL_LABELS):
-        return str(key.name)
-    return of_label(key.name, key.output_name)
+    of_classes = [f"{part.name}_{value.value}" for part, value in key.sub_key.ListFields()]
+    averages = [part.name for part, _ in key.aggregation_type.ListFields()]
+    name = "_".join([key.name, *of_classes, *averages])
+    return name if key.output_name in ("", ALL_LABELS) else of_label(name, key.output_name)
 
 
 def _threshold(bound: GateBound) -> config_pb2.PerSliceMetricThreshold:

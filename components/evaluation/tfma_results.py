@@ -1,7 +1,7 @@
 """Makes the Evaluator's report of TFMA's results."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2, validation_result_pb2
@@ -55,6 +55,33 @@ def read_report(
     )
 
 
+def read_results(uri: str, blessed: bool | None) -> EvaluationReport:
+    """The report on any evaluation whose results TFMA has written, with every number in them.
+
+    Args:
+      uri: folder of TFMA's results.
+      blessed: the Evaluator's verdict; None where it gave none, so that the thresholds decide.
+    """
+    results = [
+        result for result in tfma.load_metrics(uri) if not result.HasField("cross_slice_key")
+    ]
+    names = {metric_name(pair.key) for result in results for pair in result.metric_keys_and_values}
+    slices = sorted(
+        (_slice_metrics(result, names) for result in results),
+        key=lambda row: sorted(map(str, row.slice.items())),
+    )
+    if all(row.slice for row in slices):
+        slices.insert(0, SliceMetrics({}, {}))  # nobody asked for all rows
+    validation = tfma.load_validation_result(uri)
+    is_blessed = bool(validation.validation_ok) if blessed is None else blessed
+    return EvaluationReport(
+        metrics=tuple(slices[0].candidate),
+        blessed=is_blessed,
+        reasons=() if is_blessed else tuple(_reasons(validation, slices)),
+        slices=tuple(slices),
+    )
+
+
 def _undefined(evaluation: EvaluationConfig, slices: Sequence[SliceMetrics]) -> Iterator[str]:
     """A sentence for each undefined metric of the gate; TFMA passes one without a baseline."""
     for bound in evaluation.gate:
@@ -67,16 +94,27 @@ def _undefined(evaluation: EvaluationConfig, slices: Sequence[SliceMetrics]) -> 
 
 
 def _slice_metrics(
-    result: metrics_for_slice_pb2.MetricsForSlice, metrics: Sequence[str]
+    result: metrics_for_slice_pb2.MetricsForSlice, metrics: Collection[str]
 ) -> SliceMetrics:
     values: dict[str, dict[str, float]] = {CANDIDATE: {}, BASELINE: {}}
     for pair in result.metric_keys_and_values:
-        name = metric_name(pair.key)
-        if name in metrics and not pair.key.is_diff:
-            values[pair.key.model_name or CANDIDATE][name] = pair.value.double_value.value
+        name, value = metric_name(pair.key), _number(pair.value)
+        model = pair.key.model_name or CANDIDATE
+        if name in metrics and value is not None and model in values and not pair.key.is_diff:
+            values[model][name] = value
     return SliceMetrics(
         dict(deserialize_slice_key(result.slice_key)), values[CANDIDATE], values[BASELINE] or None
     )
+
+
+def _number(value: metrics_for_slice_pb2.MetricValue) -> float | None:
+    """A metric that is one number, with or without a confidence interval."""
+    match value.WhichOneof("type"):
+        case "double_value":
+            return float(value.double_value.value)
+        case "bounded_value":
+            return float(value.bounded_value.value.value)
+    return None
 
 
 def _require_all(metrics: Iterable[str], slices: Iterable[SliceMetrics]) -> None:
@@ -116,6 +154,12 @@ def _failure(failure: validation_result_pb2.ValidationFailure, row: SliceMetrics
     if threshold.HasField("change_threshold"):
         allowed = threshold.change_threshold.relative.value
         before = (row.baseline or {})[name]
+        if threshold.change_threshold.HasField("absolute"):
+            most = threshold.change_threshold.absolute.value
+            return (
+                f"{failed}, {value - before:+.4g} against the baseline's {before:.4g}; "
+                f"the gate allows {most:+.4g}"
+            )
         if not before or math.isnan(before):
             return f"{failed}, and the baseline's is {'undefined' if before else '0'}"
         return (

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from huberflow.components.contracts import node_ids
-from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.components.contracts.evaluation_report import EvaluationReport
 from huberflow.pipeline.history.metadata_store import NodeState
 from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.report.metric_direction import (
     Direction,
     badness,
-    better_direction,
+    direction_in,
     metric_config,
+    ranking_metric,
 )
 from huberflow.pipeline.tracking import params
 
@@ -80,11 +80,10 @@ def compare(runs: Sequence[Run], *, slices: bool) -> Comparison:
     settings = [params.of_run(run) for run in runs]
     reports = [run.report() for run in runs]
     evaluated = [run for run, report in zip(runs, reports, strict=True) if report] or runs
-    evaluations = [run.evaluation for run in evaluated]
-    gate = evaluations[0].gate_metric
+    gate = ranking_metric(evaluated[0]) or ""
     overall = [_overall(report) for report in reports]
     by_slice = [_by_slice(report, gate) if slices else {} for report in reports]
-    directions = {metric: _direction(evaluations, metric) for metric in {gate, *_keys(overall)}}
+    directions = {metric: _direction(evaluated, metric) for metric in {gate, *_keys(overall)}}
 
     differing = _differing(settings)
     metrics = _compared(overall, directions)
@@ -92,10 +91,10 @@ def compare(runs: Sequence[Run], *, slices: bool) -> Comparison:
     rows = [
         ComparedRun(
             run=run.id,
-            name=run.config["tracking"]["run_name"],
+            name=run.config["tracking"]["run_name"] if run.config else None,
             status=_status(run, report),
             seconds=run.seconds,
-            training=run.nodes[node_ids.TRAINER].state if node_ids.TRAINER in run.nodes else None,
+            training=_training(run),
             code=_changed(settings[0], settings[place]),
             params=differing[place],
             metrics=metrics[place],
@@ -115,6 +114,11 @@ def compare(runs: Sequence[Run], *, slices: bool) -> Comparison:
 def _keys(rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
     """The keys of all rows, each once, in their order."""
     return tuple(dict.fromkeys(key for row in rows for key in row))
+
+
+def _training(run: Run) -> NodeState | None:
+    trainer = run.writer("model") or run.nodes.get(node_ids.TRAINER)
+    return trainer.state if trainer else None
 
 
 def _status(run: Run, report: EvaluationReport | None) -> str:
@@ -139,12 +143,13 @@ def _by_slice(report: EvaluationReport | None, metric: str) -> dict[str, float]:
     }
 
 
-def _direction(evaluations: Sequence[EvaluationConfig], metric: str) -> Direction | None:
+def _direction(runs: Sequence[Run], metric: str) -> Direction | None:
     """The direction of better values; None where the runs have different metrics of this name."""
+    evaluations = [run.evaluation for run in runs if run.config]
     configs = [config for each in evaluations if (config := metric_config(each, metric))]
     if any(config != configs[0] for config in configs):
         return None
-    directions = {better_direction(each, metric) for each in evaluations} - {None}
+    directions = {direction_in(run, metric) for run in runs} - {None}
     return directions.pop() if len(directions) == 1 else None
 
 

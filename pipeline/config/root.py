@@ -61,6 +61,11 @@ class Config(Strict):
         check_task_rules(*sections, catalogue_in(info))
         return self
 
+    @property
+    def experiment(self) -> str:
+        """The experiment that runs belong to on a tracking server."""
+        return self.tracking.experiment or self.name
+
     def columns(self) -> list[str]:
         """All columns of the data that a run reads."""
         return [*self.data.label_and_weight, *self.features.columns()]

@@ -7,15 +7,17 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from huberflow.components.bundle import reload
-from huberflow.components.contracts import artifact_files, node_ids
+from huberflow.components.contracts import artifact_files
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config
-from huberflow.pipeline.history import run_history, select
-from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.tracking.store import store_uri
+
+if TYPE_CHECKING:
+    from huberflow.pipeline.history.run_history import Run
 
 
 @contextmanager
@@ -74,7 +76,9 @@ def _newest_version(folder: Path) -> Path | None:
     return max(versions, key=lambda path: int(path.name), default=None)
 
 
-def _run(reference: str, workspace: Workspace) -> Run:
+def _run(reference: str, workspace: Workspace) -> "Run":
+    from huberflow.pipeline.history import run_history, select  # they need ML Metadata
+
     unreadable: list[str] = []
     try:
         runs = select.select_runs(run_history.all_runs(workspace, unreadable.append), [reference])
@@ -92,8 +96,8 @@ def _run(reference: str, workspace: Workspace) -> Run:
     return runs[0]
 
 
-def _exported_by(run: Run, config: Config) -> Path:
-    artifact = run.artifact(node_ids.SERVING_EXPORT, "exported_model")
+def _exported_by(run: "Run", config: Config) -> Path:
+    artifact = run.artifact("exported_model")
     command = _run_command(config, run)
     if artifact is None:
         state = "a trial of a sweep, which exports none" if run.sweep else f"which is {run.status}"
@@ -105,7 +109,7 @@ def _exported_by(run: Run, config: Config) -> Path:
     return folder
 
 
-def _run_command(config: Config, run: Run | None = None) -> str:
+def _run_command(config: Config, run: "Run | None" = None) -> str:
     """The command that makes a model; with a run, the same model again."""
     changes = run.metadata.changes if run else {}
     settings = [part for key in changes for part in ("--set", f"{key}={json.dumps(changes[key])}")]

@@ -38,7 +38,7 @@ def execute(run: ResolvedRun, *, cache: bool = True, verbose: bool = False) -> R
             load_libraries()
         prepare_workers(session, run)
         session.runs.append(session.id)
-        records = Records(session.workspace)
+        records = Records.of(session.workspace)
         display = RunDisplay(session.console, records, cache=cache)
         with display.shown():
             run_once(run, session.id, cache=cache, hooks=[display, Prewarm()])
@@ -103,13 +103,13 @@ def run_once(
     journal = Journal(
         workspace.journal(run_id),
         name or run_metadata.run_name(config, run.changes, datetime.now(UTC)),
+        config.experiment,
         config.plain(),
         metadata,
         sweep=sweep.id if sweep else None,
     )
     runner = LocalRunner(
         run_id,
-        workspace,
         [journal, *hooks],
         workspace.trial_locks(sweep.id) if sweep else None,
         run.beam.arguments,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import filelock
 from google.protobuf.message import Message
+from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import local_dag_runner, runner_utils
@@ -18,6 +19,7 @@ from tfx.orchestration.portable import (
     beam_executor_operator,
     data_types,
     launcher,
+    partial_run_utils,
     python_executor_operator,
     runtime_parameter_utils,
 )
@@ -33,7 +35,6 @@ from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.metadata_store import FINISHED, Records
 from huberflow.pipeline.history.run_history import RunStatus
-from huberflow.pipeline.history.workspace import Workspace
 
 
 class LocalRunner(local_dag_runner.LocalDagRunner):
@@ -43,7 +44,6 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
 
     Args:
       run_id: names the run in ML Metadata.
-      workspace: where the run's metadata and artifacts are.
       hooks: called at every event, in order.
       node_locks: a folder that the trials of a sweep share: of nodes that would do the same work,
         the first one does it while the others wait, and find its result in the cache.
@@ -55,7 +55,6 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
     def __init__(
         self,
         run_id: str,
-        workspace: Workspace,
         hooks: Sequence[Hooks],
         node_locks: Path | None = None,
         beam_arguments: Sequence[str] = (),
@@ -63,7 +62,6 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
     ) -> None:
         super().__init__()
         self._run_id = run_id
-        self._records = Records(workspace)
         self._hooks = hooks
         self._beam_arguments = beam_arguments
         self._lineage = lineage
@@ -75,20 +73,24 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         """Runs all nodes in order; see ``LocalDagRunner``.
 
         Raises:
-          NodeFailedError: a node raised.
+          NodeFailedError: a node raised, or its inputs could not be resolved.
           KeyboardInterrupt: the run was interrupted; the open execution is closed as failed.
+          ValueError: a partial run names no node.
         """
-        del run_options
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: self._run_id}
         )
+        if run_options:
+            _mark_partial_run(pipeline, run_options.partial_run)
         nodes = [node.pipeline_node for node in pipeline.nodes]
-        self._call("run_started", self._run_id, [node.node_info.id for node in nodes])
+        chosen = [node for node in nodes if not node.execution_options.HasField("skip")]
+        self._call("run_started", self._run_id, [node.node_info.id for node in chosen])
         status: RunStatus = "interrupted"
         try:
             with self._epochs_reported():
-                for node, fingerprint in zip(nodes, _fingerprints(nodes), strict=True):
-                    with self._locked(fingerprint):
+                fingerprints = dict(_fingerprints(nodes))
+                for node in chosen:
+                    with self._locked(fingerprints[node.node_info.id]):
                         self._run_node(pipeline, node)
             status = "done"
         except NodeFailedError:
@@ -99,14 +101,21 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
 
     def _run_node(self, pipeline: pipeline_pb2.Pipeline, node: pipeline_pb2.PipelineNode) -> None:
         name, start = node.node_info.id, time.perf_counter()
+        records = records_of(pipeline)
         self._call("node_started", name)
         try:
-            _launcher(pipeline, node, self._beam_arguments, self._lineage).launch()
-            execution = self._records.run(self._run_id).get(name)
-            if execution is None or execution.state not in FINISHED:
+            if node.execution_options.run.perform_snapshot:
+                with metadata.Metadata(connection_of(pipeline)) as store:
+                    partial_run_utils.snapshot(store, pipeline)
+            launched = _launcher(pipeline, node, self._beam_arguments, self._lineage).launch()
+            if launched is None or launched.execution_id is None:
+                self._call("node_skipped", name)
+                return
+            execution = records.run(self._run_id)[name]
+            if execution.state not in FINISHED:
                 raise RuntimeError("its inputs could not be resolved; see the log")  # TFX only logs
         except BaseException as error:
-            self._records.close_unfinished(self._run_id)
+            records.close_unfinished(self._run_id)
             self._call("node_failed", name, time.perf_counter() - start, error)
             if isinstance(error, Exception):
                 logging.getLogger(__name__).exception("%s failed", name)
@@ -144,8 +153,29 @@ class _EpochHandler(logging.Handler):
             self._on_epoch(record.progress)
 
 
-def _fingerprints(nodes: Sequence[pipeline_pb2.PipelineNode]) -> Iterator[str]:
-    """A hash for each node, in order: the same for the same parameters and inputs."""
+def connection_of(pipeline: pipeline_pb2.Pipeline) -> metadata_store_pb2.ConnectionConfig:
+    """The connection to the pipeline's metadata store."""
+    config = runner_utils.extract_local_deployment_config(pipeline).metadata_connection_config
+    return getattr(config, config.WhichOneof("connection_config"))
+
+
+def records_of(pipeline: pipeline_pb2.Pipeline) -> Records:
+    """The records of the pipeline's metadata store."""
+    root = pipeline.runtime_spec.pipeline_root.field_value.string_value
+    return Records(connection_of(pipeline), Path(root))
+
+
+def _mark_partial_run(pipeline: pipeline_pb2.Pipeline, partial: pipeline_pb2.PartialRun) -> None:
+    partial_run_utils.mark_pipeline(
+        pipeline,
+        from_nodes=partial.from_nodes or None,
+        to_nodes=partial.to_nodes or None,
+        snapshot_settings=partial.snapshot_settings,
+    )
+
+
+def _fingerprints(nodes: Sequence[pipeline_pb2.PipelineNode]) -> Iterator[tuple[str, str]]:
+    """Each node, in order, with a hash: the same for the same parameters and inputs."""
     hashes: dict[str, str] = {}
     for node in nodes:
         name = node.node_info.id
@@ -153,7 +183,7 @@ def _fingerprints(nodes: Sequence[pipeline_pb2.PipelineNode]) -> Iterator[str]:
         inputs = sorted(hashes[upstream] for upstream in node.upstream_nodes)
         content = b"\0".join([name.encode(), parameters, *map(str.encode, inputs)])
         hashes[name] = hashlib.sha256(content).hexdigest()
-        yield hashes[name]
+        yield name, hashes[name]
 
 
 def _launcher(
@@ -163,12 +193,9 @@ def _launcher(
     lineage: RunLineage | None,
 ) -> launcher.Launcher:
     deployment = runner_utils.extract_local_deployment_config(pipeline)
-    connection = deployment.metadata_connection_config
     return launcher.Launcher(
         pipeline_node=node,
-        mlmd_connection=metadata.Metadata(
-            getattr(connection, connection.WhichOneof("connection_config"))
-        ),
+        mlmd_connection=metadata.Metadata(connection_of(pipeline)),
         pipeline_info=pipeline.pipeline_info,
         pipeline_runtime_spec=pipeline.runtime_spec,
         executor_spec=runner_utils.extract_executor_spec(deployment, node.node_info.id),

@@ -53,7 +53,7 @@ def open_session(run: ResolvedRun, *, verbose: bool) -> Iterator[Session]:
             console = Console(file=terminal, force_terminal=False if verbose else None)
             session = Session(session_id, workspace, console)
             with _tracked(session, run.config):
-                for killed in Records(workspace).close_unfinished():
+                for killed in Records.of(workspace).close_unfinished():
                     console.print(f"closed {killed.node} of run {killed.run}, which was killed")
                 yield session
 
@@ -66,7 +66,9 @@ def _tracked(session: Session, config: Config) -> Iterator[None]:
         return
     earlier = undelivered(session.workspace)
     uri = store_uri(config.tracking, session.workspace)
-    delivery = DeliveryProcess(session.workspace, uri, session.console.print)
+    delivery = DeliveryProcess(
+        session.workspace, uri, session.workspace.tracked_files, session.console.print
+    )
     try:
         yield
     finally:

@@ -80,13 +80,14 @@ def execute(
         journal = Journal(
             session.workspace.journal(session.id),
             name,
+            config.experiment,
             config.plain(),
             replace(metadata, grid=tuple(settings)),
             kind="sweep",
         )
         status: RunStatus = "interrupted"
         try:
-            newest = Records(session.workspace).newest_artifact()
+            newest = Records.of(session.workspace).newest_artifact()
             sweep = Sweep(session.id, name, started, newest)
             trials: list[TrialJob] = []
             for trial, run in zip(grid.trials, runs, strict=True):
@@ -147,7 +148,7 @@ def _run_all(
 
 def _close_killed(session: Session, trial: TrialJob, died: WorkerDied) -> str:
     """Closes the records of a trial whose process was killed; the message for the user."""
-    Records(session.workspace).close_unfinished(trial.run_id)
+    Records.of(session.workspace).close_unfinished(trial.run_id)
     journal = session.workspace.journal(trial.run_id)
     if journal.exists():
         append_end(journal, "killed", datetime.now(UTC).timestamp())

@@ -17,10 +17,13 @@ class Hooks:
         """A node begins; its result may turn out to be cached."""
 
     def epoch_finished(self, progress: EpochProgress) -> None:
-        """The running node has trained for one more epoch; see ``training.fitting.PROGRESS``."""
+        """The running node has trained for one more epoch; see ``training.callbacks.PROGRESS``."""
 
     def node_finished(self, execution: Execution, seconds: float) -> None:
         """A node has run, or its earlier result was reused."""
+
+    def node_skipped(self, node: str) -> None:
+        """A node that stands under a condition which is not met."""
 
     def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
         """A node raised, or was interrupted; the run ends with it."""

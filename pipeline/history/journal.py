@@ -27,6 +27,7 @@ class Journal(Hooks):
     Args:
       path: the new file.
       name: the run's name.
+      experiment: the experiment that the run belongs to on a tracking server.
       config: the whole resolved config, JSON-safe.
       metadata: what is recorded beside the config.
       sweep: the id of the sweep that the run is a trial of.
@@ -37,6 +38,7 @@ class Journal(Hooks):
         self,
         path: Path,
         name: str,
+        experiment: str,
         config: Mapping[str, object],
         metadata: RunMetadata,
         *,
@@ -46,8 +48,8 @@ class Journal(Hooks):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._usage = ResourceUsage()
-        about = {"id": path.stem, "name": name, "kind": kind, "sweep": sweep}
-        self._write("started", **about, config=config, facts=metadata.to_json())
+        about = {"id": path.stem, "name": name, "experiment": experiment, "kind": kind}
+        self._write("started", **about, sweep=sweep, config=config, facts=metadata.to_json())
 
     def node_started(self, node: str) -> None:
         """Writes the time, and starts to measure the resources that the node uses."""
@@ -63,6 +65,11 @@ class Journal(Hooks):
         self._write_end_of_node(
             "node_finished", execution.node, seconds, execution=asdict(execution)
         )
+
+    def node_skipped(self, node: str) -> None:
+        """Writes that the node did nothing."""
+        self._usage.stop()
+        self._write("node_skipped", node=node)
 
     def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
         """Writes the cause in one line."""

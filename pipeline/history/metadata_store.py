@@ -2,11 +2,11 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import ml_metadata
 from google.protobuf import json_format, struct_pb2
@@ -67,26 +67,33 @@ class Execution:
 
 
 class Records:
-    """The records of one workspace in ML Metadata."""
+    """The records of one metadata store.
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    Args:
+      connection: of the store.
+      artifacts: the folder in which nodes write their outputs.
+    """
+
+    def __init__(self, connection: pb.ConnectionConfig, artifacts: Path) -> None:
+        self._connection = connection
+        self._artifacts_folder = artifacts
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Self:
+        """The records of a workspace."""
+        return cls(sqlite_connection(workspace.metadata), workspace.artifacts)
 
     @cached_property
     def _store(self) -> ml_metadata.MetadataStore:
-        config = pb.ConnectionConfig()
-        path = self._workspace.metadata
-        config.sqlite.filename_uri = str(path)
         try:
-            return ml_metadata.MetadataStore(config)
+            return ml_metadata.MetadataStore(self._connection)
         except (RuntimeError, errors.StatusError) as error:
-            _, *message = str(error).split(" query: ")  # then the query itself
-            reason = message[0] if message else str(error)
+            path = self._connection.sqlite.filename_uri or "the metadata store"
             raise InputError(
-                str(path),
+                path,
                 expected="the database of ML Metadata",
-                received=f"a file that it cannot read ({reason})",
-                hint="choose another workspace, or move the file away and lose all cached results",
+                received=f"a file that it cannot read ({store_error(error)})",
+                hint="choose another one, or move the file away and lose all cached results",
                 write=f"mv {path} {path}.damaged",
             ) from error
 
@@ -94,15 +101,24 @@ class Records:
         """The executions of a run by node, in the order in which they started."""
         context = self._run_context(run_id)
         executions = self._store.get_executions_by_context(context.id) if context else []
-        read = [self._read(execution) for execution in sorted(executions, key=lambda e: e.id)]
+        read = [self._read(execution) for execution in sorted(executions, key=_by_id)]
         return {execution.node: execution for execution in read}
+
+    def pipelines(self) -> list[pb.Context]:
+        """The pipelines in the store, in the order of their first runs."""
+        return sorted(self._store.get_contexts_by_type("pipeline"), key=_by_id)
+
+    def executions(self, pipeline: pb.Context) -> list[tuple[pb.Execution, Execution]]:
+        """All executions of a pipeline, as ML Metadata has them and read, in order."""
+        found = sorted(self._store.get_executions_by_context(pipeline.id), key=_by_id)
+        return [(execution, self._read(execution)) for execution in found]
 
     def before(self, execution: Execution) -> list[Execution]:
         """Earlier executions of the same node, the latest first."""
         (this,) = self._store.get_executions_by_id([execution.id])
-        (node,) = self._contexts(this, "node")
+        node = self._contexts(this)["node"]
         earlier = [e for e in self._store.get_executions_by_context(node.id) if e.id < execution.id]
-        return [self._read(e) for e in sorted(earlier, key=lambda e: -e.id)]
+        return [self._read(e) for e in sorted(earlier, key=_by_id, reverse=True)]
 
     def producer(self, artifact: Artifact) -> Execution:
         """The execution that wrote an artifact."""
@@ -137,40 +153,47 @@ class Records:
           run_id: the run; None for all runs, while this process has locked the workspace and none
             is active.
         """
-        if not self._workspace.metadata.exists():
+        if not self._exists:
             return []
         closed = []
-        for execution in self._store.get_executions():
-            if execution.last_known_state not in (pb.Execution.NEW, pb.Execution.RUNNING):
-                continue
-            unfinished = self._read(execution)
-            if run_id in (None, unfinished.run):
-                closed.append(unfinished)
-                for leftover in self._workspace.artifacts.glob(f"*/*/{execution.id}"):
+        context = None if run_id is None else self._run_context(run_id)
+        if run_id is None:
+            executions = self._store.get_executions()
+        else:
+            executions = self._store.get_executions_by_context(context.id) if context else []
+        for execution in sorted(executions, key=_by_id):
+            if execution.last_known_state in (pb.Execution.NEW, pb.Execution.RUNNING):
+                closed.append(self._read(execution))
+                for leftover in self._artifacts_folder.glob(f"*/*/{execution.id}"):
                     shutil.rmtree(leftover)
                 execution.last_known_state = pb.Execution.FAILED
                 self._store.put_executions([execution])
         return closed
 
     def _run_context(self, run_id: str) -> pb.Context | None:
-        """The context of a run, where there is one; reading must not create the database."""
-        if not self._workspace.metadata.exists():
+        """The context of a run, where there is one."""
+        if not self._exists:
             return None
         return self._store.get_context_by_type_and_name("pipeline_run", run_id)
 
-    def _contexts(self, execution: pb.Execution, type_name: str) -> Iterator[pb.Context]:
-        for context in self._store.get_contexts_by_execution(execution.id):
-            if context.type == type_name:
-                yield context
+    @property
+    def _exists(self) -> bool:
+        """Whether the store exists; reading must not create it."""
+        file = self._connection.sqlite.filename_uri
+        return not file or Path(file).exists()
+
+    def _contexts(self, execution: pb.Execution) -> dict[str, pb.Context]:
+        """The contexts of an execution by type; of a pipeline in another one, the outer one's."""
+        found = sorted(self._store.get_contexts_by_execution(execution.id), key=_by_id)
+        return {context.type: context for context in reversed(found)}
 
     def _read(self, execution: pb.Execution) -> Execution:
         events = self._store.get_events_by_execution_ids([execution.id])
-        (node,) = self._contexts(execution, "node")
-        (run,) = self._contexts(execution, "pipeline_run")
+        contexts = self._contexts(execution)
         return Execution(
             id=execution.id,
-            node=node.name.rpartition(".")[2],
-            run=run.name,
+            node=contexts["node"].name.removeprefix(f"{contexts['pipeline'].name}."),
+            run=contexts["pipeline_run"].name,
             state=_state(execution),
             properties=properties_of(execution),
             inputs=self._artifacts(events, pb.Event.INPUT),
@@ -185,6 +208,23 @@ class Records:
             read = Artifact(artifact.id, Path(artifact.uri), properties_of(artifact))
             artifacts[keys[artifact.id]] = (*artifacts.get(keys[artifact.id], ()), read)
         return artifacts
+
+
+def sqlite_connection(path: Path) -> pb.ConnectionConfig:
+    """The connection to a store in a file."""
+    config = pb.ConnectionConfig()
+    config.sqlite.filename_uri = str(path)
+    return config
+
+
+def store_error(error: Exception) -> str:
+    """Why ML Metadata cannot open a store, without the query that follows."""
+    _, *message = str(error).split(" query: ")
+    return message[0] if message else str(error)
+
+
+def _by_id(record: pb.Execution | pb.Context) -> int:
+    return int(record.id)
 
 
 def _state(execution: pb.Execution) -> NodeState:

@@ -1,4 +1,4 @@
-"""The runs of a workspace, as their journals record them."""
+"""The runs of a pipeline, and those of a workspace, as their journals record them."""
 
 import csv
 import json
@@ -9,12 +9,13 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
-from huberflow.components.contracts import artifact_files, node_ids
+from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.components.contracts.evaluation_report import EvaluationReport
 from huberflow.components.contracts.validation_findings import ValidationFindings
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON, JsonRecord
+from huberflow.pipeline.history import tfx_results
 from huberflow.pipeline.history.git import GitState
 from huberflow.pipeline.history.metadata_store import Artifact, Execution, NodeState
 from huberflow.pipeline.history.workspace import Workspace
@@ -33,11 +34,17 @@ class Node:
     """Seconds since 1970, like all times in this module."""
     seconds: float | None = None
     execution: Execution | None = None
-    """The record in ML Metadata; None while the node runs, and where it failed."""
+    """The record in ML Metadata; None where a journal has none: the node runs, or failed."""
     usage: Mapping[str, float] = field(default_factory=dict)
     """The resources that it used, such as ``cpu_seconds`` and ``peak_memory_mb``."""
     cause: str | None = None
     """Why it failed, in one line."""
+
+    def artifact(self, key: str) -> Artifact | None:
+        """The only output under a key that the node wrote; a resolver only looks things up."""
+        written = self.execution.outputs if self.execution and self.state != "resolved" else {}
+        outputs = written.get(key, ())
+        return outputs[0] if len(outputs) == 1 else None
 
     @property
     def ended(self) -> float:
@@ -82,17 +89,22 @@ class RunMetadata(JsonRecord):
 
 @dataclass(frozen=True)
 class Run:
-    """A run, or a sweep of runs, as far as it went."""
+    """A run of a pipeline, or a sweep of runs, as far as it went.
+
+    What a run wrote is found by the output's key, as TFX's components name it: nodes have any id.
+    """
 
     id: str
     name: str
     """The name that people read."""
     started: float
+    experiment: str = field(kw_only=True)
+    """The experiment that it belongs to on a tracking server."""
     kind: RunKind = "run"
     status: RunStatus = "running"
     ended: float | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
-    """The whole resolved config, JSON-safe."""
+    """The whole resolved config, JSON-safe; empty for a pipeline that is not huberflow's."""
     metadata: RunMetadata = field(default_factory=RunMetadata)
     sweep: str | None = None
     """The id of the sweep that it is a trial of."""
@@ -101,25 +113,41 @@ class Run:
     epochs: tuple[Epoch, ...] = ()
     """The epochs of this run's training; for those of a cached Trainer see ``model_epochs``."""
 
-    def artifact(self, node: str, key: str) -> Artifact | None:
-        """The only output of a node under a key, once it is written."""
-        ran = self.nodes.get(node)
-        outputs = ran.execution.outputs.get(key, ()) if ran and ran.execution else ()
-        return outputs[0] if len(outputs) == 1 else None
+    def writer(self, key: str) -> Node | None:
+        """The first node that wrote an output under a key, once it is written."""
+        return next((node for node in self.nodes.values() if node.artifact(key)), None)
+
+    def artifact(self, key: str) -> Artifact | None:
+        """The output under a key, once it is written."""
+        node = self.writer(key)
+        return node.artifact(key) if node else None
 
     def predictions(self) -> Path | None:
         """The file of the trained model's predictions for some eval rows, once it is written."""
-        return self._file(node_ids.TRAINER, "model_run", artifact_files.PREDICTIONS)
+        return self._file("model_run", artifact_files.PREDICTIONS)
 
     def findings(self) -> ValidationFindings | None:
         """The ExampleValidator's findings, once they are written."""
-        path = self._file(node_ids.EXAMPLE_VALIDATOR, "anomalies", artifact_files.FINDINGS)
-        return ValidationFindings.read(path) if path else None
+        path = self._file("anomalies", artifact_files.FINDINGS)
+        if path or self.config:
+            return ValidationFindings.read(path) if path else None
+        validator = self.writer("anomalies")
+        if validator is None or validator.execution is None:
+            return None
+        schemas = validator.execution.inputs.get("schema", ())
+        anomalies = validator.execution.output("anomalies")
+        return tfx_results.read_findings(anomalies.uri, schemas[0].uri if schemas else None)
 
     def report(self) -> EvaluationReport | None:
         """The Evaluator's report, once it is written."""
-        path = self._file(node_ids.EVALUATOR, "evaluation", artifact_files.REPORT)
-        return EvaluationReport.read(path) if path else None
+        path = self._file("evaluation", artifact_files.REPORT)
+        if path or self.config:
+            return EvaluationReport.read(path) if path else None
+        evaluation, blessing = self.artifact("evaluation"), self.artifact("blessing")
+        if evaluation is None:
+            return None
+        verdict = None if blessing is None else blessing.properties.get("blessed") == 1
+        return tfx_results.read_report(evaluation.uri, verdict)
 
     @property
     def seconds(self) -> float | None:
@@ -131,8 +159,8 @@ class Run:
         """The node that failed, where one did."""
         return next((node for node in self.nodes.values() if node.state == "failed"), None)
 
-    def _file(self, node: str, key: str, name: str) -> Path | None:
-        artifact = self.artifact(node, key)
+    def _file(self, key: str, name: str) -> Path | None:
+        artifact = self.artifact(key)
         path = artifact.uri / name if artifact else None
         return path if path and path.is_file() else None
 
@@ -166,10 +194,10 @@ def read_runs(journals: Iterable[Path], warn: Callable[[str], None]) -> list[Run
 
 def model_epochs(run: Run) -> tuple[Epoch, ...]:
     """The epochs of the run's model, also where its Trainer is cached from an earlier run."""
-    trained = run.artifact(node_ids.TRAINER, "model_run")
-    if run.epochs or trained is None:
+    trained = run.artifact("model_run")
+    path = trained.uri / artifact_files.EPOCHS if trained else None
+    if run.epochs or path is None or not (run.config or path.is_file()):
         return run.epochs
-    path = trained.uri / artifact_files.EPOCHS
     with path.open(encoding="utf-8", newline="") as lines:
         return tuple(_epoch(row) for row in csv.DictReader(lines))
 
@@ -233,6 +261,9 @@ def _after(run: Run, event: Mapping[str, Any]) -> Run:
         case "node_finished":
             execution = _execution(event["execution"])
             return _ended(run, event, state=execution.state, execution=execution)
+        case "node_skipped":
+            kept = {name: node for name, node in run.nodes.items() if name != event["node"]}
+            return replace(run, nodes=kept)
         case "node_failed":
             return _ended(run, event, state="failed", cause=event["cause"])
         case "epoch":

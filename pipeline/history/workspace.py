@@ -115,14 +115,26 @@ class Workspace:
         return self.root / "mlflow"
 
     @property
+    def tracked_files(self) -> Path:
+        """MLflow's artifacts, unless a server has its own place for them."""
+        return self.tracking / "artifacts"
+
+    @property
     def identity(self) -> str:
         """A random id of this workspace, created when it is first used."""
-        path = self.journals / ".workspace"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with written_atomically(path) as temporary:
-                temporary.write_text(uuid.uuid4().hex)
-        return path.read_text()
+        if not self._identity_file.exists():
+            self.identify(uuid.uuid4().hex)
+        return self._identity_file.read_text()
+
+    def identify(self, identity: str) -> None:
+        """Gives a new workspace its id."""
+        self._identity_file.parent.mkdir(parents=True, exist_ok=True)
+        with written_atomically(self._identity_file) as temporary:
+            temporary.write_text(identity)
+
+    @property
+    def _identity_file(self) -> Path:
+        return self.journals / ".workspace"
 
     def log(self, run_id: str) -> Path:
         """The log of one run."""

@@ -7,7 +7,6 @@ each node, with the record that ``step`` added to it.
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -32,7 +31,6 @@ from huberflow.pipeline.history.metadata_store import (
     properties_of,
 )
 from huberflow.pipeline.history.run_history import Node, Run, RunMetadata
-from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.kubeflow.step import (
     CLUSTER,
     RUN_PARAMETERS,
@@ -75,8 +73,7 @@ class Executor(base_executor.BaseExecutor):
         run = finished_run(input_dict, exec_properties)
         # Without an address in the config, the variable has the one from the secret.
         uri = run.config["tracking"]["uri"] or os.environ["MLFLOW_TRACKING_URI"]
-        with tempfile.TemporaryDirectory() as folder:
-            Mirror(connect(uri, Workspace(Path(folder))), CLUSTER).update(run)
+        Mirror(connect(uri), CLUSTER).update(run)
 
 
 def finished_run(inputs: Mapping[str, list[types.Artifact]], parameters: Mapping[str, str]) -> Run:
@@ -96,6 +93,7 @@ def finished_run(inputs: Mapping[str, list[types.Artifact]], parameters: Mapping
     return Run(
         id=parameters["run_id"],
         name=config["tracking"]["run_name"] or f"{parameters['title']} {started:%m-%d %H:%M:%S}",
+        experiment=config["tracking"]["experiment"] or config["name"],
         started=nodes[0].started,
         status="done",
         ended=time.time(),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from huberflow.components.contracts import artifact_files, node_ids
+from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.model_config import ObjectChoice
 from huberflow.components.contracts.target import Target
 from huberflow.components.contracts.validation_findings import ShiftKind, ValidationFindings
@@ -33,11 +33,14 @@ def write_node(run: Run, node: str, folder: Path) -> None:
 
     Args:
       run: finished or not.
-      node: StatisticsGen, SchemaGen, ExampleValidator, Trainer or Evaluator; others have no files.
+      node: one that wrote statistics, a schema, anomalies, the record of a training, or an
+        evaluation; others have no files.
       folder: the report's folder; made where it is missing.
     """
-    for name, content in _NODE_FILES[node](run) if node in _NODE_FILES else ():
-        _write(folder / name, content)
+    for key, files in _OUTPUT_FILES.items():
+        writer = run.writer(key)
+        for name, content in files(run) if writer and writer.name == node else ():
+            _write(folder / name, content)
 
 
 def write_page(run: Run, folder: Path) -> Path:
@@ -59,7 +62,7 @@ def _statistics(run: Run) -> Files:
 
 
 def _schema(run: Run) -> Files:
-    artifact = run.artifact(node_ids.SCHEMA_GEN, "schema")
+    artifact = run.artifact("schema")
     path = artifact.uri / artifact_files.SCHEMA if artifact else None
     if path and path.is_file():
         yield artifact_files.SCHEMA, path.read_bytes()
@@ -90,7 +93,7 @@ def _training(run: Run) -> Files:
     epochs, path = model_epochs(run), run.predictions()
     if epochs:
         yield page.CURVES, style.png(training_figure.training_curves(epochs))
-    if path:
+    if path and run.config:
         yield from (_classes if run.config["data"]["classes"] else _numbers)(run, path)
 
 
@@ -119,21 +122,24 @@ def _classes(run: Run, path: Path) -> Files:
 def _evaluation(run: Run) -> Files:
     report = run.report()
     if report:
-        table, metric = slices.slice_table(report), run.evaluation.gate_metric
+        table = slices.slice_table(report)
         yield "slices.csv", table.to_csv()
         yield "slices.json", table.to_json()
+    if report and run.config:
+        metric = run.evaluation.gate_metric
         direction = better_direction(run.evaluation, metric)
         figure = slice_figure.error_by_slice(report, metric, direction)
         yield page.BY_SLICE, style.png(figure)
 
 
-_NODE_FILES: Mapping[str, Callable[[Run], Files]] = {
-    node_ids.STATISTICS_GEN: _statistics,
-    node_ids.SCHEMA_GEN: _schema,
-    node_ids.EXAMPLE_VALIDATOR: _anomalies,
-    node_ids.TRAINER: _training,
-    node_ids.EVALUATOR: _evaluation,
+_OUTPUT_FILES: Mapping[str, Callable[[Run], Files]] = {
+    "statistics": _statistics,
+    "schema": _schema,
+    "anomalies": _anomalies,
+    "model_run": _training,
+    "evaluation": _evaluation,
 }
+"""By the key of the node's output."""
 
 
 def _write(path: Path, content: str | bytes) -> None:

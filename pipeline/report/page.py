@@ -9,7 +9,6 @@ from pathlib import Path
 import jinja2
 import yaml
 
-from huberflow.components.contracts import node_ids
 from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config import paths_of
 from huberflow.pipeline.history.run_history import Run
@@ -87,7 +86,7 @@ def _figures(folder: Path) -> list[tuple[str, str]]:
 
 def statistics_html(run: Run, template: str) -> str | None:
     """Statistics of the data as HTML; None without any."""
-    artifact = run.artifact(node_ids.STATISTICS_GEN, "statistics")
+    artifact = run.artifact("statistics")
     columns = statistics.read_statistics(artifact.uri) if artifact else None
     return _render(template, statistics=columns, run=run) if columns else None
 

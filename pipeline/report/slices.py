@@ -75,7 +75,7 @@ def slice_table(report: EvaluationReport) -> SliceTable:
     data = [
         [
             row.name,
-            row.example_count,
+            row.example_count if "example_count" in row.candidate else None,
             *(row.values(metric)[0] for metric in metrics),
             *(row.values(metric)[1] for metric in metrics),
         ]

@@ -29,7 +29,7 @@ def write_first_schema(run: Run, path: Path) -> None:
     Raises:
       InputError: the file exists, or the run has no schema.
     """
-    inferred = run.artifact(node_ids.SCHEMA_GEN, "schema")
+    inferred = run.artifact("schema")
     if path.exists():
         raise InputError(
             "FILE",
@@ -139,7 +139,7 @@ def _changes(before: schema_pb2.Schema, after: schema_pb2.Schema) -> dict[str, l
 
 def _statistics(run: Run) -> list[Statistics]:
     """The statistics of train and eval rows."""
-    artifact = run.artifact(node_ids.STATISTICS_GEN, "statistics")
+    artifact = run.artifact("statistics")
     if artifact is None or not artifact.uri.is_dir():
         raise _without_statistics(run)
     return [load_statistics(artifact.uri, split) for split in SPLITS]

@@ -11,7 +11,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from huberflow.components.contracts import artifact_files, node_ids
+from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.features import FeaturesConfig
 from huberflow.components.contracts.predictions import read_predictions
 from huberflow.components.contracts.target import PREDICTION, Target
@@ -26,20 +26,22 @@ _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 
 
 def dataset(run: Run) -> Dataset | None:
-    """The rows that a run's ExampleGen read; None before it has finished.
+    """The rows that a run's ExampleGen read; None before it has finished, and if it read no files.
 
     The digest is one of the set of rows: it stays the same in another order, split or number of
     files, and changes when one row changes.
 
     Raises:
-      FileNotFoundError: the examples are gone.
+      FileNotFoundError: the examples of a run of huberflow's pipeline are gone.
       ValueError: a file of examples ends within a record.
     """
-    examples = run.artifact(node_ids.EXAMPLE_GEN, "examples")
-    execution = run.nodes[node_ids.EXAMPLE_GEN].execution if examples else None
-    if examples is None or execution is None:
+    generator = run.writer("examples")
+    if generator is None or generator.execution is None:
         return None
-    source = str(execution.properties["input_base"])
+    examples, properties = generator.execution.output("examples"), generator.execution.properties
+    if not run.config and ("input_base" not in properties or not examples.uri.is_dir()):
+        return None
+    source = str(properties["input_base"])
     columns = _data_schema(run)
     total, rows = 0, {}
     for split in json.loads(str(examples.properties["split_names"])):
@@ -64,14 +66,14 @@ def dataset(run: Run) -> Dataset | None:
 
 
 def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
-    """The run's bundle, ready to register; None where the run has none.
+    """The run's bundle, ready to register; None where the run has none, or is another pipeline's.
 
     A trial of a sweep exports nothing; its model is the one that the Trainer saved.
     """
-    exported = run.artifact(node_ids.SERVING_EXPORT, "exported_model")
-    model = exported if run.sweep is None else run.artifact(node_ids.TRAINER, "model")
+    exported = run.artifact("exported_model")
+    model = exported if run.sweep is None else run.artifact("model")
     schema = _data_schema(run)
-    if model is None or schema is None:
+    if model is None or schema is None or not run.config:
         return None
     types = {feature.name: feature.type for feature in schema.feature}
     # As the signature ``columns`` expects them.
@@ -101,8 +103,8 @@ def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
 
 
 def _data_schema(run: Run) -> schema_pb2.Schema | None:
-    artifact = run.artifact(node_ids.SCHEMA_GEN, "schema")
-    if artifact is None:
+    artifact = run.artifact("schema")
+    if artifact is None or not (run.config or artifact.uri.is_dir()):
         return None
     text = (artifact.uri / artifact_files.SCHEMA).read_text(encoding="utf-8")
     return text_format.Parse(text, schema_pb2.Schema())

@@ -67,7 +67,7 @@ def undelivered(workspace: Workspace) -> list[str]:
 
 def write_tracking_ids(workspace: Workspace, run_ids: Iterable[str]) -> None:
     """Writes the tracker's ids of delivered runs into ML Metadata, unless they are there."""
-    records = Records(workspace)
+    records = Records.of(workspace)
     for run_id in run_ids:
         delivered = receipt(workspace, run_id)
         if delivered is not None and records.tracking_id(run_id) != delivered.run:
@@ -178,7 +178,7 @@ def catch_up(
     """
     with filelock.FileLock(workspace.delivery_lock):
         close_killed(workspace)
-        delivery = Delivery(workspace, connect(uri, workspace), masked_text(uri))
+        delivery = Delivery(workspace, connect(uri, workspace.tracked_files), masked_text(uri))
         failed: list[str] = []
         runs = run_history.all_runs(workspace, failed.append)
         delivered: list[Run] = []

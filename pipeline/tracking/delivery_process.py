@@ -36,11 +36,14 @@ class DeliveryProcess:
     Args:
       workspace: the workspace with the journals.
       uri: the server's address.
+      artifacts: see ``connect``.
       warn: called from a thread with a line: once if the server cannot be reached or refuses, and
         once for each run that is undeliverable.
     """
 
-    def __init__(self, workspace: Workspace, uri: str, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, workspace: Workspace, uri: str, artifacts: Path | None, warn: Callable[[str], None]
+    ) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "huberflow.pipeline.tracking.delivery_process"],
             stdin=subprocess.PIPE,
@@ -49,7 +52,8 @@ class DeliveryProcess:
             start_new_session=True,  # Ctrl-C is for the run; its end must still be delivered
         )
         # Not as an argument, which every user of the machine can read.
-        json.dump({"workspace": str(workspace.root), "uri": uri}, self._stdin)
+        settings = {"workspace": str(workspace.root), "uri": uri, "artifacts": artifacts}
+        json.dump(settings, self._stdin, default=str)
         self._stdin.write("\n")
         self._stdin.flush()
         self._listener = threading.Thread(target=self._listen, args=(warn,), daemon=True)
@@ -97,8 +101,9 @@ def main() -> int:
     ended = threading.Event()
     threading.Thread(target=_wait_for_end, args=(ended,), daemon=True).start()
     workspace = Workspace(Path(settings["workspace"]))
+    artifacts = settings["artifacts"] and Path(settings["artifacts"])
     with filelock.FileLock(workspace.delivery_lock):
-        return _deliver_until(workspace, settings["uri"], ended)
+        return _deliver_until(workspace, settings["uri"], artifacts, ended)
 
 
 def _wait_for_end(ended: threading.Event) -> None:
@@ -106,7 +111,9 @@ def _wait_for_end(ended: threading.Event) -> None:
     ended.set()
 
 
-def _deliver_until(workspace: Workspace, uri: str, ended: threading.Event) -> int:
+def _deliver_until(
+    workspace: Workspace, uri: str, artifacts: Path | None, ended: threading.Event
+) -> int:
     delivery: Delivery | None = None
     print_once = cache(partial(print, flush=True))
     warned = False
@@ -114,7 +121,7 @@ def _deliver_until(workspace: Workspace, uri: str, ended: threading.Event) -> in
         last = ended.is_set()  # before the journals are read, so that the last pass reads all
         try:
             if delivery is None:
-                delivery = Delivery(workspace, connect(uri, workspace), masked_text(uri))
+                delivery = Delivery(workspace, connect(uri, artifacts), masked_text(uri))
             delivery.deliver_all(pending(workspace, print_once), print_once)
         except TrackingError as error:
             if not warned:

@@ -5,10 +5,10 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import yaml
 
-from huberflow.components.contracts import node_ids
 from huberflow.pipeline.history.metadata_store import FINISHED
 from huberflow.pipeline.history.run_history import Epoch, Node, Run, RunMetadata, model_epochs
 from huberflow.pipeline.system.interruption import first_line
@@ -45,12 +45,12 @@ class Mirror:
 
     Args:
       tracker: the server.
-      workspace_id: distinguishes runs of different workspaces.
+      origin: the id of the workspace or of the pipeline that the run belongs to.
     """
 
-    def __init__(self, tracker: Tracker, workspace_id: str) -> None:
+    def __init__(self, tracker: Tracker, origin: str) -> None:
         self._tracker = tracker
-        self._workspace_id = workspace_id
+        self._origin = origin
         self._children: dict[str, Tracked] = {}
         self._delivered: set[str] = set()
         self._epochs = 0
@@ -100,22 +100,23 @@ class Mirror:
         parent = None
         if run.sweep is not None:
             about = run.metadata
-            sweep = self._new_run(run, run.sweep, about.sweep_name, about.sweep_started)
+            sweep = self._new_run(run, [run.sweep], about.sweep_name, about.sweep_started)
             parent = self._tracker.open_run(sweep).id
-        new = self._new_run(run, run.id, run.name, run.started, parent)
+        new = self._new_run(run, [run.id], run.name, run.started, parent)
         tracked = self._tracker.open_run(replace(new, tags=tags.of_started_run(run)))
         if not tracked.closed:
-            config = yaml.safe_dump(run.config, sort_keys=False)
-            self._attach(tracked.id, {"config.yaml": config})
+            if run.config:
+                config = yaml.safe_dump(run.config, sort_keys=False)
+                self._attach(tracked.id, {"config.yaml": config})
             self._tracker.log(tracked.id, params=params.of_beam(run))
         return tracked
 
     def _new_run(
-        self, run: Run, key: str, name: str, started: float, parent: str | None = None
+        self, run: Run, key: Sequence[str], name: str, started: float, parent: str | None = None
     ) -> NewRun:
         return NewRun(
-            key=f"{self._workspace_id}/{key}",
-            experiment=tags.experiment_name(run),
+            key="/".join([self._origin, *(quote(part, safe=" :+") for part in key)]),
+            experiment=run.experiment,
             name=name,
             started=started,
             parent=parent,
@@ -126,7 +127,7 @@ class Mirror:
         if node.name in self._delivered:
             return
         if node.name not in self._children:
-            new = self._new_run(run, f"{run.id}/{node.name}", node.name, node.started, parent)
+            new = self._new_run(run, [run.id, node.name], node.name, node.started, parent)
             self._children[node.name] = self._tracker.open_run(new)
         if node.state == "running" and run.ended is None:
             return
@@ -159,7 +160,7 @@ class Mirror:
             params=params.of_node(node, f"{node.name}."),
             metrics=list(_model_metrics(run, node)),
         )
-        if node.name == node_ids.SCHEMA_GEN and node.execution is not None:
+        if node.artifact("schema"):
             self._tracker.log(parent, dataset=dataset(run))
         # Imported here, with matplotlib, so that every command which delivers later starts fast.
         from huberflow.pipeline.report import files
@@ -168,17 +169,20 @@ class Mirror:
             files.write_node(run, node.name, Path(folder))
             self._tracker.attach(parent, Path(folder))
             shutil.copytree(folder, self._files.name, dirs_exist_ok=True)  # for the report
-        if node.name in (node_ids.TRAINER, node_ids.SERVING_EXPORT):
+        if node.artifact("model") or node.artifact("exported_model"):
             self._register(run, parent, None)  # the upload need not wait for the run's end
 
     def _register(self, run: Run, parent: str, alias: Alias | None) -> str | None:
         """Registers the exported model; its name and version, None where there is none."""
-        model = exported_model(run, self._workspace_id)
+        model = exported_model(run, self._origin)
         if model is None:
             return None
         return f"{model.name}/{self._tracker.register(parent, model, alias)}"
 
     def _close(self, run: Run, parent: str) -> None:
+        data = dataset(run) if run.artifact("schema") is None else None  # else logged with it
+        if data is not None:
+            self._tracker.log(parent, dataset=data)
         model = self._register(run, parent, _alias(run))
         # Last, because MLflow's charts are in the order in which the metrics were logged.
         last_metrics = [
@@ -232,7 +236,7 @@ def _alias(run: Run) -> Alias | None:
 
     A push that is reused from an earlier run moves no alias: a later model may serve by now.
     """
-    report, pusher = run.report(), run.nodes.get(node_ids.PUSHER)
+    report, pusher = run.report(), run.writer("pushed_model")
     if report is None:
         return None
     if pusher is None or not report.blessed:
@@ -250,9 +254,9 @@ def _resource_metrics(node: Node, prefix: str = "") -> Iterator[MetricValue]:
 
 def _model_metrics(run: Run, node: Node) -> Iterator[MetricValue]:
     """What a node measured of the model: training curves, or metrics over all eval rows."""
-    if node.name == node_ids.TRAINER:
+    if run.writer("model_run") is node:
         yield from _epoch_metrics(model_epochs(run))
-    report = run.report() if node.name == node_ids.EVALUATOR else None
+    report = run.report() if run.writer("evaluation") is node else None
     if report is not None:
         groups = {"evaluation": report.overall.candidate, "baseline": report.overall.baseline}
         for group, values in groups.items():
@@ -262,7 +266,7 @@ def _model_metrics(run: Run, node: Node) -> Iterator[MetricValue]:
 
 def _data_metrics(run: Run, node: Node) -> Iterator[MetricValue]:
     """What a node measured of the data: drift and skew of each column."""
-    findings = run.findings() if node.name == node_ids.EXAMPLE_VALIDATOR else None
+    findings = run.findings() if run.writer("anomalies") is node else None
     for shift in findings.shifts if findings else ():
         yield MetricValue(params.shortened(f"{shift.kind}/{shift.column}"), shift.value, node.ended)
 

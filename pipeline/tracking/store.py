@@ -1,6 +1,7 @@
 """Selects the tracking server of a run."""
 
 import os
+from pathlib import Path
 
 from huberflow.pipeline.config import Tracking
 from huberflow.pipeline.history.workspace import Workspace
@@ -13,8 +14,21 @@ def store_uri(tracking: Tracking, workspace: Workspace) -> str:
     return tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or default
 
 
-def connect(uri: str, workspace: Workspace) -> Tracker:
-    """The tracker at an address, which is reached with the first call; imports MLflow."""
+def default_uri() -> str:
+    """MLflow's own default, outside a workspace: its variable, else a database in this folder.
+
+    So `mlflow ui` shows the same runs, and MLflow's functions in the same script log to them.
+    """
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path('mlflow.db').absolute()}"
+
+
+def connect(uri: str, artifacts: Path | None = None) -> Tracker:
+    """The tracker at an address, which is reached with the first call; imports MLflow.
+
+    Args:
+      uri: of a server or a database.
+      artifacts: the folder for artifacts of new experiments in a database; None: MLflow's default.
+    """
     from huberflow.pipeline.tracking.mlflow_tracker import MlflowTracker
 
-    return MlflowTracker(uri, artifacts=workspace.tracking / "artifacts")
+    return MlflowTracker(uri, artifacts)

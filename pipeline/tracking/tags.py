@@ -3,10 +3,10 @@
 import json
 from dataclasses import asdict
 
-from huberflow.components.contracts import node_ids
+from huberflow.pipeline.history.metadata_store import FINISHED
 from huberflow.pipeline.history.run_history import Node, Run
 from huberflow.pipeline.report.formatting import format_metric
-from huberflow.pipeline.report.metric_direction import better_direction
+from huberflow.pipeline.report.metric_direction import direction_in, metric_keys, ranking_metric
 from huberflow.pipeline.system.masking import masked
 from huberflow.pipeline.tracking import params
 
@@ -19,31 +19,30 @@ VIEW = "huberflow"
 _VIEW_NAME = "Results, best first"
 
 
-def experiment_name(run: Run) -> str:
-    """The experiment that a run belongs to."""
-    return str(run.config["tracking"]["experiment"] or run.config["name"])
-
-
 def of_experiment(run: Run) -> dict[str, str]:
     """The tags of a new experiment: its description, and how MLflow's UI ranks its runs."""
-    metric = run.evaluation.gate_metric
-    greater = better_direction(run.evaluation, metric) == "higher"
-    return {
+    tags = {
         "mlflow.experimentKind": "custom_model_development",
-        "mlflow.experiment.primaryMetric.name": f"evaluation/{metric}",
-        "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater),
-        NOTE: f"Runs of the pipeline {run.config['name']}; **Views → {_VIEW_NAME}** lists their "
+        NOTE: f"Runs of a TFX pipeline; **Views → {_VIEW_NAME}** lists their "
         "results. Metrics are in groups: `evaluation/` over all eval rows, `baseline/` of the last "
         "blessed model, `training/` per epoch, `drift/` and `skew/` of each column, `nodes/` the "
         "resources of each node. Below each run are the runs of its nodes; each has a "
         "`report.html`.",
+    }
+    metric = ranking_metric(run)
+    if metric is None:
+        return tags
+    greater = direction_in(run, metric) == "higher"
+    return tags | {
+        "mlflow.experiment.primaryMetric.name": f"evaluation/{metric}",
+        "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater),
         f"mlflow.sharedViewState.{VIEW}": _view(run, metric, greater),
     }
 
 
 def _view(run: Run, first: str, greater: bool) -> str:
     """A saved view of MLflow's run list: runs without sweeps and nodes, by the gate's metric."""
-    metrics = dict.fromkeys([first, *(metric.key for metric in run.evaluation.metrics)])
+    metrics = dict.fromkeys([first, *metric_keys(run)])
     state = {
         "searchFilter": "tags.huberflow.kind = 'run'",
         "orderByKey": f"metrics.`evaluation/{first}`",
@@ -90,14 +89,16 @@ def _fitting(text: str) -> str:
 
 def of_node(node: Node) -> dict[str, str]:
     """The tags of a finished node: its state, its ids in ML Metadata, and why it failed."""
+    tags = {"huberflow.state": node.state}
+    if node.state not in FINISHED:
+        tags[NOTE] = _fitting(node.cause or "did not finish")
     if node.execution is None:
-        return {"huberflow.state": node.state, NOTE: _fitting(node.cause or "did not finish")}
+        return tags
     outputs = {
         key: [artifact.id for artifact in artifacts]
         for key, artifacts in node.execution.outputs.items()
     }
-    return {
-        "huberflow.state": node.state,
+    return tags | {
         "huberflow.metadata.execution": str(node.execution.id),
         "huberflow.metadata.artifacts": _fitting(json.dumps(outputs)),
     }
@@ -118,7 +119,7 @@ def of_ended_run(run: Run, model: str | None) -> dict[str, str]:
         # MLflow's artifact view then compares the table between runs.
         table = [{"path": "slices.json", "type": "table"}]
         tags["mlflow.loggedArtifacts"] = json.dumps(table)
-    pushed = run.artifact(node_ids.PUSHER, "pushed_model")
+    pushed = run.artifact("pushed_model")
     if pushed is not None and pushed.properties.get("pushed"):
         tags["huberflow.pushed"] = str(pushed.properties["pushed_destination"])
         tags["huberflow.pushed_version"] = str(pushed.properties["pushed_version"])
@@ -130,7 +131,8 @@ def of_ended_run(run: Run, model: str | None) -> dict[str, str]:
 def summary(run: Run) -> str:
     """How the run ended, in a few lines of markdown."""
     if failed := run.failed_node:
-        return f"**{failed.name} {run.status}:** {failed.cause}\n\nThe log is among the artifacts."
+        log = "\n\nThe log is among the artifacts." if run.metadata.log else ""
+        return f"**{failed.name} {run.status}:** {failed.cause}{log}"
     report = run.report()
     if report is None:
         return f"{run.kind} {run.status}"

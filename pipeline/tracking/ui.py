@@ -76,7 +76,7 @@ def _server(
     workspace: Workspace, store_uri: str, port: int, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     """MLflow's server, in its own process group because it starts processes itself."""
-    artifacts = workspace.tracking / "artifacts"
+    artifacts = workspace.tracked_files
     artifacts.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "mlflow", "server", "--workers=1"]

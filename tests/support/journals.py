@@ -34,6 +34,7 @@ class Story:
         first = {
             "id": run_id,
             "name": f"name of {run_id}",
+            "experiment": "taxi",
             "kind": "run",
             "config": Config().plain(),
             "facts": {"log": str(folder.parent / "logs" / f"{run_id}.log")},

@@ -26,6 +26,7 @@ class Metadata:
         self,
         node="Trainer",
         run="run-1",
+        pipeline="taxi",
         state=pb.Execution.COMPLETE,
         type_name=TRAINER,
         properties=None,
@@ -61,9 +62,9 @@ class Metadata:
             execution,
             [(by_id[event.artifact_id], event) for event in events],
             [
-                self._context("pipeline", "taxi"),
+                self._context("pipeline", pipeline),
                 self._context("pipeline_run", run),
-                self._context("node", f"taxi.{node}"),
+                self._context("node", f"{pipeline}.{node}"),
             ],
         )
         return number

@@ -133,7 +133,7 @@ def in_mlflow(bundle):
     def register(uri, workspace):
         columns = [Column("miles", "double"), Column("company", "string")]
         example = [{"miles": 1.5, "company": "Blue"}]
-        tracker = connect(uri, workspace)
+        tracker = connect(uri, workspace.tracked_files)
         run = tracker.open_run(NewRun("key", "taxi", "night", 1.0))
         outputs = [Column("prediction", "double")]
         exported = ExportedModel("key", "taxi", bundle, columns, outputs, example)

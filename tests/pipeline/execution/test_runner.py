@@ -80,10 +80,10 @@ class Runs:
         )
 
     def run(self, run_id: str, *hooks, **options) -> None:
-        LocalRunner(run_id, self.workspace, hooks).run(self.pipeline(**options))
+        LocalRunner(run_id, hooks).run(self.pipeline(**options))
 
     def states(self, run_id: str) -> dict[str, str]:
-        found = Records(self.workspace).run(run_id)
+        found = Records.of(self.workspace).run(run_id)
         return {node: execution.state for node, execution in found.items()}
 
     def recorded_state(self, node: str) -> int:
@@ -126,7 +126,7 @@ class TestRun:
     def test_is_recorded_under_its_id_with_its_outputs(self, runs):
         runs.run("run-1")
         assert runs.states("run-1") == dict.fromkeys(NODES, "ran")
-        report = Records(runs.workspace).run("run-1")["Report"].output("report")
+        report = Records.of(runs.workspace).run("run-1")["Report"].output("report")
         assert (report.uri / "report.txt").read_text() == "10"
 
     def test_a_second_one_is_cached(self, runs):
@@ -137,7 +137,7 @@ class TestRun:
         assert [event for event in recorder.events if event[0] == "finished"] == [
             ("finished", node, "cached") for node in NODES
         ]
-        records = Records(runs.workspace)
+        records = Records.of(runs.workspace)
         model = records.run("run-2")["Total"].output("total")
         assert records.producer(model).run == "run-1"
 
@@ -146,8 +146,8 @@ class TestRun:
         for name in ("run-1", "run-2"):
             lineage = RunLineage(run=name, mlflow=tag, git=None)
             pipeline = runs.pipeline_of(tiny_nodes.Lineage())
-            LocalRunner(name, runs.workspace, [], lineage=lineage).run(pipeline)
-        first, second = (Records(runs.workspace).run(f"run-{n}")["Lineage"] for n in (1, 2))
+            LocalRunner(name, [], lineage=lineage).run(pipeline)
+        first, second = (Records.of(runs.workspace).run(f"run-{n}")["Lineage"] for n in (1, 2))
         assert (first.state, second.state) == ("ran", "cached")
         written = (second.output("model").uri / "lineage.json").read_text()
         assert RunLineage.from_text(written).run == "run-1"
@@ -169,9 +169,7 @@ class TestAtTheSameTime:
 
         def together(*counts: int) -> dict[int, list[dict[str, str]]]:
             def run(number: int, count: int) -> None:
-                LocalRunner(f"run-{number}", runs.workspace, [], node_locks).run(
-                    runs.pipeline(count=count)
-                )
+                LocalRunner(f"run-{number}", [], node_locks).run(runs.pipeline(count=count))
 
             with ThreadPoolExecutor(len(counts)) as threads:
                 list(threads.map(run, range(len(counts)), counts))
@@ -247,4 +245,4 @@ class TestFailure:
         latest = Resolver(strategy_class=LatestArtifactStrategy, model=Channel(type=Model))
         report = tiny_nodes.Report(total=latest.with_id("Latest").outputs["model"])
         with pytest.raises(NodeFailedError, match="Latest failed: its inputs could not be res"):
-            LocalRunner("run-1", runs.workspace, []).run(runs.pipeline_of(latest, report))
+            LocalRunner("run-1", []).run(runs.pipeline_of(latest, report))

@@ -16,7 +16,7 @@ from huberflow.pipeline.history.metadata_store import Artifact, Execution
 from huberflow.pipeline.history.run_history import Epoch, RunMetadata
 from huberflow.pipeline.history.workspace import Workspace
 
-BEGIN = '{"event": "started", "time": 1, "id": "a", "name": "a", "facts": {}}\n'
+BEGIN = '{"event": "started", "time": 1, "id": "a", "name": "a", "experiment": "a", "facts": {}}\n'
 
 
 @pytest.fixture
@@ -44,7 +44,9 @@ def execution(tmp_path) -> Execution:
 class TestJournal:
     @pytest.fixture
     def journal(self, workspace):
-        return Journal(workspace.journal("run-1"), "a name", {"seed": 42}, RunMetadata(host="here"))
+        return Journal(
+            workspace.journal("run-1"), "a name", "taxi", {"seed": 42}, RunMetadata(host="here")
+        )
 
     def read(self, workspace):
         return run_history.read_run(workspace.journal("run-1"))

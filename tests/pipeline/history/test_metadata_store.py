@@ -27,7 +27,7 @@ def metadata(workspace):
 
 @pytest.fixture
 def records(workspace):
-    return Records(workspace)
+    return Records.of(workspace)
 
 
 class TestRun:

@@ -69,7 +69,7 @@ class TestFinishedRun:
         assert run.metadata.versions == versions()
 
     def test_has_the_nodes_outputs_without_the_record(self, run):
-        pushed = run.artifact("Pusher", "pushed_model")
+        pushed = run.artifact("pushed_model")
         assert dict(pushed.properties) == {"pushed": 1.0, "pushed_version": "4"}
         assert str(pushed.uri) == "/gcs/bucket/taxi/run-1/pushed_model"
 

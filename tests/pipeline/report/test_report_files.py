@@ -72,7 +72,7 @@ def run(tmp_path):
             "nodes": nodes,
             "epochs": (Epoch(1, 0.0, {"loss": 2.0, "val_loss": 1.5}),),
         }
-        return Run("run-1", "a first run", 0.0, **{**whole, **changes})
+        return Run("run-1", "a first run", 0.0, experiment="taxi", **{**whole, **changes})
 
     return run
 
@@ -217,7 +217,7 @@ class TestPage:
             assert part in text
 
     def test_of_a_run_that_has_only_begun(self, folder):
-        text = page(Run("run-1", "begun", 0.0), folder).text
+        text = page(Run("run-1", "begun", 0.0, experiment="taxi"), folder).text
         assert "No node has started." in text
         assert "There are no statistics of the data." in text
 

@@ -42,7 +42,7 @@ def run(tmp_path):
             name: Node(name, "ran", 0.0, 1.0, execution(name, *output))
             for name, output in outputs.items()
         }
-        return Run("run-1", "a run", 0.0, nodes=nodes)
+        return Run("run-1", "a run", 0.0, experiment="taxi", nodes=nodes)
 
     def execution(name, key, uri, properties) -> Execution:
         artifacts = {key: (Artifact(1, tmp_path.joinpath(uri), {}),)}

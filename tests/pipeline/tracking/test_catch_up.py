@@ -108,7 +108,7 @@ class TestARun:
         Metadata(workspace).execution("Transform", "run-1")
         Story(workspace.journals).ends()
         new.catch_up()
-        assert Records(workspace).tracking_id("run-1") == receipt(workspace, "run-1").run
+        assert Records.of(workspace).tracking_id("run-1") == receipt(workspace, "run-1").run
 
     def test_needs_no_metadata_and_makes_none(self, workspace, new):
         Story(workspace.journals).ends()

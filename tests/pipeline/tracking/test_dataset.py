@@ -63,7 +63,9 @@ def run_with(tmp_path):
             schema_folder.mkdir()
             (schema_folder / "schema.pbtxt").write_text(schema)
             nodes.append(node("SchemaGen", "schema", schema_folder))
-        return run_history.Run("run-1", "taxi", 0.0, nodes={n.name: n for n in nodes})
+        return run_history.Run(
+            "run-1", "taxi", 0.0, experiment="taxi", nodes={n.name: n for n in nodes}
+        )
 
     return make
 
@@ -87,8 +89,15 @@ class TestDataset:
 
     def test_is_not_known_before_example_gen_has_finished(self):
         running = run_history.Node("ExampleGen", "running", 0.0)
-        assert dataset(run_history.Run("run-1", "taxi", 0.0)) is None
-        assert dataset(run_history.Run("run-1", "taxi", 0.0, nodes={"ExampleGen": running})) is None
+        assert dataset(run_history.Run("run-1", "taxi", 0.0, experiment="taxi")) is None
+        assert (
+            dataset(
+                run_history.Run(
+                    "run-1", "taxi", 0.0, experiment="taxi", nodes={"ExampleGen": running}
+                )
+            )
+            is None
+        )
 
     def test_has_its_columns_once_there_is_a_schema(self, run_with):
         assert dataset(run_with(one_file(ROWS))).columns == {}
@@ -97,14 +106,14 @@ class TestDataset:
 
     def test_refuses_a_file_that_ends_within_a_record(self, run_with):
         run = run_with(one_file(ROWS))
-        (path,) = run.artifact("ExampleGen", "examples").uri.glob("Split-eval/*")
+        (path,) = run.artifact("examples").uri.glob("Split-eval/*")
         path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-1]))
         with pytest.raises(ValueError, match="expected whole records"):
             dataset(run)
 
     def test_refuses_examples_that_are_gone(self, run_with):
         run = run_with(one_file(ROWS))
-        (path,) = run.artifact("ExampleGen", "examples").uri.glob("Split-eval/*")
+        (path,) = run.artifact("examples").uri.glob("Split-eval/*")
         path.unlink()
         with pytest.raises(FileNotFoundError, match="Split-eval"):
             dataset(run)

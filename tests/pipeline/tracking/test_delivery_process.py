@@ -58,7 +58,7 @@ def follow(workspace):
 
     def follow(uri: str) -> Watched:
         warnings = []
-        started.append(DeliveryProcess(workspace, uri, warnings.append))
+        started.append(DeliveryProcess(workspace, uri, None, warnings.append))
         return Watched(started[-1], warnings)
 
     yield follow
@@ -151,7 +151,9 @@ class TestServerThatIsDown:
     def test_is_reported_once_in_one_line_without_the_password(self, workspace):
         story = Story(workspace.journals).starts("Trainer").ends()
         address, warnings = f"127.0.0.1:{free_port()}", []
-        delivery = DeliveryProcess(workspace, f"http://ann:hunter2@{address}", warnings.append)
+        delivery = DeliveryProcess(
+            workspace, f"http://ann:hunter2@{address}", None, warnings.append
+        )
         command = " ".join(psutil.Process(delivery._process.pid).cmdline())
         wait_until(lambda: warnings)
         assert not delivery.finish(PATIENCE)
@@ -221,7 +223,7 @@ import sys, time
 from pathlib import Path
 from huberflow.pipeline.tracking.delivery_process import DeliveryProcess
 from huberflow.pipeline.history.workspace import Workspace
-delivery = DeliveryProcess(Workspace(Path(sys.argv[1])), sys.argv[2], print)
+delivery = DeliveryProcess(Workspace(Path(sys.argv[1])), sys.argv[2], None, print)
 print(delivery._process.pid, flush=True)
 time.sleep(600)
 """

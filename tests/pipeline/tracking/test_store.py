@@ -39,7 +39,7 @@ class TestConnection:
         (tmp_path / "elsewhere").mkdir()
         monkeypatch.chdir(tmp_path / "elsewhere")
         workspace = Workspace(tmp_path / "a workspace, größer")
-        tracker = connect(store_uri(Tracking(), workspace), workspace)
+        tracker = connect(store_uri(Tracking(), workspace), workspace.tracked_files)
         run = tracker.open_run(NewRun("w/run", "taxi", "name", 1.0))
         (tmp_path / "config").mkdir()
         (tmp_path / "config" / "config.yaml").write_text("seed: 1")

@@ -29,11 +29,9 @@ def whole(folder: Path, status="done", **options) -> run_history.Run:
 
 
 class TestExperiment:
-    def test_is_the_configs_else_the_models_name(self, started):
-        assert run_tags.experiment_name(started("name=bikes")) == "bikes"
-        assert (
-            run_tags.experiment_name(started("name=bikes", "tracking.experiment=fares")) == "fares"
-        )
+    def test_is_the_configs_else_the_models_name(self):
+        assert load(None, ["name=bikes"]).experiment == "bikes"
+        assert load(None, ["name=bikes", "tracking.experiment=fares"]).experiment == "fares"
 
     @pytest.mark.parametrize(
         ("gate", "greater"),
