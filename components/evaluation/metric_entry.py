@@ -13,6 +13,7 @@ import numpy as np
 import tf_keras
 from tensorflow_model_analysis.proto import config_pb2
 
+from huberflow.components.evaluation.custom_metric import CustomMetric
 from huberflow.components.evaluation.summed_metric import (
     KerasMetric,
     MeanLoss,
@@ -57,7 +58,7 @@ def metric(
 
         >>> import huberflow.tfma
         >>> huberflow.tfma.metric("HuberMetric", threshold=2.0).class_name
-        'SummedMetric'
+        'CustomMetric'
 
     In a config: ``MetricsSpec(metrics=[huberflow.tfma.metric("HuberMetric", threshold=2.0)])``.
     """
@@ -67,10 +68,10 @@ def metric(
     key = _default_key(target, arguments) if name is None else _legal(name)
     _try(key, described)
     modules = {entry.module for entry in HUBERFLOW.values()} | set(map(_module, imports))
-    config = SummedMetric(key, described, sorted({*modules, target.__module__})).get_config()
+    config = {"name": key, "metric": described, "imports": sorted({*modules, target.__module__})}
     return config_pb2.MetricConfig(
-        class_name=SummedMetric.__name__,
-        module=SummedMetric.__module__,
+        class_name=CustomMetric.__name__,
+        module=CustomMetric.__module__,
         config=json.dumps(config, sort_keys=True),
     )
 

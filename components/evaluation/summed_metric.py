@@ -1,7 +1,7 @@
 """Metrics whose states are added up over batches and workers, as TFMA does it.
 
-TFMA describes a metric by the name of its class; a worker imports the class, and all that the model
-needs, when it builds the metric.
+TFMA describes a metric by the name of its class; a worker imports the class when it builds the
+metric.
 """
 
 import importlib
@@ -44,15 +44,11 @@ class SummedMetric(tf_keras.metrics.Metric):
     Args:
       name: its key.
       metric: the tf_keras metric.
-      imports: modules with the custom objects of the model, for the process that loads it.
     """
 
-    def __init__(self, name: str, metric: KerasMetric, imports: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, metric: KerasMetric) -> None:
         super().__init__(name=name, dtype=tf.float64)
-        for module in imports:
-            importlib.import_module(module)
-        # As text: Keras would wrap a dict, and the wrapper cannot be pickled.
-        self._description = json.dumps({"metric": metric, "imports": list(imports)})
+        self._description = json.dumps(metric)  # Keras would wrap a dict
         self._inner = imported(metric)(**metric["arguments"])
         self._weight_of_rows = 0.0
         self._is_checked = False
@@ -99,7 +95,7 @@ class SummedMetric(tf_keras.metrics.Metric):
 
     def get_config(self) -> dict[str, JSON]:
         """All constructor arguments."""
-        return {"name": self.name, **json.loads(self._description)}
+        return {"name": self.name, "metric": json.loads(self._description)}
 
 
 def state(metric: tf_keras.metrics.Metric) -> list[np.ndarray]:

@@ -9,6 +9,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 import tf_keras
+from apache_beam.internal import pickler
+from tensorflow_model_analysis.metrics import metric_specs
 from tensorflow_model_analysis.proto import config_pb2
 
 import huberflow.tfma
@@ -229,18 +231,21 @@ def key_of(entry):
     return json.loads(entry.config)["name"]
 
 
-def test_the_entry_names_modules_that_workers_import(users):
-    """A worker that unpacks the metric has what the model needs, its losses too."""
+def test_a_worker_has_all_that_the_model_needs(users, tmp_path):
+    """Once it has unpickled the metric's step: before any step is set up, and loads the model."""
     entry = metric("HuberMetric", threshold=2.0, imports=[users])
+    config = config_pb2.EvalConfig(metrics_specs=[config_pb2.MetricsSpec(metrics=[entry])])
+    (computation,) = metric_specs.to_computations(config.metrics_specs, config)
+    (tmp_path / "step").write_bytes(pickler.dumps(computation.combiner))
     code = f"""
-import json, importlib
-module = importlib.import_module({entry.module!r})
-made = getattr(module, {entry.class_name!r}).from_config(json.loads({entry.config!r}))
+import sys
+sys.path[:0] = {sys.path!r}
+from apache_beam.internal import pickler
+pickler.loads(open("step", "rb").read())
 import tf_keras
 assert {{"custom_objects>HuberLoss", "users>CubicLoss"}} <= set(tf_keras.utils.get_custom_objects())
 """
-    path = f"import sys; sys.path[:0] = {sys.path!r}\n"
-    subprocess.run([sys.executable, "-c", path + code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
 def test_state_goes_through_a_worker_and_back():
