@@ -1,8 +1,6 @@
 """Fits a model: the devices, the precision, and the end of training."""
 
-import logging
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,14 +8,10 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from huberflow.components.contracts import artifact_files
-from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.components.contracts.model_config import TrainingConfig
+from huberflow.components.training.callbacks import Progress
 from huberflow.custom_objects import registry
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
-
-PROGRESS = logging.getLogger("huberflow.training")
-"""One record per epoch; its attribute ``progress`` is an ``EpochProgress``."""
 
 
 def strategy(gpus: Sequence[tf.config.LogicalDevice]) -> tf.distribute.Strategy:
@@ -75,8 +69,7 @@ def fit(
                 restore_best_weights=True,
             ),
             tf_keras.callbacks.TerminateOnNaN(),
-            _Progress(training.epochs),
-            tf_keras.callbacks.CSVLogger(str(log_dir / artifact_files.EPOCHS)),
+            Progress(log_dir),
         ],
     )
     # The effect of the last step is visible in the validation loss only.
@@ -98,32 +91,3 @@ def precision(mixed: bool) -> Iterator[None]:
         yield
     finally:
         tf_keras.mixed_precision.set_global_policy(before)
-
-
-class _Progress(tf_keras.callbacks.Callback):
-    """Logs one record per epoch to ``PROGRESS``.
-
-    It adds learning rate, speed and time to the logs that the callbacks after it receive.
-    """
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self._epochs = epochs
-
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        self._start, self._steps = time.perf_counter(), self._steps_taken()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        assert logs is not None  # noqa: S101 (for the type checker: fit always passes them)
-        seconds, ended = time.perf_counter() - self._start, time.time()
-        logs |= {name: float(value) for name, value in logs.items()}
-        rate = self.model.optimizer.learning_rate  # the current one, also under a schedule
-        logs["learning_rate"] = float(tf_keras.backend.get_value(rate))
-        logs["steps_per_second"] = (self._steps_taken() - self._steps) / seconds
-        progress = EpochProgress(epoch + 1, self._epochs, ended, dict(logs))
-        logs["time"] = ended
-        line = f"epoch {progress.epoch}/{progress.epochs} {progress.values}"
-        PROGRESS.info(line, extra={"progress": progress})
-
-    def _steps_taken(self) -> int:
-        return int(self.model.optimizer.iterations.numpy())

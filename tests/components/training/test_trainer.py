@@ -18,6 +18,7 @@ from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.model_config import ModelConfig, TrainingConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.training import fitting, trainer
+from huberflow.components.training.callbacks import PROGRESS
 from huberflow.components.training.model import LabelScale, build_model
 from huberflow.components.training.rows import scale_weights
 from huberflow.custom_objects import catalogue
@@ -251,7 +252,7 @@ DIVERGING = {"name": "SGD", "config": {"learning_rate": 1e30}}
 class TestDivergence:
     def test_ends_training_at_once_and_says_what_to_write(self, tmp_path, caplog):
         with (
-            caplog.at_level(logging.INFO, logger=fitting.PROGRESS.name),
+            caplog.at_level(logging.INFO, logger=PROGRESS.name),
             pytest.raises(FloatingPointError) as caught,
         ):
             fitted(tmp_path, optimizer=DIVERGING, epochs=50)
