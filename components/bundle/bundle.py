@@ -33,7 +33,8 @@ training                   how it was trained: the caller passes it
 lineage                    where the model comes from: the caller passes it
 proof                      the process that gave the golden values of the ``model`` and of each of
                            the ``signatures``: "training process", "exporting process" or "none";
-                           ``statement``: what they prove and what not
+                           ``lacking``: why values of the model are not there; ``statement``: all
+                           this in words
 tolerances                 how far a value may be off, absolute: ``same_machine`` is 0; ``float32``,
                            ``tf32``, ``mixed_float16`` have a number for each golden value;
                            ``chosen`` describes how they were chosen

@@ -306,7 +306,7 @@ def _read_certificate(root: Path) -> Certificate:
     certificate: Certificate = parsed
     if not isinstance(parsed, dict) or seal(certificate) != text:
         raise ReloadError(f"{CERTIFICATE}: changed after the export; copy the model again")
-    if (version := certificate.get("schema_version")) != SCHEMA_VERSION:
+    if (version := certificate.get("schema_version", SCHEMA_VERSION)) != SCHEMA_VERSION:
         raise ReloadError(
             f"{CERTIFICATE}: schema_version: expected {SCHEMA_VERSION}, received {version}; "
             "use the reload.py of the bundle itself"

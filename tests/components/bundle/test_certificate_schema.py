@@ -134,7 +134,7 @@ class TestForm:
     @pytest.mark.parametrize(
         ("place", "name", "wrong"),
         [
-            ((), "schema_version", 2),
+            ((), "schema_version", 1),
             ((), "keras_generation", "keras 3"),
             ((), "sha256", "0" * 63),
             (("files",), "saved_model.pb", "A" * 64),
@@ -145,7 +145,9 @@ class TestForm:
             (("tolerances",), "same_machine", 1e-9),
             (("tolerances", "float32"), "steps", -1),
             (("tolerances", "float32"), "prediction", 0.1),
-            (("golden",), "rows", 0),
+            (("golden",), "rows", -1),
+            (("proof",), "model", "some process"),
+            (("proof", "signatures"), "columns", ""),
         ],
     )
     def test_a_wrong_value_is_refused(self, certificate, place, name, wrong):
@@ -167,8 +169,9 @@ class TestLoader:
         words = "changed after the export" if name == "sha256" else f"lacks {name}"
         assert words in str(refused.value)
 
-    def test_of_a_newer_form_it_says_so_whatever_it_lacks(self, bundle, tmp_path):
+    @pytest.mark.parametrize("version", [1, 3])
+    def test_of_another_form_it_says_so_whatever_it_lacks(self, bundle, tmp_path, version):
         newer = Path(shutil.copytree(bundle, tmp_path / "copy"))
-        (newer / reload.CERTIFICATE).write_text(reload.seal({"schema_version": 2}))
-        with pytest.raises(reload.ReloadError, match="expected at most 1, received 2"):
+        (newer / reload.CERTIFICATE).write_text(reload.seal({"schema_version": version}))
+        with pytest.raises(reload.ReloadError, match=f"expected 2, received {version}"):
             reload.verify(newer)
