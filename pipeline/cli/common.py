@@ -4,7 +4,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
@@ -31,6 +31,10 @@ class Options:
     fixed: tuple[str, ...]
     """The setting that --workspace stands for."""
     settings: tuple[str, ...]
+
+    def with_setting(self, key: str, value: str) -> "Options":
+        """The same, with one key set to text."""
+        return replace(self, fixed=(*self.fixed, f"{key}={json.dumps(value)}"))
 
     def resolve(self) -> "ResolvedConfig":
         """The config, completed and checked by its data and custom objects."""

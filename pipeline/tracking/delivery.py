@@ -1,12 +1,13 @@
 """Delivers the runs of a workspace to a tracker, with a receipt beside each journal.
 
-``catch_up`` delivers all that a server lacks, for `huberflow track`.
+``catch_up`` delivers all that a server lacks, for `huberflow track`; ``deliver_pipelines`` the runs
+of pipelines that are not huberflow's, which have no journals.
 """
 
 import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import filelock
@@ -14,6 +15,7 @@ import filelock
 from huberflow.pipeline.history import run_history
 from huberflow.pipeline.history.journal import close_killed
 from huberflow.pipeline.history.metadata_store import Records
+from huberflow.pipeline.history.pipeline_runs import PipelineRuns
 from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.atomic_write import written_atomically
@@ -179,22 +181,53 @@ def catch_up(
     with filelock.FileLock(workspace.delivery_lock):
         close_killed(workspace)
         delivery = Delivery(workspace, connect(uri, workspace.tracked_files), masked_text(uri))
-        failed: list[str] = []
-        runs = run_history.all_runs(workspace, failed.append)
-        delivered: list[Run] = []
-        already_there = 0
-        for number, run in enumerate(runs, start=1):
-            on_run(run, number, len(runs))
-            try:
-                if delivery.deliver(run):
-                    delivered.append(run)
-                else:
-                    already_there += 1
-            except UnreachableError:
-                raise
-            except (TrackingError, UndeliverableError) as error:
-                failed.append(f"{run.id}: {error}")
+        unreadable: list[str] = []
+        runs = run_history.all_runs(workspace, unreadable.append)
+        result = _deliver_each([(run, delivery.deliver) for run in runs], on_run)
     write_tracking_ids(workspace, [run.id for run in runs])
+    return replace(result, failed=[*unreadable, *result.failed])
+
+
+def deliver_pipelines(
+    pipelines: Iterable[PipelineRuns], tracker: Tracker, on_run: Callable[[Run, int, int], None]
+) -> CatchUpResult:
+    """Delivers the runs of any TFX pipelines, oldest first; those that are there stay as they are.
+
+    Args:
+      pipelines: as their metadata store has them.
+      tracker: the tracker.
+      on_run: called before each run, with its number and the number of runs.
+
+    Raises:
+      UnreachableError: nothing answers at the tracker's address.
+    """
+    deliveries = [
+        (run, Mirror(tracker, pipeline.id).update)
+        for pipeline in pipelines
+        for run in pipeline.runs
+    ]
+    return _deliver_each(deliveries, on_run)
+
+
+def _deliver_each(
+    deliveries: Sequence[tuple[Run, Callable[[Run], bool]]],
+    on_run: Callable[[Run, int, int], None],
+) -> CatchUpResult:
+    """Delivers runs, each with its own function, which says whether anything was missing."""
+    delivered: list[Run] = []
+    failed: list[str] = []
+    already_there = 0
+    for number, (run, deliver) in enumerate(deliveries, start=1):
+        on_run(run, number, len(deliveries))
+        try:
+            if deliver(run):
+                delivered.append(run)
+            else:
+                already_there += 1
+        except UnreachableError:
+            raise
+        except (TrackingError, UndeliverableError) as error:
+            failed.append(f"{run.id}: {error}")
     return CatchUpResult(delivered, already_there, failed)
 
 

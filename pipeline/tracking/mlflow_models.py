@@ -20,10 +20,10 @@ from mlflow.protos.databricks_pb2 import (
     RESOURCE_DOES_NOT_EXIST,
     ErrorCode,
 )
-from mlflow.types.schema import AnyType, ColSpec, Schema
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.masking import masked_text
+from huberflow.pipeline.tracking import mlflow_flavor
 from huberflow.pipeline.tracking.mlflow_client import already_exists, create_client, explained
 from huberflow.pipeline.tracking.tracker import Alias, ExportedModel
 
@@ -34,39 +34,32 @@ FOLDER = "model"
 """The model's folder among its run's artifacts."""
 
 _OTHER: dict[Alias, Alias] = {"champion": "challenger", "challenger": "champion"}
-_CODE = Path(__file__).with_name("pyfunc_code.py")
 _REQUIREMENTS = ("mlflow", "tensorflow", "numpy", "pandas")
 _NOT_THERE = {ErrorCode.Name(code) for code in (RESOURCE_DOES_NOT_EXIST, INVALID_PARAMETER_VALUE)}
 
 
 def save_model(model: ExportedModel, folder: Path) -> None:
-    """Writes a model of MLflow's pyfunc flavor into a new folder.
+    """Writes a model of MLflow's flavor ``huberflow`` into a new folder.
 
     Its signature declares every column as optional and of type Any; the types are in its metadata.
-    For ``double`` MLflow would refuse a table with whole numbers (int64), and for ``string`` it
-    would read null in ``{"inputs": …}`` as the text "None". The model converts and validates
-    instead. The price: MLflow's server then takes rows as JSON only, not as CSV.
 
     Raises:
       MlflowException: the SavedModel cannot be read, or the example does not fit its columns.
     """
     types = {column.name: column.type for column in model.inputs}
-    inputs = Schema([ColSpec(AnyType(), name, required=False) for name in types])
-    outputs = Schema([ColSpec(column.type, column.name) for column in model.outputs])
+    outputs = {column.name: column.type for column in model.outputs}
     example = pd.DataFrame(model.example, columns=list(types), dtype=object)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        mlflow.pyfunc.save_model(
-            path=Path(temporary, "model"),
-            python_model=_CODE,
-            artifacts={"saved_model": str(model.folder)},
-            signature=mlflow.models.ModelSignature(inputs, outputs),
+        mlflow_flavor.write(
+            model.folder,
+            Path(temporary, "model"),
+            mlflow_flavor.COLUMNS,
+            signature=mlflow_flavor.columns_signature(list(types), outputs),
             # None, where pandas has NaN, which JSON has not.
             input_example=example.where(example.notna(), None) if len(example) else None,
             metadata={"columns": types},
             pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
-            # Where MLflow looks for a uv project to copy into the model; not in the user's folder.
-            uv_project_path=model.folder,
         )
         Path(temporary, "model").rename(folder)
 
@@ -149,15 +142,7 @@ def download_saved_model(uri: str, reference: str, folder: Path) -> Path:
         downloaded = mlflow.artifacts.download_artifacts(
             artifact_uri=source, dst_path=str(folder), tracking_uri=uri, registry_uri=uri
         )
-        flavors = Model.load(downloaded).flavors
-    saved_model = flavors.get("python_function", {}).get("artifacts", {}).get("saved_model")
-    if saved_model is None:
-        raise InputError(
-            reference,
-            expected="a model that huberflow exported",
-            received=f"one of the flavors {', '.join(flavors)}",
-        )
-    return Path(downloaded, saved_model["path"])
+    return mlflow_flavor.saved_model_in(Path(downloaded), reference)
 
 
 def _source(client: MlflowClient, reference: str) -> str:

@@ -1,10 +1,11 @@
-"""The code of an MLflow pyfunc model that predicts with an exported SavedModel.
+"""The code of an MLflow pyfunc model that predicts with a signature of a SavedModel.
 
 MLflow copies this file beside the model and runs it there: it needs mlflow, tensorflow, numpy and
 pandas, but not huberflow.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,12 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 if TYPE_CHECKING:
     import tensorflow as tf
 
+COLUMNS = "columns"
+"""The signature whose inputs are raw columns, any of which may be missing."""
+
 
 class SavedModel(PythonModel):
-    """Predicts from a table of raw columns, through the SavedModel's signature ``columns``."""
+    """Predicts with the signature that the model's config names."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Loads the SavedModel."""
@@ -25,46 +29,96 @@ class SavedModel(PythonModel):
 
         # A signature works only as long as its model is alive.
         self._model = tf.saved_model.load(context.artifacts["saved_model"])
-        self._predict = self._model.signatures["columns"]
-        _, specs = self._predict.structured_input_signature
-        self._converters = {
-            name: _text if spec.dtype == tf.string else _numbers for name, spec in specs.items()
-        }
+        self._signature = context.model_config["signature"]
+        self._predict = self._model.signatures[self._signature]
+        _, self._specs = self._predict.structured_input_signature
 
     def predict(
         self,
         context: PythonModelContext,
-        model_input: pd.DataFrame,
-        params: dict[str, Any] | None = None,
-    ) -> pd.DataFrame:
-        """The model's outputs as a table with the index of ``model_input``.
+        model_input: pd.DataFrame,  # or an array, or a dict of arrays; MLflow refuses a union
+        params: Mapping[str, object] | None = None,
+    ) -> pd.DataFrame | np.ndarray | dict[str, np.ndarray]:
+        """The signature's outputs: a table for a table, with its index; arrays for arrays.
 
         Args:
           context: not used.
-          model_input: raw columns; an absent column is missing in every row.
+          model_input: a table with a column for each input, or one row of the only input in each
+            row; a dict of arrays; or the array of the only input. For raw columns a table, in which
+            an absent column is missing in every row.
           params: not used.
 
         Raises:
-          ValueError: the table has none of the columns, or a value has the wrong type.
+          ValueError: an input is missing, or has the wrong type.
         """
-        if not model_input.columns.intersection(list(self._converters)).size:
+        if not isinstance(model_input, pd.DataFrame):
+            outputs = self._predict(**self._tensors(model_input))
+            arrays = {name: _plain(outputs[name].numpy()) for name in sorted(outputs)}
+            return arrays if len(arrays) > 1 else next(iter(arrays.values()))
+        is_columns = self._signature == COLUMNS
+        inputs = self._raw_columns(model_input) if is_columns else self._table(model_input)
+        outputs = self._predict(**inputs)
+        columns = {name: _column(_plain(outputs[name].numpy())) for name in sorted(outputs)}
+        return pd.DataFrame(columns, index=model_input.index)
+
+    def _tensors(self, values: Mapping[str, np.ndarray] | np.ndarray) -> dict[str, "tf.Tensor"]:
+        import tensorflow as tf
+
+        if not isinstance(values, Mapping):
+            if len(self._specs) > 1:
+                raise ValueError(f"expected {self._expected()}, received one array")
+            values = dict.fromkeys(self._specs, values)
+        if values.keys() != self._specs.keys():
+            raise ValueError(f"expected {self._expected()}, received {', '.join(values)}")
+        return {
+            name: tf.constant(_of_rank(np.asarray(values[name]), spec.shape.rank), spec.dtype)
+            for name, spec in self._specs.items()
+        }
+
+    def _expected(self) -> str:
+        return f"a dict of arrays or a table with {', '.join(self._specs)}"
+
+    def _table(self, table: pd.DataFrame) -> dict[str, "tf.Tensor"]:
+        if len(self._specs) == 1 and not table.columns.intersection(list(self._specs)).size:
+            return self._tensors(table.to_numpy())
+        return self._tensors({name: np.array(table[name].to_list()) for name in table.columns})
+
+    def _raw_columns(self, table: pd.DataFrame) -> dict[str, "tf.Tensor"]:
+        import tensorflow as tf
+
+        if not table.columns.intersection(list(self._specs)).size:
             raise ValueError(
-                f"expected a table with columns such as {', '.join(self._converters)}, received "
-                f"one with {', '.join(map(str, model_input.columns)) or 'no column'}"
+                f"expected a table with columns such as {', '.join(self._specs)}, received "
+                f"one with {', '.join(map(str, table.columns)) or 'no column'}"
             )
-        table = model_input.reindex(columns=list(self._converters))
-        columns = {name: convert(table[name]) for name, convert in self._converters.items()}
-        outputs = self._predict(**columns)
-        return pd.DataFrame(
-            {name: _plain(outputs[name].numpy()) for name in sorted(outputs)}, index=table.index
-        )
+        table = table.reindex(columns=list(self._specs))
+        return {
+            name: (_text if spec.dtype == tf.string else _numbers)(table[name])
+            for name, spec in self._specs.items()
+        }
 
 
-def _plain(values: np.ndarray) -> list[str] | np.ndarray:
-    """Numbers as float64, text as str."""
-    return (
-        [each.decode() for each in values] if values.dtype == object else values.astype(np.float64)
-    )
+def _of_rank(values: np.ndarray, rank: int | None) -> np.ndarray:
+    """A column ``[batch]`` as ``[batch, 1]`` where the model takes that, and the other way."""
+    if rank == values.ndim + 1 == 2:
+        return values[:, np.newaxis]
+    if rank == 1 and values.ndim == 2 and values.shape[1] == 1:
+        return values[:, 0]
+    return values
+
+
+def _plain(values: np.ndarray) -> np.ndarray:
+    """Numbers as they are, text as str."""
+    return np.vectorize(bytes.decode, [object])(values) if values.dtype == object else values
+
+
+def _column(values: np.ndarray) -> list[str] | list[list[float]] | np.ndarray:
+    """A value for each row; numbers as float64."""
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.dtype == object or values.ndim > 1:
+        return values.tolist()
+    return values.astype(np.float64)
 
 
 def _numbers(column: pd.Series) -> "tf.Tensor":

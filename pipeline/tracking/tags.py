@@ -18,22 +18,23 @@ VIEW = "huberflow"
 
 _VIEW_NAME = "Results, best first"
 
+_DESCRIPTION = (
+    "Runs of a TFX pipeline. Metrics are in groups: `evaluation/` over all eval rows, `baseline/` "
+    "of the last blessed model, `training/` per epoch, `drift/` and `skew/` of each column, "
+    "`nodes/` the resources of each node. Below each run are the runs of its nodes; each has a "
+    "`report.html`."
+)
+
 
 def of_experiment(run: Run) -> dict[str, str]:
     """The tags of a new experiment: its description, and how MLflow's UI ranks its runs."""
-    tags = {
-        "mlflow.experimentKind": "custom_model_development",
-        NOTE: f"Runs of a TFX pipeline; **Views → {_VIEW_NAME}** lists their "
-        "results. Metrics are in groups: `evaluation/` over all eval rows, `baseline/` of the last "
-        "blessed model, `training/` per epoch, `drift/` and `skew/` of each column, `nodes/` the "
-        "resources of each node. Below each run are the runs of its nodes; each has a "
-        "`report.html`.",
-    }
+    tags = {"mlflow.experimentKind": "custom_model_development", NOTE: _DESCRIPTION}
     metric = ranking_metric(run)
     if metric is None:
         return tags
     greater = direction_in(run, metric) == "higher"
     return tags | {
+        NOTE: f"**Views → {_VIEW_NAME}** lists the results. {_DESCRIPTION}",
         "mlflow.experiment.primaryMetric.name": f"evaluation/{metric}",
         "mlflow.experiment.primaryMetric.greaterIsBetter": str(greater),
         f"mlflow.sharedViewState.{VIEW}": _view(run, metric, greater),
@@ -89,7 +90,7 @@ def _fitting(text: str) -> str:
 
 def of_node(node: Node) -> dict[str, str]:
     """The tags of a finished node: its state, its ids in ML Metadata, and why it failed."""
-    tags = {"huberflow.state": node.state}
+    tags: dict[str, str] = {"huberflow.state": node.state}
     if node.state not in FINISHED:
         tags[NOTE] = _fitting(node.cause or "did not finish")
     if node.execution is None:
@@ -112,6 +113,7 @@ def of_ended_run(run: Run, model: str | None) -> dict[str, str]:
         tags["huberflow.model"] = model
     if executions:
         tags["huberflow.metadata.executions"] = json.dumps(executions)
+    if executions and run.config:
         tags["huberflow.source"] = params.source_fingerprint(run)
     report = run.report()
     if report is not None:
