@@ -1,4 +1,8 @@
-"""Checks a bundle with the bundle's own loader, in a process that cannot import huberflow.
+"""Checks a bundle with the bundle's own loader, in a process that is clean.
+
+Such a process can import the standard library, TensorFlow, tf_keras, what these need, and the
+distributions that the bundle's certificate requires; nothing else that is installed here. It has no
+TF_USE_LEGACY_KERAS in its environment, as a worker elsewhere has none.
 
 Run as a script, this file is that process: it imports TensorFlow, waits for a bundle, checks it.
 """
@@ -7,20 +11,21 @@ import atexit
 import contextlib
 import gc
 import importlib.abc
+import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # where this file is a script, huberflow cannot be imported
     from huberflow.components.bundle.reload import CheckReport
-
-PACKAGE = "huberflow"
 
 
 class CheckError(Exception):
@@ -41,16 +46,13 @@ def check_bundle(bundle: Path, device: str | None = None) -> "CheckReport":
       ReloadError: see ``huberflow.components.bundle.reload.verify``; no code of the bundle was run.
       CheckError: a value is further off than the certificate allows, or the process died.
     """
-    from huberflow.components.bundle import reload  # not at the top: see TYPE_CHECKING
+    from huberflow.components.bundle import installed, reload  # not at the top: see TYPE_CHECKING
 
-    reload.verify(bundle)
+    required = reload.verify(bundle)["source"]["requirements"]
+    modules = installed.modules(each["name"] for each in required)
     with contextlib.closing(_prepared.pop() if _prepared else _CleanProcess()) as process:
-        report = process.check(bundle.resolve(), device)
-    wrong = [
-        f"{name} is off by {value['absolute']:.3g}, allowed {value['allowed']:.3g}"
-        for name, value in report["values"].items()
-        if not value["ok"]
-    ]
+        report = process.check(bundle.resolve(), device, modules)
+    wrong = [reload.in_words(*value) for value in report["values"].items() if not value[1]["ok"]]
     if wrong:
         raise CheckError(f"the reloaded model is not the one that was trained: {'; '.join(wrong)}")
     return report
@@ -64,11 +66,15 @@ def prepare() -> None:
 
 _prepared: list["_CleanProcess"] = []
 
+_LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
+
 
 class _CleanProcess:
-    """A Python that imports TensorFlow, cannot import huberflow, and then waits for a bundle."""
+    """A Python that imports TensorFlow, sees little else, and then waits for a bundle."""
 
     def __init__(self) -> None:
+        from huberflow.components.bundle import installed
+
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (lives as long as the process)
         self._python = subprocess.Popen(
             # Without site, no .pth file names the folder of huberflow's source.
@@ -78,12 +84,15 @@ class _CleanProcess:
             stderr=self._log,
             text=True,
             cwd="/",
+            env={name: text for name, text in os.environ.items() if name != _LEGACY_KERAS},
         )
         atexit.register(self.close)
+        self._send(sorted(installed.base_modules()))
 
-    def check(self, bundle: Path, device: str | None) -> "CheckReport":
-        """The report on a bundle; the process ends."""
-        output, _ = self._python.communicate(json.dumps([str(bundle), device]) + "\n")
+    def check(self, bundle: Path, device: str | None, modules: Iterable[str] = ()) -> "CheckReport":
+        """The report on a bundle that needs these modules, too; the process ends."""
+        self._send([str(bundle), device, sorted(modules)])
+        output, _ = self._python.communicate()
         try:
             report = json.loads(output.splitlines()[-1])
         except (IndexError, ValueError) as error:
@@ -95,6 +104,10 @@ class _CleanProcess:
         if "error" in report:
             raise CheckError(report["error"])
         return report
+
+    def _send(self, message: Sequence[object]) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it has died; its log says why
+            print(json.dumps(message), file=self._python.stdin, flush=True)
 
     def close(self) -> None:
         """Ends the process, also where it is still busy."""
@@ -112,25 +125,43 @@ def _package_folders() -> list[str]:
 # -- The script: what follows runs in the clean process --------------------------------------------
 
 
-class _HideHuberflow(importlib.abc.MetaPathFinder):
-    """Hides huberflow where it is installed beside TensorFlow, as a wheel.
+class _Hidden(importlib.abc.MetaPathFinder):
+    """Hides the modules in some folders, but for those that are made visible.
 
-    The bundle's modules are still imported: its loader comes first.
+    The bundle's modules are imported all the same: its loader comes first.
     """
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        self._folders = folders
+        self._visible, self._namespaces = set(sys.stdlib_module_names), set[str]()
+
+    def show(self, modules: Iterable[str]) -> None:
+        """Makes modules visible, and those inside them; of packages around them, nothing else."""
+        for name in modules:
+            self._visible.add(name)
+            self._namespaces.update(_prefixes(name)[:-1])
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> None:
-        """Raises for a module of huberflow, and finds no other."""
-        if fullname.partition(".")[0] == PACKAGE:
+        """Raises for a hidden module, and finds no other."""
+        visible = fullname in self._namespaces or not self._visible.isdisjoint(_prefixes(fullname))
+        if not visible and PathFinder.find_spec(fullname, self._folders if path is None else path):
             raise ModuleNotFoundError(f"{fullname}: not in a clean process", name=fullname)
+
+
+def _prefixes(name: str) -> list[str]:
+    """``a``, ``a.b`` and ``a.b.c`` for ``a.b.c``."""
+    return list(itertools.accumulate(name.split("."), "{}.{}".format))
 
 
 def _main() -> None:
     import runpy
 
     sys.path += sys.argv[1:]
-    sys.meta_path.insert(0, _HideHuberflow())
+    hidden = _Hidden(sys.argv[1:])
+    hidden.show(json.loads(sys.stdin.readline() or "[]"))
+    sys.meta_path.insert(0, hidden)
     gc.disable()  # a sixth of the import time; one check leaves little garbage
     import tensorflow as tf  # noqa: F401
     import tf_keras  # noqa: F401
@@ -138,7 +169,8 @@ def _main() -> None:
     request = sys.stdin.readline()
     if not request:
         return  # the parent process has ended
-    bundle, device = json.loads(request)
+    bundle, device, modules = json.loads(request)
+    hidden.show(modules)
     with tempfile.TemporaryDirectory(prefix="huberflow-check-") as folder:
         copy = shutil.copytree(bundle, Path(folder, "model"))
         script = str(copy / "assets.extra" / "reload.py")

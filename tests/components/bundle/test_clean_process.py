@@ -1,8 +1,8 @@
-"""The check of a bundle in a process that cannot import huberflow."""
+"""The check of a bundle in a process that sees TensorFlow, and little else."""
 
 from __future__ import annotations
 
-import json
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -14,7 +14,7 @@ import psutil
 import pytest
 from small_bundles import edited, rewritten
 
-from huberflow.components.bundle import clean_process, reload
+from huberflow.components.bundle import clean_process, installed, reload
 from huberflow.components.bundle.clean_process import CheckError, check_bundle
 
 
@@ -53,7 +53,7 @@ class TestCheck:
             "import tensorflow",
             "import huberflow.pipeline.config\nimport tensorflow",
         )
-        with pytest.raises(CheckError, match="pipeline: not in a clean process"):
+        with pytest.raises(CheckError, match=r"No module named 'huberflow\.pipeline'"):
             check_bundle(path)
 
     def test_of_a_changed_bundle_runs_nothing_of_it(self, path, tmp_path):
@@ -90,31 +90,51 @@ class TestPrepare:
         assert not psutil.pid_exists(int(done.stdout))
 
 
-def test_the_process_sees_package_folders_and_nothing_of_ours(tmp_path):
-    """Also where ours is installed beside them: here, through the path that it is given."""
+SEEN = """
+import importlib, json, os, sys
+found = {}
+for name in %s:
+    try:
+        importlib.import_module(name)
+        found[name] = "seen"
+    except ImportError as error:
+        found[name] = str(error)
+import tensorflow as tf
+print(json.dumps([found, tf.keras.__version__[0], sys.flags.isolated, sys.argv[1:]]))
+"""
+
+
+def seen(names, folder, *, required=()):
+    """What a clean process says to these imports, its Keras, whether it is isolated, arguments."""
+    script = folder / "model" / "assets.extra" / "reload.py"
+    script.parent.mkdir(parents=True)
+    script.write_text(SEEN % names)
+    with contextlib.closing(clean_process._CleanProcess()) as process:
+        return process.check(folder / "model", "cpu", installed.modules(required))
+
+
+def test_it_sees_tensorflow_and_what_that_needs_alone(tmp_path):
+    others = ["pandas", "tensorflow_transform", "mlflow", "scipy", "google.cloud.storage"]
+    base = ["tf_keras", "numpy", "google.protobuf", "h5py", "sqlite3"]
+    found, keras, isolated, arguments = seen([*base, *others, "huberflow"], tmp_path)
+    assert [name for name, answer in found.items() if answer == "seen"] == base
+    assert found["pandas"] == "pandas: not in a clean process"
+    assert found["google.cloud.storage"] == "google.cloud: not in a clean process"
+    assert (keras, isolated) == ("3", 1), "TF_USE_LEGACY_KERAS is of this process alone"
+    assert arguments == ["--check", "--json", "--device", "cpu"]
+
+
+def test_it_sees_what_a_bundle_requires(tmp_path):
+    names = ["pandas", "dateutil", "yaml"]
+    found, *_ = seen(names, tmp_path, required=["pandas"])
+    assert [name for name, answer in found.items() if answer == "seen"] == ["pandas", "dateutil"]
+
+
+def test_it_sees_nothing_of_ours_where_it_is_installed_as_a_wheel(tmp_path):
     package = tmp_path / "site-packages" / "huberflow"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
-    script = tmp_path / "model" / "assets.extra" / "reload.py"
-    script.parent.mkdir(parents=True)
-    script.write_text(
-        "import json, sys\n"
-        "found = {}\n"
-        "for name in ('tf_keras', 'huberflow'):\n"
-        "    try:\n"
-        "        __import__(name)\n"
-        "    except ImportError as error:\n"
-        "        found[name] = str(error)\n"
-        "print(json.dumps([found, sys.flags.isolated, sys.flags.no_site, sys.argv[1:]]))\n"
-    )
-    libraries = [str(tmp_path / "site-packages"), *clean_process._package_folders()]
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", clean_process.__file__, *libraries],
-        input=json.dumps([str(tmp_path / "model"), "cpu"]),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    hidden, isolated, no_site, arguments = json.loads(done.stdout)
-    assert hidden == {"huberflow": "huberflow: not in a clean process"}
-    assert (isolated, no_site, arguments) == (1, 1, ["--check", "--json", "--device", "cpu"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(package.parent))
+        found, *_ = seen(["tf_keras", "huberflow"], tmp_path)
+    assert found == {"tf_keras": "seen", "huberflow": "huberflow: not in a clean process"}
