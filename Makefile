@@ -5,7 +5,7 @@
 
 BIN := .venv/bin
 READY := .venv/.ready
-CACHES := .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist
+CACHES := .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist site
 ARGS ?=
 
 help: ## Lists these commands.
@@ -26,7 +26,7 @@ test-docker: $(READY) ## Builds the images and tests them with compose; needs Do
 test-flink: $(READY) ## Runs the pipeline on a real Flink on this machine; needs Java and Maven.
 	@$(BIN)/python -m pytest tests/flink $(ARGS)
 
-check: $(READY) ## Checks style, types, imports, Dockerfiles, compose.yaml and the lock file.
+check: $(READY) ## Checks style, types, imports, containers, the lock file and the docs.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -34,6 +34,7 @@ check: $(READY) ## Checks style, types, imports, Dockerfiles, compose.yaml and t
 	$(BIN)/hadolint docker/*.Dockerfile tests/docker/*.Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml
 	.uv/bin/uv lock --check --python $(BIN)/python
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 screenshots: $(READY) ## Takes the screenshots of the guides again; needs Chromium.
 	@PYTHONPATH=tests/support $(BIN)/python scripts/screenshots.py $(ARGS)

@@ -2,7 +2,7 @@
 #
 #   docker build --file docker/pipeline.Dockerfile --tag huberflow .
 #   docker build --file docker/pipeline.Dockerfile --tag huberflow:gpu \
-#     --build-arg EXTRAS="server kubeflow gpu" .
+#     --build-arg EXTRAS="all gpu" .
 FROM debian:trixie-slim AS python
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3 \
@@ -19,7 +19,7 @@ ENV UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=
     UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 WORKDIR /source
 COPY pyproject.toml uv.lock ./
-ARG EXTRAS="server kubeflow"
+ARG EXTRAS=all
 # TensorFlow's C++ headers, for compiling ops, and libclang are left out: an eighth of the size.
 # hadolint ignore=SC2046
 RUN --mount=type=cache,target=/root/.cache/uv \

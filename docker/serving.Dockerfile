@@ -2,7 +2,7 @@
 #
 #   docker build --file docker/serving.Dockerfile --tag huberflow-serving .
 #   docker build --file docker/serving.Dockerfile --tag huberflow-serving:gpu \
-#     --build-arg GROUP=serving-gpu .
+#     --build-arg EXTRAS="serving gpu" .
 FROM debian:trixie-slim AS python
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3 \
@@ -19,10 +19,12 @@ ENV UV_PROJECT_ENVIRONMENT=/venv UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=
     UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1
 WORKDIR /source
 COPY pyproject.toml uv.lock ./
-ARG GROUP=serving
+ARG EXTRAS=serving
 # TensorFlow's C++ headers, for compiling ops, and libclang are left out: a fifth of the size.
+# hadolint ignore=SC2046
 RUN --mount=type=cache,target=/root/.cache/uv \
-    /uv/bin/uv sync --frozen --only-group "$GROUP" --no-install-package libclang \
+    /uv/bin/uv sync --frozen --no-install-project --no-install-package libclang \
+      $(printf -- ' --extra %s' $EXTRAS) \
  && rm -rf /venv/lib/python3*/site-packages/tensorflow/include
 
 

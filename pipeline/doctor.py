@@ -18,25 +18,34 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from huberflow.installation import old_glibc
+from huberflow.installation import glibc, old_glibc, remedies
 from huberflow.pipeline.system import logs
 
 GIB = 1024**3
 MIN_MEMORY, MIN_DISK = 4 * GIB, 5 * GIB
 
 PACKAGES = {
-    "huberflow": "the huberflow command",
-    "tensorflow": "training and serving",
-    "tf-keras": "training, and loading what was trained",
-    "tfx": "every run of the pipeline",
-    "apache-beam": "the data steps: examples, statistics, transform, evaluation",
-    "tensorflow-data-validation": "statistics, schemas and the validation of examples",
-    "tensorflow-transform": "features, in training and in serving",
-    "tensorflow-model-analysis": "the evaluation, and the gate before a model is pushed",
-    "ml-metadata": "every run of the pipeline: it records what ran",
-    "mlflow": "tracking runs and comparing them",
+    "huberflow": ("huberflow", "the huberflow command"),
+    "tensorflow": ("huberflow", "training and serving"),
+    "tf-keras": ("huberflow", "training, and loading what was trained"),
+    "tfx": ("huberflow[tfx]", "every run of the pipeline"),
+    "apache-beam": (
+        "huberflow[tfx]",
+        "the data steps: examples, statistics, transform, evaluation",
+    ),
+    "tensorflow-data-validation": (
+        "huberflow[tfx]",
+        "statistics, schemas and the validation of examples",
+    ),
+    "tensorflow-transform": ("huberflow[tfx]", "features, in training and in serving"),
+    "tensorflow-model-analysis": (
+        "huberflow[tfx]",
+        "the evaluation, and the gate before a model is pushed",
+    ),
+    "ml-metadata": ("huberflow[tfx]", "every run of the pipeline: it records what ran"),
+    "mlflow": ("huberflow[mlflow]", "tracking runs and comparing them"),
 }
-"""What each package is for, hence what does not work without it."""
+"""For each package: what installs it, and what does not work without it."""
 
 PROGRAMS = {
     "container engine": (("docker", "podman"), "building images; install docker or podman"),
@@ -50,7 +59,6 @@ PROGRAMS = {
 
 Severity = Literal["ok", "warning", "error"]
 _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
-_REINSTALL = "rm -rf .venv && make setup"
 
 
 @dataclass(frozen=True)
@@ -99,32 +107,36 @@ def results_table(results: Sequence[CheckResult]) -> Table:
 def check_python() -> CheckResult:
     """Whether this Python is one that huberflow is tested on."""
     expected = SpecifierSet(",".join(_metadata_of_huberflow("Requires-Python")))
-    return _compared("Python", platform.python_version(), expected)
+    remedy = f"install huberflow into a new environment, of Python {expected}"
+    return _compared("Python", platform.python_version(), expected, remedy)
 
 
 def check_package(name: str) -> CheckResult:
     """Whether a package is installed, in the version that huberflow requires."""
+    installed_by, use = PACKAGES[name]
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        consequence = f"{PACKAGES[name]}; install it with: make setup"
-        return CheckResult(name, "error", "not installed", consequence)
-    return _compared(name, version, required_version(name))
+        # A user may do without an extra; `make` installs all.
+        optional = "[" in installed_by and not remedies.made_by_make()
+        consequence = f"{use}; install it with: {remedies.install(installed_by)}"
+        return CheckResult(name, "warning" if optional else "error", "not installed", consequence)
+    expected = required_version(name)
+    remedy = f"restore the tested version with: {remedies.restore(f'{name}{expected}')}"
+    return _compared(name, version, expected, remedy)
 
 
-def _compared(subject: str, version: str, expected: SpecifierSet) -> CheckResult:
+def _compared(subject: str, version: str, expected: SpecifierSet, remedy: str) -> CheckResult:
     if expected.contains(version, prereleases=True):
         return CheckResult(subject, "ok", version)
-    consequence = f"relying on huberflow's tests; restore the tested version with: {_REINSTALL}"
+    consequence = f"relying on huberflow's tests; {remedy}"
     return CheckResult(subject, "warning", f"{version}, expected {expected}", consequence)
 
 
 def required_version(package: str) -> SpecifierSet:
-    """The versions of a package that huberflow requires."""
-    for requirement in map(Requirement, _metadata_of_huberflow("Requires-Dist")):
-        if requirement.name == package and "extra" not in str(requirement.marker or ""):
-            return requirement.specifier
-    return SpecifierSet()
+    """The versions of a package that huberflow, or an extra, requires."""
+    requirements = map(Requirement, _metadata_of_huberflow("Requires-Dist"))
+    return next((each.specifier for each in requirements if each.name == package), SpecifierSet())
 
 
 def _metadata_of_huberflow(key: str) -> list[str]:
@@ -136,26 +148,28 @@ def _metadata_of_huberflow(key: str) -> list[str]:
 
 def check_glibc() -> CheckResult:
     """Whether the two libraries that are published for glibc 2.39 load on this one."""
-    glibc = old_glibc.glibc_version()
-    if glibc is None:
+    found = glibc.version()
+    if found is None:
         return CheckResult("glibc", "ok", "not used by this system")
-    version = f"{glibc[0]}.{glibc[1]}"
-    if glibc < old_glibc.OLDEST:
+    version = f"{found[0]}.{found[1]}"
+    if found < glibc.OLDEST:
         consequence = "every run: ml-metadata does not load; use a system with glibc 2.34 or later"
         return CheckResult("glibc", "error", version, consequence)
-    if not old_glibc.is_needed(glibc):
+    if not glibc.needs_repair(found):
         return CheckResult("glibc", "ok", f"{version}, which needs no repair")
     site = Path(sysconfig.get_path("platlib"))
     states = {
         Path(name).name: old_glibc.state(site / name, repaired)
         for name, repaired in old_glibc.REPAIRED_HASHES.items()
     }
+    if set(states.values()) == {"missing"}:
+        return CheckResult("glibc", "ok", f"{version}; nothing that needs its repair is installed")
     if set(states.values()) == {"repaired"}:
         return CheckResult("glibc", "ok", f"{version}, for which two libraries were repaired")
     value = f"{version}; " + ", ".join(f"{name}: {state}" for name, state in states.items())
     consequence = (
         "every run: ml-metadata and tensorflow-data-validation load here only when repaired; "
-        f"repair them with: {_REINSTALL}"
+        "repair them with: huberflow doctor --repair"
     )
     return CheckResult("glibc", "error", value, consequence)
 
@@ -185,7 +199,7 @@ def check_gpus() -> CheckResult:
     try:
         gpus = _visible_gpus()
     except ImportError as error:
-        consequence = f"training and serving; reinstall with: {_REINSTALL}"
+        consequence = f"training and serving; reinstall with: {remedies.reinstall('tensorflow')}"
         return CheckResult("GPUs", "error", f"TensorFlow does not load: {error}", consequence)
     if gpus:
         return CheckResult("GPUs", "ok", ", ".join(gpus))

@@ -176,7 +176,7 @@ main() {
   say "using Python $version ($python) and $compiler"
   install_uv
   install_packages
-  .venv/bin/python -m huberflow.installation.old_glibc
+  .venv/bin/huberflow doctor --repair
   touch .venv/.ready
   say "ready"
 }

@@ -172,8 +172,17 @@ def init(folder: Path, options: Options) -> None:
 @click.option(
     "--workspace", default="workspace", metavar="FOLDER", help="Workspace whose disk to check."
 )
-def doctor(workspace: str) -> None:
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Make ml-metadata and tensorflow-data-validation load on glibc 2.34 to 2.38, and do not "
+    "check anything.",
+)
+def doctor(workspace: str, repair: bool) -> None:
     """Check what is missing, and which features need it."""
+    if repair:
+        _repair_installed()
+        return
     from rich.console import Console
 
     from huberflow.pipeline.doctor import results_table, run_checks
@@ -181,6 +190,16 @@ def doctor(workspace: str) -> None:
     results = run_checks(Path(workspace))
     Console().print(results_table(results))
     sys.exit(FAILED if any(result.severity == "error" for result in results) else 0)
+
+
+def _repair_installed() -> None:
+    from huberflow.installation import old_glibc
+
+    try:
+        for line in old_glibc.repair_installed() or ["nothing on this system needs a repair"]:
+            click.echo(line)
+    except (old_glibc.RepairError, OSError) as error:
+        stop(f"not repaired: {error}", FAILED)
 
 
 for verb in (

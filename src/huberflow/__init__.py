@@ -1,15 +1,18 @@
 """TFX pipelines whose custom Keras losses and metrics survive every border.
 
-The custom objects are public under their own names. TensorFlow is imported when one of them is used
-for the first time, not by ``import huberflow``::
+Each public name is imported when it is used for the first time: ``import huberflow`` alone imports
+neither TensorFlow nor TFX::
 
-    from huberflow import HuberLoss
+    import huberflow
 
-    model.compile(loss=HuberLoss(threshold=2.0))
+    model.compile(loss=huberflow.HuberLoss(threshold=2.0))
 """
+
+from huberflow.installation.lazy import lazy_names
 
 TYPE_CHECKING = False  # type checkers take it for True; importing ``typing`` would take 5 ms
 if TYPE_CHECKING:
+    from huberflow import components
     from huberflow.custom_objects.activations import softplus
     from huberflow.custom_objects.constraints import PositiveWeights
     from huberflow.custom_objects.initializers import GlorotNormalInitializer
@@ -28,18 +31,18 @@ __all__ = [
     "L1Regularizer",
     "MetricLoggingLayer",
     "PositiveWeights",
+    "components",
     "create_huber",
     "huber_fn",
     "softplus",
 ]
 
+# All are custom objects, but those that are named here with their module, or are a module.
+_MODULES = dict.fromkeys(__all__, "huberflow.custom_objects") | {
+    "components": "huberflow.components",
+}
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from huberflow import custom_objects
-
-    return getattr(custom_objects, name)
+__getattr__ = lazy_names(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

@@ -27,11 +27,21 @@ NAMES = [
 ]
 
 
+MODULES = ["components"]
+
+
 def test_the_list():
-    assert huberflow.__all__ == NAMES
+    assert huberflow.__all__ == sorted([*NAMES, *MODULES])
     assert set(NAMES) <= set(dir(huberflow)) & set(custom_objects.__all__)
     with pytest.raises(AttributeError, match="no attribute 'HubreLoss'"):
         _ = huberflow.HubreLoss
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_is_there_without_an_import_of_its_own(name):
+    program = f"import huberflow; print(huberflow.{name}.__name__)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == f"huberflow.{name}\n", done.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)

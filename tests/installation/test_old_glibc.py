@@ -11,8 +11,10 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from huberflow.installation import old_glibc
+from huberflow.installation import glibc, old_glibc, remedies
+from huberflow.pipeline.cli.main import cli
 
 # Imports of the published libraries: the symbol, its version, and the library that exports it.
 # The stubs exist for the linker only; at run time the system's own libraries answer.
@@ -102,9 +104,7 @@ def use(library: Path) -> subprocess.CompletedProcess[str]:
 
 @needs_linux
 class TestRepair:
-    @pytest.mark.skipif(
-        (old_glibc.glibc_version() or (2, 38)) >= (2, 38), reason="this glibc has GLIBC_2.38"
-    )
+    @pytest.mark.skipif((glibc.version() or (2, 38)) >= (2, 38), reason="this glibc has GLIBC_2.38")
     def test_published_library_does_not_load_here(self, library):
         done = use(library)
         assert done.returncode != 0
@@ -147,7 +147,7 @@ class TestRepair:
         assert "extension.so is not the file of the published wheel" in message
         assert f"expected SHA-256 {next(iter(known))[:12]}" in message
         assert f"received {old_glibc._sha256(library)[:12]}" in message
-        assert message.endswith("rm -rf .venv && make setup")
+        assert message.endswith(f"reinstall with: {remedies.reinstall(*old_glibc.RELEASES)}")
         assert library.read_bytes() == before
 
     def test_untested_result_is_refused_and_leaves_nothing(self, library, known, published):
@@ -182,12 +182,12 @@ class TestRepair:
 @pytest.mark.parametrize("name", old_glibc.REPAIRED_HASHES)
 def test_installed_library_has_a_hash_of_the_repair(name):
     installed = Path(sysconfig.get_path("platlib")) / name
-    expected = "repaired" if old_glibc.is_needed(old_glibc.glibc_version()) else "as published"
+    expected = "repaired" if glibc.needs_repair(glibc.version()) else "as published"
     assert old_glibc.state(installed, old_glibc.REPAIRED_HASHES[name]) == expected
 
 
 @pytest.mark.parametrize(
-    ("glibc", "needed"),
+    ("found", "needed"),
     [
         (None, False),
         ((2, 33), False),
@@ -198,8 +198,8 @@ def test_installed_library_has_a_hash_of_the_repair(name):
         ((2, 41), False),
     ],
 )
-def test_is_needed(glibc, needed):
-    assert old_glibc.is_needed(glibc) is needed
+def test_is_needed(found, needed):
+    assert glibc.needs_repair(found) is needed
 
 
 @pytest.mark.parametrize(
@@ -208,35 +208,58 @@ def test_is_needed(glibc, needed):
 )
 def test_glibc_version(monkeypatch, reported, expected):
     monkeypatch.setattr(platform, "libc_ver", lambda: reported)
-    assert old_glibc.glibc_version() == expected
+    assert glibc.version() == expected
 
 
-class TestMain:
+class TestRepairInstalled:
     @pytest.fixture(autouse=True)
     def repairs(self, monkeypatch):
-        """The names of the files that main would repair."""
+        """The names of the files that are repaired."""
         names: list[str] = []
-        monkeypatch.setattr(old_glibc, "repair", lambda path, known: names.append(path.name))
+        monkeypatch.setattr(old_glibc, "repair", lambda path, known: not names.append(path.name))
         return names
 
-    @pytest.mark.parametrize("glibc", [None, (2, 33), (2, 39), (2, 41)])
-    def test_does_nothing_where_no_repair_is_needed(self, monkeypatch, capsys, repairs, glibc):
-        monkeypatch.setattr(old_glibc, "glibc_version", lambda: glibc)
-        assert old_glibc.main() == 0
+    @pytest.mark.parametrize("found", [None, (2, 33), (2, 39), (2, 41)])
+    def test_does_nothing_where_no_repair_is_needed(self, monkeypatch, repairs, found):
+        monkeypatch.setattr(glibc, "version", lambda: found)
+        assert old_glibc.repair_installed() == []
         assert repairs == []
-        assert capsys.readouterr() == ("", "")
 
-    def test_repairs_both_and_says_so(self, monkeypatch, capsys, repairs):
-        monkeypatch.setattr(old_glibc, "glibc_version", lambda: (2, 36))
-        assert old_glibc.main() == 0
-        assert repairs == [Path(name).name for name in old_glibc.REPAIRED_HASHES]
-        assert capsys.readouterr().out.count("for glibc 2.36") == 2
+    def test_repairs_both_and_says_so(self, monkeypatch, repairs):
+        monkeypatch.setattr(glibc, "version", lambda: (2, 36))
+        files = [Path(name).name for name in old_glibc.REPAIRED_HASHES]
+        assert old_glibc.repair_installed() == [f"{name}: repaired, glibc 2.36" for name in files]
+        assert repairs == files
 
-    def test_failure_is_one_line_and_an_exit_status(self, monkeypatch, capsys):
-        def refuse(path, known):
+    def test_a_library_that_is_not_installed_is_left_out(self, monkeypatch, repairs, tmp_path):
+        monkeypatch.setattr(glibc, "version", lambda: (2, 36))
+        monkeypatch.setattr(old_glibc.sysconfig, "get_path", lambda name: str(tmp_path))
+        assert all("not installed" in line for line in old_glibc.repair_installed())
+        assert repairs == []
+
+
+class TestVerb:
+    """``huberflow doctor --repair``."""
+
+    @pytest.fixture
+    def doctor(self, monkeypatch):
+        def run(repair_installed):
+            monkeypatch.setattr(old_glibc, "repair_installed", repair_installed)
+            return CliRunner().invoke(cli, ["doctor", "--repair"])
+
+        return run
+
+    @pytest.mark.parametrize(
+        ("lines", "printed"),
+        [(["a.so: repaired"], "a.so: repaired\n"), ([], "nothing on this system needs a repair\n")],
+    )
+    def test_prints_what_was_done(self, doctor, lines, printed):
+        done = doctor(lambda: lines)
+        assert (done.exit_code, done.stdout) == (0, printed)
+
+    def test_a_failure_is_one_line(self, doctor):
+        def refuse():
             raise old_glibc.RepairError("not that file")
 
-        monkeypatch.setattr(old_glibc, "glibc_version", lambda: (2, 36))
-        monkeypatch.setattr(old_glibc, "repair", refuse)
-        assert old_glibc.main() == 1
-        assert capsys.readouterr().err == "old-glibc repair failed: not that file\n"
+        done = doctor(refuse)
+        assert (done.exit_code, done.stderr) == (1, "huberflow: not repaired: not that file\n")

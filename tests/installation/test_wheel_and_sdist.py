@@ -1,9 +1,7 @@
 """What users install, and that it works beside packages named like huberflow's folders."""
 
 import os
-import shutil
 import subprocess
-import sys
 import sysconfig
 import tarfile
 import venv
@@ -19,53 +17,14 @@ UV = ROOT / ".uv" / "bin" / "uv"
 pytestmark = pytest.mark.skipif(not UV.exists(), reason="needs .uv/bin/uv; write: make setup")
 
 
-WITHOUT_OTHERS = """
-import sys
-
-class NotInstalled:
-    names = {
-        "apache_beam", "jinja2", "kfp", "matplotlib", "mlflow", "sqlalchemy", "tensorflow_serving",
-        "tensorflow_data_validation", "tensorflow_model_analysis", "tensorflow_transform", "tfx",
-        "tfx_bsl",
-    }
-
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in self.names:
-            raise ModuleNotFoundError(name)
-
-sys.meta_path.insert(0, NotInstalled())
-from huberflow.pipeline.cli.main import main
-main()
-"""
-"""Runs a verb where the packages that the group `serving` in pyproject.toml lacks are missing."""
-
-
-def build(kind: str, source: Path, folder: Path) -> Path:
-    """Builds one distribution, with the hatchling that the set-up left in uv's cache."""
-    command = [UV, "build", "--offline", "--quiet", f"--{kind}", "--out-dir", folder, source]
-    subprocess.run([*command, "--python", sys.executable], check=True)
-    (built,) = (path for path in folder.iterdir() if path.name != ".gitignore")
-    return built
-
-
 def content(wheel: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(wheel) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("built")
-
-
-@pytest.fixture(scope="module")
-def sdist(folder) -> Path:
-    return build("sdist", ROOT, folder / "sdist")
-
-
-@pytest.fixture(scope="module")
-def wheel(folder) -> Path:
-    return build("wheel", ROOT, folder / "wheel")
+def sdist(build) -> Path:
+    return build("sdist")
 
 
 class TestWheel:
@@ -96,8 +55,8 @@ class TestWheel:
         assert "huberflow = " in commands
         assert "huberflow-worker = " in commands
 
-    def test_built_from_the_sdist_is_the_same(self, wheel, sdist, folder):
-        assert content(build("wheel", sdist, folder / "from_sdist")) == content(wheel)
+    def test_built_from_the_sdist_is_the_same(self, build, wheel, sdist):
+        assert content(build("wheel", sdist)) == content(wheel)
 
 
 def test_an_sdist_holds_no_more_than_a_wheel_is_built_from(sdist):
@@ -137,8 +96,8 @@ class Installed:
 
 
 @pytest.fixture(scope="module")
-def installed(folder, wheel) -> Installed:
-    return Installed(folder, wheel)
+def installed(tmp_path_factory, wheel) -> Installed:
+    return Installed(tmp_path_factory.mktemp("installed"), wheel)
 
 
 class TestInstalledBesideTheUsersPackages:
@@ -166,12 +125,6 @@ class TestInstalledBesideTheUsersPackages:
         done = installed.run("huberflow", verb)
         assert printed in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
-
-    def test_verify_with_the_packages_of_the_serving_image_alone(self, installed, bundle):
-        shutil.copytree(bundle, installed.users / "model")
-        done = installed.run("python", "-c", WITHOUT_OTHERS, "verify", "model")
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines()[-1] == "ok  model"
 
     def test_worker(self, installed):
         done = installed.run("huberflow-worker", "--help")

