@@ -46,6 +46,22 @@ def mlflow_server(backend_uri: str, folder: Path, port: int | None = None) -> It
 
 
 @contextmanager
+def model_server(uri: str, folder: Path, environment: dict[str, str]) -> Iterator[str]:
+    """MLflow's scoring server of a model, with these variables beside ours; its address."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"),
+        *("--model-uri", uri, "--port", str(port)),
+    ]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it starts uvicorn
+    variables = {"MLFLOW_DISABLE_TELEMETRY": "true", "PATH": path, **environment}
+    with _running(command, folder, env={**os.environ, **variables}) as still_runs:
+        address = f"http://127.0.0.1:{port}"
+        _wait(lambda: _answers(f"{address}/ping"), still_runs)
+        yield address
+
+
+@contextmanager
 def postgresql() -> Iterator[str]:
     """An empty PostgreSQL database of its own; its URI. Skips the test where it is missing."""
     newest = max(Path("/usr/lib/postgresql").glob("*/bin"), key=_major_version, default=None)

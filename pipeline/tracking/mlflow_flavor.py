@@ -1,0 +1,318 @@
+"""MLflow's flavor ``huberflow``: a bundle, which ``mlflow.pyfunc`` loads and serves without pickle.
+
+The served model needs mlflow, tensorflow, numpy and pandas, but not huberflow. ``load_model`` gives
+the compiled Keras model back, with its custom objects.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack
+
+import mlflow
+import mlflow.artifacts
+import numpy as np
+import pandas as pd
+from mlflow.models import Model, ModelSignature
+from mlflow.models.model import ModelInfo
+from mlflow.types.schema import AnyType, ColSpec, Schema, TensorSpec
+
+from huberflow.components.bundle import reload
+from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON
+
+if TYPE_CHECKING:
+    import tf_keras
+
+FLAVOR_NAME = "huberflow"
+
+COLUMNS = "columns"
+"""The signature that takes raw columns, any of which may be missing: see ``pyfunc_code``."""
+
+_CODE = Path(__file__).with_name("pyfunc_code.py")
+_ARTIFACT = "saved_model"
+
+Rows: TypeAlias = np.ndarray | Mapping[str, np.ndarray] | Sequence[np.ndarray]
+
+
+class MlflowOptions(TypedDict, total=False):
+    """Arguments that every flavor of MLflow takes."""
+
+    signature: ModelSignature
+    input_example: pd.DataFrame | np.ndarray | Mapping[str, np.ndarray]
+    pip_requirements: Sequence[str] | str
+    extra_pip_requirements: Sequence[str] | str
+    conda_env: Mapping[str, JSON] | str
+    code_paths: Sequence[str]
+    metadata: Mapping[str, JSON]
+    mlflow_model: Model
+
+
+class SaveOptions(MlflowOptions, total=False):
+    """What ``save_bundle`` takes, and the signature that is served."""
+
+    inputs: Rows
+    labels: Rows
+    sample_weight: Rows
+    signatures: Mapping[str, object]
+    lineage: JSON
+    serving_signature: str
+
+
+class LogOptions(SaveOptions, total=False):
+    """Arguments of ``mlflow.models.Model.log``."""
+
+    registered_model_name: str
+    await_registration_for: int
+    params: Mapping[str, JSON]
+    tags: Mapping[str, str]
+    model_type: str
+    step: int
+    model_id: str
+
+
+def save_model(
+    model: "str | os.PathLike[str] | tf_keras.Model",
+    path: str | os.PathLike[str],
+    **options: Unpack[SaveOptions],
+) -> None:
+    """Writes a bundle as a model of MLflow.
+
+    Args:
+      model: a bundle's folder; or a tf_keras model, of which a bundle is made first.
+      path: a new folder.
+      **options: for a tf_keras model, ``inputs``, ``labels``, ``sample_weight``, ``signatures`` and
+        ``lineage`` as ``huberflow.save_bundle`` takes them; inputs are the example where none are
+        given. ``serving_signature`` is the signature that ``mlflow.pyfunc`` calls, by default
+        ``columns`` where there is one, else ``serving_default``. And, as ``mlflow.tensorflow``
+        takes them: ``signature``, ``input_example``, ``pip_requirements``,
+        ``extra_pip_requirements``, ``conda_env``, ``code_paths``, ``metadata``, ``mlflow_model``.
+
+    Raises:
+      InputError: there are no rows for the bundle, or it has no such signature.
+      ReloadError: the bundle is not as it was written.
+      MlflowException: the folder is not empty, or an argument does not fit.
+
+    Example::
+
+        >>> import huberflow
+        >>> huberflow.mlflow.FLAVOR_NAME
+        'huberflow'
+
+    Of a bundle: ``huberflow.mlflow.save_model("bundle", "model")``.
+    """
+    example = options.get("input_example")
+    rows = {name: options.pop(name, None) for name in _ROWS}  # type: ignore[misc]
+    if rows["inputs"] is None and not isinstance(example, pd.DataFrame):
+        rows["inputs"] = example
+    serving_signature = options.pop("serving_signature", None)
+    with _bundle(model, rows) as bundle:
+        certificate = reload.verify(bundle)
+        served = _served(certificate, serving_signature)
+        defaults: MlflowOptions = {"signature": _signature(certificate, served)}
+        if not {"pip_requirements", "conda_env"} & options.keys():
+            extra = options.pop("extra_pip_requirements", [])
+            extra = [f"-r {extra}"] if isinstance(extra, str) else extra
+            defaults["pip_requirements"] = [*_requirements(certificate), *extra]
+        write(bundle, path, served, **{**defaults, **options})
+
+
+def log_model(
+    model: "str | os.PathLike[str] | tf_keras.Model",
+    name: str | None = None,
+    **options: Unpack[LogOptions],
+) -> ModelInfo:
+    """Logs a bundle as a model of the active run of MLflow; without one, of a new run.
+
+    Args:
+      model: see ``save_model``.
+      name: the model's name in the run.
+      **options: those of ``save_model``; and ``registered_model_name``, ``await_registration_for``,
+        ``params``, ``tags``, ``model_type``, ``step`` and ``model_id``, as ``mlflow.tensorflow``
+        takes them.
+
+    Returns:
+      MLflow's description of the model; its ``model_uri`` loads it.
+
+    Raises:
+      InputError, ReloadError, MlflowException: see ``save_model``.
+
+    Example::
+
+        >>> import huberflow
+        >>> huberflow.mlflow.log_model.__name__
+        'log_model'
+
+    In a run: ``huberflow.mlflow.log_model(model, "fares", inputs=x, labels=y)``.
+    """
+    return Model.log(
+        artifact_path=None, name=name, flavor=sys.modules[__name__], model=model, **options
+    )
+
+
+def load_model(
+    model_uri: str, dst_path: str | None = None, *, trainable: bool = True
+) -> "tf_keras.Model":
+    """The compiled tf_keras model with its custom objects, as it was when training ended.
+
+    Args:
+      model_uri: ``models:/taxi/3``, ``runs:/ID/model``, a folder, and so on.
+      dst_path: a folder to download to; by default a temporary one.
+      trainable: see ``huberflow.load``.
+
+    Raises:
+      InputError: the model has not the flavor ``huberflow``.
+      ReloadError: see ``huberflow.load``.
+
+    Example::
+
+        >>> import huberflow
+        >>> huberflow.mlflow.load_model.__name__
+        'load_model'
+
+    Of a registered model: ``huberflow.mlflow.load_model("models:/taxi@champion")``.
+    """
+    folder = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=dst_path)
+    return reload.load(saved_model_in(Path(folder), model_uri), trainable=trainable)
+
+
+def write(
+    saved_model: Path,
+    path: str | os.PathLike[str],
+    serving_signature: str,
+    **options: Unpack[MlflowOptions],
+) -> None:
+    """Writes any SavedModel as a model of MLflow; ``save_model`` is for bundles.
+
+    Args:
+      saved_model: its folder.
+      path: a new folder.
+      serving_signature: the signature that ``mlflow.pyfunc`` calls.
+      **options: see ``save_model``.
+
+    Raises:
+      MlflowException: see ``save_model``.
+    """
+    model = options.pop("mlflow_model", None) or Model()
+    model.add_flavor(FLAVOR_NAME, version=version("huberflow"), signature=serving_signature)
+    mlflow.pyfunc.save_model(
+        path=path,
+        python_model=_CODE,
+        artifacts={_ARTIFACT: str(saved_model)},
+        model_config={"signature": serving_signature},
+        mlflow_model=model,
+        # Where MLflow looks for a uv project to copy into the model; not in the user's folder.
+        uv_project_path=saved_model,
+        **options,
+    )
+
+
+def saved_model_in(folder: Path, reference: str) -> Path:
+    """The SavedModel in the folder of a model that ``write`` wrote.
+
+    Raises:
+      InputError: the model has another flavor; the error names it by ``reference``.
+    """
+    flavors = Model.load(folder).flavors
+    if FLAVOR_NAME not in flavors:
+        raise InputError(
+            reference,
+            expected="a model that huberflow exported",
+            received=f"one of the flavors {', '.join(flavors)}",
+        )
+    return folder / str(flavors["python_function"]["artifacts"][_ARTIFACT]["path"])
+
+
+def columns_signature(inputs: Sequence[str], outputs: Mapping[str, str]) -> ModelSignature:
+    """MLflow's signature of a model of raw columns: each is optional and of type Any.
+
+    For ``double`` MLflow would refuse a table with whole numbers (int64), and for ``string`` it
+    would read null in ``{"inputs": …}`` as the text "None". The model converts and validates
+    instead. The price: MLflow's server then takes rows as JSON only, not as CSV.
+
+    Args:
+      inputs: the columns.
+      outputs: for each output MLflow's type.
+    """
+    return ModelSignature(
+        Schema([ColSpec(AnyType(), name, required=False) for name in inputs]),
+        Schema([ColSpec(kind, name) for name, kind in outputs.items()]),
+    )
+
+
+_ROWS = ("inputs", "labels", "sample_weight", "signatures", "lineage")
+
+
+@contextmanager
+def _bundle(
+    model: "str | os.PathLike[str] | tf_keras.Model", rows: Mapping[str, object]
+) -> Iterator[Path]:
+    """The folder of a bundle; that of a Keras model is temporary."""
+    if isinstance(model, str | os.PathLike):
+        yield Path(model)
+        return
+    if rows["inputs"] is None:
+        raise InputError(
+            "inputs",
+            expected="some rows, for which the bundle holds the model's values",
+            received="none",
+            write="log_model(model, inputs=x_validation, labels=y_validation)",
+        )
+    from huberflow.components.bundle.save import save_bundle  # TensorFlow takes seconds
+
+    with tempfile.TemporaryDirectory() as temporary:
+        bundle = Path(temporary, "bundle")
+        save_bundle(model, bundle, **rows)
+        yield bundle
+
+
+def _served(certificate: reload.Certificate, name: str | None) -> str:
+    """The signature that is served."""
+    names = list(certificate["signatures"])
+    chosen = name or next((each for each in (COLUMNS, "serving_default") if each in names), None)
+    if chosen not in names:
+        raise InputError(
+            "serving_signature",
+            expected=f"one of {', '.join(names)}",
+            received=repr(name),
+            write=f'serving_signature="{names[0]}"' if names else None,
+        )
+    return str(chosen)
+
+
+def _signature(certificate: reload.Certificate, name: str) -> ModelSignature:
+    tensors = certificate["signatures"][name]
+    if name == COLUMNS:
+        kinds = {
+            output: "string" if tensor["dtype"] == "string" else "double"
+            for output, tensor in tensors["outputs"].items()
+        }
+        return columns_signature(list(tensors["inputs"]), kinds)
+    return ModelSignature(_schema(tensors["inputs"]), _schema(tensors["outputs"]))
+
+
+def _schema(tensors: Mapping[str, reload.Tensor]) -> Schema:
+    """A single tensor has no name, as MLflow infers it: its array is passed as it is."""
+    return Schema(
+        [
+            TensorSpec(
+                np.dtype(object if tensor["dtype"] == "string" else tensor["dtype"]),
+                [-1 if length is None else length for length in tensor["shape"]],
+                name if len(tensors) > 1 else None,
+            )
+            for name, tensor in tensors.items()
+        ]
+    )
+
+
+def _requirements(certificate: reload.Certificate) -> list[str]:
+    """What the served model imports, and what the custom objects of the bundle need."""
+    versions = {name: version(name) for name in ("mlflow", "numpy", "pandas")}
+    versions["tensorflow"] = certificate["versions"]["tensorflow"]
+    versions["tf-keras"] = certificate["versions"]["tf_keras"]
+    versions |= {each["name"]: each["version"] for each in certificate["source"]["requirements"]}
+    return [f"{name}=={exact}" for name, exact in versions.items()]

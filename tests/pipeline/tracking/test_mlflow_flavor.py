@@ -1,0 +1,171 @@
+"""The flavor in a real MLflow: logged in a run, registered, loaded back, and served."""
+
+import mlflow
+import mlflow.pyfunc
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+import tf_keras
+from mlflow_servers import model_server
+
+import huberflow.mlflow
+from huberflow.components.bundle import reload
+from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.losses import HuberLoss
+from huberflow.custom_objects.metrics import HuberMetric
+
+X = np.random.default_rng(5).normal(size=(64, 3)).astype(np.float32)
+Y = (X @ [[1.0], [2.0], [3.0]]).astype(np.float32)
+
+
+def compiled(*outputs):
+    tf_keras.utils.set_random_seed(3)
+    inputs = {name: tf_keras.Input((1,), name=name) for name in ("miles", "hours")}
+    joined = tf_keras.layers.Concatenate()(list(inputs.values()))
+    layers = {name: tf_keras.layers.Dense(1, name=name)(joined) for name in outputs}
+    model = tf_keras.Model(inputs, layers)
+    model.compile("adam", HuberLoss(threshold=2.0))
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    tf_keras.utils.set_random_seed(3)
+    model = tf_keras.Sequential([tf_keras.layers.Dense(1, input_shape=(3,))])
+    model.compile("adam", HuberLoss(threshold=2.0), metrics=[HuberMetric(threshold=3.0)])
+    model.fit(X, Y, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory):
+    """A database of MLflow for this module alone."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        before = mlflow.get_tracking_uri()
+        mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+        yield folder
+        mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="module")
+def logged(model, tracking):
+    """The model in a run, and in the registry."""
+    with mlflow.start_run():
+        return huberflow.mlflow.log_model(
+            model,
+            "fares",
+            inputs=X,
+            labels=Y,
+            input_example=X[:2],
+            registered_model_name="fares",
+            extra_pip_requirements=["acme-tools==1.2"],
+        )
+
+
+class TestLogged:
+    @pytest.mark.parametrize("reference", ["models:/fares/1", "the run's"])
+    def test_comes_back_with_its_objects(self, logged, model, reference):
+        uri = logged.model_uri if reference == "the run's" else reference
+        loaded = huberflow.mlflow.load_model(uri)
+        assert loaded.loss.get_config()["threshold"] == 2.0
+        assert np.array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
+        assert loaded.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, verbose=0)
+        assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations) == 2
+
+    def test_frozen(self, logged):
+        assert not huberflow.mlflow.load_model(logged.model_uri, trainable=False).trainable_weights
+
+    def test_predicts_as_pyfunc(self, logged, model):
+        expected = model.predict(X, verbose=0)
+        loaded = mlflow.pyfunc.load_model(logged.model_uri)
+        assert loaded.predict(X) == pytest.approx(expected, abs=1e-6)
+        assert loaded.predict(pd.DataFrame(X)) == pytest.approx(expected, abs=1e-6)
+
+    def test_has_the_flavor_and_what_it_needs(self, logged):
+        folder = mlflow.artifacts.download_artifacts(logged.model_uri)
+        about = mlflow.models.Model.load(folder)
+        assert about.flavors["huberflow"]["signature"] == "serving_default"
+        assert about.signature.inputs.inputs[0].shape == (-1, 3)
+        with open(f"{folder}/requirements.txt") as file:
+            names = {line.partition("==")[0].strip() for line in file}
+        assert {"mlflow", "tensorflow", "tf-keras", "numpy", "pandas", "acme-tools"} == names
+        assert reload.check(f"{folder}/artifacts/bundle")["ok"]
+
+
+def test_is_served_without_huberflow_and_without_pickle(logged, model, tracking):
+    (tracking / "hidden").mkdir()
+    (tracking / "hidden" / "huberflow.py").write_text("raise ImportError('not installed')")
+    environment = {
+        "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        "PYTHONPATH": str(tracking / "hidden"),
+    }
+    with model_server(logged.model_uri, tracking, environment) as address:
+        answer = requests.post(
+            f"{address}/invocations", json={"inputs": X[:3].tolist()}, timeout=60
+        )
+    found = answer.json()["predictions"]
+    assert np.array(found) == pytest.approx(model.predict(X[:3], verbose=0), abs=1e-6)
+
+
+class TestSaved:
+    def test_a_bundle_of_raw_columns_takes_a_table_with_gaps(self, bundle, tmp_path):
+        huberflow.mlflow.save_model(bundle, tmp_path / "model")
+        loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+        found = loaded.predict(pd.DataFrame({"miles": [1.5, None]}, index=[7, 3]))
+        expected = reload.predictor(bundle, "columns")(miles=[1.5, np.nan], company=["", ""])
+        assert found.index.tolist() == [7, 3]
+        assert found["prediction"].to_numpy() == pytest.approx(expected["prediction"])
+
+    def test_several_inputs_and_outputs_have_their_names(self, tmp_path):
+        model = compiled("fare", "tip")
+        inputs = {"miles": X[:, :1], "hours": X[:, 1:2]}
+        huberflow.mlflow.save_model(model, tmp_path / "model", inputs=inputs)
+        loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+        expected = model.predict(inputs, verbose=0)
+        found = loaded.predict(inputs)
+        assert {name: array.shape for name, array in found.items()} == {
+            "fare": (64, 1),
+            "tip": (64, 1),
+        }
+        assert found["tip"] == pytest.approx(expected["tip"], abs=1e-6)
+
+    def test_without_a_signature_a_table_gives_a_table(self, tmp_path):
+        model = compiled("fare", "tip")
+        inputs = {"miles": X[:, :1], "hours": X[:, 1:2]}
+        path = tmp_path / "model"
+        huberflow.mlflow.save_model(model, path, inputs=inputs, signature=False)
+        table = pd.DataFrame({name: column[:, 0] for name, column in inputs.items()})
+        found = mlflow.pyfunc.load_model(str(path)).predict(table)
+        expected = model.predict(inputs, verbose=0)
+        assert list(found) == ["fare", "tip"]
+        assert found["tip"].to_numpy() == pytest.approx(expected["tip"][:, 0], abs=1e-6)
+
+
+class TestRefusal:
+    def test_of_a_model_without_rows(self, model, tmp_path):
+        with pytest.raises(InputError) as caught:
+            huberflow.mlflow.save_model(model, tmp_path / "model")
+        assert caught.value.key == "inputs"
+
+    def test_of_another_signature(self, bundle, tmp_path):
+        with pytest.raises(InputError) as caught:
+            huberflow.mlflow.save_model(bundle, tmp_path / "model", serving_signature="columnz")
+        assert caught.value.expected == "one of columns, serving_default"
+
+    def test_of_another_flavor(self, tmp_path):
+        mlflow.pyfunc.save_model(
+            tmp_path / "model",
+            python_model=lambda model_input: model_input,
+            pip_requirements=["mlflow"],
+        )
+        with pytest.raises(InputError) as caught:
+            huberflow.mlflow.load_model(str(tmp_path / "model"))
+        assert caught.value.received == "one of the flavors python_function"
+
+    def test_of_an_unknown_argument(self, bundle, tmp_path):
+        with pytest.raises(TypeError, match="pip_requirement"):
+            huberflow.mlflow.save_model(bundle, tmp_path / "model", pip_requirement=[])
