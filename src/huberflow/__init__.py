@@ -12,7 +12,7 @@ from huberflow.installation.lazy import lazy_names
 
 TYPE_CHECKING = False  # type checkers take it for True; importing ``typing`` would take 5 ms
 if TYPE_CHECKING:
-    from huberflow import components
+    from huberflow import callbacks, components, mlflow, tfma
     from huberflow.custom_objects.activations import softplus
     from huberflow.custom_objects.constraints import PositiveWeights
     from huberflow.custom_objects.initializers import GlorotNormalInitializer
@@ -31,15 +31,21 @@ __all__ = [
     "L1Regularizer",
     "MetricLoggingLayer",
     "PositiveWeights",
+    "callbacks",
     "components",
     "create_huber",
     "huber_fn",
+    "mlflow",
     "softplus",
+    "tfma",
 ]
 
 # All are custom objects, but those that are named here with their module, or are a module.
 _MODULES = dict.fromkeys(__all__, "huberflow.custom_objects") | {
+    "callbacks": "huberflow.callbacks",
     "components": "huberflow.components",
+    "mlflow": "huberflow.mlflow",
+    "tfma": "huberflow.tfma",
 }
 
 __getattr__ = lazy_names(__name__, _MODULES)
