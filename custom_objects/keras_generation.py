@@ -1,8 +1,7 @@
 """Refuses Keras 3, which accepts objects of Keras 2 and then gets wrong numbers from them.
 
-To Keras 3 a metric of Keras 2 is a function: it is never reset, sample weights do not reach it, and
-the mean over batches is taken of results that are sums already. Which generation calls shows in the
-call stack alone: the tensors are TensorFlow's in both.
+To Keras 3 a metric of Keras 2 is a function: it is never reset, and sample weights do not reach it.
+Which generation calls shows in the call stack alone: the tensors are TensorFlow's in both.
 """
 
 import functools
@@ -54,6 +53,10 @@ def _refuse_keras_3(name: str, arguments: tuple[object, ...]) -> None:
     raise error
 
 
+_OF_A_METRIC = ("tf_keras.src.metrics.base_metric", "tf_keras.src.utils.metrics_utils")
+"""A metric's own update_state passes through these, whoever called it."""
+
+
 def _keras_3_caller() -> str | None:
     """The module of Keras 3 that calls; None where tf_keras does, or no Keras.
 
@@ -62,16 +65,16 @@ def _keras_3_caller() -> str | None:
     frame = sys._getframe() if "keras" in sys.modules else None
     while frame is not None:
         module = str(frame.f_globals.get("__name__"))
-        if module.startswith(("tf_keras.", "keras.src.callbacks.")):
+        if module.startswith("tf_keras.") and module not in _OF_A_METRIC:
             return None
         if _is_of_keras_3(module):
-            return module
+            return None if module.startswith("keras.src.callbacks.") else module
         frame = frame.f_back
     return None
 
 
 def _is_of_keras_3(module: str) -> bool:
-    return module.partition(".")[0] == "keras"
+    return module.startswith("keras.")
 
 
 def _type_name(value: object) -> str:
