@@ -132,6 +132,10 @@ class RunDisplay(_LiveTable, Hooks):
         why = reason(self._records, execution, cache=self._cache)
         self._close(execution.node, execution.state, seconds, why)
 
+    def node_skipped(self, node: str) -> None:
+        """Says that the node did nothing."""
+        self._close(node, "skipped", 0.0, "its condition is not met")
+
     def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
         """Shows the cause in one line."""
         interrupted = isinstance(error, KeyboardInterrupt)

@@ -1,9 +1,10 @@
 """A session: the workspace is locked for runs, and the tracker gets their results meanwhile."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 
@@ -35,7 +36,12 @@ class Session:
 
     def print_line(self, label: str, value: str) -> None:
         """Prints one line of the summary."""
-        self.console.print(f"{label:14}{value}", soft_wrap=True, highlight=False, markup=False)
+        print_line(self.console, label, value)
+
+
+def print_line(console: Console, label: str, value: str) -> None:
+    """Prints one line of a summary."""
+    console.print(f"{label:14}{value}", soft_wrap=True, highlight=False, markup=False)
 
 
 @contextmanager
@@ -66,16 +72,45 @@ def _tracked(session: Session, config: Config) -> Iterator[None]:
         return
     earlier = undelivered(session.workspace)
     uri = store_uri(config.tracking, session.workspace)
-    delivery = DeliveryProcess(
-        session.workspace, uri, session.workspace.tracked_files, session.console.print
-    )
+
+    def at_end(delivered: bool) -> None:
+        write_tracking_ids(session.workspace, (*earlier, *session.runs))
+        session.print_line("mlflow", _run_page(session) if delivered else _later(session, config))
+
+    artifacts, patience = session.workspace.tracked_files, config.tracking.patience
+    with delivered_meanwhile(
+        session.workspace, uri, artifacts, session.console, patience, at_end=at_end
+    ):
+        yield
+
+
+@contextmanager
+def delivered_meanwhile(
+    workspace: Workspace,
+    uri: str,
+    artifacts: Path | None,
+    console: Console,
+    patience: float,
+    *,
+    at_end: Callable[[bool], None],
+) -> Iterator[None]:
+    """Delivers the runs of a workspace in the background.
+
+    Args:
+      workspace: with the journals of the runs.
+      uri: the tracker's address.
+      artifacts: see ``connect``.
+      console: for the first failure of the server.
+      patience: seconds to wait for the rest when the block ends, in whatever way.
+      at_end: called then, with whether all was delivered.
+    """
+    delivery = DeliveryProcess(workspace, uri, artifacts, console.print)
     try:
         yield
     finally:
-        with session.console.status("delivering to MLflow"):
-            delivered = delivery.finish(config.tracking.patience)
-        write_tracking_ids(session.workspace, (*earlier, *session.runs))
-        session.print_line("mlflow", _run_page(session) if delivered else _later(session, config))
+        with console.status("delivering to MLflow"):
+            delivered = delivery.finish(patience)
+        at_end(delivered)
 
 
 def _run_page(session: Session) -> str:

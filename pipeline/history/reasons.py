@@ -23,7 +23,7 @@ def reason(records: Records, execution: Execution, *, cache: bool) -> str:
     if not finished:
         return "its first run did not finish" if earlier else "first run"
     if not cache:
-        return "--no-cache"
+        return "the cache is off"
     changes = list(_changes(finished[0], execution))
     if changes:
         return "; ".join(changes)
@@ -36,22 +36,28 @@ _LOOKED_UP = {
     node_ids.BASELINE: ("model", "no other blessed model"),
     node_ids.EARLIER_DATA: ("statistics", "no other data"),
 }
-"""For each resolver the output that it looks up, and the line where there is none."""
+"""For huberflow's resolvers the output that they look up, and the line where there is none."""
 
 
 def _origin(records: Records, execution: Execution) -> str:
-    if execution.node in _LOOKED_UP:
-        key, none = _LOOKED_UP[execution.node]
-        artifacts = execution.outputs.get(key, ())
-        return f"{key} of run {records.producer(artifacts[0]).run}" if artifacts else none
-    artifacts = tuple(artifact for group in execution.outputs.values() for artifact in group)
-    return f"as in run {records.producer(artifacts[0]).run}" if artifacts else "as before"
+    found = {key: artifacts[0] for key, artifacts in execution.outputs.items() if artifacts}
+    if execution.state == "resolved":
+        key, none = _LOOKED_UP.get(execution.node, (next(iter(found), ""), "nothing found"))
+        return f"{key} of run {records.producer(found[key]).run}" if key in found else none
+    first = next(iter(found.values()), None)
+    return f"as in run {records.producer(first).run}" if first else "as before"
+
+
+_OF_THE_DATA = {"input_fingerprint", "span", "version"}
+"""Properties that TFX adds to an ExampleGen that ran; a cached one has none."""
 
 
 def _changes(before: Execution, now: Execution) -> Iterable[str]:
     old, new = flatten(before.properties), flatten(now.properties)
     code, config = [], []
-    for key in sorted(old.keys() | new.keys()):
+    if any(old[key] != new[key] for key in _OF_THE_DATA if key in old and key in new):
+        yield "new data"
+    for key in sorted((old.keys() | new.keys()) - _OF_THE_DATA):
         if old.get(key) != new.get(key):
             path = key.removeprefix("custom_config.")
             if path.startswith("source."):

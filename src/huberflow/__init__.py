@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from huberflow.custom_objects.losses import CustomMSE, HuberLoss, create_huber, huber_fn
     from huberflow.custom_objects.metrics import AbsoluteErrorQuantile, HuberMetric
     from huberflow.custom_objects.regularizers import L1Regularizer
+    from huberflow.pipeline.execution.mlflow_dag_runner import MlflowDagRunner
 
 __all__ = [
     "AbsoluteErrorQuantile",
@@ -30,6 +31,7 @@ __all__ = [
     "HuberMetric",
     "L1Regularizer",
     "MetricLoggingLayer",
+    "MlflowDagRunner",
     "PositiveWeights",
     "callbacks",
     "components",
@@ -42,6 +44,7 @@ __all__ = [
 
 # All are custom objects, but those that are named here with their module, or are a module.
 _MODULES = dict.fromkeys(__all__, "huberflow.custom_objects") | {
+    "MlflowDagRunner": "huberflow.pipeline.execution.mlflow_dag_runner",
     "callbacks": "huberflow.callbacks",
     "components": "huberflow.components",
     "mlflow": "huberflow.mlflow",

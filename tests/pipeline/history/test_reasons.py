@@ -107,8 +107,8 @@ FAILED = execution(2, config={"epochs": 7}, state="failed")
         ([FAILED], True, NOTHING, "its first run did not finish"),
         ([FAILED, execution(1)], True, {"epochs": 5}, "config: training.epochs: 12 -> 5"),
         ([FAILED, execution(1)], True, NOTHING, "its last run did not finish"),
-        ([execution(1)], False, NOTHING, "--no-cache"),
-        ([execution(1)], False, {"epochs": 5}, "--no-cache"),
+        ([execution(1)], False, NOTHING, "the cache is off"),
+        ([execution(1)], False, {"epochs": 5}, "the cache is off"),
     ],
 )
 def test_earlier_runs_and_the_cache(earlier, cache, config, line):

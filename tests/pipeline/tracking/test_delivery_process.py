@@ -58,7 +58,7 @@ def follow(workspace):
 
     def follow(uri: str) -> Watched:
         warnings = []
-        started.append(DeliveryProcess(workspace, uri, None, warnings.append))
+        started.append(DeliveryProcess(workspace, uri, workspace.tracked_files, warnings.append))
         return Watched(started[-1], warnings)
 
     yield follow

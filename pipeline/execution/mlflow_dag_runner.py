@@ -1,0 +1,194 @@
+"""A runner for any TFX pipeline: progress on the screen, and every run in MLflow."""
+
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console
+from tfx.dsl.compiler import constants
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.portable.mlmd import context_lib
+from tfx.proto.orchestration import pipeline_pb2
+
+from huberflow.pipeline.execution.display import RunDisplay
+from huberflow.pipeline.execution.node_failure import NodeFailedError
+from huberflow.pipeline.execution.runner import LocalRunner, connection_of, records_of
+from huberflow.pipeline.execution.session import delivered_meanwhile, print_line
+from huberflow.pipeline.history import run_metadata
+from huberflow.pipeline.history.journal import Journal
+from huberflow.pipeline.history.pipeline_runs import pipeline_id
+from huberflow.pipeline.history.run_history import RunMetadata
+from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.system import logs
+from huberflow.pipeline.system.display_path import display_path
+from huberflow.pipeline.system.masking import masked_text
+from huberflow.pipeline.tracking import links
+from huberflow.pipeline.tracking.store import default_uri
+
+
+class MlflowDagRunner(LocalDagRunner):
+    """Runs any TFX pipeline as ``LocalDagRunner`` does, and records it in MLflow meanwhile.
+
+    It shows each node with its state, its seconds, and why it ran again. What libraries print goes
+    to a log, which is kept where the run fails. MLflow gets the parameters of every node, cached or
+    not, their states and times, and the Evaluator's metrics. A run never waits for MLflow, and does
+    not fail because of it.
+
+    Example::
+
+        from huberflow import MlflowDagRunner
+
+        MlflowDagRunner().run(create_pipeline())
+
+    Args:
+      tracking_uri: MLflow's server or database. None: as in MLflow, the variable
+        ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in this folder.
+      experiment: MLflow's experiment; None: one of the pipeline's name.
+      verbose: show what libraries print, too.
+      patience: seconds to wait for MLflow when the run has ended.
+
+    Raises:
+      Exception: from ``run``: what the node that failed has raised, as from ``LocalDagRunner``.
+    """
+
+    def __init__(
+        self,
+        tracking_uri: str | None = None,
+        experiment: str | None = None,
+        *,
+        verbose: bool = False,
+        patience: float = 60.0,
+    ) -> None:
+        super().__init__()
+        self._uri = tracking_uri
+        self._experiment = experiment
+        self._verbose = verbose
+        self._patience = patience
+
+    def run_with_ir(
+        self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None
+    ) -> None:
+        """Runs all nodes in order; see ``LocalDagRunner``."""
+        run = _Run(pipeline, self._uri, self._experiment, self._patience)
+        failure = None
+        try:
+            with run.tracked(verbose=self._verbose) as runner:
+                runner.run_with_ir(pipeline, run_options)
+        except NodeFailedError as error:
+            failure = error.cause
+        if failure is not None:
+            raise failure
+
+
+class _Run:
+    """One run, with its journal in a folder of its own, which is removed where nobody needs it."""
+
+    def __init__(
+        self,
+        pipeline: pipeline_pb2.Pipeline,
+        uri: str | None,
+        experiment: str | None,
+        patience: float,
+    ) -> None:
+        self._pipeline = pipeline
+        self._given_uri = uri
+        self._experiment = experiment or self._name
+        self._patience = patience
+        self._started = datetime.now(UTC)
+        self._id = self._started.astimezone().replace(tzinfo=None).isoformat()  # as TFX names it
+        self._workspace = Workspace(Path(tempfile.mkdtemp(prefix="huberflow-")))
+        self._workspace.identify(_registered_id(pipeline))
+        self._kept = False
+
+    @contextmanager
+    def tracked(self, *, verbose: bool) -> Iterator[LocalRunner]:
+        """Yields a runner for this run, and shows and delivers what it does in the block."""
+        log = self._workspace.log(self._id)
+        with logs.captured(log, verbose=verbose) as terminal:
+            console = _console(terminal, verbose=verbose)
+            metadata = replace(
+                run_metadata.gather({}, log),
+                command=shlex.join(["python", *sys.argv]),
+                workspace=None,
+            )
+            display = RunDisplay(console, records_of(self._pipeline), cache=self._caches)
+            hooks = [self._journal(metadata), display]
+            lineage = run_metadata.lineage(self._workspace.identity, self._id, metadata.git)
+            with (
+                delivered_meanwhile(
+                    self._workspace,
+                    self._given_uri or default_uri(),
+                    None,
+                    console,
+                    self._patience,
+                    at_end=partial(self._print_end, console),
+                ),
+                self._log_kept_on_failure(console),
+                display.shown(),
+            ):
+                yield LocalRunner(self._id, hooks, lineage=lineage)
+        if not self._kept:
+            shutil.rmtree(self._workspace.root)
+
+    @property
+    def _name(self) -> str:
+        return str(self._pipeline.pipeline_info.id)
+
+    @property
+    def _caches(self) -> bool:
+        nodes = [node.pipeline_node for node in self._pipeline.nodes]
+        return any(node.execution_options.caching_options.enable_cache for node in nodes)
+
+    def _journal(self, metadata: RunMetadata) -> Journal:
+        name = f"{self._name} {self._started:%m-%d %H:%M:%S}"
+        path = self._workspace.journal(self._id)
+        return Journal(path, name, self._experiment, {}, metadata)
+
+    @contextmanager
+    def _log_kept_on_failure(self, console: Console) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._kept = True
+            print_line(console, "log", display_path(self._workspace.log(self._id)))
+            raise
+
+    def _print_end(self, console: Console, delivered: bool) -> None:
+        """Prints where the run is to be seen, or the command that delivers it later."""
+        store = connection_of(self._pipeline).sqlite.filename_uri
+        uri = f" --tracking-uri {masked_text(self._given_uri)}" if self._given_uri else ""
+        if delivered:
+            page = links.run_page(self._workspace, self._id)
+            where = page or f"huberflow ui --tracking-uri {default_uri()}"
+        elif store:
+            command = f"huberflow track --metadata {display_path(Path(store))}"
+            where = f"not delivered yet; later: {command} --pipeline {self._name}{uri}"
+        else:
+            self._kept = True
+            command = f"huberflow track --workspace {self._workspace.root}"
+            where = f"not delivered yet; later: {command}{uri}"
+        print_line(console, "mlflow", where)
+
+
+def _registered_id(pipeline: pipeline_pb2.Pipeline) -> str:
+    """The id of the pipeline in its metadata store, which gets to know it here if it is new."""
+    kind, name = constants.PIPELINE_CONTEXT_TYPE_NAME, pipeline.pipeline_info.id
+    with metadata.Metadata(connection_of(pipeline)) as handle:
+        context_lib.register_context_if_not_exists(handle, kind, name)
+        return pipeline_id(handle.store.get_context_by_type_and_name(kind, name))
+
+
+def _console(terminal: IO[str], *, verbose: bool) -> Console:
+    """The terminal; where something has replaced stdout, as notebooks do, that."""
+    if sys.stdout is not sys.__stdout__:
+        return Console(file=sys.stdout)
+    return Console(file=terminal, force_terminal=False if verbose else None)
