@@ -26,13 +26,13 @@ class Metadata:
         self,
         node="Trainer",
         run="run-1",
-        pipeline="taxi",
         state=pb.Execution.COMPLETE,
         type_name=TRAINER,
         properties=None,
         inputs=(),
         outputs=(),
         found=(),
+        pipeline="taxi",
     ) -> int:
         """Records an execution; ``inputs`` and ``outputs`` are (key, artifact id) pairs.
 
