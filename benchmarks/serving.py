@@ -102,14 +102,13 @@ def _stock(bundle: Path, folder: Path) -> Iterator[Side]:
     import tf_keras
     from mlflow.models import infer_signature
 
-    golden = _golden(bundle)
-    prefix = "inputs/"
-    inputs = {name.removeprefix(prefix): golden[name] for name in golden if prefix in name}
+    golden = reload.golden(bundle)
+    inputs = golden.inputs
     model = reload.load(bundle, trainable=False)
     mlflow.tensorflow.save_model(
         tf_keras.Model(model.inputs, model.outputs),  # without Transform, which it cannot save
         folder / "stock",
-        signature=infer_signature(inputs, golden["model/prediction"]),
+        signature=infer_signature(inputs, golden.values["model/prediction"]),
         pip_requirements=["mlflow", "tf-keras"],  # else MLflow infers them, for seconds
     )
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager=local"]
@@ -143,10 +142,5 @@ def raw_rows(bundle: Path, count: int | None = None) -> JSON:
 
 def check(predictions: Sequence[float], bundle: Path) -> None:
     """Raises an AssertionError unless these are the golden predictions, within rounding."""
-    expected = _golden(bundle)["serving/prediction"].ravel()[: len(predictions)]
+    expected = reload.golden(bundle).values["answers/columns/prediction"][: len(predictions)]
     np.testing.assert_allclose(np.ravel(predictions), expected, rtol=1e-5)
-
-
-def _golden(bundle: Path) -> dict[str, np.ndarray]:
-    with np.load(bundle / reload.GOLDEN_VALUES) as file:
-        return dict(file)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from tensorflow.python.saved_model import signature_serialization
+from tensorflow.python.saved_model import save_context, signature_serialization
 from tf_keras.src.saving.legacy import saving_utils
 
 from huberflow.components.bundle import reload
@@ -17,55 +17,46 @@ from huberflow.custom_objects.input_error import InputError
 Requests = Mapping[str, Mapping[str, object]]
 """For each signature, an array for each of its arguments."""
 
-Answer = Callable[..., Mapping[str, tf.Tensor]]
-"""A function that takes a signature's arguments by keyword and returns its outputs by name."""
-
 
 @dataclass(frozen=True)
 class Asked:
     """A signature that can be asked."""
 
-    answer: Answer
+    answer: Callable[..., Mapping[str, tf.Tensor]]
+    """A function of its arguments, by keyword; its outputs by name."""
     inputs: Mapping[str, tf.TensorSpec]
-    """Its arguments; none where only requests name them."""
+    """Its arguments."""
 
 
-def of_model(model: tf_keras.Model, signatures: object) -> dict[str, Asked]:
+def of_model(
+    model: tf_keras.Model, signatures: object, names: Mapping[str, Mapping[str, str]]
+) -> dict[str, Asked]:
     """The signatures that ``model.save`` would write.
 
     Args:
       model: built.
       signatures: what ``model.save`` takes: a ``tf.function`` with an input signature, a dict of
-        them, or None for Keras's own. In a dict, a value may also be an ``Answer``.
+        them, or None for Keras's own.
+      names: for some signatures, other names of some arguments.
     """
     if signatures is None:
         signatures = saving_utils.trace_model_call(model)
-    named = signatures if isinstance(signatures, Mapping) else {_DEFAULT: signatures}
-    functions = {name: each for name, each in named.items() if _is_traced(each)}
-    concrete, *_ = signature_serialization.canonicalize_signatures(functions)
-    return {
-        name: Asked(_by_keyword(concrete[name]), _inputs(concrete[name]))
-        if name in concrete
-        else Asked(each, {})
-        for name, each in named.items()
-    }
+    # As when a model is saved: a model of several devices is traced as one of a single device, and
+    # ``model.save`` need not trace it again.
+    with save_context.save_context(tf.saved_model.SaveOptions()):
+        concrete, *_ = signature_serialization.canonicalize_signatures(signatures)
+    return {name: _asked(each, names.get(name, {})) for name, each in concrete.items()}
 
 
-_DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-
-
-def _is_traced(signature: object) -> bool:
-    """Whether it is a ``tf.function`` or a concrete function."""
-    return hasattr(signature, "get_concrete_function") or hasattr(signature, "function_def")
-
-
-def _by_keyword(signature: tf.types.experimental.ConcreteFunction) -> Answer:
+def _asked(signature: tf.types.experimental.ConcreteFunction, names: Mapping[str, str]) -> Asked:
     specs = _inputs(signature)
+    arguments = {names.get(argument, argument): argument for argument in specs}
 
-    def answer(**arguments: np.ndarray) -> Mapping[str, tf.Tensor]:
-        return signature(**{n: tf.constant(each, specs[n].dtype) for n, each in arguments.items()})
+    def answer(**given: np.ndarray) -> Mapping[str, tf.Tensor]:
+        named = ((arguments[name], each) for name, each in given.items())
+        return signature(**{n: tf.constant(each, specs[n].dtype) for n, each in named})
 
-    return answer
+    return Asked(answer, {name: specs[argument] for name, argument in arguments.items()})
 
 
 def _inputs(signature: tf.types.experimental.ConcreteFunction) -> dict[str, tf.TensorSpec]:
@@ -115,11 +106,11 @@ def _given(
     if name not in asked:
         raise InputError("requests", expected=f"some of {', '.join(asked)}", received=name)
     specs = asked[name].inputs
-    if specs and specs.keys() != request.keys():
+    if specs.keys() != request.keys():
         key, received = f"requests[{name!r}]", ", ".join(request) or "none"
         raise InputError(key, expected=f"the arguments {', '.join(specs)}", received=received)
     return {
-        argument: _cut(first_array(f"requests[{name!r}][{argument!r}]", each), specs.get(argument))
+        argument: _cut(first_array(f"requests[{name!r}][{argument!r}]", each), specs[argument])
         for argument, each in request.items()
     }
 
@@ -130,15 +121,15 @@ def _derived(
     """The model's inputs as arguments; empty where the signature takes something else."""
     if len(specs) == len(inputs) == 1:
         inputs = dict(zip(specs, inputs.values(), strict=True))
-    if not specs.keys() <= inputs.keys():
+    if not specs or not specs.keys() <= inputs.keys():
         return {}
     found = {name: _cut(inputs[name], spec) for name, spec in specs.items()}
     return found if all(_fits(found[name], spec) for name, spec in specs.items()) else {}
 
 
-def _cut(array: np.ndarray, spec: tf.TensorSpec | None) -> np.ndarray:
+def _cut(array: np.ndarray, spec: tf.TensorSpec) -> np.ndarray:
     """As many rows as a signature takes that takes a fixed number."""
-    return array[: spec.shape[0]] if spec is not None and spec.shape.rank else array
+    return array[: spec.shape[0]] if spec.shape.rank else array
 
 
 def _fits(array: np.ndarray, spec: tf.TensorSpec) -> bool:

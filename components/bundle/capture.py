@@ -3,11 +3,11 @@
 import logging
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import tensorflow as tf
 import tf_keras
-from tf_keras.src.saving.legacy.saved_model.load import RevivedLayer
 
 from huberflow.components.bundle import answers, bundle_source, golden, reload
 from huberflow.components.bundle.answers import Requests
@@ -21,7 +21,6 @@ from huberflow.components.bundle.captured import (
 from huberflow.components.bundle.fit_rows import Rows, first_rows
 from huberflow.components.bundle.proof import EXPORTING, NONE, TRAINING
 from huberflow.custom_objects import registry
-from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 
 _LOG = logging.getLogger(__name__)
@@ -36,6 +35,7 @@ def capture(
     *,
     signatures: object = None,
     requests: Requests | None = None,
+    argument_names: Mapping[str, Mapping[str, str]] | None = None,
     training: JSON = None,
 ) -> None:
     """Writes what only the process that trained the model knows; the model stays as it is.
@@ -48,9 +48,11 @@ def capture(
       labels: what the model was trained on, the same; None for none, or beside a dataset.
       sample_weight: the same.
       signatures: what ``model.save`` takes: functions with an input signature, by name, or None for
-        Keras's own. A function of keyword arguments stands for one that is saved under other names.
+        Keras's own.
       requests: the arguments of signatures that do not take the model's inputs. A signature that
         has none is not asked.
+      argument_names: for some signatures, the names that arguments of their functions have in the
+        saved model and in ``requests``.
       training: how the model was trained, for the certificate.
 
     Raises:
@@ -62,7 +64,7 @@ def capture(
     if not model.built:
         model.predict_on_batch(rows.inputs)
     objects = bundle_source.used_objects(model)
-    asked = answers.of_model(model, signatures)
+    asked = answers.of_model(model, signatures, argument_names or {})
     arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))
     compiled = reload.is_compiled(model)
     Captured(
@@ -112,10 +114,11 @@ def capture_saved(
     model, objects, lacking = _loaded(saved_model)
     asked = answers.of_saved_model(saved_model)
     arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))
+    rows = rows if model is not None else Rows()
     continues = model is not None and _restore_optimizer(model, saved_model)
     Captured(
         record=golden.record(model, rows, asked, arguments, steps=continues),
-        origin=EXPORTING if model is not None and rows else NONE,
+        origin=EXPORTING if rows else NONE,
         signatures=dict.fromkeys(arguments, EXPORTING),
         lacking=lacking or _lacking(model, rows, continues),
         is_keras=model is not None,
@@ -133,7 +136,6 @@ def _loaded(
     registry.registered()
     try:
         model = tf_keras.models.load_model(saved_model)
-        _refuse_revived(model)
         return model, bundle_source.used_objects(model), ""
     except (ValueError, TypeError, RuntimeError, KeyError, AttributeError) as error:
         _LOG.warning("%s is bundled without its Keras model", saved_model, exc_info=True)
@@ -141,20 +143,12 @@ def _loaded(
         return None, [], f"the exporting process could not load the Keras model: {reason}"
 
 
-def _refuse_revived(model: tf_keras.Model) -> None:
-    """Raises where Keras made up a layer because its class is not registered.
-
-    TFT's layer, attached for serving, is no part of the network.
-    """
-    for layer in (model, *model.layers):
-        if isinstance(layer, RevivedLayer) and (layer is model or layer.inbound_nodes):
-            expected = "a registered class"
-            raise InputError(layer.name, expected=expected, received=type(layer).__name__)
-
-
 def _restore_optimizer(model: tf_keras.Model, saved_model: Path) -> bool:
-    """Gives the optimizer the state that the SavedModel has and ``load_model`` leaves out."""
-    if not reload.is_compiled(model):
+    """Gives the optimizer the state that the SavedModel has and ``load_model`` leaves out.
+
+    A legacy optimizer keeps its state in another way.
+    """
+    if not isinstance(model.optimizer, tf_keras.optimizers.Optimizer):
         return False
     reload.optimizer_variables(model)  # makes them
     checkpoint = tf.train.Checkpoint(optimizer=model.optimizer)

@@ -947,9 +947,8 @@ def in_words(name: str, difference: Difference) -> str:
     if "reason" in difference:
         return f"{name}: {difference['reason']}"
     return (
-        f"{name} is off by {difference['absolute']:.3g} "
-        f"({difference['relative']:.3g} of the largest value), "
-        f"allowed {difference['allowed']:.3g}"
+        f"{name} is off by {difference['absolute']:.3g}, "
+        f"{difference['relative']:.3g} of the largest value; allowed {difference['allowed']:.3g}"
     )
 
 

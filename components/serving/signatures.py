@@ -109,7 +109,7 @@ def name_columns(saved_model: Path, columns: Iterable[str]) -> None:
       saved_model: written with ``signatures``.
       columns: the names in its ``raw_spec``.
     """
-    names = {argument: name for name, argument in _arguments(columns).items() if argument != name}
+    names = renamed_arguments(columns)
     if not names:
         return
     proto = read_saved_model(saved_model)
@@ -126,22 +126,9 @@ def name_columns(saved_model: Path, columns: Iterable[str]) -> None:
     fingerprinting_utils.write_fingerprint(str(saved_model))
 
 
-def by_column_name(
-    columns: Callable[..., Mapping[str, tf.Tensor]], spec: Spec
-) -> Callable[..., Mapping[str, tf.Tensor]]:
-    """The function ``columns`` of ``signatures`` with the arguments that ``name_columns`` gives it.
-
-    Args:
-      columns: the function.
-      spec: its ``raw_spec``.
-    """
-    argument = _arguments(spec)
-
-    def by_name(**values: np.ndarray) -> Mapping[str, tf.Tensor]:
-        dtypes = {name: _column(each, name).dtype for name, each in spec.items()}
-        return columns({argument[n]: tf.constant(v, dtypes[n]) for n, v in values.items()})
-
-    return by_name
+def renamed_arguments(columns: Iterable[str]) -> dict[str, str]:
+    """The columns' names for the arguments that ``name_columns`` renames."""
+    return {argument: name for name, argument in _arguments(columns).items() if argument != name}
 
 
 def dense_columns(raw: Mapping[str, tf.SparseTensor]) -> dict[str, np.ndarray]:

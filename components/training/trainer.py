@@ -190,17 +190,17 @@ def capture(
     features = {name: each for name, each in spec.items() if name not in target.labels}
     raw = {name: parsed[name] for name in features}
     transformed = model.transform(raw)
-    columns = signatures.by_column_name(functions["columns"], features)
     bundle.capture(
         model,
         folder,
         {name: _dense(transformed[name]) for name in model.input_names},
         truth(parsed, target).numpy(),
-        signatures={**functions, "columns": columns},
+        signatures=functions,
         requests={
             "serving_default": {"examples": examples},
             "columns": signatures.dense_columns(raw),
         },
+        argument_names={"columns": signatures.renamed_arguments(features)},
         training=training,
     )
 

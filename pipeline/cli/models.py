@@ -39,9 +39,9 @@ _device = click.option(
 def verify(model: str | None, options: Options, device: str | None, as_json: bool) -> None:
     """Check that an exported model is still the model that was trained.
 
-    No file may have changed since the export. Then predictions, losses, metrics and two training
-    steps on this machine are compared with those of the trained model. The exit code is 1 if a
-    value differs.
+    No file may have changed since the export. Then predictions, losses, metrics, two training
+    steps and the signatures' answers on this machine are compared with those that the model has
+    recorded; a line says what that proves. The exit code is 1 if a value differs.
 
     MODEL is a folder, a run (`latest`, its id or name), or a model in MLflow; default: the newest
     pushed version.
@@ -235,6 +235,7 @@ def _use(device: str | None) -> None:
 
 def _show(report: "CheckReport", model: str) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("value", box=None, pad_edge=False)
@@ -243,10 +244,12 @@ def _show(report: "CheckReport", model: str) -> None:
     table.add_column("")
     for name, value in report["values"].items():
         figures = (f"{value[key]:.3g}" for key in ("absolute", "relative", "allowed"))
-        table.add_row(name, *figures, "[green]ok" if value["ok"] else "[bold red]FAILED")
+        failed = " ".join(["[bold red]FAILED", escape(value.get("reason", ""))])
+        table.add_row(escape(name), *figures, "[green]ok" if value["ok"] else failed)
     Console().print(table)
     seconds = ", ".join(
         f"{name.replace('_', ' ')} {value:.2f} s" for name, value in report["seconds"].items()
     )
+    click.echo(report["statement"])
     click.echo(f"on {report['device']}, tolerances of {report['precision']}; {seconds}")
     click.echo(f"{'ok' if report['ok'] else 'FAILED'}  {model}")

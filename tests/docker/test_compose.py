@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 
-import numpy as np
 import pytest
 from container_engine import wait_until
 from served import ask, connection, predictions
@@ -38,8 +37,7 @@ def answered(compose, bundle) -> list[float]:
 
 
 def golden(bundle) -> list[float]:
-    with np.load(bundle / reload.GOLDEN_VALUES) as values:
-        return values["serving/prediction"].ravel().tolist()
+    return reload.golden(bundle).values["answers/columns/prediction"].tolist()
 
 
 def test_the_run_is_in_mlflow_with_its_report(compose):

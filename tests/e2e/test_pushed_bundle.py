@@ -23,53 +23,34 @@ pytestmark = pytest.mark.e2e
 
 TRAIN_ON = """
 import json
-import numpy as np
-from reload import GOLDEN_VALUES, load, deterministic_sums
+from reload import deterministic_sums, golden, load
 
-golden = np.load("model/" + GOLDEN_VALUES)
-inputs = {name[7:]: golden[name] for name in golden if name.startswith("inputs/")}
+golden = golden("model")
 with deterministic_sums():
     model = load("model")
-    losses = [float(model.train_on_batch(inputs, golden["label"])[0]) for _ in range(2)]
-print(json.dumps([losses, golden["steps"].tolist()]))
+    losses = [float(model.train_on_batch(golden.inputs, golden.labels)[0]) for _ in range(2)]
+print(json.dumps([losses, golden.values["steps"].tolist()]))
 """
 
 PREDICT_BY_LOAD_AND_PREDICTOR = """
 import json
-import numpy as np
-import tensorflow as tf
-from reload import GOLDEN_EXAMPLES, load, predictor
+from reload import golden, load, predictor
 
-records = list(tf.data.TFRecordDataset("model/" + GOLDEN_EXAMPLES).as_numpy_iterator())
+golden = golden("model")
 model = load("model")
-served = predictor("model")(examples=records)["prediction"]
-asked = predictor("model", "columns")
-spec = json.load(open("model/assets.extra/certificate.json"))["signatures"]["columns"]["inputs"]
-parsed = [tf.train.Example.FromString(record).features.feature for record in records]
-
-def value(feature, missing):
-    kind = feature.WhichOneof("kind")
-    values = getattr(feature, kind).value if kind else []
-    return values[0] if values else missing
-
-def column(name, dtype):
-    missing = b"" if dtype == "string" else float("nan")
-    return [value(features[name], missing) for features in parsed]
-
-raw = {name: column(name, each["dtype"]) for name, each in spec.items()}
-golden = np.load("model/assets.extra/golden.npz")
-inputs = {name[7:]: golden[name] for name in golden if name.startswith("inputs/")}
+served = predictor("model")(**golden.requests["serving_default"])["prediction"]
+raw = golden.requests["columns"]
 
 def plain(value):
     if isinstance(value, bytes):
         return value.decode() or None
     return None if value != value else value
 
-rows = {name: [plain(value) for value in values] for name, values in raw.items()}
+rows = {name: [plain(value) for value in values.tolist()] for name, values in raw.items()}
 print(json.dumps({
     "predictor": served.tolist(),
-    "columns": asked(**raw)["prediction"].tolist(),
-    "load": model(inputs, training=False).numpy()[:, 0].tolist(),
+    "columns": predictor("model", "columns")(**raw)["prediction"].tolist(),
+    "load": model(golden.inputs, training=False).numpy()[:, 0].tolist(),
     "rows": rows,
 }))
 """

@@ -10,12 +10,10 @@ import pytest
 import tensorflow as tf
 import tf_keras
 from small_bundles import (
-    FARE,
-    LABELLED,
     PLAIN,
     Transform,
     bundled,
-    example,
+    captured,
     examples,
     parsed,
     trained,
@@ -41,11 +39,6 @@ def path(model, tmp_path_factory):
 @pytest.fixture(scope="module")
 def certificate(path):
     return json.loads((path / reload.CERTIFICATE).read_text())
-
-
-def captured(model, folder, rows=None):
-    bundle.capture(model, rows or examples(), LABELLED, FARE, folder, training={"batch_size": 16})
-    return folder
 
 
 def state(model):
@@ -121,19 +114,20 @@ class TestCapture:
         assert state(model) == before
         assert model.evaluate(*parsed(), verbose=0) == evaluated
 
-    def test_rows_without_a_label_are_left_out(self, model, tmp_path):
-        rows = [example(miles=1.0), *examples(3), example(company=b"Red")]
-        folder = captured(model, tmp_path / "captured", rows)
-        kept = tf.data.TFRecordDataset(str(folder / "golden.tfrecord")).as_numpy_iterator()
-        assert list(kept) == examples(3)
-        with np.load(folder / "golden.npz", allow_pickle=False) as golden:
-            assert golden["serving/prediction"].shape == (3,)
+    def test_asks_each_signature_by_its_own_names(self, path):
+        golden = reload.golden(path)
+        assert golden.requests["serving_default"]["examples"].tolist() == examples()
+        assert golden.requests["columns"].keys() == {"miles", "company"}
+        for name in ("serving_default", "columns"):
+            answer = golden.values[f"answers/{name}/prediction"]
+            np.testing.assert_allclose(answer, golden.values["model/prediction"][:, 0], rtol=1e-6)
 
-    def test_no_row_with_a_label_is_an_error(self, model, tmp_path):
-        with pytest.raises(InputError) as caught:
-            captured(model, tmp_path / "captured", [example(miles=1.0)])
-        assert (caught.value.key, caught.value.received) == ("examples", "none")
-        assert not list(tmp_path.iterdir())
+    def test_rows_are_those_of_training(self, path):
+        golden, (inputs, labels) = reload.golden(path), parsed()
+        np.testing.assert_array_equal(golden.labels, labels)
+        assert golden.inputs.keys() == inputs.keys()
+        for name, values in inputs.items():
+            np.testing.assert_array_equal(golden.inputs[name], values)
 
     def test_a_module_of_the_users_own_travels_with_its_package(self, tmp_path, monkeypatch):
         package = tmp_path / "taxi_objects"

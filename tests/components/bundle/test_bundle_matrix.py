@@ -13,19 +13,18 @@ import pytest
 import tensorflow as tf
 import tf_keras
 from small_bundles import (
-    FARE,
-    LABELLED,
     METRICS,
     MODEL,
     PLAIN,
     Transform,
     bundled,
+    captured,
     examples,
     parsed,
 )
 
 from huberflow import custom_objects
-from huberflow.components.bundle import bundle, bundle_source, reload
+from huberflow.components.bundle import bundle_source, reload
 from huberflow.components.contracts.model_config import ObjectChoice, TrainingConfig
 from huberflow.components.training import fitting
 from huberflow.components.training.model import build_model
@@ -192,33 +191,42 @@ def test_no_object_is_left_out():
     assert set(custom_objects.__all__) - set(OBJECTS) == {"create_huber"}
 
 
-class Unregistered(tf_keras.losses.Loss):
-    def call(self, y_true, y_pred):
-        return tf_keras.losses.mean_absolute_error(y_true, y_pred)
+def inside():
+    class Inside(tf_keras.losses.Loss):
+        pass
+
+    return Inside()
+
+
+def of_a_script():
+    code = "import tf_keras\nclass Typed(tf_keras.losses.Loss): pass\n"
+    exec(code, namespace := {"__name__": "__main__"})
+    return namespace["Typed"]()
 
 
 class TestWhatCouldNotBeReloaded:
     """Refused while the model is still in memory, not by whom it is handed to."""
 
     @pytest.mark.parametrize(
-        ("arguments", "name"),
+        ("arguments", "name", "write"),
         [
-            ({"loss": create_huber(2.0)}, "huber_fn"),
-            ({"loss": "mse", "metrics": [create_huber(2.0)]}, "huber_fn"),
-            ({"loss": Unregistered()}, "Unregistered"),
-            ({"loss": lambda y_true, y_pred: y_true - y_pred}, "__lambda__"),
+            ({"loss": create_huber(2.0)}, "huber_fn", "def huber_fn"),
+            ({"loss": "mse", "metrics": [create_huber(2.0)]}, "huber_fn", "def huber_fn"),
+            ({"loss": inside()}, "Inside", "class Inside"),
+            ({"loss": of_a_script()}, "Typed", 'Typed = huberflow.objects.write("my_objects.py"'),
+            ({"loss": lambda y_true, y_pred: y_true - y_pred}, "<lambda>", "def my_function"),
         ],
-        ids=["create_huber", "create_huber-as-metric", "class", "lambda"],
+        ids=["create_huber", "create_huber-as-metric", "class", "script", "lambda"],
     )
     @pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`")
-    def test_is_refused(self, arguments, name, tmp_path):
+    def test_is_refused(self, arguments, name, write, tmp_path):
         model = build_model(PLAIN, numbers=2, categories=1, table_rows=5)
         model.compile("sgd", **arguments)
         model.transform = Transform()
         with pytest.raises(InputError) as caught:
-            bundle.capture(model, examples(), LABELLED, FARE, tmp_path / "captured", training={})
+            captured(model, tmp_path / "captured")
         assert caught.value.key == name
-        assert "register_keras_serializable" in caught.value.write
+        assert write in caught.value.write
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize(

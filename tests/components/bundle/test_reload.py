@@ -360,10 +360,10 @@ class TestCheck:
         report = reload.check(copy)
         assert report["ok"]
         assert report["precision"] == "float32"
-        allowed = report["values"]["serving/prediction"]["allowed"]
-        assert allowed == certificate["tolerances"]["float32"]["serving/prediction"] > 0
+        allowed = report["values"]["answers/columns/prediction"]["allowed"]
+        assert allowed == certificate["tolerances"]["float32"]["answers/columns/prediction"] > 0
 
-    @pytest.mark.parametrize("name", ["serving/prediction", "model/huber_metric", "steps"])
+    @pytest.mark.parametrize("name", ["answers/columns/prediction", "model/huber_metric", "steps"])
     def test_a_value_that_differs_fails(self, copy, name):
         with np.load(copy / reload.GOLDEN_VALUES) as file:
             golden = dict(file)

@@ -31,7 +31,7 @@ def certified(folder: Path, graph: str) -> Path:
     (folder / "saved_model.pb").write_text(graph)
     about = {
         **dict.fromkeys(reload.Certificate.__annotations__),
-        "schema_version": 1,
+        "schema_version": reload.SCHEMA_VERSION,
         "keras_generation": reload.KERAS_GENERATION,
         "files": {
             name: reload.digest(folder / name)

@@ -27,8 +27,7 @@ class TestPredictions:
         assert expected.dtype == np.float32
 
     def test_of_golden_rows_are_those_of_the_trained_model(self, scorer, bundle):
-        with np.load(bundle / reload.GOLDEN_VALUES) as golden:
-            expected = golden["serving/prediction"]
+        expected = reload.golden(bundle).values["answers/columns/prediction"]
         found = scorer.predict(golden_rows(bundle, scorer.columns))
         np.testing.assert_allclose(found["prediction"], expected, rtol=1e-6)
 
@@ -149,6 +148,6 @@ class TestBadRows:
 
 def test_a_bundle_that_was_changed_is_refused(bundle, tmp_path):
     copy = shutil.copytree(bundle, tmp_path / "copy")
-    (copy / "assets.extra" / "golden.tfrecord").write_bytes(b"")
-    with pytest.raises(reload.ReloadError, match=r"golden\.tfrecord: changed"):
+    (copy / "assets.extra" / "golden.npz").write_bytes(b"")
+    with pytest.raises(reload.ReloadError, match=r"golden\.npz: changed"):
         Scorer(copy)

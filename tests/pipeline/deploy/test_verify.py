@@ -46,10 +46,11 @@ class TestVerify:
     def test_shows_that_every_value_is_as_it_was(self, bundle):
         done = huberflow("verify", bundle)
         assert done.exit_code == 0, done.output
-        heading, *values, where, result = done.stdout.splitlines()
+        heading, *values, statement, where, result = done.stdout.splitlines()
         assert heading.split() == ["value", "off", "by", "relative", "allowed"]
         assert ["steps", "0", "0", "0", "ok"] in [line.split() for line in values]
         assert all(line.endswith("ok") for line in values)
+        assert statement.startswith("Proves: predictions, loss, metrics, two training steps and")
         assert where.startswith("on CPU:0, tolerances of same_machine; load ")
         assert result == f"ok  {bundle}"
 
@@ -59,7 +60,7 @@ class TestVerify:
         assert done.exit_code == 1
         words = [line.split() for line in done.stdout.splitlines()]
         assert [line[-1] for line in words if line[0] == "model/loss"] == ["FAILED"]
-        assert [line[-1] for line in words if line[0] == "serving/prediction"] == ["ok"]
+        assert [line[-1] for line in words if line[0] == "answers/columns/prediction"] == ["ok"]
         assert words[-1] == ["FAILED", str(copy)]
 
     def test_refuses_a_model_that_was_changed_in_a_line(self, copy):

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import small_bundles
 import tf_keras
@@ -96,15 +95,13 @@ def test_a_reload_has_each_as_it_was_told(bundle):
 def test_training_goes_on_where_the_module_is_not_installed(bundle):
     script = (
         "import sys, json; sys.path.insert(0, sys.argv[1] + '/assets.extra')\n"
-        "import reload, numpy as np\n"
-        "with np.load(sys.argv[1] + '/' + reload.GOLDEN_VALUES) as file:\n"
-        "    golden = dict(file)\n"
-        "inputs = {n[7:]: v for n, v in golden.items() if n.startswith('inputs/')}\n"
+        "import reload\n"
+        "golden = reload.golden(sys.argv[1])\n"
         "model = reload.load(sys.argv[1])\n"
-        "print(json.dumps(reload.step_losses(model, inputs, golden['label']).tolist()))\n"
+        "print(json.dumps(reload.step_losses(model, golden.inputs, golden.labels).tolist()))\n"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", script, str(bundle)], capture_output=True, text=True, cwd="/"
     )
-    with np.load(bundle / reload.GOLDEN_VALUES) as golden:
-        assert json.loads(done.stdout.splitlines()[-1]) == pytest.approx(golden["steps"].tolist())
+    steps = reload.golden(bundle).values["steps"]
+    assert json.loads(done.stdout.splitlines()[-1]) == pytest.approx(steps.tolist())
