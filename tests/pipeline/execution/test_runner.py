@@ -10,9 +10,10 @@ import tiny_nodes
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as pb
 from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.experimental.conditionals.conditional import Cond
 from tfx.dsl.input_resolution.strategies.latest_artifact_strategy import LatestArtifactStrategy
 from tfx.orchestration import metadata
-from tfx.orchestration.pipeline import Pipeline
+from tfx.orchestration.pipeline import Pipeline, RunOptions
 from tfx.types import Channel
 from tfx.types.standard_artifacts import Model
 
@@ -42,6 +43,9 @@ class Recorder(Hooks):
     def node_finished(self, execution, seconds):
         assert seconds >= 0
         self.events.append(("finished", execution.node, execution.state))
+
+    def node_skipped(self, node):
+        self.events.append(("skipped", node))
 
     def node_failed(self, node, seconds, error):
         assert seconds >= 0
@@ -158,6 +162,33 @@ class TestRun:
         runs.run("run-1")
         runs.run("run-2", **change)
         assert runs.states("run-2") == dict.fromkeys(NODES, "ran")
+
+
+class TestConditions:
+    @pytest.mark.parametrize(("count", "state"), [(5, "finished"), (4, "skipped")])
+    def test_a_node_whose_condition_is_not_met_is_skipped(self, runs, count, state):
+        numbers = tiny_nodes.Numbers(count=count)
+        total = tiny_nodes.Total(numbers=numbers.outputs["numbers"], trouble=str(runs.trouble))
+        with Cond(numbers.outputs["numbers"].future()[0].property("span") == count - 5):
+            report = tiny_nodes.Report(total=total.outputs["total"])
+        recorder = Recorder()
+        LocalRunner("run-1", [recorder]).run(runs.pipeline_of(numbers, total, report))
+        assert recorder.events[-2][:2] == (state, "Report")
+        assert recorder.events[-1] == ("run finished", "done")
+
+
+class TestPartialRun:
+    def test_runs_the_chosen_nodes_on_the_results_of_an_earlier_run(self, runs):
+        runs.run("run-1")
+        recorder = Recorder()
+        options = RunOptions(from_nodes=["Total"], to_nodes=["Total"])
+        LocalRunner("run-2", [recorder]).run(runs.pipeline(cache=False), options)
+        assert recorder.events == [
+            ("run started", "run-2", ["Total"]),
+            ("started", "Total"),
+            ("finished", "Total", "ran"),
+            ("run finished", "done"),
+        ]
 
 
 class TestAtTheSameTime:
