@@ -4,12 +4,14 @@ import importlib
 import inspect
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import tensorflow as tf
 import tf_keras
 
 from huberflow.components.bundle import needed_source, reload
@@ -21,21 +23,23 @@ from huberflow.custom_objects.json_record import JSON
 def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
     """Every custom object that the model or its compile arguments name.
 
+    One that is not registered has the name of its class or function, by which Keras looks for it.
+
     Raises:
-      InputError: an object is not registered, so that a reload cannot find it; or it cannot be
-        imported by its name, so that its source cannot be copied.
+      InputError: an object cannot be imported by its name, so that its source cannot be copied; or
+        two objects have one name, so that a reload would take one for the other.
     """
-    registered = tf_keras.utils.get_custom_objects()
     # TFT's layer, attached for serving, has no config; a reload takes its graph.
     transform = getattr(model, "transform", None)
     layers = [layer for layer in model.layers if layer is not transform]
     configs = [model.get_compile_config(), *map(tf_keras.utils.serialize_keras_object, layers)]
-    used = {
-        (name, json.dumps(config, default=repr, sort_keys=True)): config
-        for each in configs
-        for name, config in _custom_objects(each, registered)
-    }
-    return [_entry(name, registered[name], used[name, text]) for name, text in sorted(used)]
+    held = _held(model)
+    targets: dict[str, Any] = {}
+    used: dict[tuple[str, str], JSON] = {}
+    for name, target, config in _custom_objects(configs, held):
+        _refuse_second(name, targets.setdefault(name, target), target)
+        used[name, json.dumps(config, default=repr, sort_keys=True)] = config
+    return [_entry(name, targets[name], used[name, text]) for name, text in sorted(used)]
 
 
 _PACKAGE = registry.__package__
@@ -97,59 +101,86 @@ def _no_source(folder: str, names: list[str]) -> list[str]:
     ]
 
 
-def _custom_objects(node: JSON, registered: Mapping[str, Any]) -> Iterator[tuple[str, JSON]]:
-    """Registered name and config of each custom object in a Keras config; {} for a function's."""
+def _held(model: tf_keras.Model) -> dict[str, Callable[..., Any]]:
+    """Functions, and classes of objects, that the model, its layers and its compile arguments hold.
+
+    A Keras config has a function's name alone, and no module of a class in a script.
+    """
+    compiled = getattr(model, "_compile_config", None)
+    owners = [*(tf.nest.flatten(compiled.config) if compiled else []), *model.submodules]
+    values = [
+        *owners,
+        *(value for each in owners for value in getattr(each, "__dict__", {}).values()),
+    ]
+    held = [
+        each if inspect.isfunction(each) or inspect.isclass(each) else type(each) for each in values
+    ]
+    return {each.__name__: each for each in held}
+
+
+def _custom_objects(
+    node: JSON, held: Mapping[str, Callable[..., Any]]
+) -> Iterator[tuple[str, Any, JSON]]:
+    """Name, class or function, and config of each custom object in a Keras config."""
+    registered = tf_keras.utils.get_custom_objects()
     if isinstance(node, str):
         if node in registered:
-            yield node, {}
+            yield node, registered[node], {}
     elif isinstance(node, Mapping) and node.get("registered_name") in registered:
-        yield str(node["registered_name"]), node["config"]
-        yield from _custom_objects(node["config"], registered)
-    elif isinstance(node, Mapping) and (name := _unregistered(node)):
-        raise InputError(
-            name,
-            expected="a registered class or function, which a reload finds by its name",
-            received="one that is not registered",
-            hint="define it at the top of a module",
-            write='@tf_keras.utils.register_keras_serializable("mine") above it',
-        )
+        name = str(node["registered_name"])
+        yield name, registered[name], node["config"]
+        yield from _custom_objects(node["config"], held)
+    elif isinstance(node, Mapping) and node.get("class_name") in ("function", "__lambda__"):
+        name = str(node["config"]) if node["class_name"] == "function" else "<lambda>"
+        if name in registered or not _is_of_keras(name, held):
+            yield name, registered.get(name, held.get(name)), {}
+    elif isinstance(node, Mapping) and _is_class_of_others(node):
+        name = str(node["class_name"])
+        module = sys.modules.get(str(node["module"]))
+        yield name, getattr(module, name, held.get(name)), node["config"]
+        yield from _custom_objects(node["config"], held)
     elif isinstance(node, Mapping | list | tuple):
         for child in node.values() if isinstance(node, Mapping) else node:
-            yield from _custom_objects(child, registered)
+            yield from _custom_objects(child, held)
 
 
-def _unregistered(node: Mapping[str, JSON]) -> str | None:
-    """The name of an object in a Keras config that is neither Keras's nor registered."""
-    name = node.get("class_name")
-    if name == "function":
-        return None if _is_known(str(node["config"])) else str(node["config"])
-    of_keras = str(node.get("module")).partition(".")[0] in ("keras", "tf_keras")
-    unregistered = node.get("registered_name") is not None and not of_keras
-    return str(name) if unregistered or name == "__lambda__" else None
+def _is_class_of_others(node: Mapping[str, JSON]) -> bool:
+    of_keras = str(node.get("module")).partition(".")[0] in _KERAS
+    return node.get("registered_name") is not None and not of_keras
 
 
-def _is_known(function: str) -> bool:
-    """Whether Keras finds a function by this name: its own, or a registered one."""
+_KERAS = ("keras", "tf_keras", "tensorflow")
+
+
+def _is_of_keras(name: str, held: Mapping[str, Callable[..., Any]]) -> bool:
+    """Whether Keras finds a function by this name, and the model uses no other of this name."""
+    if name in held and held[name].__module__.partition(".")[0] not in _KERAS:
+        return False
     for get in (
         tf_keras.activations.get,
         tf_keras.losses.get,
         lambda name: getattr(tf_keras.metrics, name),
     ):
         with suppress(ValueError, AttributeError):
-            get(function)
+            get(name)
             return True
     return False
 
 
-def _entry(name: str, target: Callable[..., Any], config: JSON) -> reload.CustomObject:
-    module = importlib.import_module(target.__module__)
-    if module.__name__ == "__main__" or getattr(module, target.__qualname__, None) is not target:
+def _refuse_second(name: str, one: object, other: object) -> None:
+    if one is not other:
         raise InputError(
             name,
-            expected="a class or function that can be imported",
-            received=f"{target.__module__}.{target.__qualname__}",
-            hint="define it at the top of a module",
+            expected="one class or function of this name",
+            received="two",
+            write='@tf_keras.utils.register_keras_serializable("mine") above one of them',
         )
+
+
+def _entry(name: str, target: Callable[..., Any] | None, config: JSON) -> reload.CustomObject:
+    if target is None or not _is_at_the_top(target):
+        raise _not_importable(name, target)
+    module = sys.modules[target.__module__]
     file = module.__name__.replace(".", "/") + ("/__init__.py" if _is_package(module) else ".py")
     return {
         "name": name,
@@ -159,6 +190,27 @@ def _entry(name: str, target: Callable[..., Any], config: JSON) -> reload.Custom
         "file": file,
         "sha256": reload.digest(Path(inspect.getfile(module))),
     }
+
+
+def _is_at_the_top(target: Callable[..., Any]) -> bool:
+    module = sys.modules.get(target.__module__)
+    return target.__module__ != "__main__" and getattr(module, target.__qualname__, None) is target
+
+
+def _not_importable(name: str, target: Callable[..., Any] | None) -> InputError:
+    expected = "a class or function at the top of a module, which a reload imports"
+    if target is None or target.__name__ == "<lambda>":
+        write = "def my_function(...): return ..., at the top of a module"
+        return InputError(name, expected=expected, received="a lambda", write=write)
+    own = target.__name__
+    if target.__module__ == "__main__" and target.__qualname__ == own:
+        received, hint = "one of a script or notebook", None
+        write = f'{own} = huberflow.objects.write("my_objects.py", {own})'
+    else:
+        received = f"{target.__qualname__} of {target.__module__}"
+        hint = "a class keeps its arguments in get_config; a function inside a function does not"
+        write = f"class {own} or def {own}, without indentation"
+    return InputError(name, expected=expected, received=received, hint=hint, write=write)
 
 
 def _is_package(module: ModuleType) -> bool:

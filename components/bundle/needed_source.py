@@ -16,6 +16,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 import tensorflow as tf
+import tf_keras
 
 from huberflow.components.bundle import installed
 from huberflow.custom_objects.input_error import InputError
@@ -145,11 +146,11 @@ def _imports(name: str, spec: ModuleSpec) -> list[str]:
     file = Path(str(spec.origin))
     package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
     found = [*_imported(ast.parse(file.read_bytes()), package)]
-    if "tensorflow.keras" in found and not tf.keras.__version__.startswith("2."):
+    if "tensorflow.keras" in found and tf.keras.Model is not tf_keras.Model:
         raise InputError(
             str(file),
             expected="code that uses tf_keras (Keras 2)",
-            received=f"tf.keras, which is Keras {tf.keras.__version__} in this process",
+            received="tf.keras, which is Keras 3 in this process",
             write="import tf_keras, and tf_keras for tf.keras; or set TF_USE_LEGACY_KERAS=1 "
             "before TensorFlow is imported",
         )

@@ -66,11 +66,23 @@ def check(question: NetworkQuestion, modules: Collection[str], folder: Path) -> 
     except InputError as error:
         raise prefixed(error, key) from error
     for each in used:
+        _refuse_unregistered(each["name"], key)
         root = _root(each["module"])
         if root not in modules and not each["module"].startswith(f"{registry.__package__}."):
             received, write = f"{each['class']} of {root}", f"--objects {root}"
             raise InputError(key, expected=expected, received=received, write=write)
     _check_reload(model, io, key, folder)
+
+
+def _refuse_unregistered(name: str, key: str) -> None:
+    """The Evaluator loads the model by registered names alone."""
+    if name not in tf_keras.utils.get_custom_objects():
+        raise InputError(
+            f"{key}: {name}",
+            expected="a registered class or function",
+            received="one that is not registered",
+            write='@tf_keras.utils.register_keras_serializable("mine") above it',
+        )
 
 
 def _root(module: str) -> str:
