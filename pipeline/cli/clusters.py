@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.cli.common import Options, config_options, own_options, show_warnings
 from huberflow.pipeline.system.logs import quiet
 
@@ -46,13 +45,8 @@ def compile_pipeline(target: str, image: str, output: Path, options: Options) ->
       huberflow compile --target kubeflow --image registry.example/fares:1-gpu \\
         --config my.yaml --set kubeflow.trainer.accelerators=1
     """  # noqa: D301 (click reads the \b)
-    if importlib.util.find_spec("kfp") is None:
-        raise InputError(
-            "--target",
-            expected=f"the package kfp, which {target} needs",
-            received="none",
-            write="uv pip install 'kfp==2.16.*'",
-        )
+    if importlib.util.find_spec("kfp") is None:  # known before the data are read
+        raise ModuleNotFoundError("No module named 'kfp'", name="kfp")
     resolved = options.resolve()
     show_warnings(resolved)
     config = resolved.config

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -104,7 +105,8 @@ def delivered_meanwhile(
       patience: seconds to wait for the rest when the block ends, in whatever way.
       at_end: called then, with whether all was delivered.
     """
-    delivery = DeliveryProcess(workspace, uri, artifacts, console.print)
+    warn = partial(console.print, soft_wrap=True, highlight=False, markup=False)
+    delivery = DeliveryProcess(workspace, uri, artifacts, warn)
     try:
         yield
     finally:

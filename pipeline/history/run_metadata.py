@@ -5,6 +5,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -39,10 +40,12 @@ def command() -> str:
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that influence the result of a run."""
-    return {package: metadata.version(package) for package in _PACKAGES} | {
-        "python": platform.python_version()
-    }
+    """The versions of Python and of the packages that influence a run, less what is missing."""
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions
 
 
 def lineage(identity: str, run_id: str, git_state: git.GitState | None) -> RunLineage:

@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
+from huberflow.installation.extras import MissingExtraError, missing_extra_named
 from huberflow.pipeline.config import Tracking
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.tracking.tracker import Tracker
+from huberflow.pipeline.tracking.tracker import Tracker, TrackingError
 
 
 def store_uri(tracking: Tracking, workspace: Workspace) -> str:
@@ -28,7 +29,14 @@ def connect(uri: str, artifacts: Path | None = None) -> Tracker:
     Args:
       uri: of a server or a database.
       artifacts: the folder for artifacts of new experiments in a database; None: MLflow's default.
+
+    Raises:
+      TrackingError: MLflow is not installed.
     """
-    from huberflow.pipeline.tracking.mlflow_tracker import MlflowTracker
+    try:
+        with missing_extra_named("tracking"):
+            from huberflow.pipeline.tracking.mlflow_tracker import MlflowTracker
+    except MissingExtraError as error:
+        raise TrackingError(str(error)) from error
 
     return MlflowTracker(uri, artifacts)

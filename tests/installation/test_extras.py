@@ -95,12 +95,10 @@ class TestDeclared:
         assert set(EXTRAS.values()) <= set(extras.PACKAGES)
 
 
-@pytest.mark.parametrize("extra", ["", "tfx", "mlflow"])
-def test_the_objects_work(installed, extra):
-    assert installed(extra).program(LOSS) == "4.0"
-
-
 class TestBase:
+    def test_the_objects_work(self, installed):
+        assert installed("").program(LOSS) == "4.0"
+
     def test_the_import_imports_nothing_else(self, installed):
         program = "import huberflow, sys; print({'tensorflow', 'numpy'} & set(sys.modules))"
         assert installed("").program(program) == "set()"
@@ -142,3 +140,38 @@ class TestCommandLine:
         assert "tensorflow-transform" in done.stdout
         assert "rm -rf" not in done.stdout
         assert "make setup" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("extra", "program"),
+    [
+        (
+            "tfx",
+            "import huberflow.pipeline.execution.run, huberflow.components.evaluation.evaluator",
+        ),
+        ("mlflow", "import huberflow.pipeline.tracking.mlflow_tracker"),
+        ("serving", "import huberflow.pipeline.deploy.server"),
+        ("kubeflow", "import huberflow.pipeline.kubeflow.spec, kfp.compiler"),
+    ],
+)
+def test_what_an_extra_is_for_is_imported_with_it_alone(installed, extra, program):
+    installed(extra).program(program)
+
+
+@pytest.mark.parametrize(
+    ("extra", "verb", "named"),
+    [
+        ("tfx", "compile --target kubeflow --image a", "kubeflow"),
+        ("tfx", "serve .", "serving"),
+        ("mlflow", "compare", "tfx"),
+        ("serving", "verify models:/taxi@champion", "mlflow"),
+    ],
+)
+def test_the_verbs_of_other_extras_name_them(installed, extra, verb, named):
+    assert_names(named, installed(extra).command(*verb.split()))
+
+
+def test_a_run_is_recorded_once_mlflow_is_there(installed):
+    done = installed("tfx").command("track")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert 'tracking needs MLflow: pip install "huberflow[mlflow]"' in done.stderr

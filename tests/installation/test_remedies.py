@@ -42,5 +42,7 @@ def test_a_users_environment_is_added_to(environment):
 def test_uv_and_the_repair_where_pip_refuses_the_wheels(environment):
     environment((2, 36))
     for line in LINES:
-        assert line("tfx").startswith('uv pip install "tfx"')
-        assert line("tfx").endswith("x86_64-manylinux_2_39 && huberflow doctor --repair")
+        for needed in ("huberflow[tfx]", "ml-metadata==1.21.0"):
+            assert line(needed).startswith(f'uv pip install "{needed}"')
+            assert line(needed).endswith("x86_64-manylinux_2_39 && huberflow doctor --repair")
+        assert line("huberflow[mlflow]").startswith("pip install")

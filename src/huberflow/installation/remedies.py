@@ -33,13 +33,20 @@ def reinstall(*requirements: str) -> str:
     return _ANEW if made_by_make() else _pip_install(requirements, "--force-reinstall", "--no-deps")
 
 
+_IN_NEWER_WHEELS = frozenset(
+    ["ml-metadata", "tensorflow-data-validation"]
+    + [f"huberflow[{extra}]" for extra in ("tfx", "kubeflow", "all")]
+)
+"""What installs a package that is published for a newer glibc only."""
+
 _ANEW = "rm -rf .venv && make setup"
 
 
 def _pip_install(requirements: tuple[str, ...], *options: str) -> str:
     quoted = [f'"{requirement}"' for requirement in requirements]
     line = ["pip install", *quoted, *options]
-    if glibc.needs_repair(glibc.version()):
+    names = {requirement.partition("=")[0] for requirement in requirements}
+    if names & _IN_NEWER_WHEELS and glibc.needs_repair(glibc.version()):
         # pip refuses wheels of a newer glibc; uv can be told to take them.
         line = ["uv", *line, glibc.NEWER_WHEELS, "&& huberflow doctor --repair"]
     return " ".join(line)
