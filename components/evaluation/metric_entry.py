@@ -153,7 +153,8 @@ def _is_metric(target: Target) -> bool:
     """
     if not (inspect.isclass(target) and issubclass(target, tf_keras.metrics.Metric)):
         return False
-    _, *parameters = inspect.signature(target.update_state).parameters
+    metric_class: type[tf_keras.metrics.Metric] = target
+    _, *parameters = inspect.signature(metric_class.update_state).parameters
     if len(parameters) < 2 or parameters[1] == "sample_weight":
         raise InputError(
             "metric",
@@ -202,7 +203,8 @@ def _default_key(target: Target, arguments: Mapping[str, JSON]) -> str:
             for name, parameter in inspect.signature(target).parameters.items()
             if isinstance(parameter.default, bool | int | float)
         }
-        config = target(**arguments).get_config()
+        made: tf_keras.metrics.Metric | tf_keras.losses.Loss = target(**arguments)
+        config = made.get_config()
         shown = {name: config.get(name, value) for name, value in {**defaults, **shown}.items()}
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", target.__name__)
     return "_".join([words.lower(), *(f"{name}_{_text(shown[name])}" for name in shown)])

@@ -23,7 +23,7 @@ class KerasMetric(TypedDict):
 
     module: str
     name: str
-    arguments: Mapping[str, JSON]
+    arguments: Mapping[str, object]
 
 
 Make = Callable[..., tf_keras.metrics.Metric]

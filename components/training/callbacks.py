@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -71,7 +71,7 @@ class Progress(tf_keras.callbacks.CSVLogger):
         return int(self.model.optimizer.iterations.numpy())
 
 
-Arrays = np.ndarray | tf.Tensor | list[np.ndarray] | dict[str, np.ndarray]
+Arrays: TypeAlias = np.ndarray | tf.Tensor | list[np.ndarray] | dict[str, np.ndarray]
 
 
 class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
@@ -120,15 +120,17 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
         super().__init__(
             str(path), monitor=monitor, mode=mode, save_best_only=save_best_only, verbose=verbose
         )
-        is_rows = isinstance(validation_data, tuple) and len(validation_data) in (2, 3)
-        if not (is_rows or isinstance(validation_data, tf.data.Dataset)):
+        if isinstance(validation_data, tf.data.Dataset):
+            self._rows = (validation_data, None, None)
+        elif isinstance(validation_data, tuple) and len(validation_data) in (2, 3):
+            self._rows = tf_keras.utils.unpack_x_y_sample_weight(validation_data)
+        else:
             raise InputError(
                 "validation_data",
                 expected="(inputs, labels), (inputs, labels, weights), or a tf.data.Dataset",
                 received=type(validation_data).__name__,
                 write="SaveBundle(path, (x_validation, y_validation))",
             )
-        self._data = validation_data if is_rows else (validation_data,)
         self._signatures, self._lineage = signatures, dict(lineage or {})
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
@@ -159,7 +161,7 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
         for left in (new, old):  # of a process that was killed
             shutil.rmtree(left, ignore_errors=True)
         lineage = {**self._lineage, "epoch": self._current_epoch + 1}
-        save_bundle(self.model, new, *self._data, signatures=self._signatures, lineage=lineage)
+        save_bundle(self.model, new, *self._rows, self._signatures, lineage)
         if target.exists():
             target.rename(old)
         new.rename(target)

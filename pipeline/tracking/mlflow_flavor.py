@@ -7,8 +7,7 @@ the compiled Keras model back, with its custom objects.
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack
@@ -52,8 +51,8 @@ class MlflowOptions(TypedDict, total=False):
     mlflow_model: Model
 
 
-class SaveOptions(MlflowOptions, total=False):
-    """What ``save_bundle`` takes, and the signature that is served."""
+class LogOptions(MlflowOptions, total=False):
+    """Arguments of ``save_model`` and of ``mlflow.models.Model.log``."""
 
     inputs: Rows
     labels: Rows
@@ -61,11 +60,6 @@ class SaveOptions(MlflowOptions, total=False):
     signatures: Mapping[str, object]
     lineage: JSON
     serving_signature: str
-
-
-class LogOptions(SaveOptions, total=False):
-    """Arguments of ``mlflow.models.Model.log``."""
-
     registered_model_name: str
     await_registration_for: int
     params: Mapping[str, JSON]
@@ -78,19 +72,30 @@ class LogOptions(SaveOptions, total=False):
 def save_model(
     model: "str | os.PathLike[str] | tf_keras.Model",
     path: str | os.PathLike[str],
-    **options: Unpack[SaveOptions],
+    *,
+    inputs: Rows | None = None,
+    labels: Rows | None = None,
+    sample_weight: Rows | None = None,
+    signatures: Mapping[str, object] | None = None,
+    lineage: JSON = None,
+    serving_signature: str | None = None,
+    **options: Unpack[MlflowOptions],
 ) -> None:
     """Writes a bundle as a model of MLflow.
 
     Args:
       model: a bundle's folder; or a tf_keras model, of which a bundle is made first.
       path: a new folder.
-      **options: for a tf_keras model, ``inputs``, ``labels``, ``sample_weight``, ``signatures`` and
-        ``lineage`` as ``huberflow.save_bundle`` takes them; inputs are the example where none are
-        given. ``serving_signature`` is the signature that ``mlflow.pyfunc`` calls, by default
-        ``columns`` where there is one, else ``serving_default``. And, as ``mlflow.tensorflow``
-        takes them: ``signature``, ``input_example``, ``pip_requirements``,
-        ``extra_pip_requirements``, ``conda_env``, ``code_paths``, ``metadata``, ``mlflow_model``.
+      inputs: of a tf_keras model, see ``huberflow.save_bundle``; by default ``input_example``.
+      labels: likewise.
+      sample_weight: likewise.
+      signatures: likewise.
+      lineage: likewise.
+      serving_signature: the signature that ``mlflow.pyfunc`` calls; by default ``columns`` where
+        there is one, else ``serving_default``.
+      **options: as ``mlflow.tensorflow`` takes them: ``signature``, ``input_example``,
+        ``pip_requirements``, ``extra_pip_requirements``, ``conda_env``, ``code_paths``,
+        ``metadata``, ``mlflow_model``.
 
     Raises:
       InputError: there are no rows for the bundle, or it has no such signature.
@@ -105,20 +110,23 @@ def save_model(
 
     Of a bundle: ``huberflow.mlflow.save_model("bundle", "model")``.
     """
-    example = options.get("input_example")
-    rows = {name: options.pop(name, None) for name in _ROWS}  # type: ignore[misc]
-    if rows["inputs"] is None and not isinstance(example, pd.DataFrame):
-        rows["inputs"] = example
-    serving_signature = options.pop("serving_signature", None)
-    with _bundle(model, rows) as bundle:
+    with tempfile.TemporaryDirectory() as temporary:
+        if isinstance(model, str | os.PathLike):
+            bundle = Path(model)
+        else:
+            bundle = Path(temporary, "bundle")
+            rows = _rows(inputs, options.get("input_example"))
+            from huberflow.components.bundle.save import save_bundle  # TensorFlow takes seconds
+
+            save_bundle(model, bundle, rows, labels, sample_weight, signatures, lineage)
         certificate = reload.verify(bundle)
         served = _served(certificate, serving_signature)
-        defaults: MlflowOptions = {"signature": _signature(certificate, served)}
+        options.setdefault("signature", _signature(certificate, served))
         if not {"pip_requirements", "conda_env"} & options.keys():
             extra = options.pop("extra_pip_requirements", [])
             extra = [f"-r {extra}"] if isinstance(extra, str) else extra
-            defaults["pip_requirements"] = [*_requirements(certificate), *extra]
-        write(bundle, path, served, **{**defaults, **options})
+            options["pip_requirements"] = [*_requirements(certificate), *extra]
+        write(bundle, path, served, **options)
 
 
 def log_model(
@@ -244,30 +252,17 @@ def columns_signature(inputs: Sequence[str], outputs: Mapping[str, str]) -> Mode
     )
 
 
-_ROWS = ("inputs", "labels", "sample_weight", "signatures", "lineage")
-
-
-@contextmanager
-def _bundle(
-    model: "str | os.PathLike[str] | tf_keras.Model", rows: Mapping[str, object]
-) -> Iterator[Path]:
-    """The folder of a bundle; that of a Keras model is temporary."""
-    if isinstance(model, str | os.PathLike):
-        yield Path(model)
-        return
-    if rows["inputs"] is None:
+def _rows(inputs: Rows | None, example: object) -> object:
+    """The rows for the bundle."""
+    rows = inputs if inputs is not None else example
+    if rows is None or isinstance(rows, pd.DataFrame):
         raise InputError(
             "inputs",
             expected="some rows, for which the bundle holds the model's values",
             received="none",
             write="log_model(model, inputs=x_validation, labels=y_validation)",
         )
-    from huberflow.components.bundle.save import save_bundle  # TensorFlow takes seconds
-
-    with tempfile.TemporaryDirectory() as temporary:
-        bundle = Path(temporary, "bundle")
-        save_bundle(model, bundle, **rows)
-        yield bundle
+    return rows
 
 
 def _served(certificate: reload.Certificate, name: str | None) -> str:
