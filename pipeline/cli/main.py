@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from huberflow.pipeline.cli import clusters, models, runs, schemas
+from huberflow.pipeline.cli import bundles, clusters, models, runs, schemas
 from huberflow.pipeline.cli.common import (
     FAILED,
     NOT_BLESSED,
@@ -210,6 +210,7 @@ for verb in (
     models.verify,
     models.predict,
     models.serve,
+    bundles.bundle,
     clusters.compile_pipeline,
 ):
     cli.add_command(verb)
