@@ -75,9 +75,10 @@ def of_saved_model(saved_model: Path) -> dict[str, Asked]:
 
 def by_name(model: tf_keras.Model | None, inputs: "reload.Nested") -> dict[str, np.ndarray]:
     """The arrays of a model's inputs, by the names that its own signature takes them by."""
-    if isinstance(inputs, dict):
+    if isinstance(inputs, Mapping):
         return {name: each for name, each in inputs.items() if isinstance(each, np.ndarray)}
-    arrays = inputs if isinstance(inputs, list) else [] if inputs is None else [inputs]
+    given = inputs if isinstance(inputs, list | tuple) else [inputs]
+    arrays = [each for each in given if isinstance(each, np.ndarray)]
     names = getattr(model, "input_names", None) or ["inputs"]
     return dict(zip(names, arrays, strict=True)) if len(names) == len(arrays) else {}
 

@@ -25,8 +25,8 @@ versions                   of Python, TensorFlow, tf_keras
 machine                    the machine of the golden values: processor, threads, device, versions
 objects                    for each custom object: registered ``name``, ``module``, ``class``,
                            ``config``, ``file``, ``sha256``; once for each config it is used with
-source                     the user's modules in the bundle: ``taken``; ``left``, of the same packages;
-                           ``requirements``, ``name`` and ``version`` of installed distributions
+source                     the user's modules in the bundle: ``taken``; ``left``, of the same
+                           packages; ``requirements``, ``name`` and ``version`` of distributions
 signatures                 by name: ``inputs`` and ``outputs``, each name's ``dtype`` and ``shape``
                            (None for any length)
 training                   how it was trained: the caller passes it
@@ -56,7 +56,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from huberflow.components.bundle import reload
 from huberflow.components.bundle.capture import capture, capture_saved
-from huberflow.components.bundle.captured import CAPTURED, CERTIFIED, read_fields, unfinished
+from huberflow.components.bundle.captured import CAPTURED, read_fields, unfinished
 from huberflow.components.bundle.proof import NONE, proof
 from huberflow.components.serving import warmup
 from huberflow.components.serving.signatures import read_saved_model
@@ -97,7 +97,7 @@ def assemble(
         warmup.write_requests(values.requests, specs, new / reload.EXTRA / warmup.REQUESTS)
         text = reload.seal(
             {
-                **{name: fields[name] for name in CERTIFIED},
+                **fields["certified"],
                 "schema_version": reload.SCHEMA_VERSION,
                 "signatures": signatures,
                 "lineage": lineage,

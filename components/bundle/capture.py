@@ -187,8 +187,10 @@ def _capture_bundle(bundle: Path, folder: Path, requests: Requests | None) -> No
         write_fields(
             copy,
             {
-                **{name: certificate[name] for name in CERTIFIED},
-                "tolerances": _merged(certificate["tolerances"], record.tolerances),
+                "certified": {
+                    **{name: each for name, each in certificate.items() if name in CERTIFIED},
+                    "tolerances": _merged(certificate["tolerances"], record.tolerances),
+                },
                 "rows": certificate["golden"]["rows"],
                 "model": proof["model"],
                 "signatures": {

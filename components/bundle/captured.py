@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import tf_keras
@@ -26,7 +27,22 @@ CERTIFIED = (
     "training",
     "tolerances",
 )
-"""Its fields that the certificate has as they are."""
+"""The fields of the certificate that it has as they are."""
+
+
+class Fields(TypedDict):
+    """``CAPTURED``."""
+
+    certified: dict[str, object]
+    """``CERTIFIED``."""
+    rows: int
+    """The number of golden rows."""
+    model: str
+    """The process that gave the values of the Keras model, see ``proof``."""
+    signatures: dict[str, str]
+    """The process that asked each signature."""
+    lacking: str
+    """Why some values of the Keras model are not there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,19 +73,22 @@ class Captured:
             if self.optimizer is not None:
                 state = {str(place): array for place, array in enumerate(self.optimizer)}
                 np.savez(new / _name(reload.OPTIMIZER), allow_pickle=False, **state)
-            write_fields(new, {**self._fields(), "source": source})
+            write_fields(new, self._fields(source))
 
-    def _fields(self) -> dict[str, JSON]:
+    def _fields(self, source: reload.Source) -> Fields:
         return {
-            "keras_generation": reload.KERAS_GENERATION if self.is_keras else None,
-            "versions": reload.versions(),
-            "machine": self.record.machine,
-            "objects": self.objects,
-            "training": {} if self.training is None else self.training,
-            "tolerances": self.record.tolerances,
+            "certified": {
+                "keras_generation": reload.KERAS_GENERATION if self.is_keras else None,
+                "versions": reload.versions(),
+                "machine": self.record.machine,
+                "objects": self.objects,
+                "source": source,
+                "training": {} if self.training is None else self.training,
+                "tolerances": self.record.tolerances,
+            },
             "rows": len(self.record.rows),
             "model": self.origin,
-            "signatures": self.signatures,
+            "signatures": dict(self.signatures),
             "lacking": self.lacking,
         }
 
@@ -81,14 +100,14 @@ def optimizer_state(model: tf_keras.Model) -> list[np.ndarray] | None:
     return [variable.numpy() for variable in reload.optimizer_variables(model)]
 
 
-def write_fields(folder: Path, fields: Mapping[str, JSON]) -> None:
+def write_fields(folder: Path, fields: Fields) -> None:
     """Writes ``CAPTURED``."""
     (folder / CAPTURED).write_text(json.dumps(fields, default=repr), encoding="utf-8")
 
 
-def read_fields(folder: Path) -> dict[str, JSON]:
+def read_fields(folder: Path) -> Fields:
     """The fields that ``write_fields`` wrote."""
-    fields: dict[str, JSON] = json.loads((folder / CAPTURED).read_text(encoding="utf-8"))
+    fields: Fields = json.loads((folder / CAPTURED).read_text(encoding="utf-8"))
     return fields
 
 

@@ -1,7 +1,8 @@
 """The first rows of what Keras's ``fit`` takes, as arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 import tensorflow as tf
@@ -78,24 +79,13 @@ def _of_dataset(dataset: tf.data.Dataset) -> Rows:
             break
     if not batches:
         raise InputError("inputs", expected="a tf.data.Dataset of batches", received="an empty one")
-    parts = ([vars(batch)[part] for batch in batches] for part in vars(batches[0]))
-    return Rows(*map(_joined, parts))
+    each = [batch.arrays() for batch in batches]
+    arrays = {name: np.concatenate([arrays[name] for arrays in each])[:ROWS] for name in each[0]}
+    return Rows(*(reload.nested(part, arrays) for part in vars(batches[0])))
 
 
 def _shapes(rows: Rows) -> dict[str, tuple[int, ...]]:
     return {name: array.shape[1:] for name, array in rows.arrays().items()}
-
-
-def _joined(parts: Sequence["reload.Nested"]) -> "reload.Nested":
-    """One structure of the rows of several."""
-    first = parts[0]
-    if first is None:
-        return None
-    if isinstance(first, dict):
-        return {name: _joined([part[name] for part in parts]) for name in first}
-    if isinstance(first, list):
-        return [_joined(each) for each in zip(*parts, strict=True)]
-    return np.concatenate(parts)[:ROWS]
 
 
 def _rows(inputs: object, labels: object, sample_weight: object) -> Rows:
@@ -138,9 +128,15 @@ def first_array(key: str, value: object) -> np.ndarray:
         raise _no_array(key, received, f"{key}.to_tensor()")
     if isinstance(value, tf.SparseTensor):
         raise _no_array(key, received, f"tf.sparse.to_dense({key})")
-    if not hasattr(value, "__getitem__") or hasattr(value, "tocoo") or np.shape(value) == ():
+    if not _is_sliceable(value):
         raise _no_array(key, received)
     return _native(key, value[:ROWS])
+
+
+def _is_sliceable(value: object) -> TypeGuard[np.ndarray]:
+    """Whether it is an array, or like one: a list, a tensor, a table; SciPy's sparse are not."""
+    is_scalar = getattr(value, "shape", None) == ()
+    return hasattr(value, "__getitem__") and not hasattr(value, "tocoo") and not is_scalar
 
 
 def _no_array(key: str, received: str, write: str | None = None) -> InputError:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras
 
-    Nested: TypeAlias = np.ndarray | list["Nested"] | dict[str, "Nested"] | None
+    Nested: TypeAlias = np.ndarray | Sequence["Nested"] | Mapping[str, "Nested"] | None
     """An array, or a list or a dict of them, as Keras takes inputs, labels and weights."""
 
 SCHEMA_VERSION = 2
@@ -201,6 +201,20 @@ def load(path: str | os.PathLike[str], *, trainable: bool = True) -> tf_keras.Mo
 
     Raises:
       ReloadError: see ``verify``; or the bundle has no Keras model that can be loaded.
+
+    Example::
+
+        >>> import tempfile
+        >>> import huberflow
+        >>> import numpy as np
+        >>> import tf_keras
+        >>> x = tf_keras.Input((2,), name="x")
+        >>> model = tf_keras.Model(x, tf_keras.layers.Dense(1, name="y")(x))
+        >>> model.compile("adam", huberflow.HuberLoss(2.0))
+        >>> path, rows = tempfile.mkdtemp(), np.float32([[1, 2], [3, 4]])
+        >>> certificate = huberflow.save_bundle(model, path, rows, labels=np.float32([[1], [2]]))
+        >>> huberflow.load(path).loss.threshold
+        2.0
     """
     root, certificate = Path(path).resolve(), verify(path)
     if certificate["keras_generation"] is None:
@@ -231,6 +245,20 @@ def predictor(
 
     Raises:
       ReloadError: see ``verify``; or the model has no such signature.
+
+    Example::
+
+        >>> import tempfile
+        >>> import huberflow
+        >>> import numpy as np
+        >>> import tf_keras
+        >>> x = tf_keras.Input((2,), name="x")
+        >>> model = tf_keras.Model(x, tf_keras.layers.Dense(1, name="y")(x))
+        >>> model.compile("adam", huberflow.HuberLoss(2.0))
+        >>> path, rows = tempfile.mkdtemp(), np.float32([[1, 2], [3, 4]])
+        >>> certificate = huberflow.save_bundle(model, path, rows, labels=np.float32([[1], [2]]))
+        >>> huberflow.predictor(path)(x=rows)["y"].shape
+        (2, 1)
     """
     import tensorflow as tf
 
@@ -581,10 +609,13 @@ def read_golden(root: Path) -> Golden:
         kind, *parts = name.split("/")
         if kind == "requests":
             requests.setdefault(unquote(parts[0]), {})[unquote(parts[1])] = array
-        elif kind not in ("inputs", "labels", "sample_weight"):
+        elif kind not in _ROWS:
             values[name] = array
-    rows = (nested(part, arrays) for part in ("inputs", "labels", "sample_weight"))
-    return Golden(*rows, requests, values)
+    inputs, labels, sample_weight = (nested(part, arrays) for part in _ROWS)
+    return Golden(inputs, labels, sample_weight, requests, values)
+
+
+_ROWS = ("inputs", "labels", "sample_weight")
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -750,8 +781,9 @@ def device_of(model: tf_keras.Model, inputs: Nested) -> str:
     """The device that the model's ops run on: ``CPU:0``, ``GPU:1``."""
     import tensorflow as tf
 
-    one = tf.nest.map_structure(lambda array: tf.constant(array[:1]), inputs)
-    return device_of_tensors(tf.nest.flatten(model(one, training=False)))
+    # All rows: a model may take a fixed number of them.
+    given = tf.nest.map_structure(tf.constant, inputs)
+    return device_of_tensors(tf.nest.flatten(model(given, training=False)))
 
 
 def device_of_tensors(tensors: Sequence[tf.Tensor]) -> str:
@@ -813,6 +845,24 @@ def check(path: str | os.PathLike[str], device: str | None = None) -> CheckRepor
 
     Raises:
       ReloadError: see ``verify``; or ops did not run on ``device``.
+
+    Example::
+
+        >>> import tempfile
+        >>> import huberflow
+        >>> import numpy as np
+        >>> import tf_keras
+        >>> x = tf_keras.Input((2,), name="x")
+        >>> model = tf_keras.Model(x, tf_keras.layers.Dense(1, name="y")(x))
+        >>> model.compile("adam", huberflow.HuberLoss(2.0))
+        >>> path, rows = tempfile.mkdtemp(), np.float32([[1, 2], [3, 4]])
+        >>> certificate = huberflow.save_bundle(model, path, rows, labels=np.float32([[1], [2]]))
+        >>> report = huberflow.check(path)
+        >>> report["ok"], report["precision"]
+        (True, 'same_machine')
+        >>> report["statement"]
+        'Proves: predictions, loss, metrics, two training steps and the answers of \
+serving_default, as in the training process.'
     """
     root, certificate = Path(path).resolve(), verify(path)
     import tensorflow as tf

@@ -54,7 +54,8 @@ def save_bundle(
         >>> import numpy as np
         >>> import tf_keras
         >>> import huberflow
-        >>> model = tf_keras.Sequential([tf_keras.Input((2,)), tf_keras.layers.Dense(1)])
+        >>> x = tf_keras.Input((2,), name="x")
+        >>> model = tf_keras.Model(x, tf_keras.layers.Dense(1, name="y")(x))
         >>> model.compile("adam", huberflow.HuberLoss(2.0))
         >>> inputs, labels = np.float32([[1, 2], [3, 4]]), np.float32([[1], [2]])
         >>> path = tempfile.mkdtemp()

@@ -12,7 +12,9 @@ from huberflow.installation.lazy import lazy_names
 
 TYPE_CHECKING = False  # type checkers take it for True; importing ``typing`` would take 5 ms
 if TYPE_CHECKING:
-    from huberflow import callbacks, components, mlflow, tfma
+    from huberflow import callbacks, components, mlflow, objects, tfma
+    from huberflow.components.bundle.reload import check, load, predictor
+    from huberflow.components.bundle.save import save_bundle
     from huberflow.custom_objects.activations import softplus
     from huberflow.custom_objects.constraints import PositiveWeights
     from huberflow.custom_objects.initializers import GlorotNormalInitializer
@@ -34,10 +36,15 @@ __all__ = [
     "MlflowDagRunner",
     "PositiveWeights",
     "callbacks",
+    "check",
     "components",
     "create_huber",
     "huber_fn",
+    "load",
     "mlflow",
+    "objects",
+    "predictor",
+    "save_bundle",
     "softplus",
     "tfma",
 ]
@@ -46,8 +53,13 @@ __all__ = [
 _MODULES = dict.fromkeys(__all__, "huberflow.custom_objects") | {
     "MlflowDagRunner": "huberflow.pipeline.execution.mlflow_dag_runner",
     "callbacks": "huberflow.callbacks",
+    "check": "huberflow.components.bundle.reload",
     "components": "huberflow.components",
+    "load": "huberflow.components.bundle.reload",
     "mlflow": "huberflow.mlflow",
+    "objects": "huberflow.objects",
+    "predictor": "huberflow.components.bundle.reload",
+    "save_bundle": "huberflow.components.bundle.save",
     "tfma": "huberflow.tfma",
 }
 

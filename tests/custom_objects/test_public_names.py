@@ -11,7 +11,7 @@ import pytest
 import huberflow
 from huberflow import custom_objects
 
-NAMES = [
+OBJECTS = [
     "AbsoluteErrorQuantile",
     "ActivityRegularizationLayer",
     "CustomMSE",
@@ -26,13 +26,15 @@ NAMES = [
     "softplus",
 ]
 
+NAMES = [*OBJECTS, "check", "load", "predictor", "save_bundle"]
 
 MODULES = ["components"]
 
 
 def test_the_list():
     assert huberflow.__all__ == sorted([*NAMES, *MODULES])
-    assert set(NAMES) <= set(dir(huberflow)) & set(custom_objects.__all__)
+    assert set(NAMES) <= set(dir(huberflow))
+    assert set(OBJECTS) <= set(custom_objects.__all__)
     with pytest.raises(AttributeError, match="no attribute 'HubreLoss'"):
         _ = huberflow.HubreLoss
 

@@ -1,0 +1,271 @@
+"""A bundle of any Keras model, from a plain script."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+import tf_keras
+
+import huberflow
+from huberflow.components.bundle import reload
+from huberflow.custom_objects.input_error import InputError
+
+RANDOM = np.random.default_rng(0)
+INPUTS = RANDOM.normal(size=(300, 4)).astype(np.float32)
+NUMBERS = INPUTS.sum(axis=1, keepdims=True)
+CLASSES = np.arange(300) % 3
+WHOLE = {
+    "model/prediction",
+    "model/loss_per_example",
+    "model/loss",
+    "steps",
+    "answers/serving_default/out",
+}
+
+
+def dense(units=1, activation=None, name="out"):
+    inputs = tf_keras.Input((4,), name="x")
+    return tf_keras.Model(inputs, tf_keras.layers.Dense(units, activation, name=name)(inputs))
+
+
+def fitted(model, *rows, loss="mse", **compiled):
+    model.compile("adam", loss, **compiled)
+    model.fit(*rows, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fitted(dense(), INPUTS, NUMBERS, loss=huberflow.HuberLoss(2.0))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "bundle"
+
+
+def failing(report):
+    return {name: each for name, each in report["values"].items() if not each["ok"]}
+
+
+def checked(model, path, *rows, **arguments):
+    """The names of the values that the bundle has and keeps."""
+    huberflow.save_bundle(model, path, *rows, **arguments)
+    report = huberflow.check(path)
+    assert report["precision"] == "same_machine"
+    assert not failing(report)
+    return set(report["values"])
+
+
+def dataset(*columns):
+    return tf.data.Dataset.from_tensor_slices(columns).batch(100)
+
+
+class TestRows:
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            (INPUTS, NUMBERS),
+            (tf.constant(INPUTS), tf.constant(NUMBERS)),
+            (INPUTS.tolist(), NUMBERS.tolist()),
+            ({"x": INPUTS}, {"out": NUMBERS}),
+            ([INPUTS], [NUMBERS]),
+            (pd.DataFrame(INPUTS), pd.Series(NUMBERS[:, 0])),
+            (dataset(INPUTS, NUMBERS),),
+            (dataset({"x": INPUTS}, NUMBERS),),
+        ],
+        ids=["arrays", "tensors", "lists", "dicts", "lists-of-arrays", "pandas", "tf.data", "dict"],
+    )
+    def test_are_those_that_fit_takes(self, model, rows, path):
+        assert checked(model, path, *rows) == WHOLE
+        golden = reload.golden(path)
+        (inputs,), (labels,) = tf.nest.flatten(golden.inputs), tf.nest.flatten(golden.labels)
+        np.testing.assert_allclose(inputs, INPUTS[:256])
+        np.testing.assert_allclose(labels, NUMBERS[:256])
+
+    @pytest.mark.parametrize("as_dataset", [False, True])
+    def test_count_by_their_weights(self, model, as_dataset, path):
+        weights = np.linspace(0, 5, 300).astype(np.float32)
+        rows = (INPUTS, NUMBERS, weights)
+        checked(model, path, *([dataset(*rows)] if as_dataset else rows))
+        golden = reload.golden(path)
+        np.testing.assert_array_equal(golden.sample_weight, weights[:256])
+        expected = np.mean(weights[:256] * golden.values["model/loss_per_example"])
+        assert golden.values["model/loss"] == pytest.approx(expected, rel=1e-5)
+
+    def test_without_labels_prove_predictions_alone(self, model, path):
+        assert checked(model, path, INPUTS) == {"model/prediction", "answers/serving_default/out"}
+        statement = reload.verify(path)["proof"]["statement"]
+        assert "Does not prove: loss, metrics and two training steps (no labels)" in statement
+
+    @pytest.mark.parametrize(
+        ("rows", "key"),
+        [
+            ((tf.ragged.constant([[1.0], [1.0, 2.0]]), NUMBERS), "inputs"),
+            ((INPUTS, tf.sparse.from_dense(NUMBERS)), "labels"),
+            ((INPUTS, NUMBERS[:7]), "inputs"),
+            ((INPUTS, [NUMBERS, None]), "labels[1]"),
+            ((dataset(INPUTS, NUMBERS), NUMBERS), "labels"),
+            ((dataset(INPUTS, NUMBERS).take(0),), "inputs"),
+            ((iter(INPUTS), NUMBERS), "inputs"),
+            (([object()], NUMBERS), "inputs[0]"),
+        ],
+        ids=["ragged", "sparse", "fewer", "none", "twice", "empty", "iterator", "object"],
+    )
+    def test_that_cannot_be_kept_are_refused(self, model, rows, key, path):
+        with pytest.raises(InputError) as refused:
+            huberflow.save_bundle(model, path, *rows)
+        assert refused.value.key == key
+        assert list(path.parent.iterdir()) == []
+
+    def test_of_text_are_kept_to_the_last_byte(self, path):
+        words = np.array([b"a\0", b"", "Größe".encode(), b"a"] * 4, object)
+        inputs = tf_keras.Input((), dtype=tf.string, name="word")
+        hashed = tf_keras.layers.Hashing(8, output_mode="one_hot")(inputs)
+        model = tf_keras.Model(inputs, tf_keras.layers.Dense(1)(hashed))
+        checked(fitted(model, words, np.arange(16.0)), path, words, np.arange(16.0))
+        assert reload.golden(path).inputs.tolist() == words.tolist()
+
+
+class TestModels:
+    def test_that_are_not_compiled_have_predictions_alone(self, path):
+        assert checked(dense(), path, INPUTS, NUMBERS) == {
+            "model/prediction",
+            "answers/serving_default/out",
+        }
+        assert "(not compiled)" in reload.verify(path)["proof"]["statement"]
+
+    @pytest.mark.parametrize("as_dict", [False, True])
+    def test_of_several_outputs_have_a_value_for_each(self, as_dict, path):
+        inputs = tf_keras.Input((4,))
+        a = tf_keras.layers.Dense(1, name="a")(inputs)
+        b = tf_keras.layers.Dense(3, "softmax", name="b")(inputs)
+        losses = {"a": "mse", "b": "sparse_categorical_crossentropy"}
+        labels = {"a": NUMBERS, "b": CLASSES}
+        model = tf_keras.Model(inputs, {"a": a, "b": b} if as_dict else [a, b])
+        labels, losses = (each if as_dict else [*each.values()] for each in (labels, losses))
+        fitted(model, INPUTS, labels, loss=losses)
+        names = ("a", "b") if as_dict else ("[0]", "[1]")
+        assert checked(model, path, INPUTS, labels) == {
+            *(f"model/prediction/{name}" for name in names),
+            *("model/loss", "model/a_loss", "model/b_loss", "steps"),
+            *("answers/serving_default/a", "answers/serving_default/b"),
+        }
+
+    def test_of_several_inputs(self, path):
+        a, b = tf_keras.Input((4,), name="a"), tf_keras.Input((4,), name="b")
+        model = tf_keras.Model([a, b], tf_keras.layers.Dense(1, name="out")(a + b))
+        rows = [INPUTS, 2 * INPUTS]
+        assert checked(fitted(model, rows, NUMBERS), path, rows, NUMBERS) == WHOLE
+
+    def test_that_are_sequential_and_were_never_called(self, path):
+        model = tf_keras.Sequential([tf_keras.layers.Dense(1, name="out")])
+        model.compile("sgd", "mse")
+        assert checked(model, path, INPUTS, NUMBERS) == WHOLE
+
+    @pytest.mark.parametrize(
+        ("units", "activation", "loss", "labels"),
+        [
+            (1, "sigmoid", "binary_crossentropy", CLASSES > 1),
+            (3, "softmax", "sparse_categorical_crossentropy", CLASSES),
+            (3, None, tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True), CLASSES),
+            (3, "sigmoid", "binary_crossentropy", np.eye(3)[CLASSES]),
+        ],
+        ids=["binary", "multi-class", "logits", "multi-label"],
+    )
+    def test_of_classes_may_be_some_roundings_off_elsewhere(
+        self, units, activation, loss, labels, path
+    ):
+        model = fitted(dense(units, activation), INPUTS, labels, loss=loss, metrics=["accuracy"])
+        assert checked(model, path, INPUTS, labels) == {*WHOLE, "model/accuracy"}
+        tolerances = reload.verify(path)["tolerances"]["float32"]
+        assert all(0 < allowed < 5e-3 for allowed in tolerances.values()), tolerances
+
+    def test_of_another_keras_are_refused_in_words(self, path):
+        with pytest.raises(InputError) as refused:
+            huberflow.save_bundle(object(), path, INPUTS)
+        assert (refused.value.key, refused.value.received) == ("model", "builtins.object")
+
+
+class TestSignatures:
+    @pytest.fixture
+    def signatures(self, model):
+        """As in TFX's tutorials, and one with outputs of other shapes and types."""
+
+        @tf.function(
+            input_signature=[tf.TensorSpec([None], tf.string, name="serialized_tf_examples")]
+        )
+        def serve(serialized):
+            spec = {"x": tf.io.FixedLenFeature([4], tf.float32)}
+            return {"outputs": model(tf.io.parse_example(serialized, spec)["x"])}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="rows")])
+        def several(rows):
+            value = model(rows)
+            return {"flat": value[:, 0], "place": tf.argmax(rows, 1), "text": tf.as_string(value)}
+
+        return {"serving_default": serve, "several": several}
+
+    @pytest.fixture
+    def examples(self):
+        def example(row):
+            feature = tf.train.Feature(float_list=tf.train.FloatList(value=row))
+            return tf.train.Example(features=tf.train.Features(feature={"x": feature}))
+
+        return [example(row).SerializeToString() for row in INPUTS[:9]]
+
+    def test_are_asked_by_their_own_names_and_kept(self, model, signatures, examples, path):
+        requests = {"serving_default": {"serialized_tf_examples": examples}}
+        rows = (INPUTS, NUMBERS)
+        found = checked(model, path, *rows, signatures=signatures, requests=requests)
+        assert found == WHOLE - {"answers/serving_default/out"} | {
+            "answers/serving_default/outputs",
+            "answers/several/flat",
+            "answers/several/place",
+            "answers/several/text",
+        }
+        golden = reload.golden(path)
+        assert golden.requests["serving_default"]["serialized_tf_examples"].tolist() == examples
+        assert golden.values["answers/serving_default/outputs"].shape == (9, 1)
+        served = huberflow.predictor(path)(serialized_tf_examples=examples)["outputs"]
+        np.testing.assert_allclose(served, golden.values["model/prediction"][:9], rtol=1e-6)
+
+    def test_without_requests_are_listed_as_not_proven(self, model, signatures, path):
+        certificate = huberflow.save_bundle(model, path, INPUTS, NUMBERS, signatures=signatures)
+        assert certificate["proof"]["signatures"] == {
+            "serving_default": "none",
+            "several": "training process",
+        }
+        assert "the answers of serving_default (no requests)" in certificate["proof"]["statement"]
+
+    @pytest.mark.parametrize(
+        ("requests", "key"),
+        [({"raw": {}}, "requests"), ({"several": {"x": INPUTS}}, "requests['several']")],
+    )
+    def test_requests_that_do_not_fit_are_refused(self, model, signatures, requests, key, path):
+        with pytest.raises(InputError) as refused:
+            huberflow.save_bundle(model, path, INPUTS, signatures=signatures, requests=requests)
+        assert refused.value.key == key
+
+    def test_an_answer_of_another_shape_is_said_to_be_so(self, model, path):
+        huberflow.save_bundle(model, path, INPUTS, NUMBERS)
+        arrays = reload.read_arrays(path / reload.GOLDEN_VALUES)
+        name = "answers/serving_default/out"
+        wrong = reload._difference(arrays[name], arrays[name][:, 0], 1e9)
+        assert not wrong["ok"]
+        assert reload.in_words(name, wrong) == (f"{name}: shape: expected [256], received [256, 1]")
+
+
+class TestFolder:
+    def test_the_lineage_is_any_json(self, model, path):
+        certificate = huberflow.save_bundle(model, path, INPUTS, lineage={"run": [1, None]})
+        assert certificate["lineage"] == {"run": [1, None]}
+        assert json.loads((path / reload.CERTIFICATE).read_text()) == certificate
+
+    def test_with_files_is_not_written_over(self, model, tmp_path):
+        (tmp_path / "mine").touch()
+        with pytest.raises(FileExistsError, match="expected a new folder"):
+            huberflow.save_bundle(model, tmp_path, INPUTS)
+        assert [file.name for file in tmp_path.iterdir()] == ["mine"]
