@@ -1,0 +1,86 @@
+"""Writes classes and functions of a script or notebook to a module, which a reload can import."""
+
+import hashlib
+import importlib.util
+import keyword
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from huberflow.components.bundle import installed
+from huberflow.components.bundle.defining_text import defining_text
+from huberflow.custom_objects import registry, user_objects
+from huberflow.custom_objects.input_error import InputError
+
+_HEADER = '"""Written by huberflow.objects.write; sha256 of what follows: {}."""\n\n'
+
+
+def write(path: str | os.PathLike[str], *objects: Callable[..., Any]) -> Any:
+    """See ``huberflow.objects.write``."""
+    file = Path(path).resolve()
+    _refuse_name(file)
+    text = defining_text(objects)
+    text = _HEADER.format(_sha256(text)) + text
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        _refuse_others(file)
+        _write_text(file, text)
+        sys.modules.pop(file.stem, None)
+    module = user_objects.import_from(file.parent, file.stem)
+    found = [getattr(module, each.__name__) for each in objects]
+    for each in found:
+        registry.adopt(each, module.__name__)
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def _refuse_name(file: Path) -> None:
+    """Refuses a file that could not be imported by its name, or that would hide another module."""
+    name = file.stem
+    is_name = name.isidentifier() and not keyword.iskeyword(name) and file.suffix == ".py"
+    other = _origin(name) if is_name else None
+    taken = name in sys.stdlib_module_names or name in installed.base_modules()
+    if not is_name or taken or (other and Path(other).resolve() != file):
+        raise InputError(
+            str(file),
+            expected="a file whose name is that of a new module: my_losses.py",
+            received=f"the name of {other or 'a module of Python or TensorFlow'}"
+            if is_name
+            else repr(file.name),
+        )
+
+
+def _origin(name: str) -> str | None:
+    with suppress(ValueError):  # a module without a spec
+        spec = importlib.util.find_spec(name)
+        return spec.origin if spec else None
+    return "a module in this process"
+
+
+def _refuse_others(file: Path) -> None:
+    """Refuses a file that somebody else wrote, or changed."""
+    if not file.exists():
+        return
+    text = file.read_text(encoding="utf-8")
+    body = text.partition("\n\n")[2]
+    if text != _HEADER.format(_sha256(body)) + body:
+        raise InputError(
+            str(file),
+            expected="a new file, or one as huberflow.objects.write wrote it",
+            received="a file that was written or changed by somebody else",
+            hint="choose another name, or delete it",
+        )
+
+
+def _write_text(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, file)
+    # Python takes bytecode for that of a source with the same size and second.
+    Path(importlib.util.cache_from_source(file)).unlink(missing_ok=True)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

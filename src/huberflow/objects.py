@@ -1,0 +1,40 @@
+"""Objects of a script or notebook as a module, which a bundle can carry."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from huberflow.components.bundle import written_module
+
+
+def write(path: str | os.PathLike[str], *objects: Callable[..., Any]) -> Any:
+    """Writes classes and functions of a script or notebook to a module, imports and registers them.
+
+    A reload imports the objects of a model from modules; a script or a notebook is none. The module
+    has the source of the objects, and the imports, helpers and constants that they use.
+
+    Args:
+      path: the module's file. It is new, or was written by this function and not changed since.
+      *objects: classes and functions.
+
+    Returns:
+      The objects as the module has them, registered with Keras by the module's name: one object, or
+      a tuple of several. Use these in the model.
+
+    Raises:
+      InputError: the file has other content, or is no new module; or the source of an object cannot
+        be found, or uses a value that is no module, class, function, number or text.
+
+    Example::
+
+        >>> import tempfile
+        >>> import huberflow
+        >>> def twice(x):
+        ...     return 2.0 * x
+        >>> twice = huberflow.objects.write(tempfile.mkdtemp() + "/my_activations.py", twice)
+        >>> twice.__module__
+        'my_activations'
+
+    In a notebook: ``MyLoss = huberflow.objects.write("my_losses.py", MyLoss)``.
+    """
+    return written_module.write(path, *objects)
