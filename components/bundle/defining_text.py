@@ -95,7 +95,7 @@ class _Home:
     def __init__(self, target: Callable[..., Any]) -> None:
         self._target = target
         functions = [inspect.unwrap(target)] if inspect.isfunction(target) else _methods(target)
-        module = vars(sys.modules[target.__module__])
+        module = getattr(sys.modules.get(target.__module__), "__dict__", {})
         self.namespace: Mapping[str, Any] = functions[0].__globals__ if functions else module
         # A notebook's cells are in `In`; their files exist in linecache alone.
         files = [functions[0].__code__.co_filename] if functions else [module.get("__file__", "")]

@@ -1,5 +1,6 @@
 """Objects of a script or notebook, written to a module."""
 
+import doctest
 import linecache
 import subprocess
 import sys
@@ -110,6 +111,16 @@ def notebook(monkeypatch):
         return main
 
     return run
+
+
+def test_the_example_runs():
+    example = doctest.DocTestParser().get_doctest(
+        huberflow.objects.write.__doc__, {}, "write", None, None
+    )
+    printed = []
+    doctest.DocTestRunner().run(example, out=printed.append)
+    assert example.examples
+    assert not printed, "".join(printed)
 
 
 class TestAScript:
