@@ -2,8 +2,11 @@
 
 import gc
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -83,24 +86,34 @@ def ui(options: Options, port: int, tracking_uri: str | None) -> None:
     has sent to a database:
       huberflow ui --tracking-uri sqlite:///mlflow.db
     """  # noqa: D301 (click reads the \b)
-    from huberflow.pipeline.system.masking import masked_text
+    from huberflow.pipeline.history.workspace import Workspace
     from huberflow.pipeline.tracking import links
-    from huberflow.pipeline.tracking import ui as uis
     from huberflow.pipeline.tracking.store import store_uri
 
     if tracking_uri is not None:
-        options = options.with_setting("tracking.uri", tracking_uri)
+        with tempfile.TemporaryDirectory() as folder:
+            no_place = Workspace(Path(folder))
+            _serve_ui(no_place, tracking_uri, Path("mlruns"), port, str)  # as MLflow calls it
+        return
     found = options.resolve()
     place, uri = found.workspace, store_uri(found.config.tracking, found.workspace)
+    _serve_ui(place, uri, place.tracked_files, port, partial(links.results_page, place))
+
+
+def _serve_ui(
+    place: "Workspace", uri: str, artifacts: Path, port: int, page: Callable[[str], str]
+) -> None:
+    from huberflow.pipeline.system.masking import masked_text
+    from huberflow.pipeline.tracking import ui as uis
+
     if uri.startswith("http"):
         click.echo(f"the runs are on a server: {masked_text(uri)}")
         return
-    uis.serve(
-        place,
-        uri,
-        port=port,
-        on_ready=lambda url: click.echo(f"MLflow: {links.results_page(place, url)}"),
-    )
+
+    def on_ready(url: str) -> None:
+        click.echo(f"MLflow: {page(url)}")
+
+    uis.serve(place, uri, artifacts, port=port, on_ready=on_ready)
 
 
 @click.command()

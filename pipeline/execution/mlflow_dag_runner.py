@@ -168,7 +168,8 @@ class _Run:
         uri = f" --tracking-uri {masked_text(self._given_uri)}" if self._given_uri else ""
         if delivered:
             page = links.run_page(self._workspace, self._id)
-            where = page or f"huberflow ui --tracking-uri {default_uri()}"
+            address = masked_text(self._given_uri or default_uri())
+            where = page or f"huberflow ui --tracking-uri {address}"
         elif store:
             command = f"huberflow track --metadata {display_path(Path(store))}"
             where = f"not delivered yet; later: {command} --pipeline {self._name}{uri}"

@@ -30,6 +30,7 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def serve(
     workspace: Workspace,
     store_uri: str,
+    artifacts: Path,
     *,
     port: int = 5000,
     on_ready: Callable[[str], None],
@@ -37,8 +38,9 @@ def serve(
     """Runs MLflow's server until Ctrl-C or SIGTERM; meanwhile ``running`` returns its URL.
 
     Args:
-      workspace: the workspace with the runs.
+      workspace: the workspace with the runs; the server's log goes there.
       store_uri: the database, such as ``sqlite:////folder/mlflow.db``; created if missing.
+      artifacts: the folder for artifacts of experiments that others create on this server.
       port: the port to listen on; a free one is taken where it is in use.
       on_ready: called with the server's URL as soon as it answers.
 
@@ -50,7 +52,7 @@ def serve(
     url, url_file = f"http://{_HOST}:{port}", _url_file(workspace)
     log = workspace.log("ui")
     with suppress(KeyboardInterrupt), termination_as_interrupt():
-        with _server(workspace, store_uri, port, log) as server:
+        with _server(store_uri, artifacts, port, log) as server:
             _wait_until_healthy(server, url, log)
             try:
                 with written_atomically(url_file) as temporary:
@@ -73,10 +75,9 @@ def running(workspace: Workspace) -> str | None:
 
 @contextmanager
 def _server(
-    workspace: Workspace, store_uri: str, port: int, log: Path
+    store_uri: str, artifacts: Path, port: int, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     """MLflow's server, in its own process group because it starts processes itself."""
-    artifacts = workspace.tracked_files
     artifacts.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "mlflow", "server", "--workers=1"]

@@ -22,7 +22,8 @@ import sys
 from pathlib import Path
 from huberflow.pipeline.tracking import ui
 from huberflow.pipeline.history.workspace import Workspace
-ui.serve(Workspace(Path(sys.argv[1])), sys.argv[2], port=int(sys.argv[3]),
+place = Workspace(Path(sys.argv[1]))
+ui.serve(place, sys.argv[2], place.tracked_files, port=int(sys.argv[3]),
          on_ready=lambda url: print(url, flush=True))
 """
 
@@ -93,7 +94,7 @@ def test_new_experiments_keep_their_artifacts_in_the_workspace(workspace):
 
 def test_a_server_that_does_not_start_is_quoted(workspace):
     with pytest.raises(TrackingError, match=r"(?s)MLflow's server ended, see .*ui.log:\n.*nowhere"):
-        ui.serve(workspace, "nowhere://x", port=0, on_ready=pytest.fail)
+        ui.serve(workspace, "nowhere://x", workspace.tracked_files, port=0, on_ready=pytest.fail)
 
 
 def test_the_note_of_a_killed_server_is_not_believed(workspace):
