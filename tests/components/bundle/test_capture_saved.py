@@ -1,0 +1,212 @@
+"""A bundle of a model that another process trained: what it can prove, and what not."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+import huberflow
+from huberflow.components.bundle import bundle, reload
+from huberflow.custom_objects.input_error import InputError
+
+RANDOM = np.random.default_rng(0)
+INPUTS = RANDOM.normal(size=(300, 4)).astype(np.float32)
+LABELS = INPUTS.sum(axis=1, keepdims=True)
+ANSWER = "answers/serving_default/out"
+
+
+def trained(optimizer="adam", loss=None):
+    inputs = tf_keras.Input((4,), name="x")
+    model = tf_keras.Model(inputs, tf_keras.layers.Dense(1, name="out", dtype="float32")(inputs))
+    model.compile(optimizer, loss or huberflow.HuberLoss(2.0))
+    model.fit(INPUTS, LABELS, verbose=0)
+    return model
+
+
+def save(model, folder):
+    model.save(folder, save_format="tf")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model():
+    return trained()
+
+
+@pytest.fixture(scope="module")
+def saved_model(model, tmp_path_factory):
+    return save(model, tmp_path_factory.mktemp("trained") / "model")
+
+
+@pytest.fixture
+def bundled(tmp_path):
+    """A function that makes a bundle of a SavedModel; returns its path and certificate."""
+
+    def make(saved_model, **rows):
+        bundle.capture_saved(saved_model, tmp_path / "captured", **rows)
+        out = tmp_path / "bundle"
+        return out, bundle.assemble(saved_model, tmp_path / "captured", out, None)
+
+    return make
+
+
+def optimizer_state(path):
+    with np.load(path / reload.OPTIMIZER) as file:
+        return [file[str(place)] for place in range(len(file.files))]
+
+
+class TestWithRows:
+    def test_its_values_are_those_of_the_exporting_process(self, saved_model, bundled):
+        path, certificate = bundled(saved_model, inputs=INPUTS, labels=LABELS)
+        assert certificate["proof"] == {
+            "model": "exporting process",
+            "signatures": {"serving_default": "exporting process"},
+            "lacking": "",
+            "statement": "Proves: predictions, loss, metrics, two training steps and the answers "
+            "of serving_default, as in the exporting process.",
+        }
+        report = huberflow.check(path)
+        assert report["ok"]
+        assert {"steps", "model/loss", ANSWER} <= report["values"].keys()
+
+    def test_without_labels_it_says_what_it_does_not_prove(self, saved_model, bundled):
+        path, certificate = bundled(saved_model, inputs=INPUTS)
+        assert huberflow.check(path)["values"].keys() == {"model/prediction", ANSWER}
+        assert certificate["proof"]["lacking"] == "no labels"
+
+
+class TestWithoutRows:
+    def test_it_has_source_signatures_and_the_optimizers_state(self, model, saved_model, tmp_path):
+        certificate = bundle.assemble(saved_model, None, tmp_path / "bundle", {"commit": "abc"})
+        assert [each["class"] for each in certificate["objects"]] == ["HuberLoss"]
+        assert certificate["proof"]["statement"] == (
+            "Proves only that no file has changed since the export. Does not prove: predictions, "
+            "loss, metrics and two training steps (no rows); the answers of serving_default "
+            "(no requests)."
+        )
+        assert huberflow.check(tmp_path / "bundle")["values"] == {}
+        expected = reload.optimizer_variables(model)
+        loaded = reload.optimizer_variables(huberflow.load(tmp_path / "bundle"))
+        for found, variable in zip(loaded, expected, strict=True):
+            np.testing.assert_array_equal(found.numpy(), variable.numpy())
+
+    def test_requests_prove_the_answers_of_their_signature(self, saved_model, bundled):
+        path, certificate = bundled(saved_model, requests={"serving_default": {"x": INPUTS}})
+        assert huberflow.check(path)["values"].keys() == {ANSWER}
+        assert certificate["proof"]["model"] == "none"
+
+
+class TestOptimizer:
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: "sgd",
+            lambda: tf_keras.optimizers.RMSprop(momentum=0.5, centered=True),
+            lambda: tf_keras.optimizers.AdamW(
+                tf_keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+            ),
+            lambda: tf_keras.mixed_precision.LossScaleOptimizer(tf_keras.optimizers.Adam()),
+        ],
+        ids=["sgd", "RMSprop", "AdamW-schedule", "loss-scale"],
+    )
+    def test_goes_on_where_it_stopped(self, make, bundled, tmp_path):
+        model = trained(make())
+        path, _ = bundled(save(model, tmp_path / "model"), inputs=INPUTS, labels=LABELS)
+        expected = reload.optimizer_variables(model)
+        assert int(model.optimizer.iterations) > 0
+        for found, variable in zip(optimizer_state(path), expected, strict=True):
+            np.testing.assert_array_equal(found, variable.numpy())
+        with reload.deterministic_sums():
+            steps = reload.step_losses(model, INPUTS[:256], LABELS[:256])
+        np.testing.assert_array_equal(reload.golden(path).values["steps"], steps)
+
+    @pytest.mark.parametrize("kind", ["legacy", "not-saved"])
+    def test_of_unknown_state_is_not_said_to_go_on(self, kind, bundled, tmp_path):
+        model = trained(tf_keras.optimizers.legacy.Adam() if kind == "legacy" else "adam")
+        if kind == "not-saved":
+            model.compile("adam", "mse")
+        path, certificate = bundled(save(model, tmp_path / "m"), inputs=INPUTS, labels=LABELS)
+        assert reload.OPTIMIZER not in certificate["files"]
+        assert certificate["proof"]["lacking"] == "no state of the optimizer"
+        report = huberflow.check(path)
+        assert report["ok"]
+        assert "steps" not in report["values"]
+
+
+class TestNoKerasModel:
+    @pytest.fixture
+    def foreign(self, tmp_path):
+        class Twice(tf.Module):
+            @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="rows")])
+            def __call__(self, rows):
+                return {"twice": 2 * rows}
+
+        module = Twice()
+        tf.saved_model.save(module, str(tmp_path / "foreign"), signatures=module.__call__)
+        return tmp_path / "foreign"
+
+    @pytest.mark.parametrize("given", ["inputs", "requests"])
+    def test_its_signatures_are_proven(self, foreign, given, bundled):
+        rows = {"inputs": INPUTS} if given == "inputs" else {}
+        requests = {} if rows else {"requests": {"serving_default": {"rows": INPUTS}}}
+        path, certificate = bundled(foreign, **rows, **requests)
+        assert certificate["keras_generation"] is None
+        assert "(not saved by Keras 2)" in certificate["proof"]["statement"]
+        report = huberflow.check(path)
+        assert report["ok"]
+        assert report["values"].keys() == {"answers/serving_default/twice"}
+        with pytest.raises(reload.ReloadError, match=r"not saved by Keras 2.*Use predictor"):
+            huberflow.load(path)
+
+    def test_a_loss_that_is_not_known_here_is_named(self, bundled, tmp_path):
+        class Unknown(tf_keras.losses.Loss):
+            def call(self, y_true, y_pred):
+                return tf.reduce_mean(tf.abs(y_true - y_pred), axis=-1)
+
+        saved = save(trained(loss=Unknown()), tmp_path / "model")
+        path, certificate = bundled(saved, inputs=INPUTS, labels=LABELS)
+        assert certificate["keras_generation"] is None
+        assert "Unknown loss" in certificate["proof"]["lacking"]
+        assert huberflow.check(path)["values"].keys() == {ANSWER}
+
+
+@pytest.fixture(scope="module")
+def first(self, model, tmp_path_factory):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="first")])
+    def first_column(first):
+        return {"sum": model(tf.stack([first] * 4, axis=1))[:, 0]}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.float32, name="x")])
+    def serving_default(x):
+        return {"out": model(x)}
+
+    path = tmp_path_factory.mktemp("first") / "bundle"
+    signatures = {"serving_default": serving_default, "first_column": first_column}
+    huberflow.save_bundle(model, path, INPUTS, LABELS, signatures=signatures)
+    return path
+
+
+class TestOfABundle:
+    def test_the_golden_values_are_kept(self, first, bundled):
+        path, certificate = bundled(first)
+        earlier = reload.verify(first)
+        for name in ("proof", "tolerances", "golden", "objects", "machine", "source"):
+            assert certificate[name] == earlier[name], name
+        assert huberflow.check(path)["ok"]
+
+    def test_answers_are_added(self, first, bundled):
+        requests = {"first_column": {"first": INPUTS[:, 0]}, "serving_default": {"x": INPUTS[:1]}}
+        path, certificate = bundled(first, requests=requests)
+        assert certificate["proof"]["signatures"] == {
+            "first_column": "exporting process",
+            "serving_default": "training process",
+        }
+        assert len(reload.golden(path).requests["serving_default"]["x"]) == 256
+        report = huberflow.check(path)
+        assert report["ok"]
+        assert "answers/first_column/sum" in report["values"]
+
+    def test_a_request_for_no_signature_is_refused(self, first, bundled):
+        with pytest.raises(InputError) as refused:
+            bundled(first, requests={"second_column": {"first": INPUTS[:, 0]}})
+        assert refused.value.key == "requests"
