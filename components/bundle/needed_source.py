@@ -146,7 +146,8 @@ def _imports(name: str, spec: ModuleSpec) -> list[str]:
     file = Path(str(spec.origin))
     package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
     found = [*_imported(ast.parse(file.read_bytes()), package)]
-    if "tensorflow.keras" in found and tf.keras.Model is not tf_keras.Model:
+    uses_tf_keras = any(f"{each}.".startswith("tensorflow.keras.") for each in found)
+    if uses_tf_keras and tf.keras.Model is not tf_keras.Model:
         raise InputError(
             str(file),
             expected="code that uses tf_keras (Keras 2)",
