@@ -23,9 +23,8 @@ from huberflow.pipeline.execution.display import RunDisplay
 from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.execution.runner import LocalRunner, connection_of, records_of
 from huberflow.pipeline.execution.session import delivered_meanwhile, print_line
-from huberflow.pipeline.history import run_metadata
+from huberflow.pipeline.history import pipeline_runs, run_metadata
 from huberflow.pipeline.history.journal import Journal
-from huberflow.pipeline.history.pipeline_runs import pipeline_id
 from huberflow.pipeline.history.run_history import RunMetadata
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system import logs
@@ -45,9 +44,9 @@ class MlflowDagRunner(LocalDagRunner):
 
     Example::
 
-        from huberflow import MlflowDagRunner
-
-        MlflowDagRunner().run(create_pipeline())
+        >>> from huberflow import MlflowDagRunner
+        >>> runner = MlflowDagRunner(experiment="fares")
+        >>> runner.run(create_pipeline())  # doctest: +SKIP
 
     Args:
       tracking_uri: MLflow's server or database. None: as in MLflow, the variable
@@ -105,8 +104,9 @@ class _Run:
         self._patience = patience
         self._started = datetime.now(UTC)
         self._id = self._started.astimezone().replace(tzinfo=None).isoformat()  # as TFX names it
+        pipeline_id = _registered_id(pipeline)
         self._workspace = Workspace(Path(tempfile.mkdtemp(prefix="huberflow-")))
-        self._workspace.identify(_registered_id(pipeline))
+        self._workspace.identify(pipeline_id)
         self._kept = False
 
     @contextmanager
@@ -185,7 +185,7 @@ def _registered_id(pipeline: pipeline_pb2.Pipeline) -> str:
     kind, name = constants.PIPELINE_CONTEXT_TYPE_NAME, pipeline.pipeline_info.id
     with metadata.Metadata(connection_of(pipeline)) as handle:
         context_lib.register_context_if_not_exists(handle, kind, name)
-        return pipeline_id(handle.store.get_context_by_type_and_name(kind, name))
+        return pipeline_runs.pipeline_id(handle.store.get_context_by_type_and_name(kind, name))
 
 
 def _console(terminal: IO[str], *, verbose: bool) -> Console:

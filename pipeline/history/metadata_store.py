@@ -120,11 +120,11 @@ class Records:
         earlier = [e for e in self._store.get_executions_by_context(node.id) if e.id < execution.id]
         return [self._read(e) for e in sorted(earlier, key=_by_id, reverse=True)]
 
-    def producer(self, artifact: Artifact) -> Execution:
-        """The execution that wrote an artifact."""
+    def producer(self, artifact: Artifact) -> Execution | None:
+        """The execution that wrote an artifact; None where no run of the store did."""
         events = self._store.get_events_by_artifact_ids([artifact.id])
-        wrote = min(e.execution_id for e in events if e.type == pb.Event.OUTPUT)
-        return self._read(self._store.get_executions_by_id([wrote])[0])
+        wrote = min((e.execution_id for e in events if e.type == pb.Event.OUTPUT), default=None)
+        return None if wrote is None else self._read(self._store.get_executions_by_id([wrote])[0])
 
     def newest_artifact(self) -> int:
         """The id of the newest artifact; 0 where there is none."""

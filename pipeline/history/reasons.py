@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from huberflow.components.contracts import node_ids
 from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config.dotted_keys import flatten
-from huberflow.pipeline.history.metadata_store import FINISHED, Execution, Records
+from huberflow.pipeline.history.metadata_store import FINISHED, Artifact, Execution, Records
 
 
 def reason(records: Records, execution: Execution, *, cache: bool) -> str:
@@ -43,9 +43,14 @@ def _origin(records: Records, execution: Execution) -> str:
     found = {key: artifacts[0] for key, artifacts in execution.outputs.items() if artifacts}
     if execution.state == "resolved":
         key, none = _LOOKED_UP.get(execution.node, (next(iter(found), ""), "nothing found"))
-        return f"{key} of run {records.producer(found[key]).run}" if key in found else none
+        return f"{key} of {_run_of(records, found[key])}" if key in found else none
     first = next(iter(found.values()), None)
-    return f"as in run {records.producer(first).run}" if first else "as before"
+    return f"as in {_run_of(records, first)}" if first else "as before"
+
+
+def _run_of(records: Records, artifact: Artifact) -> str:
+    producer = records.producer(artifact)
+    return f"run {producer.run}" if producer else "an unknown run"
 
 
 _OF_THE_DATA = {"input_fingerprint", "span", "version"}

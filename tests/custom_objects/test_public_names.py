@@ -26,7 +26,7 @@ OBJECTS = [
     "softplus",
 ]
 
-NAMES = [*OBJECTS, "check", "load", "predictor", "save_bundle"]
+NAMES = [*OBJECTS, "MlflowDagRunner", "check", "load", "predictor", "save_bundle"]
 
 MODULES = ["components"]
 

@@ -176,6 +176,12 @@ class TestProducer:
         assert reused.state == "cached"
         assert records.producer(reused.output("model")).run == "run-1"
 
+    def test_is_nobody_where_the_artifact_came_from_elsewhere(self, metadata, records):
+        model = metadata.artifact()
+        metadata.execution("Found", type_name=RESOLVER, found=[("model", model)])
+        found = records.run("run-1")["Found"].output("model")
+        assert records.producer(found) is None
+
 
 def everything_below(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
