@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 import tf_keras
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.saved_model import save_context, signature_serialization
 from tf_keras.src.saving.legacy import saving_utils
 
 from huberflow.components.bundle import reload
 from huberflow.components.bundle.fit_rows import first_array
+from huberflow.components.serving.signatures import read_saved_model
 from huberflow.custom_objects.input_error import InputError
 
 Requests = Mapping[str, Mapping[str, object]]
@@ -49,14 +51,14 @@ def of_model(
 
 
 def _asked(signature: tf.types.experimental.ConcreteFunction, names: Mapping[str, str]) -> Asked:
-    specs = _inputs(signature)
-    arguments = {names.get(argument, argument): argument for argument in specs}
+    taken = _inputs(signature)
+    arguments = {names.get(argument, argument): argument for argument in taken}
 
     def answer(**given: np.ndarray) -> Mapping[str, tf.Tensor]:
         named = ((arguments[name], each) for name, each in given.items())
-        return signature(**{n: tf.constant(each, specs[n].dtype) for n, each in named})
+        return signature(**{n: tf.constant(each, taken[n].dtype) for n, each in named})
 
-    return Asked(answer, {name: specs[argument] for name, argument in arguments.items()})
+    return Asked(answer, {name: taken[argument] for name, argument in arguments.items()})
 
 
 def _inputs(signature: tf.types.experimental.ConcreteFunction) -> dict[str, tf.TensorSpec]:
@@ -68,9 +70,34 @@ def of_saved_model(saved_model: Path) -> dict[str, Asked]:
     """The signatures of a SavedModel."""
     loaded = tf.saved_model.load(str(saved_model))
     return {
-        name: Asked(reload.signature_of(loaded, name), _inputs(signature))
-        for name, signature in loaded.signatures.items()
+        name: Asked(reload.signature_of(loaded, name, each["inputs"]), specs(each["inputs"]))
+        for name, each in described(saved_model).items()
     }
+
+
+def described(saved_model: Path) -> dict[str, reload.Signature]:
+    """The signatures of a SavedModel as a certificate describes them."""
+    (graph,) = read_saved_model(saved_model).meta_graphs
+    return {
+        name: {"inputs": _tensors(signature.inputs), "outputs": _tensors(signature.outputs)}
+        for name, signature in sorted(graph.signature_def.items())
+        if signature.method_name == tf.saved_model.PREDICT_METHOD_NAME
+    }
+
+
+def _tensors(infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, reload.Tensor]:
+    return {
+        name: {
+            "dtype": tf.as_dtype(info.dtype).name,
+            "shape": tf.TensorShape(info.tensor_shape).as_list(),
+        }
+        for name, info in sorted(infos.items())
+    }
+
+
+def specs(tensors: Mapping[str, reload.Tensor]) -> dict[str, tf.TensorSpec]:
+    """The arguments of a signature that a certificate describes."""
+    return {name: tf.TensorSpec(each["shape"], each["dtype"]) for name, each in tensors.items()}
 
 
 def by_name(model: tf_keras.Model | None, inputs: "reload.Nested") -> dict[str, np.ndarray]:
@@ -106,26 +133,26 @@ def _given(
 ) -> dict[str, np.ndarray]:
     if name not in asked:
         raise InputError("requests", expected=f"some of {', '.join(asked)}", received=name)
-    specs = asked[name].inputs
-    if specs.keys() != request.keys():
+    taken = asked[name].inputs
+    if taken.keys() != request.keys():
         key, received = f"requests[{name!r}]", ", ".join(request) or "none"
-        raise InputError(key, expected=f"the arguments {', '.join(specs)}", received=received)
+        raise InputError(key, expected=f"the arguments {', '.join(taken)}", received=received)
     return {
-        argument: _cut(first_array(f"requests[{name!r}][{argument!r}]", each), specs[argument])
+        argument: _cut(first_array(f"requests[{name!r}][{argument!r}]", each), taken[argument])
         for argument, each in request.items()
     }
 
 
 def _derived(
-    specs: Mapping[str, tf.TensorSpec], inputs: Mapping[str, np.ndarray]
+    taken: Mapping[str, tf.TensorSpec], inputs: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """The model's inputs as arguments; empty where the signature takes something else."""
-    if len(specs) == len(inputs) == 1:
-        inputs = dict(zip(specs, inputs.values(), strict=True))
-    if not specs or not specs.keys() <= inputs.keys():
+    if len(taken) == len(inputs) == 1:
+        inputs = dict(zip(taken, inputs.values(), strict=True))
+    if not taken or not taken.keys() <= inputs.keys():
         return {}
-    found = {name: _cut(inputs[name], spec) for name, spec in specs.items()}
-    return found if all(_fits(found[name], spec) for name, spec in specs.items()) else {}
+    found = {name: _cut(inputs[name], spec) for name, spec in taken.items()}
+    return found if all(_fits(found[name], spec) for name, spec in taken.items()) else {}
 
 
 def _cut(array: np.ndarray, spec: tf.TensorSpec) -> np.ndarray:

@@ -48,18 +48,13 @@ import inspect
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
-import tensorflow as tf
-from tensorflow.core.protobuf import meta_graph_pb2
-
-from huberflow.components.bundle import reload
+from huberflow.components.bundle import answers, reload
 from huberflow.components.bundle.capture import capture, capture_saved
 from huberflow.components.bundle.captured import CAPTURED, read_fields, unfinished
 from huberflow.components.bundle.proof import NONE, proof
 from huberflow.components.serving import warmup
-from huberflow.components.serving.signatures import read_saved_model
 from huberflow.custom_objects.json_record import JSON
 
 __all__ = ["assemble", "capture", "capture_saved"]
@@ -91,9 +86,9 @@ def assemble(
         ignored = shutil.ignore_patterns(CAPTURED)
         shutil.copytree(captured, new / reload.EXTRA, ignore=ignored, dirs_exist_ok=True)
         shutil.copyfile(inspect.getfile(reload), new / reload.LOADER)
-        signatures = _signatures(new)
+        signatures = answers.described(new)
         values = reload.read_golden(new)
-        specs = {name: _specs(signature["inputs"]) for name, signature in signatures.items()}
+        specs = {name: answers.specs(each["inputs"]) for name, each in signatures.items()}
         warmup.write_requests(values.requests, specs, new / reload.EXTRA / warmup.REQUESTS)
         text = reload.seal(
             {
@@ -122,27 +117,3 @@ def assemble(
 def _digests(root: Path) -> dict[str, str]:
     files = (path for path in sorted(root.rglob("*")) if path.is_file())
     return {path.relative_to(root).as_posix(): reload.digest(path) for path in files}
-
-
-def _signatures(saved_model: Path) -> dict[str, reload.Signature]:
-    return {
-        name: {"inputs": _tensors(signature.inputs), "outputs": _tensors(signature.outputs)}
-        for name, signature in sorted(
-            read_saved_model(saved_model).meta_graphs[0].signature_def.items()
-        )
-        if signature.method_name == tf.saved_model.PREDICT_METHOD_NAME
-    }
-
-
-def _tensors(infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, reload.Tensor]:
-    return {
-        name: {
-            "dtype": tf.as_dtype(info.dtype).name,
-            "shape": tf.TensorShape(info.tensor_shape).as_list(),
-        }
-        for name, info in sorted(infos.items())
-    }
-
-
-def _specs(tensors: Mapping[str, reload.Tensor]) -> dict[str, tf.TensorSpec]:
-    return {name: tf.TensorSpec(each["shape"], each["dtype"]) for name, each in tensors.items()}

@@ -266,7 +266,8 @@ def predictor(
     if signature not in certificate["signatures"]:
         expected = ", ".join(certificate["signatures"])
         raise ReloadError(f"signature: expected one of {expected}, received {signature!r}")
-    ask = signature_of(tf.saved_model.load(str(path)), signature)
+    inputs = certificate["signatures"][signature]["inputs"]
+    ask = signature_of(tf.saved_model.load(str(path)), signature, inputs)
 
     def predict(**inputs: Any) -> dict[str, np.ndarray]:
         return {name: tensor.numpy() for name, tensor in ask(**inputs).items()}
@@ -760,17 +761,20 @@ def step_losses(
     return np.asarray([step.get("loss", [*step.values()]) for step in steps])
 
 
-def signature_of(loaded: Any, name: str) -> Callable[..., dict[str, tf.Tensor]]:
-    """A signature of what ``tf.saved_model.load`` gave, as a function of arrays, by name."""
+def signature_of(
+    loaded: Any, name: str, inputs: Mapping[str, Tensor]
+) -> Callable[..., dict[str, tf.Tensor]]:
+    """A signature of what ``tf.saved_model.load`` gave, as a function of arrays, by name.
+
+    The loaded function itself does not know its inputs' names where they were changed in the file.
+    """
     import tensorflow as tf
 
-    _, specs = loaded.signatures[name].structured_input_signature
-
     def ask(**arguments: Any) -> dict[str, tf.Tensor]:
-        if unknown := arguments.keys() - specs.keys():
-            expected, received = ", ".join(specs), ", ".join(unknown)
+        if unknown := arguments.keys() - inputs.keys():
+            expected, received = ", ".join(inputs), ", ".join(unknown)
             raise ReloadError(f"{name}: expected the arguments {expected}, received {received}")
-        tensors = {key: tf.constant(each, specs[key].dtype) for key, each in arguments.items()}
+        tensors = {n: tf.constant(each, inputs[n]["dtype"]) for n, each in arguments.items()}
         # Through `loaded`: a signature alone does not keep its variables alive.
         return loaded.signatures[name](**tensors)
 
@@ -876,7 +880,7 @@ serving_default, as in the training process.'
         measured = _Measured()
         if certificate["keras_generation"] is not None:
             measured.load(root)
-        measured.ask_signatures(root, expected.requests)
+        measured.ask_signatures(root, expected.requests, certificate["signatures"])
         if expected.inputs is not None:
             measured.ask_model(expected)
     used = measured.device or device_of_tensors([])
@@ -911,13 +915,19 @@ class _Measured:
         """Loads the Keras model."""
         self.seconds["load"], self.model = _timed(load, root)
 
-    def ask_signatures(self, root: Path, requests: dict[str, dict[str, np.ndarray]]) -> None:
+    def ask_signatures(
+        self,
+        root: Path,
+        requests: Mapping[str, Mapping[str, np.ndarray]],
+        signatures: Mapping[str, Signature],
+    ) -> None:
         """Asks each signature that has requests; the times are those of ``serving_default``."""
         import tensorflow as tf
 
         loaded = tf.saved_model.load(str(root)) if requests else None
         for name in sorted(requests, key=lambda name: name != "serving_default"):
-            ask, arguments = signature_of(loaded, name), requests[name]
+            arguments = requests[name]
+            ask = signature_of(loaded, name, signatures[name]["inputs"])
             seconds, answers = _timed(ask, **arguments)
             if "first_prediction" not in self.seconds:
                 self.seconds["first_prediction"] = seconds

@@ -171,7 +171,7 @@ class TestNoKerasModel:
 
 
 @pytest.fixture(scope="module")
-def first(self, model, tmp_path_factory):
+def first(model, tmp_path_factory):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="first")])
     def first_column(first):
         return {"sum": model(tf.stack([first] * 4, axis=1))[:, 0]}

@@ -8,7 +8,9 @@ from small_bundles import example
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import fingerprinting_utils
 
+from huberflow.components.bundle import bundle, reload
 from huberflow.components.contracts.target import Target
+from huberflow.components.serving import signatures
 from huberflow.components.training import trainer
 
 NAMES = ["Ship Mode", "1st", "plain", "a.b", "größe"]
@@ -30,11 +32,17 @@ def saved(tmp_path_factory):
     dense = tf_keras.layers.Dense(1, use_bias=False)
     model = tf_keras.Model({"numbers": numbers}, dense(numbers))
     dense.set_weights([KERNEL])
+    model.compile("sgd", "mse")
     model.transform = Transform()
-    folder = tmp_path_factory.mktemp("model") / "saved"
+    folder = tmp_path_factory.mktemp("model")
     spec = {name: tf.io.VarLenFeature(tf.float32) for name in NAMES}
-    trainer.export(model, spec, FARE, folder)
-    return folder
+    functions = signatures.signatures(model, spec, FARE)
+    labelled = {**spec, "fare": tf.io.VarLenFeature(tf.float32)}
+    rows = [example(fare=1.0, **dict(zip(NAMES, map(float, row), strict=True))) for row in VALUES]
+    captured = folder / "captured"
+    trainer.capture(model, functions, rows, labelled, FARE, captured, training=None)
+    trainer.export(model, functions, spec, folder / "saved")
+    return folder / "saved"
 
 
 def test_each_is_an_input_under_its_own_name(saved):
@@ -63,3 +71,12 @@ def test_the_fingerprint_is_that_of_what_is_there(saved):
     fingerprinting_utils.write_fingerprint(str(copy))
     after = tf.saved_model.experimental.read_fingerprint(str(copy)).saved_model_checksum
     assert before == after
+
+
+def test_a_bundle_proves_what_is_answered_under_these_names(saved, tmp_path):
+    path = tmp_path / "bundle"
+    bundle.assemble(saved, saved.with_name("captured"), path, None)
+    assert reload.golden(path).requests["columns"].keys() == set(NAMES)
+    report = reload.check(path)
+    assert report["ok"]
+    assert "answers/columns/prediction" in report["values"]
