@@ -31,7 +31,7 @@ from benchmarks.harness import (
 from benchmarks.http_servers import Server, free_port, running
 from huberflow.components.bundle import reload
 from huberflow.custom_objects.json_record import JSON
-from huberflow.pipeline.deploy.golden_rows import golden_rows
+from huberflow.pipeline.deploy.scorer import Scorer
 
 GOAL = 0.5
 ROWS = 256
@@ -135,8 +135,7 @@ def _huberflow(bundle: Path, folder: Path) -> Iterator[Side]:
 
 def raw_rows(bundle: Path, count: int | None = None) -> JSON:
     """A request to huberflow with the first golden rows; all by default."""
-    columns = reload.verify(bundle)["signatures"]["columns"]["inputs"]
-    table = golden_rows(bundle, columns)[:count]
+    table = Scorer(bundle).golden_rows()[:count]
     return {"dataframe_split": table.to_dict("split", index=False)}
 
 

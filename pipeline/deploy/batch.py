@@ -11,9 +11,10 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import types
 
+from huberflow.components.serving.request_columns import Kind
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import tables
-from huberflow.pipeline.deploy.scorer import InputKind, Scorer
+from huberflow.pipeline.deploy.scorer import Scorer
 from huberflow.pipeline.deploy.tables import BadRow, RowBatch
 
 _BAD = pa.schema([("line", pa.int64()), ("reason", pa.string()), ("text", pa.string())])
@@ -86,7 +87,7 @@ def predict_file(
     return BatchResult(predicted, refused, first_bad, absent)
 
 
-def _read_by_the_model(scorer: Scorer, schema: pa.Schema, data: Path) -> dict[str, InputKind]:
+def _read_by_the_model(scorer: Scorer, schema: pa.Schema, data: Path) -> dict[str, Kind]:
     """The kinds of the file's columns that the model reads."""
     columns = {name: kind for name, kind in scorer.columns.items() if name in schema.names}
     if not columns:
@@ -99,6 +100,10 @@ def _read_by_the_model(scorer: Scorer, schema: pa.Schema, data: Path) -> dict[st
         if name in schema.names:
             expected, hint = f"no column {name}, which the model adds", "rename it, or leave it out"
             raise InputError(str(data), expected=expected, received="one", hint=hint)
+    for name in scorer.required:
+        if name not in columns:
+            expected = f"the column {name}, which the model needs in every row"
+            raise InputError(str(data), expected=expected, received=", ".join(schema.names))
     for name, kind in columns.items():
         stored = schema.field(name).type
         if not _fits(stored, kind):
@@ -107,30 +112,32 @@ def _read_by_the_model(scorer: Scorer, schema: pa.Schema, data: Path) -> dict[st
     return columns
 
 
-def _fits(stored: pa.DataType, kind: InputKind) -> bool:
+def _fits(stored: pa.DataType, kind: Kind) -> bool:
     """Whether a column can be read; text may be a number, but 8 and 8.0 are two texts."""
     if types.is_dictionary(stored):
         stored = stored.value_type
     accepted = [types.is_string, types.is_large_string, types.is_null]
-    if kind == "number":
+    if kind != "text":
         accepted += [types.is_integer, types.is_floating, types.is_decimal]
     return any(accepts(stored) for accepts in accepted)
 
 
 def _output_schema(
-    schema: pa.Schema, parsed: Mapping[str, InputKind], outputs: Mapping[str, InputKind]
+    schema: pa.Schema, parsed: Mapping[str, Kind], outputs: Mapping[str, str]
 ) -> pa.Schema:
     """All columns and the outputs; the numbers among ``parsed`` columns are stored as numbers."""
     for name, kind in parsed.items():
-        if kind == "number":
-            schema = schema.set(schema.get_field_index(name), pa.field(name, pa.float64()))
-    for name, kind in outputs.items():
-        schema = schema.append(pa.field(name, pa.string() if kind == "text" else pa.float32()))
+        if kind != "text":
+            stored = pa.float64() if kind == "number" else pa.int64()
+            schema = schema.set(schema.get_field_index(name), pa.field(name, stored))
+    for name, dtype in outputs.items():
+        stored = pa.string() if dtype == "string" else pa.from_numpy_dtype(np.dtype(dtype))
+        schema = schema.append(pa.field(name, stored))
     return schema
 
 
 def _scored(
-    scorer: Scorer, batch: RowBatch, columns: Mapping[str, InputKind], schema: pa.Schema
+    scorer: Scorer, batch: RowBatch, columns: Mapping[str, Kind], schema: pa.Schema
 ) -> tuple[pa.Table, list[BadRow]]:
     """The good rows with their predictions, and the bad rows, both in the order of the file."""
     inputs = pd.DataFrame({name: _values(batch.rows[name], columns[name]) for name in columns})
@@ -141,7 +148,7 @@ def _scored(
     carried = {name: rows[name] for name in rows.column_names}
     for name in carried:
         if schema.field(name).type != rows.schema.field(name).type:
-            carried[name] = pa.array(inputs[name], pa.float64(), from_pandas=True)
+            carried[name] = pa.array(inputs[name], schema.field(name).type, from_pandas=True)
     outputs = scorer.predict(inputs)
     scored = pa.table({**carried, **{name: pa.array(outputs[name]) for name in outputs}}, schema)
     texts = {position: tables.csv_lines(batch.rows.slice(position, 1)) for position in errors}
@@ -152,7 +159,7 @@ def _scored(
     return scored, sorted([*refused, *batch.unreadable], key=lambda row: row.line)
 
 
-def _values(column: pa.ChunkedArray, kind: InputKind) -> Sequence[object] | np.ndarray:
+def _values(column: pa.ChunkedArray, kind: Kind) -> Sequence[object] | np.ndarray:
     """The values as the scorer takes them."""
     if kind == "text":
         return column.cast(pa.string()).to_pylist()

@@ -23,7 +23,6 @@ from huberflow.pipeline.deploy.application import (
     serving_app,
     waiting_app,
 )
-from huberflow.pipeline.deploy.golden_rows import golden_rows
 from huberflow.pipeline.deploy.scorer import Scorer
 from huberflow.pipeline.system.interruption import termination_as_interrupt
 
@@ -111,7 +110,7 @@ def _load(app: ReplaceableApp, bundle: Path, device: str | None) -> str:
         tf.config.experimental.set_memory_growth(gpu, True)
     report = clean_process.check_bundle(bundle, device)
     scorer = Scorer(bundle)
-    rows = golden_rows(bundle, scorer.columns)
+    rows = scorer.golden_rows()
     for count in _WARM_UP:
         scorer.predict(rows.iloc[np.arange(count) % len(rows)])
     model = ServedModel(str(bundle), bundle.name, scorer.certificate, report["device"])

@@ -8,7 +8,7 @@ from container_engine import wait_until
 from served import ask, connection, predictions
 
 from huberflow.components.bundle import reload
-from huberflow.pipeline.deploy.golden_rows import golden_rows
+from huberflow.pipeline.deploy.scorer import Scorer
 
 
 def finished_runs(compose) -> list[tuple]:
@@ -27,7 +27,7 @@ def finished_runs(compose) -> list[tuple]:
 
 def answered(compose, bundle) -> list[float]:
     """The server's predictions of the golden rows."""
-    rows = golden_rows(bundle, reload.verify(bundle)["signatures"]["columns"]["inputs"])
+    rows = Scorer(bundle).golden_rows()
     split = rows.to_dict("split", index=False)
     status, answer = ask(
         connection(compose.port("serving", 8080)), "/invocations", dataframe_split=split

@@ -8,7 +8,6 @@ import pytest
 
 from huberflow.components.bundle import reload
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.deploy.golden_rows import golden_rows
 from huberflow.pipeline.deploy.scorer import Scorer
 
 
@@ -20,7 +19,7 @@ def one(scorer, **columns):
 
 class TestPredictions:
     def test_are_those_of_the_signature_bit_for_bit(self, scorer, bundle):
-        rows = golden_rows(bundle, scorer.columns)
+        rows = scorer.golden_rows()
         columns = {"miles": rows["miles"].astype(float), "company": rows["company"].to_list()}
         expected = reload.predictor(bundle, "columns")(**columns)["prediction"]
         np.testing.assert_array_equal(scorer.predict(rows)["prediction"], expected)
@@ -28,7 +27,7 @@ class TestPredictions:
 
     def test_of_golden_rows_are_those_of_the_trained_model(self, scorer, bundle):
         expected = reload.golden(bundle).values["answers/columns/prediction"]
-        found = scorer.predict(golden_rows(bundle, scorer.columns))
+        found = scorer.predict(scorer.golden_rows())
         np.testing.assert_allclose(found["prediction"], expected, rtol=1e-6)
 
     def test_do_not_depend_on_the_order_of_columns(self, scorer):
@@ -143,7 +142,7 @@ class TestBadRows:
         assert scorer.predict(good)["prediction"].item() == one(scorer, miles=1.0, company="Blue")
 
     def test_of_a_good_table_are_none(self, scorer, bundle):
-        assert scorer.bad_rows(golden_rows(bundle, scorer.columns)) == {}
+        assert scorer.bad_rows(scorer.golden_rows()) == {}
 
 
 def test_a_bundle_that_was_changed_is_refused(bundle, tmp_path):

@@ -17,7 +17,7 @@ from small_bundles import bundled, trained
 from traffic import CLIENTS, REQUESTS, Batch, Traffic
 
 from huberflow.components.bundle import reload
-from huberflow.pipeline.deploy.golden_rows import golden_rows
+from huberflow.pipeline.deploy.scorer import Scorer
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def bundles(bundle, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def batches(bundles):
-    rows = golden_rows(bundles[0], ["miles", "company"])
+    rows = Scorer(bundles[0]).golden_rows()
     old, new = (reload.predictor(bundle, "columns") for bundle in bundles)
 
     def batch(start, count):

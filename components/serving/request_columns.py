@@ -1,0 +1,200 @@
+"""Rows of named columns as the arguments of a signature, whether it takes columns or examples.
+
+A column is a number, a whole number or text. Missing values are NaN, and empty text. An argument or
+a parsed column with ``k`` values a row is ``k`` columns, ``<name>_0`` and so on.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from huberflow.components.bundle import reload
+from huberflow.components.serving.parsing_spec import ParsedColumn, parsing_spec
+
+Kind = Literal["number", "integer", "text"]
+
+
+@dataclass(frozen=True)
+class RequestColumn:
+    """A column of a request."""
+
+    kind: Kind
+    required: bool
+    """Whether every row must have a value."""
+
+
+class RequestForm(Protocol):
+    """The columns of a signature's request, and what it takes in their place."""
+
+    signature: str
+    columns: Mapping[str, RequestColumn]
+
+    def arguments(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The signature's arguments for ``[rows]`` arrays: float64, or bytes for text."""
+
+    def rows(self, arguments: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The columns of arguments: the inverse."""
+
+
+def request_form(bundle: Path, certificate: reload.Certificate) -> RequestForm | None:
+    """The form of ``columns``, else of ``serving_default``, else of the first signature with one.
+
+    None where every signature takes something else than rows of columns, such as images.
+    """
+    first = ("columns", tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY)
+    names = [*first, *certificate["signatures"]]
+    for name in [name for name in dict.fromkeys(names) if name in certificate["signatures"]]:
+        inputs = certificate["signatures"][name]["inputs"]
+        if form := _form(bundle, name, inputs):
+            return form
+    return None
+
+
+def _form(bundle: Path, signature: str, inputs: Mapping[str, reload.Tensor]) -> RequestForm | None:
+    dtypes = [tensor["dtype"] for tensor in inputs.values()]
+    parsed = parsing_spec(bundle, signature) if dtypes == ["string"] else {}
+    if parsed:
+        fields = [_parsed_field(name, column) for name, column in sorted(parsed.items())]
+    else:
+        fields = [_argument_field(name, tensor) for name, tensor in inputs.items()]
+    known = [field for field in fields if field is not None]
+    if not fields or len(known) < len(fields):
+        return None
+    return _Examples(signature, known, *inputs) if parsed else _Arguments(signature, known)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """An argument, or a parsed column."""
+
+    name: str
+    dtype: tf.DType
+    width: int | None
+    """Values of a row; None for one, as a scalar."""
+    required: bool
+
+    def columns(self) -> dict[str, RequestColumn]:
+        kind: Kind = "number" if self.dtype.is_floating else "integer"
+        column = RequestColumn("text" if self.dtype == tf.string else kind, self.required)
+        return dict.fromkeys(self.names(), column)
+
+    def names(self) -> list[str]:
+        if self.width in (None, 1):
+            return [self.name]
+        return [f"{self.name}_{place}" for place in range(self.width or 0)]
+
+    def stacked(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """``[rows, values]``."""
+        return np.stack([columns[name] for name in self.names()], axis=1)
+
+
+def _argument_field(name: str, tensor: reload.Tensor) -> _Field | None:
+    """The argument as a field; None where a row of it is no list of numbers or texts."""
+    _, *row = tensor["shape"] or [0, None]
+    return _field(name, tf.as_dtype(tensor["dtype"]), row, required=None)
+
+
+def _parsed_field(name: str, column: ParsedColumn) -> _Field | None:
+    row = [1] if column.shape == (None,) else list(column.shape)
+    return _field(name, column.dtype, row, required=column.required)
+
+
+def _field(
+    name: str, dtype: tf.DType, row: Sequence[int | None], required: bool | None
+) -> _Field | None:
+    known = dtype.is_floating or (dtype.is_integer and not dtype.is_bool) or dtype == tf.string
+    if not known or len(row) > 1 or None in row:
+        return None
+    if required is None:
+        required = dtype.is_integer  # there is no whole number for a missing value
+    return _Field(name, dtype, row[0] if row else None, required)
+
+
+class _Form:
+    """The columns of some fields."""
+
+    def __init__(self, signature: str, fields: Sequence[_Field]) -> None:
+        self.signature, self._fields = signature, fields
+        self.columns = {n: each for field in fields for n, each in field.columns().items()}
+
+
+class _Arguments(_Form):
+    """Columns as arguments."""
+
+    def arguments(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See ``RequestForm``."""
+        return {field.name: self._argument(field, columns) for field in self._fields}
+
+    def _argument(self, field: _Field, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        values = field.stacked(columns)
+        values = values[:, 0] if field.width is None else values
+        return values if field.dtype == tf.string else values.astype(field.dtype.as_numpy_dtype)
+
+    def rows(self, arguments: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See ``RequestForm``."""
+        columns = {}
+        for field in self._fields:
+            values = arguments[field.name]
+            values = values[:, np.newaxis] if values.ndim == 1 else values
+            values = values if field.dtype == tf.string else values.astype(np.float64)
+            columns |= dict(zip(field.names(), values.T, strict=True))
+        return columns
+
+
+class _Examples(_Form):
+    """Columns as serialized ``tf.Example``s; a missing value is left out."""
+
+    def __init__(self, signature: str, fields: Sequence[_Field], argument: str) -> None:
+        super().__init__(signature, fields)
+        self._argument = argument
+
+    def arguments(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See ``RequestForm``."""
+        stacked = {field: field.stacked(columns) for field in self._fields}
+        count = len(next(iter(columns.values())))
+        rows = [
+            _example({field: values[row] for field, values in stacked.items()}).SerializeToString()
+            for row in range(count)
+        ]
+        return {self._argument: np.array(rows, object)}
+
+    def rows(self, arguments: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """See ``RequestForm``."""
+        rows = [
+            tf.train.Example.FromString(row).features.feature for row in arguments[self._argument]
+        ]
+        columns = {}
+        for field in self._fields:
+            values = np.array([list(_values(row, field)) for row in rows], object)
+            columns |= dict(zip(field.names(), values.T, strict=True))
+        return {
+            name: values if self.columns[name].kind == "text" else values.astype(np.float64)
+            for name, values in columns.items()
+        }
+
+
+def _example(row: Mapping[_Field, np.ndarray]) -> tf.train.Example:
+    example = tf.train.Example()
+    for field, values in row.items():
+        feature = example.features.feature[field.name]
+        if field.dtype == tf.string:
+            feature.bytes_list.value.extend(value for value in values if value)
+        elif field.dtype.is_floating:
+            feature.float_list.value.extend(values[~np.isnan(values)])
+        else:
+            feature.int64_list.value.extend(values[~np.isnan(values)].astype(np.int64))
+    return example
+
+
+def _values(row: Mapping[str, tf.train.Feature], field: _Field) -> Iterator[bytes | float]:
+    """A value for each of the field's columns; missing ones where the row has fewer."""
+    feature = row[field.name] if field.name in row else tf.train.Feature()
+    kind = feature.WhichOneof("kind")
+    values = list(getattr(feature, kind).value) if kind else []
+    missing = b"" if field.dtype == tf.string else np.nan
+    for place in range(len(field.names())):
+        yield values[place] if place < len(values) else missing

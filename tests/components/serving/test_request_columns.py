@@ -1,0 +1,129 @@
+"""Rows of columns as a request, whatever a model's signatures take."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from huberflow.components.bundle.bundle import assemble
+from huberflow.components.serving.parsing_spec import ParsedColumn, parsing_spec
+from huberflow.components.serving.request_columns import RequestColumn, request_form
+
+FEATURES = {
+    "miles": tf.io.FixedLenFeature([], tf.float32),
+    "rooms": tf.io.FixedLenFeature([2], tf.float32, [0.0, 0.0]),
+    "stops": tf.io.FixedLenFeature([1], tf.int64),
+    "company": tf.io.VarLenFeature(tf.string),
+}
+ROWS = {
+    "miles": np.array([1.5, 2.0]),
+    "rooms_0": np.array([3.0, 5.0]),
+    "rooms_1": np.array([4.0, 6.0]),
+    "stops": np.array([7.0, 8.0]),
+    "company": np.array([b"Blue\0", b""], object),
+}
+
+
+class Model(tf.Module):
+    """Answers with what it parsed, or with what it was given."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="rows")])
+    def parse(self, rows):
+        parsed = tf.io.parse_example(rows, FEATURES)
+        company = tf.sparse.to_dense(parsed.pop("company"), b"none")
+        return {**parsed, "company": company[:, 0]}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="rows")])
+    def parse_less(self, rows):
+        return tf.io.parse_example(rows, {"tips": tf.io.FixedLenFeature([], tf.float32)})
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, 2], tf.float32, name="rooms"),
+            tf.TensorSpec([None], tf.int64, name="stops"),
+            tf.TensorSpec([None, 1], tf.string, name="company"),
+        ]
+    )
+    def take(self, rooms, stops, company):
+        return {"rooms": rooms, "stops": stops, "company": company}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, name="image")])
+    def see(self, image):
+        return {"mean": tf.reduce_mean(image, axis=[1, 2, 3])}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    """Makes a bundle with some of the model's functions as signatures."""
+    folder = tmp_path_factory.mktemp("models")
+
+    def bundle(**signatures):
+        model, place = Model(), folder / "_".join([*signatures, *signatures.values()])
+        functions = {name: getattr(model, each) for name, each in signatures.items()}
+        tf.saved_model.save(model, str(place / "saved"), signatures=functions)
+        certificate = assemble(place / "saved", None, place / "bundle", {})
+        return place / "bundle", certificate
+
+    return bundle
+
+
+def test_the_columns_that_a_signature_parses_are_read_from_its_graph(bundle):
+    path, _ = bundle(serving_default="parse", less="parse_less")
+    assert parsing_spec(path, "serving_default") == {
+        "company": ParsedColumn(tf.string, (None,), required=False),
+        "miles": ParsedColumn(tf.float32, (), required=True),
+        "rooms": ParsedColumn(tf.float32, (2,), required=False),
+        "stops": ParsedColumn(tf.int64, (1,), required=True),
+    }
+    assert set(parsing_spec(path, "less")) == {"tips"}
+
+
+def answered(path, form, arguments):
+    return tf.saved_model.load(str(path)).signatures[form.signature](
+        **{name: tf.constant(value) for name, value in arguments.items()}
+    )
+
+
+def test_examples_are_made_of_columns(bundle):
+    path, certificate = bundle(default="parse")
+    form = request_form(path, certificate)
+    assert form.columns == {
+        "company": RequestColumn("text", required=False),
+        "miles": RequestColumn("number", required=True),
+        "rooms_0": RequestColumn("number", required=False),
+        "rooms_1": RequestColumn("number", required=False),
+        "stops": RequestColumn("integer", required=True),
+    }
+    arguments = form.arguments(ROWS)
+    answers = answered(path, form, arguments)
+    np.testing.assert_array_equal(answers["rooms"], [[3, 4], [5, 6]])
+    np.testing.assert_array_equal(answers["stops"], [[7], [8]])
+    assert answers["company"].numpy().tolist() == [b"Blue\0", b"none"]
+    assert_equal_rows(form.rows(arguments), ROWS)
+
+
+def test_arguments_are_made_of_columns(bundle):
+    path, certificate = bundle(serving_default="take")
+    form = request_form(path, certificate)
+    given = {name: ROWS[name] for name in form.columns}
+    assert set(given) == {"rooms_0", "rooms_1", "stops", "company"}
+    arguments = form.arguments(given)
+    answers = answered(path, form, arguments)
+    np.testing.assert_array_equal(answers["rooms"], [[3, 4], [5, 6]])
+    assert answers["stops"].numpy().tolist() == [7, 8]
+    assert_equal_rows(form.rows(arguments), given)
+
+
+def assert_equal_rows(rows, expected):
+    assert rows.keys() == expected.keys()
+    for name, values in expected.items():
+        assert rows[name].tolist() == values.tolist()
+
+
+def test_columns_come_before_examples_and_examples_before_what_is_neither(bundle):
+    path, certificate = bundle(see="see", columns="take", serving_default="parse")
+    assert request_form(path, certificate).signature == "columns"
+    path, certificate = bundle(a_see="see", parse="parse")
+    assert request_form(path, certificate).signature == "parse"
+    assert request_form(*bundle(serving_default="see")) is None
