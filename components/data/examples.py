@@ -157,11 +157,10 @@ def _refuse_empty(split: str, folder: str) -> None:
     files = fileio.glob(os.path.join(folder, "*"))
     if not any(True for _ in tf.data.TFRecordDataset(files, "GZIP").take(1)):
         raise InputError(
-            "data.splits",
+            f"data.splits.{split}",
             expected=f"rows in {split}",
             received="none",
             hint="of few rows, hashes may send none there; give the split a larger share",
-            write=f"--set data.splits.{split}=9",
         )
 
 

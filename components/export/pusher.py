@@ -16,6 +16,7 @@ from tfx.types.standard_artifacts import Model
 from tfx.utils import io_utils, path_utils, proto_utils
 
 from huberflow.components.bundle import reload
+from huberflow.components.export.local_copy import local_copy
 
 
 class Executor(executor.Executor):
@@ -47,7 +48,17 @@ class Executor(executor.Executor):
 
 
 class Pusher(component.Pusher):
-    """TFX's Pusher with complete, increasing integer versions."""
+    """TFX's Pusher with complete, increasing integer versions.
+
+    Its arguments are those of ``tfx.components.Pusher``. It publishes any SavedModel; a bundle is
+    compared with its certificate first.
+
+    Example::
+
+        >>> from huberflow.components import Pusher
+        >>> Pusher.__mro__[1].__module__
+        'tfx.components.pusher.component'
+    """
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
@@ -66,10 +77,11 @@ def LastPushed(model: OutputArtifact[Model], serving: Parameter[str]) -> None:  
 
 
 def publish(model: str, base: str) -> str:
-    """Copies a bundle to the next version under ``base``, and returns its path.
+    """Copies a model to the next version under ``base``, and returns its path.
 
     Raises:
-      ReloadError: the copy differs from the bundle that was exported; there is no new version.
+      ReloadError: the copy of a bundle differs from the one that was exported; there is no new
+        version.
     """
     fileio.makedirs(base)
     for name in fileio.listdir(base):
@@ -81,7 +93,9 @@ def publish(model: str, base: str) -> str:
         os.path.join(base, f"{version}"),
     )
     io_utils.copy_dir(model, temporary)
-    reload.verify(temporary)
+    if fileio.exists(os.path.join(temporary, reload.CERTIFICATE)):
+        with local_copy(temporary) as copy:
+            reload.verify(copy)
     fileio.rename(temporary, final)
     return final
 

@@ -27,6 +27,15 @@ class Executor(executor.Executor):
 
 
 class Transform(component.Transform):
-    """TFX's Transform, with the executor above."""
+    """TFX's Transform, with the same result in every run.
+
+    Its arguments are those of ``tfx.components.Transform``.
+
+    Example::
+
+        >>> from huberflow.components import Transform
+        >>> Transform.__mro__[1].__module__
+        'tfx.components.transform.component'
+    """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)

@@ -30,8 +30,8 @@ def example_gen(data: Data, folder: str | None = None) -> ExampleGen:
     base, pattern = source.folder_and_pattern(found.files)
     executors = (examples if data.splits.column is None else splits).EXECUTORS
     return ExampleGen(
-        executors[found.file_format],
-        input_base=folder or base,
+        folder or base,
+        executor=executors[found.file_format],
         input_config=_input({"all": pattern}),
         output_config=_shares(data.splits),
         custom_config=_custom_config(data.splits),
@@ -62,8 +62,8 @@ def _by_files(data: Data, folder: str | None) -> ExampleGen:
     if draw:
         patterns["validation"] = patterns["train"]
     return ExampleGen(
-        splits.EXECUTORS[source.merge_sources(sources).file_format],
-        input_base=folder or str(base),
+        folder or str(base),
+        executor=splits.EXECUTORS[source.merge_sources(sources).file_format],
         input_config=_input(
             {name: str(patterns[name].relative_to(base)) for name in splits.SPLITS}
         ),

@@ -99,6 +99,11 @@ class TestPublish:
         assert seen == [[], []]
         assert versions(base) == ["1"]
 
+    def test_a_model_without_a_certificate_is_published_as_it_is(self, model, base):
+        (model / reload.CERTIFICATE).unlink()
+        assert publish(str(model), str(base)) == f"{base}/1"
+        assert files(base / "1") == files(model)
+
     def test_a_model_that_is_not_as_it_was_exported_gets_no_version(self, model, base):
         (model / "variables" / "variables.index").write_text("weighty")
         with pytest.raises(reload.ReloadError, match=r"variables\.index: changed after the export"):
