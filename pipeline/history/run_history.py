@@ -129,25 +129,17 @@ class Run:
     def findings(self) -> ValidationFindings | None:
         """The ExampleValidator's findings, once they are written."""
         path = self._file("anomalies", artifact_files.FINDINGS)
-        if path or self.config:
-            return ValidationFindings.read(path) if path else None
+        if path:
+            return ValidationFindings.read(path)
         validator = self.writer("anomalies")
-        if validator is None or validator.execution is None:
-            return None
-        schemas = validator.execution.inputs.get("schema", ())
-        anomalies = validator.execution.output("anomalies")
-        return tfx_results.read_findings(anomalies.uri, schemas[0].uri if schemas else None)
+        return tfx_results.read_findings(validator.execution) if validator else None
 
     def report(self) -> EvaluationReport | None:
         """The Evaluator's report, once it is written."""
         path = self._file("evaluation", artifact_files.REPORT)
-        if path or self.config:
-            return EvaluationReport.read(path) if path else None
-        evaluation, blessing = self.artifact("evaluation"), self.artifact("blessing")
-        if evaluation is None:
-            return None
-        verdict = None if blessing is None else blessing.properties.get("blessed") == 1
-        return tfx_results.read_report(evaluation.uri, verdict)
+        if path:
+            return EvaluationReport.read(path)
+        return tfx_results.read_report(self.artifact("evaluation"), self.artifact("blessing"))
 
     @property
     def seconds(self) -> float | None:
