@@ -1,7 +1,7 @@
 # `make` lists the commands. Each command first installs what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-docker test-flink check bench screenshots clean
+.PHONY: help setup run test test-docker test-flink test-install check bench screenshots clean
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -25,6 +25,9 @@ test-docker: $(READY) ## Builds the images and tests them with compose; needs Do
 
 test-flink: $(READY) ## Runs the pipeline on a real Flink on this machine; needs Java and Maven.
 	@$(BIN)/python -m pytest tests/flink $(ARGS)
+
+test-install: $(READY) ## Installs the wheel with each extra into fresh environments; needs a network.
+	@$(BIN)/python -m pytest tests/fresh_installs $(ARGS)
 
 check: $(READY) ## Checks style, types, imports, containers, the lock file and the docs.
 	$(BIN)/ruff check .

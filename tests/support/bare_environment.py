@@ -28,7 +28,8 @@ class BareEnvironment:
         self.python = folder / "bin" / "python"
         version = SITE_PACKAGES.parent.name
         site_packages = folder / "lib" / version / "site-packages"
-        _link(closure(wanted) - {"huberflow"}, site_packages)
+        if wanted:
+            _link(closure(wanted) - {"huberflow"}, site_packages)
 
     def run(
         self, *arguments: str, cwd: Path, **environment: str

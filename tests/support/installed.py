@@ -1,6 +1,7 @@
 """Fresh environments in which huberflow is installed from its wheel, with one extra alone."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 from bare_environment import BareEnvironment
@@ -8,6 +9,14 @@ from bare_environment import BareEnvironment
 UV = Path(__file__).resolve().parents[2] / ".uv" / "bin" / "uv"
 LOSS = "import huberflow; print(float(huberflow.HuberLoss(threshold=2.0)([[0.0]], [[3.0]])))"
 """A program that prints 4.0: ½·2² + 2·(3 - 2)."""
+
+
+def built(kind: str, source: Path, folder: Path) -> Path:
+    """A ``wheel`` or ``sdist`` of a source, built with the hatchling in uv's cache."""
+    command = [UV, "build", "--offline", "--quiet", f"--{kind}", "--out-dir", folder, source]
+    subprocess.run([*command, "--python", sys.executable], check=True)
+    (distribution,) = (path for path in folder.iterdir() if path.name != ".gitignore")
+    return distribution
 
 
 class Installed(BareEnvironment):
