@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tfx import types
 from tfx.components.evaluator import constants
@@ -33,8 +34,7 @@ from huberflow.components.export.local_copy import local_copy, local_output
 from huberflow.custom_objects.input_error import InputError
 
 
-@component
-def _ServingExport(  # noqa: N802 (a component)
+def _export(
     model: InputArtifact[Model],
     exported_model: OutputArtifact[Model],
     model_run: InputArtifact[ModelRun] = None,
@@ -79,7 +79,10 @@ def _ServingExport(  # noqa: N802 (a component)
     exported_model.set_string_custom_property("checked", json.dumps(report, sort_keys=True))
 
 
-class ServingExport(_ServingExport):
+_Node: Any = component(_export)
+
+
+class ServingExport(_Node):
     """Adds a model's custom objects to it, and the proof that it reloads with them.
 
     The proof is as strong as what the node can ask. Strongest: values from the process that trained

@@ -4,10 +4,11 @@ A column is a number, a whole number or text. Missing values are NaN, and empty 
 a parsed column with ``k`` values a row is ``k`` columns, ``<name>_0`` and so on.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -27,15 +28,23 @@ class RequestColumn:
     """Whether every row must have a value."""
 
 
-class RequestForm(Protocol):
-    """The columns of a signature's request, and what it takes in their place."""
+class RequestForm(ABC):
+    """The columns of a signature's request, and what it takes in their place.
 
-    signature: str
-    columns: Mapping[str, RequestColumn]
+    Args:
+      signature: its name.
+      fields: its arguments, or the columns that it parses.
+    """
 
+    def __init__(self, signature: str, fields: Sequence["_Field"]) -> None:
+        self.signature, self._fields = signature, fields
+        self.columns = {n: each for field in fields for n, each in field.columns().items()}
+
+    @abstractmethod
     def arguments(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The signature's arguments for ``[rows]`` arrays: float64, or bytes for text."""
 
+    @abstractmethod
     def rows(self, arguments: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The columns of arguments: the inverse."""
 
@@ -114,15 +123,7 @@ def _field(
     return _Field(name, dtype, row[0] if row else None, required)
 
 
-class _Form:
-    """The columns of some fields."""
-
-    def __init__(self, signature: str, fields: Sequence[_Field]) -> None:
-        self.signature, self._fields = signature, fields
-        self.columns = {n: each for field in fields for n, each in field.columns().items()}
-
-
-class _Arguments(_Form):
+class _Arguments(RequestForm):
     """Columns as arguments."""
 
     def arguments(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -136,7 +137,7 @@ class _Arguments(_Form):
 
     def rows(self, arguments: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See ``RequestForm``."""
-        columns = {}
+        columns: dict[str, np.ndarray] = {}
         for field in self._fields:
             values = arguments[field.name]
             values = values[:, np.newaxis] if values.ndim == 1 else values
@@ -145,7 +146,7 @@ class _Arguments(_Form):
         return columns
 
 
-class _Examples(_Form):
+class _Examples(RequestForm):
     """Columns as serialized ``tf.Example``s; a missing value is left out."""
 
     def __init__(self, signature: str, fields: Sequence[_Field], argument: str) -> None:
@@ -167,7 +168,7 @@ class _Examples(_Form):
         rows = [
             tf.train.Example.FromString(row).features.feature for row in arguments[self._argument]
         ]
-        columns = {}
+        columns: dict[str, np.ndarray] = {}
         for field in self._fields:
             values = np.array([list(_values(row, field)) for row in rows], object)
             columns |= dict(zip(field.names(), values.T, strict=True))
