@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+import huberflow
+
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 FOLDERS = "pipeline|components|custom_objects|src|tests|benchmarks|docker|docs|scripts"
 
 
@@ -39,3 +41,9 @@ def test_the_guide_for_contributors_names_one_place_for_each_change():
     )
     assert len(table) == 10
     assert all((ROOT / place).exists() for _, place in table)
+
+
+@pytest.mark.parametrize("name", huberflow.__all__)
+def test_every_public_name_is_in_the_api_reference(name):
+    pages = "".join(page.read_text() for page in (ROOT / "docs/api").glob("*.md"))
+    assert re.search(rf"^::: huberflow\.{name}$", pages, re.M), f"write: ::: huberflow.{name}"
