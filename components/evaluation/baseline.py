@@ -8,6 +8,7 @@ from tensorflow_transform.tf_metadata import schema_utils
 from tfx.components.evaluator import constants
 
 from huberflow.components.serving import signatures
+from huberflow.components.serving.parsing_spec import parsing_spec
 from huberflow.components.validation.earlier_data import LastAcceptedOther
 
 _TYPE_NAMES = {tf.string: "text", tf.int64: "whole numbers", tf.float32: "numbers with fractions"}
@@ -40,8 +41,8 @@ def why_incomparable(baseline: Path, candidate: Path, schema: schema_pb2.Schema)
         for name, spec in schema_utils.schema_as_feature_spec(schema).feature_spec.items()
     }
     retyped = [
-        f"{name} as {_TYPE_NAMES[dtype]}, which holds {_TYPE_NAMES[types_now[name]]} now"
-        for name, dtype in signatures.parsed_columns(baseline).items()
-        if types_now.get(name, dtype) != dtype
+        f"{name} as {_TYPE_NAMES[column.dtype]}, which holds {_TYPE_NAMES[types_now[name]]} now"
+        for name, column in parsing_spec(baseline, "serving_default").items()
+        if types_now.get(name, column.dtype) != column.dtype
     ]
     return f"it reads {'; '.join(retyped)}" if retyped else None

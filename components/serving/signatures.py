@@ -49,20 +49,6 @@ def output_names(saved_model: Path) -> set[str]:
     return set(graph.signature_def["serving_default"].outputs)
 
 
-def parsed_columns(saved_model: Path) -> dict[str, tf.DType]:
-    """The raw columns that ``serving_default`` parses, and their types; the model is not loaded."""
-    columns: dict[str, tf.DType] = {}
-    for function in read_saved_model(saved_model).meta_graphs[0].graph_def.library.function:
-        nodes = {node.name: node for node in function.node_def}
-        for node in nodes.values():
-            if node.op == "ParseExampleV2":
-                _, _, keys, *_ = node.input  # serialized, names, sparse_keys, …
-                names = tf.make_ndarray(nodes[keys.partition(":")[0]].attr["value"].tensor)
-                types = node.attr["sparse_types"].list.type
-                columns |= {n.decode(): tf.as_dtype(t) for n, t in zip(names, types, strict=True)}
-    return columns
-
-
 def read_saved_model(saved_model: Path) -> saved_model_pb2.SavedModel:
     """The protobuf of a SavedModel, without its variables."""
     return saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())

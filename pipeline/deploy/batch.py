@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import types
 
-from huberflow.components.serving.request_columns import Kind
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import tables
+from huberflow.pipeline.deploy.request_columns import Kind
 from huberflow.pipeline.deploy.scorer import Scorer
 from huberflow.pipeline.deploy.tables import BadRow, RowBatch
 

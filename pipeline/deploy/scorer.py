@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from huberflow.components.bundle import reload
-from huberflow.components.serving.request_columns import Kind, request_form
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.data.source import did_you_mean
+from huberflow.pipeline.deploy.request_columns import Kind, request_form
 
 _NAMES: Mapping[Kind, str] = {"number": "a number", "integer": "a whole number", "text": "text"}
 
@@ -25,7 +25,7 @@ class Scorer:
     values, and so is every row of a column that is absent.
 
     The model is asked by its signature ``columns``, else by another that takes columns, or
-    ``tf.Example``s, which are made of them; see ``components.serving.request_columns``.
+    ``tf.Example``s, which are made of them; see ``pipeline.deploy.request_columns``.
 
     Args:
       bundle: the exported model.

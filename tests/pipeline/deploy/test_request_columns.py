@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from huberflow.components.bundle.bundle import assemble
 from huberflow.components.serving.parsing_spec import ParsedColumn, parsing_spec
-from huberflow.components.serving.request_columns import RequestColumn, request_form
+from huberflow.pipeline.deploy.request_columns import RequestColumn, request_form
 
 FEATURES = {
     "miles": tf.io.FixedLenFeature([], tf.float32),
