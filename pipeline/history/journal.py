@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from huberflow.components.contracts.epoch_progress import EpochProgress
+from huberflow.pipeline.history import node_results
 from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.metadata_store import Execution
 from huberflow.pipeline.history.run_history import RunKind, RunMetadata, RunStatus
@@ -61,10 +62,12 @@ class Journal(Hooks):
         self._write("epoch", time=progress.time, number=progress.epoch, values=progress.values)
 
     def node_finished(self, execution: Execution, seconds: float) -> None:
-        """Writes what ML Metadata recorded of the node."""
-        self._write_end_of_node(
-            "node_finished", execution.node, seconds, execution=asdict(execution)
-        )
+        """Writes what ML Metadata recorded of the node, and what TFX's own Evaluator found."""
+        found = {"execution": asdict(execution)}
+        report = node_results.read_tfma_report(execution)  # here, where TFMA is imported already
+        if report is not None:
+            found["report"] = report.to_json()
+        self._write_end_of_node("node_finished", execution.node, seconds, **found)
 
     def node_skipped(self, node: str) -> None:
         """Writes that the node did nothing."""

@@ -60,6 +60,11 @@ class Execution:
         config = self.properties.get("custom_config")
         return config if isinstance(config, Mapping) else {}
 
+    def written(self, key: str) -> Artifact | None:
+        """The only artifact under a key that the node wrote; a resolver only looks things up."""
+        outputs = self.outputs.get(key, ()) if self.state != "resolved" else ()
+        return outputs[0] if len(outputs) == 1 else None
+
     def output(self, key: str) -> Artifact:
         """The only artifact under an output key."""
         (artifact,) = self.outputs[key]

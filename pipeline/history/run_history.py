@@ -15,7 +15,7 @@ from huberflow.components.contracts.evaluation_report import EvaluationReport
 from huberflow.components.contracts.validation_findings import ValidationFindings
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON, JsonRecord
-from huberflow.pipeline.history import tfx_results
+from huberflow.pipeline.history import node_results
 from huberflow.pipeline.history.git import GitState
 from huberflow.pipeline.history.metadata_store import Artifact, Execution, NodeState
 from huberflow.pipeline.history.workspace import Workspace
@@ -39,12 +39,12 @@ class Node:
     """The resources that it used, such as ``cpu_seconds`` and ``peak_memory_mb``."""
     cause: str | None = None
     """Why it failed, in one line."""
+    report: EvaluationReport | None = None
+    """What TFX's own Evaluator found, where the journal has it."""
 
     def artifact(self, key: str) -> Artifact | None:
-        """The only output under a key that the node wrote; a resolver only looks things up."""
-        written = self.execution.outputs if self.execution and self.state != "resolved" else {}
-        outputs = written.get(key, ())
-        return outputs[0] if len(outputs) == 1 else None
+        """The only output under a key that the node wrote, once it is written."""
+        return self.execution.written(key) if self.execution else None
 
     @property
     def ended(self) -> float:
@@ -124,22 +124,23 @@ class Run:
 
     def predictions(self) -> Path | None:
         """The file of the trained model's predictions for some eval rows, once it is written."""
-        return self._file("model_run", artifact_files.PREDICTIONS)
+        trained = self.artifact("model_run")
+        path = trained.uri / artifact_files.PREDICTIONS if trained else None
+        return path if path and path.is_file() else None
 
     def findings(self) -> ValidationFindings | None:
         """The ExampleValidator's findings, once they are written."""
-        path = self._file("anomalies", artifact_files.FINDINGS)
-        if path:
-            return ValidationFindings.read(path)
         validator = self.writer("anomalies")
-        return tfx_results.read_findings(validator.execution) if validator else None
+        if validator is None or validator.execution is None:
+            return None
+        return node_results.read_findings(validator.execution)
 
     def report(self) -> EvaluationReport | None:
         """The Evaluator's report, once it is written."""
-        path = self._file("evaluation", artifact_files.REPORT)
-        if path:
-            return EvaluationReport.read(path)
-        return tfx_results.read_report(self.artifact("evaluation"), self.artifact("blessing"))
+        evaluator = self.writer("evaluation")
+        if evaluator is None or evaluator.execution is None:
+            return None
+        return evaluator.report or node_results.read_report(evaluator.execution)
 
     @property
     def seconds(self) -> float | None:
@@ -150,11 +151,6 @@ class Run:
     def failed_node(self) -> Node | None:
         """The node that failed, where one did."""
         return next((node for node in self.nodes.values() if node.state == "failed"), None)
-
-    def _file(self, key: str, name: str) -> Path | None:
-        artifact = self.artifact(key)
-        path = artifact.uri / name if artifact else None
-        return path if path and path.is_file() else None
 
     @property
     def evaluation(self) -> EvaluationConfig:
@@ -252,7 +248,10 @@ def _after(run: Run, event: Mapping[str, Any]) -> Run:
             return _with(run, Node(event["node"], "running", started=time))
         case "node_finished":
             execution = _execution(event["execution"])
-            return _ended(run, event, state=execution.state, execution=execution)
+            found = (
+                {"report": EvaluationReport.from_json(event["report"])} if "report" in event else {}
+            )
+            return _ended(run, event, state=execution.state, execution=execution, **found)
         case "node_skipped":
             kept = {name: node for name, node in run.nodes.items() if name != event["node"]}
             return replace(run, nodes=kept)
