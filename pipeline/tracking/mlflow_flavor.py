@@ -104,9 +104,17 @@ def save_model(
 
     Example::
 
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import tf_keras
         >>> import huberflow
-        >>> huberflow.mlflow.FLAVOR_NAME
-        'huberflow'
+        >>> model = tf_keras.Sequential([tf_keras.Input((2,)), tf_keras.layers.Dense(1)])
+        >>> model.compile("adam", huberflow.HuberLoss(threshold=2.0))
+        >>> inputs, labels = np.float32([[1, 2], [3, 4]]), np.float32([[1], [2]])
+        >>> path = tempfile.mkdtemp()
+        >>> huberflow.mlflow.save_model(model, path, inputs=inputs, labels=labels)
+        >>> huberflow.mlflow.load_model(path).loss.threshold
+        2.0
 
     Of a bundle: ``huberflow.mlflow.save_model("bundle", "model")``.
     """
@@ -151,11 +159,8 @@ def log_model(
 
     Example::
 
-        >>> import huberflow
-        >>> huberflow.mlflow.log_model.__name__
-        'log_model'
-
-    In a run: ``huberflow.mlflow.log_model(model, "fares", inputs=x, labels=y)``.
+        with mlflow.start_run():
+            huberflow.mlflow.log_model(model, "fares", inputs=x_validation, labels=y_validation)
     """
     return Model.log(
         artifact_path=None, name=name, flavor=sys.modules[__name__], model=model, **options
@@ -178,9 +183,17 @@ def load_model(
 
     Example::
 
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import tf_keras
         >>> import huberflow
-        >>> huberflow.mlflow.load_model.__name__
-        'load_model'
+        >>> model = tf_keras.Sequential([tf_keras.Input((2,)), tf_keras.layers.Dense(1)])
+        >>> model.compile("adam", huberflow.HuberLoss(threshold=2.0))
+        >>> inputs, labels = np.float32([[1, 2], [3, 4]]), np.float32([[1], [2]])
+        >>> path = tempfile.mkdtemp()
+        >>> huberflow.mlflow.save_model(model, path, inputs=inputs, labels=labels)
+        >>> huberflow.mlflow.load_model(path).loss.threshold
+        2.0
 
     Of a registered model: ``huberflow.mlflow.load_model("models:/taxi@champion")``.
     """
