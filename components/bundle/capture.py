@@ -1,6 +1,7 @@
 """Asks a model for its golden values: in the process that trained it, or as a saved model."""
 
 import logging
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from huberflow.components.bundle.captured import (
 from huberflow.components.bundle.fit_rows import Rows, first_rows
 from huberflow.components.bundle.proof import EXPORTING, NONE, TRAINING
 from huberflow.custom_objects import registry
+from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 
 _LOG = logging.getLogger(__name__)
@@ -95,23 +97,25 @@ def capture_saved(
     signatures are added.
 
     Args:
-      saved_model: the exported model. Its custom objects are registered; else only its signatures
-        are asked.
+      saved_model: the exported model; this process has imported its custom objects. Of one that is
+        not Keras's, only the signatures are asked.
       folder: as in ``capture``.
-      inputs: rows to ask the model with, as in ``capture``; None for none.
+      inputs: rows to ask the model with, as in ``capture``; None for none. A dict may have more
+        columns than the model has inputs.
       labels: as in ``capture``.
       sample_weight: as in ``capture``.
       requests: as in ``capture``.
 
     Raises:
-      InputError: the rows are no dense arrays; or a request does not fit.
+      InputError: the rows are no dense arrays, or lack an input; a request does not fit; or Keras
+        does not find a custom object.
       ReloadError: it is a bundle, and a file of it has changed.
     """
     if (saved_model / reload.CERTIFICATE).is_file():
         _capture_bundle(saved_model, folder, requests)
         return
-    rows = first_rows(inputs, labels, sample_weight)
     model, objects, lacking = _loaded(saved_model)
+    rows = first_rows(_taken(model, inputs), labels, sample_weight)
     asked = answers.of_saved_model(saved_model)
     arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))
     rows = rows if model is not None else Rows()
@@ -138,9 +142,40 @@ def _loaded(
         model = tf_keras.models.load_model(saved_model)
         return model, bundle_source.used_objects(model), ""
     except (ValueError, TypeError, RuntimeError, KeyError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        if _UNKNOWN_OBJECT.match(str(error)):
+            raise _unknown_object(error) from error
         _LOG.warning("%s is bundled without its Keras model", saved_model, exc_info=True)
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return None, [], f"the exporting process could not load the Keras model: {reason}"
+
+
+_UNKNOWN_OBJECT = re.compile(r"Unknown [\w ]+:|Unable to restore custom object")
+
+
+def _unknown_object(error: Exception) -> InputError:
+    return InputError(
+        "objects",
+        expected="custom objects that are defined at the top of a module which was imported",
+        received=str(error).partition(". ")[0],
+        write="import my_losses",
+    )
+
+
+def _taken(model: tf_keras.Model | None, inputs: object) -> object:
+    """The columns that are the model's inputs, of a dict with more."""
+    if model is None or not isinstance(inputs, Mapping):
+        return inputs
+    (spec,), _ = model.save_spec()
+    names = list(spec) if isinstance(spec, Mapping) else model.input_names
+    if missing := [name for name in names if name not in inputs]:
+        raise InputError(
+            "inputs",
+            expected=f"the model's inputs {', '.join(names)}",
+            received=f"{', '.join(map(str, inputs))} (no {', '.join(missing)})",
+        )
+    return {name: inputs[name] for name in names}
 
 
 def _restore_optimizer(model: tf_keras.Model, saved_model: Path) -> bool:

@@ -158,16 +158,26 @@ class TestNoKerasModel:
         with pytest.raises(reload.ReloadError, match=r"not saved by Keras 2.*Use predictor"):
             huberflow.load(path)
 
-    def test_a_loss_that_is_not_known_here_is_named(self, bundled, tmp_path):
+    def test_a_loss_that_is_not_known_here_is_refused(self, bundled, tmp_path):
         class Unknown(tf_keras.losses.Loss):
             def call(self, y_true, y_pred):
                 return tf.reduce_mean(tf.abs(y_true - y_pred), axis=-1)
 
         saved = save(trained(loss=Unknown()), tmp_path / "model")
-        path, certificate = bundled(saved, inputs=INPUTS, labels=LABELS)
-        assert certificate["keras_generation"] is None
-        assert "Unknown loss" in certificate["proof"]["lacking"]
-        assert huberflow.check(path)["values"].keys() == {ANSWER}
+        with pytest.raises(InputError) as refused:
+            bundled(saved, inputs=INPUTS, labels=LABELS)
+        assert refused.value.key == "objects"
+        assert "Unknown loss" in refused.value.received
+
+    def test_of_a_table_only_the_inputs_are_kept(self, model, bundled, tmp_path):
+        rows = {**dict.fromkeys(model.input_names, INPUTS), "label": LABELS}
+        path, _ = bundled(save(model, tmp_path / "model"), inputs=rows)
+        assert huberflow.load(path).input_names == list(reload.golden(path).inputs)
+
+    def test_a_table_without_an_input_is_refused(self, model, bundled, tmp_path):
+        with pytest.raises(InputError) as refused:
+            bundled(save(model, tmp_path / "model"), inputs={"label": LABELS})
+        assert refused.value.key == "inputs"
 
 
 @pytest.fixture(scope="module")
