@@ -786,8 +786,18 @@ def device_of(model: tf_keras.Model, inputs: Nested) -> str:
     import tensorflow as tf
 
     # All rows: a model may take a fixed number of them.
-    given = tf.nest.map_structure(tf.constant, inputs)
-    return device_of_tensors(tf.nest.flatten(model(given, training=False)))
+    return device_of_tensors(tf.nest.flatten(model(tensors(inputs), training=False)))
+
+
+def tensors(nested: Nested) -> Any:
+    """The tensors that Keras makes of arrays."""
+    import tensorflow as tf
+
+    def tensor(array: np.ndarray) -> tf.Tensor:
+        is_float = array.dtype.kind == "f"
+        return tf.constant(array, _tf_keras().backend.floatx() if is_float else None)
+
+    return tf.nest.map_structure(lambda array: None if array is None else tensor(array), nested)
 
 
 def device_of_tensors(tensors: Sequence[tf.Tensor]) -> str:

@@ -113,15 +113,8 @@ def _evaluation(model: tf_keras.Model, rows: Rows) -> Callable[[Arrays], Arrays]
             **{f"model/{reload.escaped(n)}": np.asarray(each) for n, each in measured.items()},
         }
 
-    tensors = tf.nest.map_structure(_tensor, vars(rows))
+    tensors = reload.tensors(vars(rows))
     return evaluated
-
-
-def _tensor(array: np.ndarray | None) -> tf.Tensor | None:
-    """As Keras makes it."""
-    if array is None:
-        return None
-    return tf.constant(array, tf_keras.backend.floatx() if array.dtype.kind == "f" else None)
 
 
 def _is_probability(values: np.ndarray) -> bool:

@@ -183,6 +183,23 @@ class TestModels:
         tolerances = reload.verify(path)["tolerances"]["float32"]
         assert all(0 < allowed < 5e-3 for allowed in tolerances.values()), tolerances
 
+    def test_of_a_class_that_is_not_registered_keep_their_graph(self, path):
+        """Keras makes up a class when it loads one, which takes only what was traced."""
+
+        class Subclassed(tf_keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.out = tf_keras.layers.Dense(1)
+
+            def call(self, rows):
+                return self.out(rows)
+
+        model, rows = Subclassed(), INPUTS.astype(np.float64)
+        found = checked(fitted(model, rows, NUMBERS), path, rows, NUMBERS)
+        assert found == WHOLE - {"answers/serving_default/out"} | {
+            "answers/serving_default/output_1"
+        }
+
     def test_of_another_keras_are_refused_in_words(self, path):
         with pytest.raises(InputError) as refused:
             huberflow.save_bundle(object(), path, INPUTS)
