@@ -7,11 +7,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tf_keras
 from jsonschema import Draft202012Validator
 from small_bundles import PLAIN, Transform, bundled, trained
 
 from huberflow.components.bundle import bundle, reload
+from huberflow.components.bundle.save import save_bundle
 from huberflow.components.training.model import build_model
 from huberflow.custom_objects import CustomMSE, HuberLoss, HuberMetric, huber_fn, registry
 
@@ -75,6 +78,14 @@ class TestRealCertificates:
 
     def test_of_mixed_precision(self, tmp_path):
         assert errors(reload.verify(bundled(trained(policy="mixed_float16"), tmp_path))) == []
+
+    def test_that_prove_less(self, tmp_path):
+        inputs = tf_keras.Input((2,), name="x")
+        model = tf_keras.Model(inputs, tf_keras.layers.Dense(1)(inputs))
+        rows = np.ones((3, 2), np.float32)
+        assert errors(save_bundle(model, tmp_path / "predictions", rows, lineage=[1])) == []
+        model.save(tmp_path / "saved", save_format="tf")
+        assert errors(bundle.assemble(tmp_path / "saved", None, tmp_path / "none", None)) == []
 
     def test_with_a_module_of_the_users_own(self, tmp_path, monkeypatch):
         (tmp_path / "tip_objects.py").write_text(
