@@ -18,19 +18,16 @@ import numpy as np
 import pandas as pd
 from mlflow.models import Model, ModelSignature
 from mlflow.models.model import ModelInfo
-from mlflow.types.schema import AnyType, ColSpec, Schema, TensorSpec
 
 from huberflow.components.bundle import reload
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
+from huberflow.pipeline.tracking.mlflow_signature import COLUMNS, signature_of
 
 if TYPE_CHECKING:
     import tf_keras
 
 FLAVOR_NAME = "huberflow"
-
-COLUMNS = "columns"
-"""The signature that takes raw columns, any of which may be missing: see ``pyfunc_code``."""
 
 _CODE = Path(__file__).with_name("pyfunc_code.py")
 _ARTIFACT = "saved_model"
@@ -129,7 +126,7 @@ def save_model(
             save_bundle(model, bundle, rows, labels, sample_weight, signatures, lineage)
         certificate = reload.verify(bundle)
         served = _served(certificate, serving_signature)
-        options.setdefault("signature", _signature(certificate, served))
+        options.setdefault("signature", signature_of(certificate, served))
         if not {"pip_requirements", "conda_env"} & options.keys():
             extra = options.pop("extra_pip_requirements", [])
             extra = [f"-r {extra}"] if isinstance(extra, str) else extra
@@ -248,23 +245,6 @@ def saved_model_in(folder: Path, reference: str) -> Path:
     return folder / str(flavors["python_function"]["artifacts"][_ARTIFACT]["path"])
 
 
-def columns_signature(inputs: Sequence[str], outputs: Mapping[str, str]) -> ModelSignature:
-    """MLflow's signature of a model of raw columns: each is optional and of type Any.
-
-    For ``double`` MLflow would refuse a table with whole numbers (int64), and for ``string`` it
-    would read null in ``{"inputs": …}`` as the text "None". The model converts and validates
-    instead. The price: MLflow's server then takes rows as JSON only, not as CSV.
-
-    Args:
-      inputs: the columns.
-      outputs: for each output MLflow's type.
-    """
-    return ModelSignature(
-        Schema([ColSpec(AnyType(), name, required=False) for name in inputs]),
-        Schema([ColSpec(kind, name) for name, kind in outputs.items()]),
-    )
-
-
 def _rows(inputs: Rows | None, example: object) -> object:
     """The rows for the bundle."""
     rows = inputs if inputs is not None else example
@@ -290,31 +270,6 @@ def _served(certificate: reload.Certificate, name: str | None) -> str:
             write=f'serving_signature="{names[0]}"' if names else None,
         )
     return str(chosen)
-
-
-def _signature(certificate: reload.Certificate, name: str) -> ModelSignature:
-    tensors = certificate["signatures"][name]
-    if name == COLUMNS:
-        kinds = {
-            output: "string" if tensor["dtype"] == "string" else "double"
-            for output, tensor in tensors["outputs"].items()
-        }
-        return columns_signature(list(tensors["inputs"]), kinds)
-    return ModelSignature(_schema(tensors["inputs"]), _schema(tensors["outputs"]))
-
-
-def _schema(tensors: Mapping[str, reload.Tensor]) -> Schema:
-    """A single tensor has no name, as MLflow infers it: its array is passed as it is."""
-    return Schema(
-        [
-            TensorSpec(
-                np.dtype(object if tensor["dtype"] == "string" else tensor["dtype"]),
-                [-1 if length is None else length for length in tensor["shape"]],
-                name if len(tensors) > 1 else None,
-            )
-            for name, tensor in tensors.items()
-        ]
-    )
 
 
 def _requirements(certificate: reload.Certificate) -> list[str]:

@@ -25,6 +25,7 @@ from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking import mlflow_flavor
 from huberflow.pipeline.tracking.mlflow_client import already_exists, create_client, explained
+from huberflow.pipeline.tracking.mlflow_signature import COLUMNS, columns_signature
 from huberflow.pipeline.tracking.tracker import Alias, ExportedModel
 
 KEY = "huberflow.key"
@@ -54,8 +55,8 @@ def save_model(model: ExportedModel, folder: Path) -> None:
         mlflow_flavor.write(
             model.folder,
             Path(temporary, "model"),
-            mlflow_flavor.COLUMNS,
-            signature=mlflow_flavor.columns_signature(list(types), outputs),
+            COLUMNS,
+            signature=columns_signature(list(types), outputs),
             # None, where pandas has NaN, which JSON has not.
             input_example=example.where(example.notna(), None) if len(example) else None,
             metadata={"columns": types},

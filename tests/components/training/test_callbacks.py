@@ -56,6 +56,12 @@ class TestSaveBundle:
         assert epoch == 1 + np.argmin(history)
         assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
+    def test_a_model_that_fit_builds_is_saved_too(self, tmp_path):
+        model = tf_keras.Sequential([tf_keras.layers.Dense(1)])
+        model.compile("adam", HuberLoss(threshold=2.0))
+        fit(model, SaveBundle(tmp_path / "b", (X, Y), save_best_only=True), epochs=1)
+        assert reload.check(tmp_path / "b")["ok"]
+
     def test_rows_may_be_a_dataset_with_weights(self, tmp_path):
         weights = np.linspace(1, 2, 64).astype(np.float32)
         rows = tf.data.Dataset.from_tensor_slices((X, Y, weights)).batch(16)

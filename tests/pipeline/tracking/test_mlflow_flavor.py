@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+import small_bundles
 import tf_keras
 from mlflow_servers import model_server
 
@@ -119,6 +120,14 @@ class TestSaved:
         expected = reload.predictor(bundle, "columns")(miles=[1.5, np.nan], company=["", ""])
         assert found.index.tolist() == [7, 3]
         assert found["prediction"].to_numpy() == pytest.approx(expected["prediction"])
+
+    def test_another_signature_of_it_may_be_served(self, bundle, tmp_path):
+        signature = "serving_default"
+        huberflow.mlflow.save_model(bundle, tmp_path / "model", serving_signature=signature)
+        rows = small_bundles.examples(3)
+        found = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(np.array(rows, object))
+        expected = reload.predictor(bundle, signature)(examples=rows)["prediction"]
+        assert found == pytest.approx(expected)
 
     def test_several_inputs_and_outputs_have_their_names(self, tmp_path):
         model = compiled("fare", "tip")
