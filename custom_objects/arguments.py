@@ -7,7 +7,7 @@ InputError names the argument, what was expected and what was received.
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, SupportsFloat
+from typing import SupportsFloat
 
 from .input_error import InputError
 
@@ -36,7 +36,7 @@ finite = _number("a finite number", lambda number: True)
 open_fraction = _number("a number between 0 and 1", lambda number: 0 < number < 1)
 
 
-def one_of(*names: str) -> Callable[[str, Any], str]:
+def one_of(*names: str) -> Callable[[str, object], str]:
     """A check: the value is one of these names."""
 
     def check(argument: str, value: object) -> str:

@@ -1,6 +1,6 @@
 """The error for all wrong input from a user."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -45,22 +45,19 @@ class InputError(ValueError):
             parts.append(f"write: {self.write}")
         return "; ".join(parts)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return partial(type(self), **self.to_json()), ()  # an error crosses processes as a pickle
+    def __reduce__(self) -> tuple[object, ...]:
+        return partial(type(self), **self._fields()), ()  # an error crosses processes as a pickle
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields, for another process."""
-        return {key: vars(self)[key] for key in _FIELDS}
-
-    @staticmethod
-    def from_json(values: Mapping[str, Any]) -> "InputError":
-        """The error whose ``to_json`` gave these values."""
-        return InputError(**values)
+    def with_key(self, key: str) -> "InputError":
+        """The same error of another key."""
+        return InputError(**{**self._fields(), "key": key})
 
     def below(self, prefix: str) -> "InputError":
         """The same error, its key below another: ``threshold`` in ``training.loss.config``."""
-        key = ".".join(filter(None, [prefix, self.key]))
-        return InputError(**{**self.to_json(), "key": key})
+        return self.with_key(".".join(filter(None, [prefix, self.key])))
+
+    def _fields(self) -> dict[str, Any]:
+        return {name: vars(self)[name] for name in _FIELDS}
 
 
 class InputErrors(InputError):  # noqa: N818 (several of them)
@@ -70,13 +67,13 @@ class InputErrors(InputError):  # noqa: N818 (several of them)
     """
 
     def __init__(self, errors: Sequence[InputError]) -> None:
-        super().__init__(**{key: vars(errors[0])[key] for key in _FIELDS})
+        super().__init__(**errors[0]._fields())
         self.errors = tuple(errors)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.errors))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.errors,)
 
     def below(self, prefix: str) -> InputError:

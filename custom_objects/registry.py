@@ -7,7 +7,7 @@ maths than it was trained with. Here a name keeps its code for as long as the pr
 import importlib
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import tf_keras
 
@@ -17,9 +17,20 @@ from .keras_generation import for_keras_2
 
 PACKAGE = "custom_objects"
 
-T = TypeVar("T", bound=Callable[..., Any])
+T = TypeVar("T", bound=Callable[..., object])
 
-_registered: dict[str, Any] = {}
+KerasObject: TypeAlias = (
+    tf_keras.losses.Loss
+    | tf_keras.metrics.Metric
+    | tf_keras.layers.Layer
+    | tf_keras.regularizers.Regularizer
+    | tf_keras.constraints.Constraint
+    | tf_keras.initializers.Initializer
+    | tf_keras.optimizers.Optimizer
+)
+"""What a config can name. Keras takes a function in place of some of them."""
+
+_registered: dict[str, Callable[..., object]] = {}
 
 
 def register(target: T) -> T:
@@ -47,7 +58,7 @@ def register(target: T) -> T:
     return target
 
 
-def adopt(target: Callable[..., Any], package: str) -> str:
+def adopt(target: Callable[..., object], package: str) -> str:
     """Registers a user's class or function as ``package>Name``, unless it is registered already.
 
     Returns:
@@ -66,7 +77,7 @@ def forget(modules: Collection[str]) -> None:
                 del names[name]
 
 
-def registered() -> dict[str, Any]:
+def registered() -> dict[str, Callable[..., object]]:
     """Every custom object by its plain name, all modules of the catalogue imported."""
     for entry in HUBERFLOW.values():
         importlib.import_module(entry.module)
@@ -75,7 +86,7 @@ def registered() -> dict[str, Any]:
 
 def build(
     kind: ObjectKind, name: str, config: Mapping[str, object], catalogue: Catalogue = BUILT_IN
-) -> Any:
+) -> KerasObject:
     """The object that a config names: an instance, or the function itself.
 
     Raises:
@@ -98,12 +109,14 @@ class Choice(Protocol):
         """The arguments."""
 
 
-def build_choice(kind: ObjectKind, choice: Choice | None, catalogue: Catalogue = BUILT_IN) -> Any:
+def build_choice(
+    kind: ObjectKind, choice: Choice | None, catalogue: Catalogue = BUILT_IN
+) -> KerasObject | None:
     """``build`` for a config's choice; None for no choice."""
     return None if choice is None else build(kind, choice.name, choice.config, catalogue)
 
 
-def _check_file(target: Callable[..., Any]) -> None:
+def _check_file(target: Callable[..., object]) -> None:
     # Not by inspect.getsource: to find a class in its file takes longer than to import it.
     try:
         file = inspect.getsourcefile(target)

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .catalogue import BUILT_IN, Catalogue, Entry, ObjectKind, Task
 from .input_error import InputError
 from .json_record import JSON, JsonRecord
+
+if TYPE_CHECKING:
+    import tf_keras
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,7 @@ def register(objects: Iterable[tuple[str, str]]) -> None:
         _registry().adopt(target, module.partition(".")[0])
 
 
-def network_builder(objects: UserObjects | None) -> Callable[..., Any] | None:
+def network_builder(objects: UserObjects | None) -> "Callable[..., tf_keras.Model] | None":
     """The user's function that builds the network, after ``load``; None for huberflow's."""
     network = objects.network if objects else None
     return getattr(importlib.import_module(network.module), network.function) if network else None

@@ -2,7 +2,6 @@
 
 import os
 import re
-from typing import Any
 
 from tfx import types
 from tfx.components.pusher import component, executor
@@ -31,7 +30,7 @@ class Executor(executor.Executor):
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+        exec_properties: dict[str, types.ExecPropertyTypes],
     ) -> None:
         """Publishes the model if it is blessed; see ``tfx.components.pusher``."""
         self._log_startup(input_dict, output_dict, exec_properties)

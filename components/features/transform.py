@@ -1,7 +1,5 @@
 """TFX's Transform, with the same result in every run."""
 
-from typing import Any
-
 from absl import flags
 from tfx import types
 from tfx.components.transform import component, executor
@@ -19,7 +17,7 @@ class Executor(executor.Executor):
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
+        exec_properties: dict[str, types.ExecPropertyTypes],
     ) -> None:
         """Runs TFX's executor."""
         flags.FLAGS.set_default("tfxio_use_byte_size_batching", True)

@@ -10,13 +10,13 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import tf_keras
 
 from huberflow.custom_objects import user_objects
 from huberflow.custom_objects.catalogue import ObjectKind, Task
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.registry import KerasObject
 
 _BASES: dict[ObjectKind, type] = {
     "metric": tf_keras.metrics.Metric,  # before Layer: it is one
@@ -42,13 +42,13 @@ class Candidate:
 
     name: str
     kind: ObjectKind
-    target: Callable[..., Any]
+    target: Callable[..., object]
     key: str
     folder: Path
     task: Task = "regression"
     config: Mapping[str, object] = field(default_factory=dict)
 
-    def make(self) -> Any:
+    def make(self) -> KerasObject:
         """An instance of the class, or the function itself."""
         return self.target(**self.config) if inspect.isclass(self.target) else self.target
 
@@ -77,7 +77,7 @@ def candidates(name: str, file: str, folder: Path) -> list[Candidate]:
     return found
 
 
-def _kind(target: Callable[..., Any], file: str) -> ObjectKind | None:
+def _kind(target: Callable[..., object], file: str) -> ObjectKind | None:
     if not inspect.isclass(target):
         return _FUNCTIONS.get(tuple(inspect.signature(target).parameters))
     for kind, base in _BASES.items():

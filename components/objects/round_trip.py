@@ -13,12 +13,13 @@ import tf_keras
 from huberflow.components.objects.discovery import Candidate
 from huberflow.components.objects.user_errors import user_code
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.registry import KerasObject
 
 _OF_KERAS = {"name", "dtype", "reduction", "trainable", "dynamic"}
 """Arguments that Keras's own base classes take and keep."""
 
 
-def constructor_arguments(target: Callable[..., Any]) -> dict[str, object]:
+def constructor_arguments(target: Callable[..., object]) -> dict[str, object]:
     """The constructor's arguments, without Keras's, and their defaults; a function has none."""
     if not inspect.isclass(target):
         return {}
@@ -46,7 +47,7 @@ def with_other_values(candidate: Candidate) -> Candidate:
     return candidate
 
 
-def check(candidate: Candidate, made: Any) -> None:
+def check(candidate: Candidate, made: KerasObject) -> None:
     """Refuses a class whose object, made with the candidate's config, cannot be rebuilt.
 
     Raises:

@@ -38,7 +38,7 @@ def collected(errors: list[InputError], key: str, expected: str, folder: Path) -
 
 def prefixed(error: InputError, prefix: str) -> InputError:
     """The same error, its key after another: ``training.loss: my_losses.py: MyLoss``."""
-    return InputError.from_json({**error.to_json(), "key": f"{prefix}: {error.key}"})
+    return error.with_key(f"{prefix}: {error.key}")
 
 
 def _place(error: BaseException, folder: Path) -> str | None:

@@ -101,8 +101,8 @@ def _dense_network(io: ModelIO, model: ModelConfig, catalogue: Catalogue) -> tf_
     hidden = tf_keras.layers.Concatenate()(columns) if len(columns) > 1 else columns[0]
     for units in model.hidden_units:
         hidden = _dense(units, model, catalogue)(hidden)
-    if model.activity_regularization is not None:
-        hidden = registry.build_choice("layer", model.activity_regularization, catalogue)(hidden)
+    if (layer := model.activity_regularization) is not None:
+        hidden = registry.build("layer", layer.name, layer.config, catalogue)(hidden)
     if model.metric_logging:
         hidden = registry.build("layer", "MetricLoggingLayer", {})(hidden)
     return tf_keras.Model(inputs, io.prediction(hidden))

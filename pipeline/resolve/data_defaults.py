@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from huberflow.components.contracts.target import Target
 from huberflow.custom_objects.catalogue import Task
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config import Config, Splits, task_rules
 from huberflow.pipeline.data import checks, classes, infer
 from huberflow.pipeline.data import splits as row_splits
@@ -35,7 +36,7 @@ class DataDefaults:
     _values: Mapping[str, Any]
     _uses: infer.InferredUses
 
-    def values(self, features: object = None) -> dict[str, Any]:
+    def values(self, features: object = None) -> dict[str, JSON]:
         """All values of a config.
 
         Args:
@@ -46,7 +47,7 @@ class DataDefaults:
         return {**self._values, "features": section}
 
 
-def infer_defaults(asked: Mapping[str, Any], rows: DataRows) -> DataDefaults:
+def infer_defaults(asked: Mapping[str, JSON], rows: DataRows) -> DataDefaults:
     """Decides what the columns are for, the task, and what follows from them.
 
     Args:
@@ -56,7 +57,7 @@ def infer_defaults(asked: Mapping[str, Any], rows: DataRows) -> DataDefaults:
     Raises:
       InputError: the data, the label or the weights cannot be used.
     """
-    data, table = asked["data"], rows.profile
+    data, table = cast(Mapping[str, Any], asked["data"]), rows.profile
     labels = [checks.check_label(table, label) for label in _labels(data, table)]
     task = _task(asked, labels)
     target = Target(tuple(label.name for label in labels), _classes(data, labels, task))

@@ -93,7 +93,7 @@ for name, case in CASES.items():
     try:
         answers[name] = repr(case())
     except InputError as error:
-        answers[name] = error.to_json()
+        answers[name] = vars(error)
     except Exception as error:
         answers[name] = f"{type(error).__name__}: {error}"
 
