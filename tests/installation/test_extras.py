@@ -10,6 +10,7 @@ import pytest
 from installed import LOSS, Installed, linked
 from packaging.requirements import Requirement
 
+import huberflow
 from huberflow.__main__ import EXTRAS
 from huberflow.installation import extras, remedies
 from huberflow.pipeline.cli.main import cli
@@ -17,6 +18,20 @@ from huberflow.pipeline.cli.main import cli
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORTED_AS = {"pyyaml": "yaml", "tensorflow-serving-api": "tensorflow_serving"}
+
+EVERY_NAME = """
+import operator
+import huberflow
+
+for name in (*huberflow.__all__, *(f"components.{each}" for each in huberflow.components.__all__)):
+    try:
+        operator.attrgetter(name)(huberflow)
+        print(name)
+    except ModuleNotFoundError as error:
+        assert str(error).startswith(f"huberflow.{name} needs ")
+        print(name, str(error).split('"')[1])
+"""
+"""Prints each public name, and the extra that it asks for, if any."""
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +117,16 @@ class TestBase:
     def test_the_import_imports_nothing_else(self, installed):
         program = "import huberflow, sys; print({'tensorflow', 'numpy'} & set(sys.modules))"
         assert installed("").program(program) == "set()"
+
+    def test_public_names_work_or_name_their_extra(self, installed):
+        named = {}
+        for line in installed("").program(EVERY_NAME).splitlines():
+            name, _, extra = line.partition(" ")
+            named.setdefault(extra, set()).add(name)
+        components = {f"components.{name}" for name in huberflow.components.__all__}
+        assert named.pop("huberflow[tfx]") == {*components, "tfma", "MlflowDagRunner"}
+        assert named.pop("huberflow[mlflow]") == {"mlflow"}
+        assert named.keys() == {""}
 
     @pytest.mark.parametrize(
         ("verb", "extra"),
