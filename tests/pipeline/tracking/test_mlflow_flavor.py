@@ -45,10 +45,9 @@ def tracking(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mlflow")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        before = mlflow.get_tracking_uri()
         mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
         yield folder
-        mlflow.set_tracking_uri(before)
+        mlflow.set_tracking_uri(None)  # else it would hide the variable from later tests
 
 
 @pytest.fixture(scope="module")
