@@ -189,6 +189,7 @@ class _Columns:
                     str(self._path),
                     expected=f"a column {name}" + (f", or {width} others" if width else ""),
                     received=", ".join(rest),
+                    hint=None if width else "leave out --data, or use huberflow.save_bundle",
                 )
             kind = spec.dtype.as_numpy_dtype
             return np.stack([self.array(column, kind) for column in rest], axis=1)
