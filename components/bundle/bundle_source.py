@@ -13,6 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 import tf_keras
+from tf_keras.src.engine.functional import Functional
 
 from huberflow.components.bundle import needed_source, reload
 from huberflow.custom_objects import registry
@@ -29,17 +30,23 @@ def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
       InputError: an object cannot be imported by its name, so that its source cannot be copied; or
         two objects have one name, so that a reload would take one for the other.
     """
-    # TFT's layer, attached for serving, has no config; a reload takes its graph.
-    transform = getattr(model, "transform", None)
-    layers = [layer for layer in model.layers if layer is not transform]
-    configs = [model.get_compile_config(), *map(tf_keras.utils.serialize_keras_object, layers)]
+    configs = [model.get_compile_config(), *map(_layer_config, model.layers)]
     held = _held(model)
     targets: dict[str, Any] = {}
     used: dict[tuple[str, str], JSON] = {}
-    for name, target, config in _custom_objects(configs, held):
+    for name, target, config in (*_custom_objects(configs, held), *_own_class(model)):
         _refuse_second(name, targets.setdefault(name, target), target)
         used[name, json.dumps(config, default=repr, sort_keys=True)] = config
     return [_entry(name, targets[name], used[name, text]) for name, text in sorted(used)]
+
+
+def _layer_config(layer: tf_keras.layers.Layer) -> JSON:
+    """A layer's config; none where it has none, such as TFT's: a reload takes its graph."""
+    try:
+        config: JSON = tf_keras.utils.serialize_keras_object(layer)
+    except NotImplementedError:
+        return None
+    return config
 
 
 _PACKAGE = registry.__package__
@@ -101,6 +108,20 @@ def _no_source(folder: str, names: list[str]) -> list[str]:
     ]
 
 
+def _own_class(model: tf_keras.Model) -> Iterator[tuple[str, Any, JSON]]:
+    """The class of a subclassed model, if its config makes it anew; else a reload has its graph."""
+    own = type(model)
+    own_config = not _is_keras(own.get_config)
+    is_functional = isinstance(model, Functional) and _is_keras(own.__init__)
+    if not _is_keras(own) and _is_at_the_top(own) and (own_config or is_functional):
+        config = model.get_config() if own_config else {}
+        yield tf_keras.saving.get_registered_name(own), own, config
+
+
+def _is_keras(target: Callable[..., Any]) -> bool:
+    return target.__module__.partition(".")[0] in _KERAS
+
+
 def _held(model: tf_keras.Model) -> dict[str, Callable[..., Any]]:
     """Functions, and classes of objects, that the model, its layers and its compile arguments hold.
 
@@ -154,7 +175,7 @@ _KERAS = ("keras", "tf_keras", "tensorflow")
 
 def _is_of_keras(name: str, held: Mapping[str, Callable[..., Any]]) -> bool:
     """Whether Keras finds a function by this name, and the model uses no other of this name."""
-    if name in held and held[name].__module__.partition(".")[0] not in _KERAS:
+    if name in held and not _is_keras(held[name]):
         return False
     for get in (
         tf_keras.activations.get,

@@ -134,7 +134,7 @@ class _Home:
                 yield text, ast.parse(text)
 
 
-def _methods(target: type) -> list[FunctionType]:
+def _methods(target: Callable[..., Any]) -> list[FunctionType]:
     functions = (inspect.unwrap(each) for each in vars(target).values() if inspect.isfunction(each))
     return [each for each in functions if each.__module__ == target.__module__]
 

@@ -45,6 +45,36 @@ def acme_metric(y_true, y_pred):
 """,
     "acme/tables.py": "import acme.losses\nimport yaml\nfrom acme.losses import AcmeLoss\n",
     "acme/secret.py": "",
+    "acme/models.py": """
+import tf_keras
+
+class Tenfold:
+    def train_step(self, data):
+        return {"loss": 10.0 * super().train_step(data)["loss"]}
+
+class Stepping(Tenfold, tf_keras.Model):
+    pass
+
+class Configured(Tenfold, tf_keras.Model):
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.dense = tf_keras.layers.Dense(units)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+    def get_config(self):
+        return {"units": self.units}
+
+class Plain(tf_keras.Model):
+    def __init__(self, units):
+        super().__init__()
+        self.dense = tf_keras.layers.Dense(units)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+""",
 }
 
 SCRIPT = """
@@ -80,9 +110,9 @@ def acme(tmp_path_factory):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     sys.path.insert(0, str(folder))
-    from acme import losses, tables
+    from acme import losses, models, tables
 
-    yield types.SimpleNamespace(losses=losses, tables=tables)
+    yield types.SimpleNamespace(losses=losses, models=models, tables=tables)
     sys.path.remove(str(folder))
     for name in [name for name in sys.modules if name.partition(".")[0] == "acme"]:
         del sys.modules[name]
@@ -115,7 +145,7 @@ def original(acme, tmp_path_factory):
 def test_the_certificate_says_what_travels(original):
     assert original.certificate["source"] == {
         "taken": ["acme", "acme.losses"],
-        "left": ["acme.secret", "acme.tables"],
+        "left": ["acme.models", "acme.secret", "acme.tables"],
         "requirements": [],
     }
     names = [each["name"] for each in original.certificate["objects"]]
@@ -154,3 +184,28 @@ def test_what_else_it_needs_is_named_where_it_is_missing(environment, acme, tmp_
     assert done.returncode == 1
     assert done.stdout.strip().endswith(f'pip install "PyYAML=={required["version"]}"')
     assert len(done.stdout.splitlines()) == 1
+
+
+def functional(own):
+    inputs = tf_keras.Input((3,))
+    return own(inputs, tf_keras.layers.Dense(1)(inputs))
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda models: functional(models.Stepping), "Stepping"),
+        (lambda models: models.Configured(1), "Configured"),
+        (lambda models: models.Plain(1), None),
+    ],
+    ids=["functional", "with-a-config", "without-a-config"],
+)
+def test_the_class_of_a_model_travels_where_its_config_makes_it_anew(acme, make, name, tmp_path):
+    """Its own train step shows in the golden steps; one without a config is made from its graph."""
+    model = make(acme.models)
+    model.compile("adam", "mse")
+    inputs = np.random.default_rng(1).normal(size=(9, 3)).astype(np.float32)
+    model.fit(inputs, inputs[:, :1], verbose=0)
+    certificate = save_bundle(model, tmp_path / "model", inputs, inputs[:, :1])
+    assert [each["name"] for each in certificate["objects"]] == ([name] if name else [])
+    assert reload.check(tmp_path / "model")["ok"]
