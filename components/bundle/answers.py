@@ -12,7 +12,7 @@ from tensorflow.python.saved_model import save_context, signature_serialization
 from tf_keras.src.saving.legacy import saving_utils
 
 from huberflow.components.bundle import reload
-from huberflow.components.bundle.fit_rows import first_array
+from huberflow.components.bundle.fit_rows import ROWS, as_array
 from huberflow.components.serving.signatures import read_saved_model
 from huberflow.custom_objects.input_error import InputError
 
@@ -138,9 +138,17 @@ def _given(
         key, received = f"requests[{name!r}]", ", ".join(request) or "none"
         raise InputError(key, expected=f"the arguments {', '.join(taken)}", received=received)
     return {
-        argument: _cut(first_array(f"requests[{name!r}][{argument!r}]", each), taken[argument])
+        argument: _argument(f"requests[{name!r}][{argument!r}]", each, taken[argument])
         for argument, each in request.items()
     }
+
+
+def _argument(key: str, value: object, spec: tf.TensorSpec) -> np.ndarray:
+    array = as_array(key, value) if spec.shape.rank == 0 else _cut(as_array(key, value), spec)
+    if not _fits(array, spec):
+        expected, received = f"{spec.dtype.name} {spec.shape}", f"{array.dtype} {array.shape}"
+        raise InputError(key, expected=expected, received=received)
+    return array
 
 
 def _derived(
@@ -151,19 +159,26 @@ def _derived(
         inputs = dict(zip(taken, inputs.values(), strict=True))
     if not taken or not taken.keys() <= inputs.keys():
         return {}
-    found = {name: _cut(inputs[name], spec) for name, spec in taken.items()}
+    found = {name: _cut(_as_taken(inputs[name], spec), spec) for name, spec in taken.items()}
     return found if all(_fits(found[name], spec) for name, spec in taken.items()) else {}
 
 
+def _as_taken(array: np.ndarray, spec: tf.TensorSpec) -> np.ndarray:
+    """One value a row as ``[rows, 1]`` where the signature takes that, as in Keras's ``fit``."""
+    return array[:, np.newaxis] if array.ndim == 1 and spec.shape.rank == 2 else array
+
+
 def _cut(array: np.ndarray, spec: tf.TensorSpec) -> np.ndarray:
-    """As many rows as a signature takes that takes a fixed number."""
-    return array[: spec.shape[0]] if spec.shape.rank else array
+    """At most ``ROWS`` rows, or as many as a signature takes that takes a fixed number."""
+    rows = spec.shape[0] if spec.shape.rank else None
+    return array[: ROWS if rows is None else rows]
 
 
 def _fits(array: np.ndarray, spec: tf.TensorSpec) -> bool:
+    """Whether a signature takes the array; it takes whole numbers for floats."""
     given, taken = tf.as_dtype(array.dtype), spec.dtype
     return spec.shape.is_compatible_with(array.shape) and (
         given == taken
+        or (given.is_integer and (taken.is_integer or taken.is_floating))
         or (given.is_floating and taken.is_floating)
-        or (given.is_integer and taken.is_integer)
     )

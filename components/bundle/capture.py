@@ -63,7 +63,7 @@ def capture(
     """
     start = time.perf_counter()
     rows = first_rows(inputs, labels, sample_weight)
-    if not model.built:
+    if rows and model.save_spec() is None:  # it was never called
         model.predict_on_batch(rows.inputs)
     objects = bundle_source.used_objects(model)
     asked = answers.of_model(model, signatures, argument_names or {})
@@ -183,7 +183,7 @@ def _restore_optimizer(model: tf_keras.Model, saved_model: Path) -> bool:
 
     A legacy optimizer keeps its state in another way.
     """
-    if not isinstance(model.optimizer, tf_keras.optimizers.Optimizer):
+    if not isinstance(getattr(model, "optimizer", None), tf_keras.optimizers.Optimizer):
         return False
     reload.optimizer_variables(model)  # makes them
     checkpoint = tf.train.Checkpoint(optimizer=model.optimizer)

@@ -100,7 +100,7 @@ def _arrays(key: str, value: object) -> "reload.Nested":
         return {name: _arrays(f"{key}[{name!r}]", each) for name, each in value.items()}
     if isinstance(value, list | tuple) and not _is_list_of_scalars(value):
         return [_each_array(f"{key}[{place}]", each) for place, each in enumerate(value)]
-    return first_array(key, value)
+    return _first_array(key, value)
 
 
 def _each_array(key: str, value: object) -> "reload.Nested":
@@ -117,12 +117,8 @@ def _is_list_of_scalars(value: object) -> bool:
     return isinstance(value, bool | int | float | str | bytes)
 
 
-def first_array(key: str, value: object) -> np.ndarray:
-    """The first ``ROWS`` rows of an array, tensor, list of numbers, or column of a table.
-
-    Raises:
-      InputError: it is none of these.
-    """
+def _first_array(key: str, value: object) -> np.ndarray:
+    """The first ``ROWS`` rows of an array, tensor, list of numbers, or column of a table."""
     received = type(value).__name__
     if isinstance(value, tf.RaggedTensor):
         raise _no_array(key, received, f"{key}.to_tensor()")
@@ -130,7 +126,11 @@ def first_array(key: str, value: object) -> np.ndarray:
         raise _no_array(key, received, f"tf.sparse.to_dense({key})")
     if not _is_sliceable(value):
         raise _no_array(key, received)
-    return _native(key, value[:ROWS])
+    return as_array(key, value[:ROWS])
+
+
+def _no_array(key: str, received: str, write: str | None = None) -> InputError:
+    return InputError(key, expected="a dense array or tensor", received=received, write=write)
 
 
 def _is_sliceable(value: object) -> TypeGuard[np.ndarray]:
@@ -139,19 +139,20 @@ def _is_sliceable(value: object) -> TypeGuard[np.ndarray]:
     return hasattr(value, "__getitem__") and not hasattr(value, "tocoo") and not is_scalar
 
 
-def _no_array(key: str, received: str, write: str | None = None) -> InputError:
-    return InputError(key, expected="a dense array or tensor", received=received, write=write)
+def as_array(key: str, value: object) -> np.ndarray:
+    """A value as an array of numbers, or of bytes, that NumPy can write.
 
-
-def _native(key: str, value: object) -> np.ndarray:
-    """An array of numbers, or of bytes, that NumPy can write."""
+    Raises:
+      InputError: it is none.
+    """
     if hasattr(value, "to_numpy"):  # as in Keras, a pandas Series is a column
         table = value.to_numpy()
         value = table if table.ndim > 1 else table[:, np.newaxis]
     array = value.numpy() if isinstance(value, tf.Tensor) else np.asarray(value)
     if array.dtype.kind in "OUS":
         try:
-            return tf.convert_to_tensor(array, tf.string).numpy()
+            # Not the tensor's own NumPy value: of a scalar that is a plain bytes.
+            return np.asarray(tf.convert_to_tensor(array, tf.string).numpy(), object)
         except (TypeError, ValueError) as error:
             raise _no_array(key, f"an array of {array.dtype}") from error
     # bfloat16, which NumPy writes but cannot read; as float32 it is the same number

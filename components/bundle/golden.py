@@ -59,8 +59,7 @@ def record(
     with reload.deterministic_sums():
         answered = {name: asked[name].answer(**given) for name, given in requests.items()}
         for name, answers in answered.items():
-            arrays = {output: tensor.numpy() for output, tensor in answers.items()}
-            values |= reload.flat(f"answers/{reload.escaped(name)}", arrays)
+            values |= reload.answer_values(name, answers)
         device = reload.device_of_tensors(tf.nest.flatten(answered))
         if model is not None and rows:
             model = _on_one_device(model, rows)

@@ -781,6 +781,19 @@ def signature_of(
     return ask
 
 
+def answer_values(name: str, answers: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
+    """The outputs of a signature as arrays: ``answers/<name>/<output>``."""
+    import numpy as np
+    import tensorflow as tf
+
+    # Text as objects: TensorFlow gives a plain bytes for a scalar, where NumPy drops a last 0.
+    arrays = {
+        output: np.asarray(tensor.numpy(), object if tensor.dtype == tf.string else None)
+        for output, tensor in answers.items()
+    }
+    return flat(f"answers/{escaped(name)}", arrays)
+
+
 def device_of(model: tf_keras.Model, inputs: Nested) -> str:
     """The device that the model's ops run on: ``CPU:0``, ``GPU:1``."""
     import tensorflow as tf
@@ -943,8 +956,7 @@ class _Measured:
                 self.seconds["first_prediction"] = seconds
                 self.seconds["warm_prediction"], _ = _timed(ask, **arguments)
             self.device = self.device or device_of_tensors([*answers.values()])
-            arrays = {output: tensor.numpy() for output, tensor in answers.items()}
-            self.values |= flat(f"answers/{escaped(name)}", arrays)
+            self.values |= answer_values(name, answers)
 
     def ask_model(self, rows: Golden) -> None:
         """Asks the Keras model."""

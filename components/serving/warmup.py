@@ -1,6 +1,6 @@
 """Requests that TF Serving runs on a new model before it lets users in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,14 +33,23 @@ def write_requests(
         return
     with tf.io.TFRecordWriter(str(path)) as writer:
         for name, arguments in requests.items():
-            taken = specs[name]
-            sizes = _SIZES if all(_takes_any_rows(each) for each in taken.values()) else (None,)
-            for size in sizes:
-                inputs = {n: tf.constant(arguments[n][:size], taken[n].dtype) for n in arguments}
+            for rows in _sizes(arguments, specs[name]):
+                inputs = {n: tf.constant(each, specs[name][n].dtype) for n, each in rows.items()}
                 writer.write(_request(name, inputs).SerializeToString())
 
 
 _SIZES = (1, 32)
+
+
+def _sizes(
+    arguments: Mapping[str, np.ndarray], specs: Mapping[str, tf.TensorSpec]
+) -> Iterator[Mapping[str, np.ndarray]]:
+    """The first row, and some rows; of a signature that takes a fixed number, all as they are."""
+    if not all(_takes_any_rows(spec) for spec in specs.values()):
+        yield arguments
+        return
+    for size in _SIZES:
+        yield {name: array[:size] for name, array in arguments.items()}
 
 
 def _takes_any_rows(spec: tf.TensorSpec) -> bool:

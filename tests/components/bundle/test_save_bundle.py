@@ -249,6 +249,32 @@ class TestSignatures:
         served = huberflow.predictor(path)(serialized_tf_examples=examples)["outputs"]
         np.testing.assert_allclose(served, golden.values["model/prediction"][:9], rtol=1e-6)
 
+    def test_may_take_other_things_than_rows(self, model, path):
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([], tf.string, name="unit"),
+                tf.TensorSpec([300], tf.float64, name="scale"),
+            ]
+        )
+        def converted(unit, scale):
+            return {
+                "size": tf.size(scale),
+                "unit": tf.strings.upper(unit),
+                "sum": tf.reduce_sum(scale),
+            }
+
+        request = {"unit": "miles", "scale": np.arange(300)}
+        checked(
+            model,
+            path,
+            INPUTS,
+            signatures={"converted": converted},
+            requests={"converted": request},
+        )
+        values = reload.golden(path).values
+        assert values["answers/converted/size"] == 300
+        assert values["answers/converted/unit"].item() == b"MILES"
+
     def test_without_requests_are_listed_as_not_proven(self, model, signatures, path):
         certificate = huberflow.save_bundle(model, path, INPUTS, NUMBERS, signatures=signatures)
         assert certificate["proof"]["signatures"] == {
@@ -259,7 +285,12 @@ class TestSignatures:
 
     @pytest.mark.parametrize(
         ("requests", "key"),
-        [({"raw": {}}, "requests"), ({"several": {"x": INPUTS}}, "requests['several']")],
+        [
+            ({"raw": {}}, "requests"),
+            ({"several": {"x": INPUTS}}, "requests['several']"),
+            ({"several": {"rows": INPUTS[:, :2]}}, "requests['several']['rows']"),
+            ({"several": {"rows": INPUTS.astype(str)}}, "requests['several']['rows']"),
+        ],
     )
     def test_requests_that_do_not_fit_are_refused(self, model, signatures, requests, key, path):
         with pytest.raises(InputError) as refused:
