@@ -1,20 +1,29 @@
-"""A stock pipeline's runs in MLflow, after the fact and live; nothing in it was made for that."""
+"""A stock pipeline with huberflow's ServingExport: its bundle, and its runs in MLflow."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import stock_pipeline
 import tensorflow_model_analysis as tfma
+from bare_environment import BareEnvironment
 from mlflow import MlflowClient
+from mlflow_servers import free_port
+from served import announced, ask, connection, started
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from users_packages import write_packages
 
 from huberflow import MlflowDagRunner
+from huberflow.components.bundle import reload
 
 pytestmark = pytest.mark.e2e
 
@@ -27,6 +36,7 @@ NODES = {
     "Trainer",
     "latest_blessed_model_resolver",
     "Evaluator",
+    "ServingExport",
     "Pusher",
 }
 
@@ -78,10 +88,67 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A run by TFX's own runner."""
+    """A run by TFX's own runner, in a folder that has packages of huberflow's names."""
     place = Place(tmp_path_factory.mktemp("stock"))
-    LocalDagRunner().run(stock_pipeline.create_pipeline(place.folder))
+    write_packages(place.folder)
+    LocalDagRunner().run(stock_pipeline.create_pipeline(place.folder, serving_export=True))
     return place
+
+
+@pytest.fixture(scope="module")
+def pushed(place):
+    """The folder that the stock Pusher made of ServingExport's bundle."""
+    (version,) = (place.folder / "serving").iterdir()
+    return version
+
+
+def test_the_bundle_keeps_the_users_signatures_and_says_what_it_proves(pushed):
+    certificate = reload.verify(pushed)
+    assert certificate["signatures"]["serving_default"]["outputs"]["outputs"]["shape"] == [None, 1]
+    exporting = "exporting process"
+    assert certificate["proof"]["model"] == exporting
+    assert certificate["proof"]["signatures"] == dict.fromkeys(
+        ("serving_default", "transform_features"), exporting
+    )
+    assert "training steps" in certificate["proof"]["statement"].partition("Does not")[0]
+
+
+def test_its_loss_is_that_of_the_labels_that_the_model_was_trained_on(pushed):
+    """Those are log(1 + fare): the loss of raw fares would be many times as large."""
+    golden = reload.golden(pushed)
+    error = np.abs(golden.labels - golden.values["model/prediction"])
+    huber = np.where(error <= 1, error**2 / 2, error - 0.5).mean()
+    assert golden.values["model/loss"] == pytest.approx(huber, rel=1e-5)
+    assert golden.labels.max() < 10
+
+
+def test_the_bundle_is_checked_where_only_tensorflow_is_installed(pushed, tmp_path):
+    shutil.copytree(pushed, tmp_path / "model")
+    environment = BareEnvironment(tmp_path / "environment")
+    script = "model/assets.extra/reload.py"
+    done = environment.run(script, "--check", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "ok"
+
+
+def test_the_bundle_is_verified_and_predicts(place, pushed):
+    assert "ok" in place.huberflow("verify", str(pushed)).splitlines()[-1]
+    files = ("--data", "data/trips.csv", "--output", "predicted.csv")
+    place.huberflow("predict", str(pushed), *files)
+    with (place.folder / "predicted.csv").open() as lines:
+        predicted = [float(row["outputs"]) for row in csv.DictReader(lines)]
+    assert len(predicted) == 600
+    assert np.isfinite(predicted).all()
+
+
+def test_the_bundle_is_served(pushed, tmp_path):
+    """A row of columns in, the model's output by its own name out."""
+    with started(pushed, port := free_port(), log := tmp_path / "log") as server:
+        _, curl = announced(server, log)
+        body = json.loads(shlex.split(curl)[-1])
+        status, answer = ask(connection(port), "/invocations", **body)
+    assert status == 200, answer
+    assert [*answer["predictions"][0]] == ["outputs"]
 
 
 def test_runs_of_the_stock_runner_are_delivered_after_the_fact_and_once(place):
@@ -115,7 +182,9 @@ def test_runs_of_the_stock_runner_are_delivered_after_the_fact_and_once(place):
 def test_the_same_pipeline_runs_live_and_is_compared(place, monkeypatch):
     monkeypatch.chdir(place.folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    MlflowDagRunner().run(stock_pipeline.create_pipeline(place.folder, threshold=2.0))
+    MlflowDagRunner().run(
+        stock_pipeline.create_pipeline(place.folder, serving_export=True, threshold=2.0)
+    )
     run = place.parents()[0]
     states = {name: each.data.tags["huberflow.state"] for name, each in place.below(run).items()}
     assert set(states) == NODES

@@ -104,7 +104,8 @@ def create_pipeline(
         export = ServingExport(
             model=model,
             examples=examples.outputs["examples"],
-            blessing=evaluator.outputs["blessing"],
+            transform_graph=transform.outputs["transform_graph"],
+            label=_transformed(LABEL),
         )
         nodes.append(export)
         model = export.outputs["exported_model"]

@@ -1,0 +1,106 @@
+"""The guides for a script and a pipeline of one's own, followed line by line."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import readme
+from bare_environment import BareEnvironment
+from users_packages import write_packages
+
+pytestmark = pytest.mark.e2e
+
+SCRIPT, PIPELINE = (readme.ROOT / "docs" / f"own-{name}.md" for name in ("script", "pipeline"))
+LOSSES, TRAIN, USE, CALLBACK, MLFLOW = range(5)
+"""The Python blocks of the guide for a script."""
+
+PROGRAMS = {"python": sys.executable, "huberflow": str(Path(sys.executable).parent / "huberflow")}
+
+
+class Folder:
+    """A user's folder, whose shell knows nothing of TensorFlow's Keras."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.blocks = readme.blocks("python", SCRIPT)
+        (path / "my_losses.py").write_text(self.blocks[LOSSES])
+        (path / "train.py").write_text(self.blocks[TRAIN])
+
+    def types(self, line: str) -> str:
+        program, *arguments = shlex.split(line)
+        return self.run(PROGRAMS[program], *arguments)
+
+    def runs_block(self, number: int) -> str:
+        return self.run(sys.executable, "-c", self.blocks[number])
+
+    def run(self, *command: str) -> str:
+        unset = ("TF_USE_LEGACY_KERAS", "MLFLOW_TRACKING_URI", "PYTHONPATH")
+        environment = {k: v for k, v in os.environ.items() if k not in unset}
+        done = subprocess.run(
+            command, cwd=self.path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """After `python train.py`; the folder has packages of huberflow's names."""
+    folder = Folder(tmp_path_factory.mktemp("script"))
+    write_packages(folder.path)
+    train = readme.commands(SCRIPT)[0]
+    assert train.line == "python train.py"
+    assert folder.types(train.line).splitlines() == train.shown
+    return folder
+
+
+def test_the_bundle_of_a_script_is_checked_where_only_tensorflow_is_installed(folder, tmp_path):
+    check = readme.commands(SCRIPT)[1]
+    bare = BareEnvironment(tmp_path / "environment")
+    done = bare.run(*shlex.split(check.line)[1:], cwd=folder.path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1:] == check.shown
+
+
+def test_it_is_loaded_and_predicts(folder):
+    quantile, prices = folder.runs_block(USE).split(maxsplit=1)
+    assert quantile == "0.8"
+    assert len(ast.literal_eval(prices.replace("]\n", "],").strip())) == 2
+
+
+def test_the_callback_writes_the_best_epoch(folder):
+    assert folder.runs_block(CALLBACK).splitlines()[-1] == "True"
+
+
+def test_it_is_a_model_of_mlflow(folder):
+    assert folder.runs_block(MLFLOW).splitlines()[-1] == "PyFuncModel"
+
+
+def test_the_verb_bundles_a_saved_model(folder):
+    table = "import pandas; pandas.DataFrame({**houses, 'price': prices}).to_csv('rows.csv')"
+    save = "model.save('houses', save_format='tf')"
+    folder.run(
+        sys.executable,
+        "-c",
+        "\n".join([folder.blocks[TRAIN].replace('"bundle"', '"x"'), save, table]),
+    )
+    (command,) = [c for c in readme.commands(SCRIPT) if c.line.startswith("huberflow bundle")]
+    assert "as in the exporting process" in folder.types(command.line)
+
+
+@pytest.mark.parametrize("block", readme.blocks("python", PIPELINE))
+def test_code_for_a_pipeline_uses_public_names_that_exist(block):
+    """A test beside this one runs such a pipeline; here, each name and argument is looked up."""
+    import huberflow
+
+    for node in ast.walk(ast.parse(block)):
+        if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("huberflow."):
+            eval(ast.unparse(node), {"huberflow": huberflow})  # noqa: S307 (our own page)
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("huberflow"):
+            exec(ast.unparse(node))  # noqa: S102
