@@ -4,7 +4,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -54,30 +53,44 @@ def make_bundle(
     rows = _rows(data, saved_model, labels, weight) if data else Rows()
     names = {name: each for path in objects for name, each in _public(path).items()}
     out.parent.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=out.parent)))
+    with (
+        tempfile.TemporaryDirectory(dir=out.parent) as folder,
         # An object that is not registered was saved under its plain name.
-        stack.enter_context(tf_keras.utils.custom_object_scope(names))
+        tf_keras.utils.custom_object_scope(names),
+    ):
+        captured, written = Path(folder, "captured"), Path(folder, out.name)
+        _capture(saved_model, captured, rows)
+        lineage = {"saved_model": str(saved_model)}
+        certificate = bundle.assemble(saved_model, captured, written, lineage)
+        if rows and certificate["proof"]["model"] == NONE:
+            raise _not_loaded(certificate["proof"]["lacking"])
+        report = clean_process.check_bundle(written)
+        os.replace(written, out)
+    return report
+
+
+def _capture(saved_model: Path, folder: Path, rows: Rows) -> None:
+    try:
         bundle.capture_saved(
             saved_model,
-            temporary / "captured",
+            folder,
             inputs=rows.inputs,
             labels=rows.labels,
             sample_weight=rows.sample_weight,
         )
-        lineage = {"saved_model": str(saved_model)}
-        written = temporary / out.name
-        certificate = bundle.assemble(saved_model, temporary / "captured", written, lineage)
-        if rows and certificate["proof"]["model"] == NONE:
-            raise InputError(
-                "--objects",
-                expected="the files that define all custom objects of the model",
-                received=certificate["proof"]["lacking"],
-                write="--objects my_losses.py",
-            )
-        report = clean_process.check_bundle(written)
-        os.replace(written, out)
-    return report
+    except InputError as error:
+        if error.key != "objects":
+            raise
+        raise _not_loaded(error.received) from error
+
+
+def _not_loaded(reason: str) -> InputError:
+    return InputError(
+        "--objects",
+        expected="the files that define all custom objects of the model",
+        received=reason,
+        write="--objects my_losses.py",
+    )
 
 
 def _refuse_other_formats(saved_model: Path) -> None:

@@ -80,6 +80,24 @@ def test_the_verb_makes_a_bundle_and_says_what_it_proves(trained, tmp_path, forg
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
 
+def test_an_object_that_nobody_registered_is_found_in_the_file(trained, tmp_path):
+    (tmp_path / "plain_tail_losses.py").write_text(
+        LOSSES.replace('@tf_keras.utils.register_keras_serializable("users")', "")
+    )
+    train = TRAIN.replace("users_tail", "plain_tail")
+    subprocess.run([sys.executable, "-c", train], cwd=tmp_path, check=True)
+    report = make_bundle(
+        tmp_path / "model",
+        tmp_path / "bundle",
+        objects=[tmp_path / "plain_tail_losses.py"],
+        data=trained / "rows.csv",
+        labels=["fare"],
+        weight="w",
+    )
+    assert report["ok"]
+    assert "model/loss" in report["values"]
+
+
 def model_of(folder, inputs, outputs):
     """A saved model with these inputs, ``{name: shape}``, and outputs."""
     layers = {name: tf_keras.Input(shape, name=name) for name, shape in inputs.items()}
