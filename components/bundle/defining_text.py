@@ -20,13 +20,17 @@ from huberflow.custom_objects.input_error import InputError
 Definition = ast.ClassDef | ast.FunctionDef
 
 
-def defining_text(objects: Iterable[Callable[..., Any]]) -> str:
+def defining_text(module: str, objects: Iterable[Callable[..., Any]]) -> str:
     """The text of a module that defines these classes and functions.
+
+    Args:
+      module: its name; what the objects use of a module that has this name now is in the text too.
+      objects: of a script or notebook, or of that module.
 
     Raises:
       InputError: the source of an object cannot be found, or it uses what has none.
     """
-    text = _Text()
+    text = _Text(module)
     for each in objects:
         if not isinstance(each, type | FunctionType) or not each.__qualname__.isidentifier():
             raise InputError(
@@ -44,7 +48,8 @@ def defining_text(objects: Iterable[Callable[..., Any]]) -> str:
 class _Text:
     """Imports and definitions, in an order in which they work."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
+        self._module = module
         self._imports: set[str] = set()
         self._definitions: list[str] = []
         self._seen: dict[str, Any] = {}
@@ -63,7 +68,8 @@ class _Text:
             _refuse_second(name, self._seen[name], value)
             return
         self._seen[name] = value
-        if isinstance(value, type | FunctionType) and value.__module__ == user.__module__:
+        own = (user.__module__, self._module)
+        if isinstance(value, type | FunctionType) and value.__module__ in own:
             home = _Home(value)
             definition = home.definition()
             self._imports |= home.imports("annotations")
@@ -98,9 +104,10 @@ class _Home:
         module = getattr(sys.modules.get(target.__module__), "__dict__", {})
         self.namespace: Mapping[str, Any] = functions[0].__globals__ if functions else module
         # A notebook's cells are in `In`; their files exist in linecache alone.
-        files = [functions[0].__code__.co_filename] if functions else [module.get("__file__", "")]
-        texts = ["".join(linecache.getlines(each)) for each in files]
-        self._texts = [*texts, *reversed(self.namespace.get("In", []))]
+        file = functions[0].__code__.co_filename if functions else module.get("__file__", "")
+        linecache.checkcache(file)
+        cells = self.namespace.get("In", [])
+        self._texts = ["".join(linecache.getlines(file)), *reversed(cells)]
         self._line = functions[0].__code__.co_firstlineno if functions else None
 
     def definition(self) -> str:

@@ -22,7 +22,7 @@ def write(path: str | os.PathLike[str], *objects: Callable[..., Any]) -> Any:
     """See ``huberflow.objects.write``."""
     file = Path(path).resolve()
     _refuse_name(file)
-    text = defining_text(objects)
+    text = defining_text(file.stem, objects)
     text = _HEADER.format(_sha256(text)) + text
     if not file.exists() or file.read_text(encoding="utf-8") != text:
         _refuse_others(file)

@@ -194,6 +194,13 @@ class TestANotebook:
         assert float(clipped()(tf.zeros((2, 1)), tf.fill((2, 1), 3.0))) == 2.0
         assert issubclass(named, clipped)
 
+    def test_what_is_written_later_may_use_what_was_written_before(self, notebook, tmp_path):
+        main = notebook("def one(x):\n    return 2 * x", "def two(x):\n    return one(x) + 1")
+        file = tmp_path / "my_acts.py"
+        main.one = huberflow.objects.write(file, main.one)
+        assert huberflow.objects.write(file, main.two)(3) == 7
+        assert "import" not in file.read_text()
+
     def test_the_last_of_two_definitions_counts(self, notebook, tmp_path):
         cells = [f"def act(x):\n    return {factor} * x" for factor in (1, 7)]
         main = notebook(*cells)
