@@ -77,7 +77,7 @@ def of_saved_model(saved_model: Path) -> dict[str, Asked]:
 
 def described(saved_model: Path) -> dict[str, reload.Signature]:
     """The signatures of a SavedModel as a certificate describes them."""
-    (graph,) = read_saved_model(saved_model).meta_graphs
+    graph = read_saved_model(saved_model).meta_graphs[0]
     return {
         name: {"inputs": _tensors(signature.inputs), "outputs": _tensors(signature.outputs)}
         for name, signature in sorted(graph.signature_def.items())
