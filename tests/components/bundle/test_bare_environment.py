@@ -4,7 +4,6 @@ import json
 import shutil
 import types
 
-import numpy as np
 import pytest
 from bare_environment import BareEnvironment
 from small_bundles import bundled, trained
@@ -16,17 +15,15 @@ MISSING = ["tfx", "mlflow", "tensorflow_transform", "pandas", "huberflow"]
 USERS_SCRIPT = """
 import json
 from pathlib import Path
-import numpy as np
-from reload import GOLDEN_VALUES, load, deterministic_sums
+from reload import golden, load, deterministic_sums
 
 here = Path("model")
-golden = np.load(here / GOLDEN_VALUES)
-inputs = {name: golden["inputs/" + name] for name in ("numbers", "indices")}
+inputs, labels = golden(here)[:2]
 with deterministic_sums():
     model = load(here)
     predicted = model.predict(inputs, batch_size=96, verbose=0)
-    evaluated = model.evaluate(inputs, golden["label"], verbose=0, return_dict=True)
-    losses = [float(model.train_on_batch(inputs, golden["label"])[0]) for _ in range(2)]
+    evaluated = model.evaluate(inputs, labels, verbose=0, return_dict=True)
+    losses = [float(model.train_on_batch(inputs, labels)[0]) for _ in range(2)]
 print(json.dumps({
     "predicted": predicted.tolist(),
     "evaluated": evaluated,
@@ -47,9 +44,7 @@ def original(tmp_path_factory):
     path = bundled(model, tmp_path_factory.mktemp("original"))
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     shutil.move(path, elsewhere / "model")
-    with np.load(elsewhere / "model" / reload.GOLDEN_VALUES) as golden:
-        inputs = {name: golden[f"inputs/{name}"] for name in ("numbers", "indices")}
-        label = golden["label"]
+    inputs, label = reload.golden(elsewhere / "model")[:2]
     with reload.deterministic_sums():
         return types.SimpleNamespace(
             folder=elsewhere,
