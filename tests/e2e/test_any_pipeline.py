@@ -166,6 +166,8 @@ def test_runs_of_the_stock_runner_are_delivered_after_the_fact_and_once(place):
     assert parameters["CsvExampleGen.input_base"] == str(place.folder / "data")
     expected = {f"evaluation/{key}": value for key, value in place.overall().items()}
     assert {"evaluation/mean_squared_error", "evaluation/example_count"} <= set(expected)
+    half, two = (expected[f"evaluation/huber_metric_threshold_{t}"] for t in (0.5, 2.0))
+    assert 0 < half < two < expected["evaluation/mean_squared_error"]
     assert {k: v for k, v in run.data.metrics.items() if k.startswith("evaluation/")} == expected
     assert run.data.tags["huberflow.blessed"] == "true"
     assert Path(run.data.tags["huberflow.pushed"]).is_dir()

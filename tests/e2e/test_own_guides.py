@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import os
 import re
 import shlex
@@ -10,9 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 import readme
 from bare_environment import BareEnvironment
+from nbclient import NotebookClient
 from users_packages import write_packages
 
 pytestmark = pytest.mark.e2e
@@ -95,6 +98,26 @@ def test_the_verb_bundles_a_saved_model(folder):
     )
     (command,) = [c for c in readme.commands(SCRIPT) if c.line.startswith("huberflow bundle")]
     assert "as in the exporting process" in folder.types(command.line)
+
+
+def test_the_notebook_prints_what_it_shows(tmp_path, monkeypatch):
+    monkeypatch.delenv("TF_USE_LEGACY_KERAS")
+    shown = nbformat.read(readme.ROOT / "docs" / "own-script.ipynb", as_version=4)
+    executed = copy.deepcopy(shown)
+    place = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(executed, kernel_name="python3", timeout=300, resources=place).execute()
+    assert printed(executed) == printed(shown)
+    assert "ok" in printed(shown)
+
+
+def printed(notebook: nbformat.NotebookNode) -> list[str]:
+    """What the cells print, less what TensorFlow logs there."""
+    texts = [out.text for c in notebook.cells for out in c.get("outputs", []) if "text" in out]
+    lines = [line for text in texts for line in text.splitlines()]
+    return [line for line in lines if not line.startswith(_LOGGED)]
+
+
+_LOGGED = ("INFO:", "WARNING:", "I0000", "W0000", "E0000", "To enable")
 
 
 @pytest.mark.parametrize("block", readme.blocks("python", PIPELINE))

@@ -1,6 +1,6 @@
 """A pipeline of stock TFX components, with the habits of a user who has never heard of huberflow.
 
-The one thing of ours is the loss. TFX imports the functions by the name of this module.
+Of ours are the loss, two metrics, and ServingExport where it is asked for. TFX imports the functions by the name of this module.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from tfx.types import Channel
 from tfx.types.standard_artifacts import Model, ModelBlessing
 from tfx_bsl.public.tfxio import TensorFlowDatasetOptions
 
+import huberflow.tfma
 from huberflow import HuberLoss
 
 NUMBERS, CATEGORY, LABEL = ("trip_miles", "trip_seconds", "trip_start_hour"), "payment_type", "fare"
@@ -163,6 +164,8 @@ def _eval_config() -> tfma.EvalConfig:
                     tfma.MetricConfig(class_name="ExampleCount"),
                     tfma.MetricConfig(class_name="MeanSquaredError", threshold=bound),
                     tfma.MetricConfig(class_name="MeanAbsoluteError"),
+                    huberflow.tfma.metric("HuberMetric", threshold=0.5),
+                    huberflow.tfma.metric("HuberMetric", threshold=2.0),
                 ]
             )
         ],
