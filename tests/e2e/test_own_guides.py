@@ -120,7 +120,7 @@ def printed(notebook: nbformat.NotebookNode) -> list[str]:
 _LOGGED = ("INFO:", "WARNING:", "I0000", "W0000", "E0000", "To enable")
 
 
-@pytest.mark.parametrize("block", readme.blocks("python", PIPELINE))
+@pytest.mark.parametrize("block", [*readme.blocks("python", PIPELINE), *readme.blocks("py")])
 def test_code_for_a_pipeline_uses_public_names_that_exist(block):
     """A test beside this one runs such a pipeline; here, each name and argument is looked up."""
     import huberflow

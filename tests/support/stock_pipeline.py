@@ -1,6 +1,7 @@
 """A pipeline of stock TFX components, with the habits of a user who has never heard of huberflow.
 
-Of ours are the loss, two metrics, and ServingExport where it is asked for. TFX imports the functions by the name of this module.
+Of ours are the loss, two metrics, and ServingExport where it is asked for. TFX imports functions
+by the name of this module.
 """
 
 from __future__ import annotations
