@@ -88,7 +88,9 @@ class TestCertificate:
 
     def test_allows_another_machine_some_roundings_and_no_more(self, path, target):
         tolerances = reload.verify(path)["tolerances"]["float32"]
-        assert {f"answers/serving_default/{name}" for name in target.number_outputs} < tolerances.keys()
+        assert {
+            f"answers/serving_default/{name}" for name in target.number_outputs
+        } < tolerances.keys()
         assert all(0 < allowed < 5e-3 for allowed in tolerances.values()), tolerances
 
 
