@@ -114,11 +114,6 @@ class UserObjects(JsonRecord):
 _loaded: list[UserObjects] = []  # one at most
 
 
-def loaded_modules() -> list[str]:
-    """Names of the user's modules that ``load`` has imported."""
-    return [name for objects in _loaded for name in objects.modules]
-
-
 def load(objects: UserObjects | None) -> Catalogue:
     """Imports a user's modules from their snapshot, and registers their objects with Keras.
 
