@@ -91,6 +91,9 @@ class TestCertificate:
         assert {
             f"answers/serving_default/{name}" for name in target.number_outputs
         } < tolerances.keys()
+        if target.classes:  # the class's name: at most 1 row in 100 has another one
+            for signature in ("columns", "serving_default"):
+                assert tolerances.pop(f"answers/{signature}/prediction") == 0.01
         assert all(0 < allowed < 5e-3 for allowed in tolerances.values()), tolerances
 
 
