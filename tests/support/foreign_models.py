@@ -79,12 +79,25 @@ def fitted(model: tf_keras.Model, label: str = "fare", **compiled: object) -> tf
     return model
 
 
-def parsing(model: tf_keras.Model, argument: str = "examples", *, flat: bool = False):
-    """A serving function of serialized examples, whose argument and shapes are the user's."""
-    spec = {name: tf.io.FixedLenFeature([1], tf.float32) for name in INPUTS}
+def parsing(
+    model: tf_keras.Model, argument: str = "examples", *, flat: bool = False, sparse: bool = False
+):
+    """A serving function of serialized examples, whose argument and shapes are the user's.
+
+    Args:
+      model: takes the parsed columns.
+      argument: the function's.
+      flat: whether the answer is ``[batch]``, not ``[batch, 1]``.
+      sparse: parse as with a schema without shapes.
+    """
+    kind = tf.io.VarLenFeature(tf.float32) if sparse else tf.io.FixedLenFeature([1], tf.float32)
 
     def serve(rows):
-        answer = model(tf.io.parse_example(rows, spec))
+        columns = tf.io.parse_example(rows, dict.fromkeys(INPUTS, kind))
+        if sparse:
+            columns = {name: tf.sparse.to_dense(column) for name, column in columns.items()}
+            columns = {name: tf.ensure_shape(each, [None, 1]) for name, each in columns.items()}
+        answer = model(columns)
         return {"score": answer[:, 0]} if flat else {"outputs": answer}
 
     signature = [tf.TensorSpec([None], tf.string, name=argument)]

@@ -149,6 +149,12 @@ def test_steps_go_on_where_the_optimizer_was(export):
     np.testing.assert_allclose(golden.values["steps"], steps, rtol=1e-6)
 
 
+def test_a_model_that_was_trained_on_several_devices(export, two_replicas):
+    with two_replicas.scope():
+        model = fitted(network(), loss=HuberLoss(2.0))
+    assert reload.golden(export(model, label="fare")).values.keys() >= WHOLE
+
+
 def test_without_examples_it_carries_source_hashes_and_the_optimizer(export):
     bundle = export(fitted(network(), loss=foreign_objects.Registered(3.0)), examples=False)
     certificate = reload.verify(bundle)
@@ -164,6 +170,9 @@ SIGNATURES = {
     "another argument": lambda model: {"serving_default": parsing(model, "serialized_tf_examples")},
     "shape [batch]": lambda model: {"serving_default": parsing(model, flat=True)},
     "another name": lambda model: {"score": parsing(model, "rows")},
+    "columns of any number of values": lambda model: {
+        "serving_default": parsing(model, sparse=True)
+    },
     "several": lambda model: {"serving_default": parsing(model), "flat": parsing(model, flat=True)},
     "Keras's own": lambda _: None,
 }
