@@ -280,7 +280,9 @@ class TestRefusal:
             ("not_a_module.Metric", {}, "not_a_module", "imported"),
             ("tf_keras.metrics.Missing", {}, "metric", "tf_keras.metrics"),
             ("tf_keras.metrics.Mean", {}, "metric", "y_pred"),
-            (lambda y_true, y_pred: 0.0, {}, "metric", "workers can import"),
+            pytest.param(
+                lambda y_true, y_pred: 0.0, {}, "metric", "workers can import", id="lambda"
+            ),
             (huberflow.HuberMetric, {"imports": ["tf_keras"], "x": 1}, "x", "threshold"),
             (3, {}, "metric", "class"),
         ],
