@@ -5,6 +5,7 @@ pandas, but not huberflow.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,12 +27,20 @@ class SavedModel(PythonModel):
         """Loads the SavedModel."""
         # Imported here, because saving the model runs this file, and needs no TensorFlow.
         import tensorflow as tf
+        from tensorflow.core.protobuf.saved_model_pb2 import SavedModel as SavedModelProto
 
+        folder = context.artifacts["saved_model"]
         # A signature works only as long as its model is alive.
-        self._model = tf.saved_model.load(context.artifacts["saved_model"])
+        self._model = tf.saved_model.load(folder)
         self._signature = context.model_config["signature"]
         self._predict = self._model.signatures[self._signature]
-        _, self._specs = self._predict.structured_input_signature
+        # Of the file: the loaded function does not know the names of columns such as "Ship Mode".
+        proto = SavedModelProto.FromString(Path(folder, "saved_model.pb").read_bytes())
+        inputs = proto.meta_graphs[0].signature_def[self._signature].inputs
+        self._specs = {
+            name: tf.TensorSpec(tf.TensorShape(tensor.tensor_shape), tf.as_dtype(tensor.dtype))
+            for name, tensor in sorted(inputs.items())
+        }
 
     def predict(
         self,

@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 import requests
 import small_bundles
+import tensorflow as tf
 import tf_keras
 from mlflow_servers import model_server
 
 import huberflow.mlflow
 from huberflow.components.bundle import reload
+from huberflow.components.bundle.bundle import assemble
+from huberflow.components.serving.signatures import name_columns, renamed_arguments
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.losses import HuberLoss
 from huberflow.custom_objects.metrics import HuberMetric
@@ -63,6 +66,28 @@ def logged(model, tracking):
             registered_model_name="fares",
             extra_pip_requirements=["acme-tools==1.2"],
         )
+
+
+def test_columns_are_found_under_names_that_no_function_can_have(tmp_path):
+    """Under other names every value would be missing, and the prediction wrong in silence."""
+    names = ["Ship Mode", "1st"]
+
+    arguments = sorted(renamed_arguments(names))
+    specs = {name: tf.TensorSpec([None], tf.float64, name=name) for name in arguments}
+
+    @tf.function(input_signature=[specs])
+    def columns(values):
+        first, second = (values[name] for name in arguments)
+        return {"prediction": first + 10 * second}
+
+    tf.saved_model.save(tf.Module(), str(tmp_path / "saved"), signatures={"columns": columns})
+    name_columns(tmp_path / "saved", names)
+    assemble(tmp_path / "saved", None, tmp_path / "bundle", {})
+    huberflow.mlflow.save_model(tmp_path / "bundle", tmp_path / "model")
+    found = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(
+        pd.DataFrame([[1.0, 2.0], [3.0, 4.0]], columns=names)
+    )
+    assert found["prediction"].tolist() == [21.0, 43.0]
 
 
 class TestLogged:
