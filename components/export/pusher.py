@@ -101,7 +101,8 @@ def publish(model: str, base: str) -> str:
 
 def _published_versions(base: str) -> list[int]:
     """The complete versions under ``base``."""
-    return [int(name) for name in fileio.listdir(base) if re.fullmatch(r"\d+", name)]
+    names = [name.rstrip("/") for name in fileio.listdir(base)]  # a bucket's folders end in one
+    return [int(name) for name in names if re.fullmatch(r"\d+", name)]
 
 
 _TEMPORARY = ".pushing-"

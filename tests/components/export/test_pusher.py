@@ -99,6 +99,11 @@ class TestPublish:
         assert seen == [[], []]
         assert versions(base) == ["1"]
 
+    def test_versions_of_a_bucket_whose_folders_end_in_a_slash(self, model, base, monkeypatch):
+        (base / "4").mkdir(parents=True)
+        monkeypatch.setattr(pusher.fileio, "listdir", lambda _: ["4/", "11/", "latest/"])
+        assert publish(str(model), str(base)) == f"{base}/12"
+
     def test_a_model_without_a_certificate_is_published_as_it_is(self, model, base):
         (model / reload.CERTIFICATE).unlink()
         assert publish(str(model), str(base)) == f"{base}/1"
