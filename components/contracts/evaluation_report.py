@@ -1,5 +1,6 @@
 """The Evaluator's report: metrics by slice, and why a model was not blessed."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,9 +26,10 @@ class SliceMetrics(JsonRecord):
         return slice_name(self.slice)
 
     @property
-    def example_count(self) -> int:
-        """The number of rows."""
-        return round(self.candidate["example_count"])
+    def example_count(self) -> int | None:
+        """The number of rows; None where the Evaluator has not counted them."""
+        count = self.candidate.get("example_count", math.nan)
+        return round(count) if math.isfinite(count) else None
 
     def values(self, metric: str) -> tuple[float | None, float | None]:
         """The candidate's and the baseline's value; None where there is none."""

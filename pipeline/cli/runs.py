@@ -158,7 +158,9 @@ def track(
         for run in outcome.delivered:
             click.echo(f"{run.id}  {run.name}")
     else:
-        click.echo(f"delivered {len(outcome.delivered)}, already there {outcome.already_there}")
+        failed = f", not delivered {len(outcome.failed)}" if outcome.failed else ""
+        delivered, there = len(outcome.delivered), outcome.already_there
+        click.echo(f"delivered {delivered}, already there {there}{failed}")
     for run in outcome.delivered:
         if run.status == "running" and any_pipeline is not None:
             say(f"{run.id} has not ended, or was killed; to complete it, track it again later")

@@ -18,7 +18,12 @@ def format_metric(name: str, value: float | None) -> str:
     """A metric in a table of the terminal: four digits, or a whole number of rows."""
     if value is None or math.isnan(value):
         return NO_VALUE
-    return f"{value:{',.0f' if name == 'example_count' else '.4g'}}"
+    return format_rows(value) if name == "example_count" else f"{value:.4g}"
+
+
+def format_rows(rows: float | None) -> str:
+    """A whole number of rows, where they were counted."""
+    return NO_VALUE if rows is None else f"{rows:,.0f}"
 
 
 def format_count(number: float, noun: str) -> str:

@@ -113,6 +113,7 @@ def _environment() -> jinja2.Environment:
         "number": formatting.format_number,
         "duration": formatting.format_duration,
         "count": formatting.format_count,
+        "rows": formatting.format_rows,
         "change": formatting.format_change,
         "memory": formatting.format_memory,
     }

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
 from huberflow.pipeline.report import slices
-from huberflow.pipeline.report.formatting import format_count, format_number
+from huberflow.pipeline.report.formatting import format_count, format_number, format_rows
 from huberflow.pipeline.report.metric_direction import Direction
 from huberflow.pipeline.report.style import BLUE, INK, ORANGE, SKY, figure, legend, plain, tidy
 
@@ -28,7 +28,7 @@ def error_by_slice(report: EvaluationReport, metric: str, direction: Direction |
     if math.isfinite(overall):
         label = f"all rows {overall:.4g}"
         axes.axvline(overall, color=INK, linewidth=1, linestyle="--", label=label)
-    names = [f"{plain(row.name, 34)}  ({row.example_count:,})" for row in shown]
+    names = [f"{plain(row.name, 34)}  ({format_rows(row.example_count)})" for row in shown]
     axes.set_yticks(range(len(shown)), names)
     axes.invert_yaxis()
     axes.margins(y=0.02)

@@ -15,8 +15,8 @@ SMALLEST_SLICE = 30
 
 
 def is_small(row: SliceMetrics) -> bool:
-    """Whether a slice has fewer than ``SMALLEST_SLICE`` rows."""
-    return row.example_count < SMALLEST_SLICE
+    """Whether a slice is known to have fewer than ``SMALLEST_SLICE`` rows."""
+    return row.example_count is not None and row.example_count < SMALLEST_SLICE
 
 
 def metrics_without_count(report: EvaluationReport) -> list[str]:
@@ -75,7 +75,7 @@ def slice_table(report: EvaluationReport) -> SliceTable:
     data = [
         [
             row.name,
-            row.example_count if "example_count" in row.candidate else None,
+            row.example_count,
             *(row.values(metric)[0] for metric in metrics),
             *(row.values(metric)[1] for metric in metrics),
         ]

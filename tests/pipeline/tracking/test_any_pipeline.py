@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import struct
+from dataclasses import replace
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
@@ -30,6 +31,14 @@ REPORT = EvaluationReport(
     ),
 )
 """As huberflow's Evaluator writes it; tests/e2e reads TFMA's own files."""
+
+WITHOUT_COUNT = EvaluationReport(
+    metrics=("auc",),
+    blessed=True,
+    reasons=(),
+    slices=(SliceMetrics({}, {"auc": 0.75}), SliceMetrics({"payment_type": "Cash"}, {})),
+)
+"""Of an Evaluator whose config names no ExampleCount, and of a slice without any metric."""
 
 
 @pytest.fixture
@@ -59,13 +68,13 @@ def delivered(workspace):
 def whole(metadata, tmp_path):
     """Records a run with data, a model, an evaluation and a push."""
 
-    def whole(run="run-1", state=pb.Execution.COMPLETE):
+    def whole(run="run-1", state=pb.Execution.COMPLETE, report=REPORT):
         examples, evaluation = tmp_path / "examples", tmp_path / "evaluation"
         (examples / "Split-train").mkdir(parents=True, exist_ok=True)
         with gzip.open(examples / "Split-train" / "rows.gz", "wb") as rows:
             rows.write(struct.pack("<QI", 0, 0) + struct.pack("<I", 0))
         evaluation.mkdir(exist_ok=True)
-        REPORT.write(evaluation / "report.json")
+        report.write(evaluation / "report.json")
         read = metadata.artifact(str(examples), split_names='["train"]')
         properties = {"input_base": "/data/trips", "password": "hunter2"}
         metadata.execution(
@@ -131,6 +140,28 @@ def test_metrics_of_both_models_and_the_slices(whole, delivered):
     assert [row[0] for row in slices["data"]] == ["all rows", "payment_type=Cash"]
     assert run.tags["huberflow.blessed"] == "true"
     assert b"mean_squared_error" in run.files["report.html"]
+
+
+@pytest.mark.parametrize("report", [WITHOUT_COUNT, replace(WITHOUT_COUNT, metrics=())])
+def test_an_evaluation_need_not_count_rows(whole, delivered, report):
+    whole(report=report)
+    tracker = RememberingTracker()
+    assert delivered(tracker) == (1, 0)
+    run = only_run(tracker)
+    assert run.outcome == "finished"
+    assert json.loads(run.files["slices.json"])["data"][0][:2] == ["all rows", None]
+    assert b"None" not in run.files["report.html"]
+    assert delivered(tracker) == (0, 1)
+
+
+def test_a_run_is_either_delivered_or_not(whole, workspace, tmp_path):
+    whole()
+    (tmp_path / "evaluation" / "report.json").write_text("{}")
+    tracker = RememberingTracker()
+    for _ in range(2):
+        pipelines = read_pipelines(workspace.metadata)
+        result = deliver_pipelines(pipelines, tracker, lambda run, number, count: None)
+        assert (len(result.delivered), result.already_there, len(result.failed)) == (0, 0, 1)
 
 
 def test_the_data_are_there_without_a_schema(whole, delivered):
