@@ -13,6 +13,7 @@ from huberflow.components.contracts import strict_json
 from huberflow.pipeline.compare.comparison import ComparedValue, Comparison
 from huberflow.pipeline.config.dotted_keys import short_names
 from huberflow.pipeline.report.formatting import format_metric
+from huberflow.pipeline.system.shortening import told_apart
 
 MOST_PARAMS = 8
 """The most columns of settings that a terminal shows."""
@@ -49,16 +50,16 @@ def _columns(comparison: Comparison, shown: Iterable[str]) -> Iterator[list[Text
     rows = comparison.rows
     yield _column("run", [Text(row.run) for row in rows])
     if any(row.name for row in rows):
-        yield _column("name", [Text(_short(row.name or "-")) for row in rows])
+        yield _column("name", _short([row.name or "-" for row in rows]))
     yield _column("status", [Text(row.status, _STYLES.get(row.status, "dim")) for row in rows])
     seconds = ["-" if row.seconds is None else f"{row.seconds:,.1f}" for row in rows]
     yield _column("seconds", [Text(each) for each in seconds], "right")
     yield _column("training", [Text(row.training or "-") for row in rows])
     if any(row.code for row in rows):
-        yield _column("code changed", [Text(_short(", ".join(row.code))) for row in rows])
+        yield _column("code changed", _short([", ".join(row.code) for row in rows]))
     short = short_names(comparison.params)
     for key in shown:
-        yield _column(short[key], [Text(_short(row.params.get(key, "-"))) for row in rows])
+        yield _column(short[key], _short([row.params.get(key, "-") for row in rows]))
     for metric in comparison.metrics:
         yield _column(metric, _figures([row.metrics.get(metric) for row in rows], metric), "right")
 
@@ -84,9 +85,11 @@ def _figure(value: ComparedValue | None, metric: str) -> Text:
     return Text(f"{number}*", "bold green") if value and value.best else Text(f"{number} ")
 
 
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 30 else f"{line[:29]}…"
+def _short(texts: Iterable[str]) -> list[Text]:
+    """Cells of one line each; where they are cut, those that differ look different."""
+    lines = [" ".join(text.split()) for text in texts]
+    forms = told_apart(lines, 30)
+    return [Text(forms[line]) for line in lines]
 
 
 def _column(header: str, cells: Sequence[Text], align: AlignMethod = "left") -> list[Text]:

@@ -6,6 +6,7 @@ from huberflow.components.contracts import node_ids
 from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.history.metadata_store import FINISHED, Artifact, Execution, Records
+from huberflow.pipeline.system.shortening import told_apart
 
 
 def reason(records: Records, execution: Execution, *, cache: bool) -> str:
@@ -68,7 +69,7 @@ def _changes(before: Execution, now: Execution) -> Iterable[str]:
             if path.startswith("source."):
                 code.append(path.removeprefix("source."))
             else:
-                config.append(f"{path}: {_short(old.get(key))} -> {_short(new.get(key))}")
+                config.append(f"{path}: {_change(old.get(key), new.get(key))}")
     if config:
         yield _listed("config", config)
     if code:
@@ -88,6 +89,7 @@ def _listed(what: str, items: list[str], most: int = 2) -> str:
     return f"{what}: {', '.join(items[:most])}{more}"
 
 
-def _short(value: JSON) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+def _change(before: JSON, now: JSON) -> str:
+    old, new = str(before), str(now)
+    short = told_apart([old, new], 40)
+    return f"{short[old]} -> {short[new]}"

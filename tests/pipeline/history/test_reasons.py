@@ -67,7 +67,13 @@ SAME, OTHER = {"a.py": "1"}, {"a.py": "2"}
         (
             {"config": {"path": "/y"}},
             {"config": {"path": "/x" * 100}},
-            f"config: training.path: /y -> {'/x' * 18}/...",
+            f"config: training.path: /y -> {'/x' * 12}…{'/x' * 6}",
+        ),
+        (
+            {"config": {"module": f"/{'x' * 99}/a/{'z' * 99}"}},
+            {"config": {"module": f"/{'x' * 99}/b/{'z' * 99}"}},
+            "config: training.module: /xxxxxxxxxxx…a/zzzzzzzzzz…zzzzzzzzzzzz"
+            " -> /xxxxxxxxxxx…b/zzzzzzzzzz…zzzzzzzzzzzz",
         ),
         ({"source": SAME | {"b.py": "1"}}, {"source": OTHER | {"b.py": "1"}}, "code: a.py"),
         ({}, {"source": {"extra.py": "new"}}, "code: extra.py"),
