@@ -72,7 +72,9 @@ class CheckResult:
     value: str
     """What this machine has."""
     consequence: str = ""
-    """What does not work, and how to fix it; empty when ok."""
+    """What does not work, and what to do; empty when ok."""
+    command: str = ""
+    """The command that mends it, where there is one."""
 
 
 def run_checks(workspace: Path) -> list[CheckResult]:
@@ -95,13 +97,27 @@ def run_checks(workspace: Path) -> list[CheckResult]:
 
 
 def results_table(results: Sequence[CheckResult]) -> Table:
-    """The results as a table for the terminal."""
-    table = Table("", "Status", "Found", "Consequence and remedy", box=box.SIMPLE)
+    """The results as a table for the terminal; ``remedies_text`` has the commands."""
+    table = Table(box=box.SIMPLE)
+    for heading in ("", "Status", "Found", "Consequence and remedy"):
+        table.add_column(heading, overflow="fold")
     for result in results:
         severity = Text(result.severity, style=_STYLES[result.severity])
         # Text, not str: rich would read brackets in a value as markup.
         table.add_row(result.subject, severity, Text(result.value), Text(result.consequence))
     return table
+
+
+def remedies_text(results: Sequence[CheckResult]) -> str:
+    """Each command that mends something, once, in a line of its own; for what, in the line above.
+
+    It is no part of the table, whose columns would break a command into pieces.
+    """
+    subjects: dict[str, list[str]] = {}
+    for result in results:
+        if result.command:
+            subjects.setdefault(result.command, []).append(result.subject)
+    return "\n".join(f"{', '.join(names)}:\n  {line}" for line, names in subjects.items())
 
 
 def check_python() -> CheckResult:
@@ -119,18 +135,21 @@ def check_package(name: str) -> CheckResult:
     except metadata.PackageNotFoundError:
         # A user may do without an extra; `make` installs all.
         optional = "[" in installed_by and not remedies.made_by_make()
-        consequence = f"{use}; install it with: {remedies.install(installed_by)}"
-        return CheckResult(name, "warning" if optional else "error", "not installed", consequence)
+        severity: Severity = "warning" if optional else "error"
+        command = remedies.install(installed_by)
+        return CheckResult(name, severity, "not installed", f"{use}; install it", command)
     expected = required_version(name)
-    remedy = f"restore the tested version with: {remedies.restore(f'{name}{expected}')}"
-    return _compared(name, version, expected, remedy)
+    command = remedies.restore(f"{name}{expected}")
+    return _compared(name, version, expected, "restore the tested version", command)
 
 
-def _compared(subject: str, version: str, expected: SpecifierSet, remedy: str) -> CheckResult:
+def _compared(
+    subject: str, version: str, expected: SpecifierSet, remedy: str, command: str = ""
+) -> CheckResult:
     if expected.contains(version, prereleases=True):
         return CheckResult(subject, "ok", version)
     consequence = f"relying on huberflow's tests; {remedy}"
-    return CheckResult(subject, "warning", f"{version}, expected {expected}", consequence)
+    return CheckResult(subject, "warning", f"{version}, expected {expected}", consequence, command)
 
 
 def required_version(package: str) -> SpecifierSet:
@@ -169,9 +188,9 @@ def check_glibc() -> CheckResult:
     value = f"{version}; " + ", ".join(f"{name}: {state}" for name, state in states.items())
     consequence = (
         "every run: ml-metadata and tensorflow-data-validation load here only when repaired; "
-        "repair them with: huberflow doctor --repair"
+        "repair them"
     )
-    return CheckResult("glibc", "error", value, consequence)
+    return CheckResult("glibc", "error", value, consequence, "huberflow doctor --repair")
 
 
 def check_cpus() -> CheckResult:
@@ -199,8 +218,9 @@ def check_gpus() -> CheckResult:
     try:
         gpus = _visible_gpus()
     except ImportError as error:
-        consequence = f"training and serving; reinstall with: {remedies.reinstall('tensorflow')}"
-        return CheckResult("GPUs", "error", f"TensorFlow does not load: {error}", consequence)
+        value = f"TensorFlow does not load: {error}"
+        command = remedies.reinstall("tensorflow")
+        return CheckResult("GPUs", "error", value, "training and serving; reinstall it", command)
     if gpus:
         return CheckResult("GPUs", "ok", ", ".join(gpus))
     consequence = "training and serving on a GPU, and `verify --device gpu`; the CPU is used"

@@ -185,10 +185,12 @@ def doctor(workspace: str, repair: bool) -> None:
         return
     from rich.console import Console
 
-    from huberflow.pipeline.doctor import results_table, run_checks
+    from huberflow.pipeline.doctor import remedies_text, results_table, run_checks
 
     results = run_checks(Path(workspace))
     Console().print(results_table(results))
+    if commands := remedies_text(results):
+        click.echo(commands)
     sys.exit(FAILED if any(result.severity == "error" for result in results) else 0)
 
 

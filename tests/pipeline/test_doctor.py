@@ -67,7 +67,7 @@ class TestPackages:
         monkeypatch.setattr(metadata, "version", missing)
         result = doctor.check_package(name)
         assert_not_ok(result, "error", doctor.PACKAGES[name][1])
-        assert result.consequence.endswith("install it with: make setup")
+        assert result.command == "make setup"
 
     def test_an_extra_that_a_user_did_not_install_is_no_error(self, monkeypatch):
         def missing(name):
@@ -75,8 +75,10 @@ class TestPackages:
 
         monkeypatch.setattr(metadata, "version", missing)
         monkeypatch.setattr(remedies, "made_by_make", lambda: False)
-        assert_not_ok(doctor.check_package("tensorflow"), "error", '"huberflow"')
-        assert_not_ok(doctor.check_package("mlflow"), "warning", '"huberflow[mlflow]"')
+        tensorflow, mlflow = map(doctor.check_package, ("tensorflow", "mlflow"))
+        assert (tensorflow.severity, mlflow.severity) == ("error", "warning")
+        assert '"huberflow"' in tensorflow.command
+        assert '"huberflow[mlflow]"' in mlflow.command
 
     @pytest.mark.parametrize("version", ["1.20.0", "1.22.0rc1", "2.0"])
     def test_another_version(self, monkeypatch, version):
@@ -234,3 +236,25 @@ class TestTable:
         assert ["a", "ok", "1.0"] in lines
         assert ["b", "warning", "[red]2.0[/red]", "some"] in lines
         assert ["c", "error", "none", "every", "run"] in lines
+
+    def test_a_command_is_whole_and_said_once(self, monkeypatch):
+        def missing(name):
+            raise metadata.PackageNotFoundError(name)
+
+        monkeypatch.setattr(metadata, "version", missing)
+        monkeypatch.setattr(remedies, "made_by_make", lambda: False)
+        monkeypatch.setattr(c_library, "version", lambda: (2, 36))
+        results = [doctor.check_package(name) for name in ("tfx", "mlflow", "ml-metadata")]
+        tfx, tfx_line, mlflow, mlflow_line = doctor.remedies_text(results).splitlines()
+        assert (tfx, mlflow) == ("tfx, ml-metadata:", "mlflow:")
+        assert tfx_line.startswith('  uv pip install "huberflow[tfx]" --python-platform ')
+        assert tfx_line.endswith(" && huberflow doctor --repair")
+        assert mlflow_line == '  pip install "huberflow[mlflow]"'
+
+    @pytest.mark.parametrize("width", [40, 80])
+    def test_nothing_is_cut_in_a_narrow_terminal(self, width):
+        word = "manylinux_2_39_x86_64" * 5
+        console = Console(width=width, color_system=None)
+        with console.capture() as printed:
+            console.print(doctor.results_table([CheckResult("a", "warning", word, word)]))
+        assert "…" not in printed.get()
