@@ -23,10 +23,11 @@ from huberflow.pipeline.execution.display import RunDisplay
 from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.execution.runner import LocalRunner, connection_of, records_of
 from huberflow.pipeline.execution.session import delivered_meanwhile, print_line
-from huberflow.pipeline.history import pipeline_runs, run_metadata
+from huberflow.pipeline.history import pipeline_runs, run_history, run_metadata
 from huberflow.pipeline.history.journal import Journal
 from huberflow.pipeline.history.run_history import RunMetadata
 from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.report.result import NOTHING_PUSHED, print_verdict
 from huberflow.pipeline.system import logs
 from huberflow.pipeline.system.display_path import display_path
 from huberflow.pipeline.system.masking import masked_text
@@ -163,7 +164,8 @@ class _Run:
             raise
 
     def _print_end(self, console: Console, delivered: bool) -> None:
-        """Prints where the run is to be seen, or the command that delivers it later."""
+        """Prints the result, and where the run is to be seen or how to deliver it later."""
+        self._print_result(console)
         store = connection_of(self._pipeline).sqlite.filename_uri
         uri = f" --tracking-uri {masked_text(self._given_uri)}" if self._given_uri else ""
         if delivered:
@@ -178,6 +180,19 @@ class _Run:
             command = f"huberflow track --workspace {self._workspace.root}"
             where = f"not delivered yet; later: {command}{uri}"
         print_line(console, "mlflow", where)
+
+    def _print_result(self, console: Console) -> None:
+        """Prints whether the model was blessed, and where it was pushed, if nodes decided that."""
+        run = run_history.read_run(self._workspace.journal(self._id))
+        evaluator, pushed = run.writer("evaluation"), run.artifact("pushed_model")
+        blessing = evaluator.artifact("blessing") if evaluator else None
+        report = run.report()
+        if report is not None and blessing is not None and "blessed" in blessing.properties:
+            print_verdict(console, report)
+        if pushed is not None:
+            is_pushed = pushed.properties.get("pushed")
+            where = str(pushed.properties["pushed_destination"]) if is_pushed else NOTHING_PUSHED
+            print_line(console, "pushed", where)
 
 
 def _registered_id(pipeline: pipeline_pb2.Pipeline) -> str:

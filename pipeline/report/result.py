@@ -21,6 +21,8 @@ from huberflow.pipeline.system.display_path import display_path
 MOST_LINES = 5
 """Further anomalies, drift and skew are in the report only."""
 
+NOTHING_PUSHED = "nothing; the served model stays the same"
+
 
 @dataclass(frozen=True)
 class Result:
@@ -81,11 +83,17 @@ def print_result(console: Console, result: Result, evaluation: EvaluationConfig)
         console.print(Text(line, "yellow"), soft_wrap=True)
     for name in ("anomalies", "drift", "skew"):
         _print_some(console, name, getattr(result, name))
+    print_verdict(console, report)
+    console.print(Text(f"{'pushed':14}{_pushed_text(result.pushed)}"), soft_wrap=True)
+
+
+def print_verdict(console: Console, report: EvaluationReport) -> None:
+    """Prints whether the model was blessed; if not, each reason that the Evaluator gave."""
     if report.blessed:
         console.print("blessed       [green]yes[/]", highlight=False)
-    for number, reason in enumerate(report.reasons):
+        return
+    for number, reason in enumerate(report.reasons or ["the Evaluator gave no reason"]):
         console.print(Text(f"{'' if number else 'not blessed':14}{reason}", "red"))
-    console.print(Text(f"{'pushed':14}{_pushed_text(result.pushed)}"), soft_wrap=True)
 
 
 def _print_some(console: Console, name: str, lines: Sequence[str]) -> None:
@@ -108,7 +116,7 @@ def _metrics_table(report: EvaluationReport) -> Table:
 
 def _pushed_text(folder: Path | None) -> str:
     if folder is None:
-        return "nothing; the served model stays the same"
+        return NOTHING_PUSHED
     path = display_path(folder)
     if not folder.exists():
         return f"{path} by an earlier run, but deleted since; write: --no-cache"

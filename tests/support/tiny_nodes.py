@@ -1,4 +1,4 @@
-"""Three nodes that TFX runs in milliseconds. TFX imports them by the name of this module.
+"""Nodes that TFX runs in milliseconds. TFX imports them by the name of this module.
 
 No ``from __future__ import annotations``: TFX reads the annotations themselves.
 """
@@ -12,9 +12,16 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import Channel, ComponentSpec
 from tfx.types.component_spec import ChannelParameter
-from tfx.types.standard_artifacts import Examples, Model
+from tfx.types.standard_artifacts import (
+    Examples,
+    Model,
+    ModelBlessing,
+    ModelEvaluation,
+    PushedModel,
+)
 
 from huberflow.components.contracts.epoch_progress import EpochProgress
+from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
 from huberflow.components.contracts.lineage import LINEAGE
 
 
@@ -55,6 +62,33 @@ def Report(total: InputArtifact[Model], report: OutputArtifact[Model]):  # noqa:
     Path(report.uri).mkdir(parents=True, exist_ok=True)
     text = (Path(total.uri) / "total.txt").read_text()
     (Path(report.uri) / "report.txt").write_text(text)
+
+
+@component
+def Evaluated(  # noqa: N802
+    evaluation: OutputArtifact[ModelEvaluation],
+    blessing: OutputArtifact[ModelBlessing],
+    blessed: Parameter[int],
+):
+    """Judges a model that has one metric."""
+    reasons = () if blessed else ("auc of all rows is 0.5",)
+    slices = (SliceMetrics({}, {"auc": 0.5}),)
+    Path(evaluation.uri).mkdir(parents=True, exist_ok=True)
+    found = EvaluationReport(("auc",), bool(blessed), reasons, slices)
+    found.write(Path(evaluation.uri) / "report.json")
+    blessing.set_int_custom_property("blessed", blessed)
+
+
+@component
+def Pushed(  # noqa: N802
+    blessing: InputArtifact[ModelBlessing], pushed_model: OutputArtifact[PushedModel]
+):
+    """Says where it pushed a blessed model."""
+    blessed = blessing.get_int_custom_property("blessed")
+    pushed_model.set_int_custom_property("pushed", blessed)
+    if blessed:
+        pushed_model.set_string_custom_property("pushed_destination", "/srv/fares/7")
+        pushed_model.set_string_custom_property("pushed_version", "7")
 
 
 class LineageExecutor(base_executor.BaseExecutor):

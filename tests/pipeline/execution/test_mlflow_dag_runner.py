@@ -31,14 +31,14 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def pipeline(place: Path, count: int = 5, name: str = "tiny") -> Pipeline:
+def pipeline(place: Path, count: int = 5, name: str = "tiny", components=None) -> Pipeline:
     numbers = tiny_nodes.Numbers(count=count)
     trouble = str(place / "trouble.txt")
     total = tiny_nodes.Total(numbers=numbers.outputs["numbers"], trouble=trouble)
     return Pipeline(
         pipeline_name=name,
         pipeline_root=str(place / "artifacts"),
-        components=[numbers, total],
+        components=components or [numbers, total],
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             str(place / "metadata.db")
         ),
@@ -66,7 +66,7 @@ def test_a_run_is_shown_and_tracked_where_mlflow_looks_first(place, capsys):
     assert re.search(r"Numbers +ran +\d+\.\d s +config: count: 4 -> 5", shown)
     assert re.search(r"Total +ran +\d+\.\d s +new input: numbers", shown)
     assert f"huberflow ui --tracking-uri sqlite:///{place}/mlflow.db" in shown
-    assert "INFO" not in shown
+    assert not re.search(r"INFO|blessed|pushed", shown)
     runner.run(pipeline(place))
     assert re.search(r"Total +cached .* as in run \d{4}-", capsys.readouterr().out)
     assert leftovers() == []
@@ -86,6 +86,21 @@ def test_a_run_is_shown_and_tracked_where_mlflow_looks_first(place, capsys):
     tracker = connect(f"sqlite:///{place / 'mlflow.db'}")
     later = deliver_pipelines(store, tracker, lambda run, number, count: None)
     assert (len(later.delivered), later.already_there) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("blessed", "lines"),
+    [
+        (1, ["blessed       yes", "pushed        /srv/fares/7"]),
+        (0, ["not blessed   auc of all rows is 0.5", "pushed        nothing; the served model"]),
+    ],
+)
+def test_ends_with_what_became_of_the_model(place, capsys, blessed, lines):
+    evaluated = tiny_nodes.Evaluated(blessed=blessed)
+    pushed = tiny_nodes.Pushed(blessing=evaluated.outputs["blessing"])
+    MlflowDagRunner().run(pipeline(place, components=[evaluated, pushed]))
+    shown = capsys.readouterr().out
+    assert all(re.search(f"^{line}", shown, re.MULTILINE) for line in lines), shown
 
 
 def test_a_failure_is_a_line_and_the_nodes_own_exception(place, capsys):
