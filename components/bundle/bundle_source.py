@@ -30,6 +30,7 @@ def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
       InputError: an object cannot be imported by its name, so that its source cannot be copied; or
         two objects have one name, so that a reload would take one for the other.
     """
+    registry.registered()  # also those of a model that was loaded from a bundle
     configs = [model.get_compile_config(), *map(_layer_config, model.layers)]
     held = _held(model)
     targets: dict[str, Any] = {}
@@ -227,6 +228,9 @@ def _not_importable(name: str, target: Callable[..., Any] | None) -> InputError:
     if target.__module__ == "__main__" and target.__qualname__ == own:
         received, hint = "one of a script or notebook", None
         write = f'{own} = huberflow.objects.write("my_objects.py", {own})'
+    elif target.__module__ not in sys.modules:
+        received, hint = f"{own} of {target.__module__}, which is not imported here", None
+        write = f"import {target.__module__}"
     else:
         received = f"{target.__qualname__} of {target.__module__}"
         hint = "a class keeps its arguments in get_config; a function inside a function does not"

@@ -68,12 +68,12 @@ def capture(
     objects = bundle_source.used_objects(model)
     asked = answers.of_model(model, signatures, argument_names or {})
     arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))
-    compiled = reload.is_compiled(model)
+    record = golden.record(model, rows, asked, arguments)
     Captured(
-        record=golden.record(model, rows, asked, arguments),
+        record=record,
         origin=TRAINING,
         signatures=dict.fromkeys(arguments, TRAINING),
-        lacking="no labels" if compiled else "not compiled",
+        lacking=_lacking(model, record),
         is_keras=True,
         objects=objects,
         optimizer=optimizer_state(model),
@@ -120,11 +120,12 @@ def capture_saved(
     arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))
     rows = rows if model is not None else Rows()
     continues = model is not None and _restore_optimizer(model, saved_model)
+    record = golden.record(model, rows, asked, arguments, steps=continues)
     Captured(
-        record=golden.record(model, rows, asked, arguments, steps=continues),
+        record=record,
         origin=EXPORTING if rows else NONE,
         signatures=dict.fromkeys(arguments, EXPORTING),
-        lacking=lacking or _lacking(model, rows, continues),
+        lacking=lacking or _lacking(model, record, continues),
         is_keras=model is not None,
         objects=objects,
         optimizer=optimizer_state(model) if continues else None,
@@ -159,7 +160,8 @@ def _unknown_object(error: Exception) -> InputError:
         "objects",
         expected="custom objects that are defined at the top of a module which was imported",
         received=str(error).partition(". ")[0],
-        write="import my_losses",
+        hint="name the module that defines it; for the verb: --objects my_losses.py",
+        write='ServingExport(..., objects=["my_losses"])',
     )
 
 
@@ -195,12 +197,17 @@ def _restore_optimizer(model: tf_keras.Model, saved_model: Path) -> bool:
     return True
 
 
-def _lacking(model: tf_keras.Model, rows: Rows, continues: bool) -> str:
-    if not rows:
+def _lacking(model: tf_keras.Model, record: golden.Record, continues: bool = True) -> str:
+    """Why the record has not all values of a model; nothing where it has."""
+    if not record.rows:
         return "no rows"
     if not reload.is_compiled(model):
         return "not compiled"
-    return "no labels" if not reload.has_loss(model, rows.labels) else "no state of the optimizer"
+    if not reload.has_loss(model, record.rows.labels):
+        return "no labels"
+    if not continues:
+        return "no state of the optimizer"
+    return "" if "steps" in record.values else "they differ each time, as with Dropout"
 
 
 def _capture_bundle(bundle: Path, folder: Path, requests: Requests | None) -> None:

@@ -1,6 +1,6 @@
 """The first rows of what Keras's ``fit`` takes, as arrays."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -48,6 +48,7 @@ def first_rows(inputs: object, labels: object = None, sample_weight: object = No
         _refuse_beside_dataset(labels=labels, sample_weight=sample_weight)
         rows = _of_dataset(inputs)
     else:
+        _refuse_other_counts(inputs=inputs, labels=labels, sample_weight=sample_weight)
         rows = _rows(inputs, labels, sample_weight)
     lengths = {name: len(array) for name, array in rows.arrays().items()}
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
@@ -55,6 +56,24 @@ def first_rows(inputs: object, labels: object = None, sample_weight: object = No
         expected = "rows, and a label and a weight for each"
         raise InputError("inputs", expected=expected, received=received)
     return rows
+
+
+def _refuse_other_counts(**parts: object) -> None:
+    """Refuses labels or weights for more or fewer rows, before the rest of the rows is cut off."""
+    counts = {name: _count(part) for name, part in parts.items()}
+    given = {name: count for name, count in counts.items() if count is not None}
+    if len(set(given.values())) > 1:
+        received = ", ".join(f"{count} {name}" for name, count in given.items())
+        raise InputError("inputs", expected="as many labels and weights", received=received)
+
+
+def _count(part: object) -> int | None:
+    """The number of rows; None where it cannot be known."""
+    if isinstance(part, Mapping):
+        return _count(next(iter(part.values()), None))
+    if isinstance(part, list | tuple) and not _is_list_of_scalars(part):
+        return _count(next(iter(part), None))
+    return len(part) if isinstance(part, Sized) and getattr(part, "shape", None) != () else None
 
 
 def _refuse_beside_dataset(**arguments: object) -> None:

@@ -66,11 +66,24 @@ def record(
             given = vars(rows).values()
             values |= reload.model_values(model, *given)
             if steps and reload.has_loss(model, rows.labels):
-                with _unchanged(model):
-                    values["steps"] = reload.step_losses(model, *given)
+                values |= _repeatable_steps(model, rows)
             device = reload.device_of(model, rows.inputs)
         allowed = tolerances(model if rows else None, rows, values)
     return Record(rows, requests, values, allowed, reload.machine(device))
+
+
+def _repeatable_steps(model: tf_keras.Model, rows: Rows) -> dict[str, np.ndarray]:
+    """The losses of two training steps; none where they differ from one time to the next.
+
+    A layer such as Dropout draws random numbers, and no reload draws the same ones.
+    """
+    first, second = (_steps(model, rows) for _ in range(2))
+    return {"steps": first} if np.array_equal(first, second, equal_nan=True) else {}
+
+
+def _steps(model: tf_keras.Model, rows: Rows) -> np.ndarray:
+    with _unchanged(model):
+        return reload.step_losses(model, *vars(rows).values())
 
 
 def _on_one_device(model: tf_keras.Model, rows: Rows) -> tf_keras.Model:
@@ -103,6 +116,8 @@ def _cloned(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
 def _unchanged(model: tf_keras.Model) -> Iterator[None]:
     """Restores the model's and the optimizer's variables after the block."""
     variables = [*model.variables, *reload.optimizer_variables(model)]
+    # The vocabulary of a lookup layer, which no training changes, is in a table.
+    variables = [each for each in variables if isinstance(each, tf.Variable)]
     before = [variable.numpy() for variable in variables]
     try:
         yield

@@ -67,7 +67,10 @@ serving_default, as in the training process.'
     out = Path(path)
     _refuse_other_models(model)
     if out.exists() and any(out.iterdir()):
-        raise FileExistsError(f"{out}: expected a new folder, received one with files in it")
+        raise FileExistsError(
+            f"{out}: expected a new folder, received one with files in it; choose another, or "
+            f"remove it first: shutil.rmtree({str(out)!r})"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
         saved_model, captured = Path(folder, "saved_model"), Path(folder, "captured")

@@ -1,11 +1,13 @@
 """Writes classes and functions of a script or notebook to a module, which a reload can import."""
 
+import ast
 import hashlib
 import importlib.util
 import keyword
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from huberflow.components.bundle.defining_text import defining_text
 from huberflow.custom_objects import registry, user_objects
 from huberflow.custom_objects.input_error import InputError
 
-_HEADER = '"""Written by huberflow.objects.write; sha256 of what follows: {}."""\n\n'
+_HEADER = '"""{}: written by huberflow.objects.write; sha256 of what follows: {}."""\n\n'
+_NAMES_IN_HEADER = re.compile(r'"""([\w, ]+): written by')
 
 
 def write(path: str | os.PathLike[str], *objects: Callable[..., Any]) -> Any:
@@ -23,9 +26,11 @@ def write(path: str | os.PathLike[str], *objects: Callable[..., Any]) -> Any:
     file = Path(path).resolve()
     _refuse_name(file)
     text = defining_text(file.stem, objects)
-    text = _HEADER.format(_sha256(text)) + text
+    names = [each.__name__ for each in objects]
+    text = _HEADER.format(", ".join(names), _sha256(text)) + text
     if not file.exists() or file.read_text(encoding="utf-8") != text:
         _refuse_others(file)
+        _refuse_loss(file, text, names)
         _write_text(file, text)
         sys.modules.pop(file.stem, None)
     module = user_objects.import_from(file.parent, file.stem)
@@ -64,13 +69,34 @@ def _refuse_others(file: Path) -> None:
         return
     text = file.read_text(encoding="utf-8")
     body = text.partition("\n\n")[2]
-    if text != _HEADER.format(_sha256(body)) + body:
+    if text != _HEADER.format(", ".join(_names(text)), _sha256(body)) + body:
         raise InputError(
             str(file),
             expected="a new file, or one as huberflow.objects.write wrote it",
             received="a file that was written or changed by somebody else",
             hint="choose another name, or delete it",
         )
+
+
+def _refuse_loss(file: Path, text: str, names: Sequence[str]) -> None:
+    """Refuses to replace a module by a text without some of the objects that were written to it."""
+    earlier = _names(file.read_text(encoding="utf-8")) if file.exists() else []
+    defined = {getattr(node, "name", None) for node in ast.parse(text).body}
+    if lost := [name for name in earlier if name not in defined]:
+        together = ", ".join([*lost, *names])
+        raise InputError(
+            str(file),
+            expected="all objects of a module in one call",
+            received=f"{', '.join(names)}; the file has {', '.join(lost)} too",
+            hint="or choose another file, or delete this one",
+            write=f'{together} = huberflow.objects.write("{file.name}", {together})',
+        )
+
+
+def _names(text: str) -> list[str]:
+    """The objects that a module was written for."""
+    found = _NAMES_IN_HEADER.match(text)
+    return found[1].split(", ") if found else []
 
 
 def _write_text(file: Path, text: str) -> None:

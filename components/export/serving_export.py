@@ -99,8 +99,8 @@ class ServingExport(_Node):
       transform_graph: Transform's, where the model was trained on its outputs.
       schema: of the examples, for the certificate.
       split: the split to take rows of; by default ``eval``, else the last one.
-      label: what the model was trained on: a column of the examples, or an output of the transform.
-        Without it, loss, metrics and training steps are not proven.
+      label: what the model was trained on: with a ``transform_graph`` an output of the transform,
+        else a column of the examples. Without it, loss, metrics and training steps are not proven.
       weight: the same for the weight of a row.
       objects: modules to import first, such as ``["my_losses"]``: they define and register the
         model's custom objects. Not needed where the Trainer runs in the same process.

@@ -14,16 +14,17 @@ def write(path: str | os.PathLike[str], *objects: Callable[..., Any]) -> Any:
     has the source of the objects, and the imports, helpers and constants that they use.
 
     Args:
-      path: the module's file. It is new, or was written by this function and not changed since.
-      *objects: classes and functions.
+      path: the module's file. It is new; or this function wrote it, nobody changed it since, and it
+        is replaced.
+      *objects: classes and functions; all of one module in one call.
 
     Returns:
       The objects as the module has them, registered with Keras by the module's name: one object, or
       a tuple of several. Use these in the model.
 
     Raises:
-      InputError: the file has other content, or is no new module; or the source of an object cannot
-        be found, or uses a value that is no module, class, function, number or text.
+      InputError: the file has other content, or other objects too, or is no new module; or the
+        source of an object cannot be found, or uses a value that cannot be written as Python.
 
     Example::
 
@@ -35,6 +36,6 @@ def write(path: str | os.PathLike[str], *objects: Callable[..., Any]) -> Any:
         >>> twice.__module__
         'my_activations'
 
-    In a notebook: ``MyLoss = huberflow.objects.write("my_losses.py", MyLoss)``.
+    In a notebook: ``MyLoss, MyMetric = huberflow.objects.write("mine.py", MyLoss, MyMetric)``.
     """
     return written_module.write(path, *objects)

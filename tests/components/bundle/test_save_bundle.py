@@ -1,6 +1,8 @@
 """A bundle of any Keras model, from a plain script."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -128,6 +130,11 @@ class TestRows:
         checked(fitted(model, words, np.arange(16.0)), path, words, np.arange(16.0))
         assert reload.golden(path).inputs.tolist() == words.tolist()
 
+    def test_and_labels_are_as_many_before_they_are_cut(self, model, path):
+        with pytest.raises(InputError) as refused:
+            huberflow.save_bundle(model, path, INPUTS, NUMBERS[:280])
+        assert refused.value.received == "300 inputs, 280 labels"
+
 
 class TestModels:
     def test_that_are_not_compiled_have_predictions_alone(self, path):
@@ -204,6 +211,52 @@ class TestModels:
         with pytest.raises(InputError) as refused:
             huberflow.save_bundle(object(), path, INPUTS)
         assert (refused.value.key, refused.value.received) == ("model", "builtins.object")
+
+
+class TestRandomness:
+    def test_of_steps_is_said_and_they_are_not_held(self, path):
+        """Each step with Dropout has another mask, so that no reload could repeat it."""
+        inputs = tf_keras.Input((4,), name="x")
+        hidden = tf_keras.layers.Dropout(0.5)(tf_keras.layers.Dense(8)(inputs))
+        model = tf_keras.Model(inputs, tf_keras.layers.Dense(1, name="out")(hidden))
+        fitted(model, INPUTS, NUMBERS)
+        assert checked(model, path, INPUTS, NUMBERS) == WHOLE - {"steps"}
+        statement = reload.verify(path)["proof"]["statement"]
+        assert "two training steps (they differ each time" in statement.partition("Does not")[2]
+
+
+def test_a_vocabulary_that_was_learned_travels(path):
+    words = np.array([["cash"], ["card"]] * 20, object)
+    lookup = tf_keras.layers.StringLookup(output_mode="one_hot")
+    lookup.adapt(words)
+    inputs = tf_keras.Input((1,), name="x", dtype="string")
+    model = tf_keras.Model(inputs, tf_keras.layers.Dense(1, name="out")(lookup(inputs)))
+    labels = np.arange(40, dtype=np.float32)[:, np.newaxis]
+    fitted(model, tf.constant(words, tf.string), labels)
+    assert checked(model, path, tf.constant(words, tf.string), labels) == WHOLE
+
+
+AGAIN = """
+import sys
+import numpy as np
+import huberflow
+
+old, new = sys.argv[1:]
+model = huberflow.load(old)
+x, y = np.ones((8, 4), "float32"), np.ones((8, 1), "float32")
+model.fit(x, y, verbose=0)
+huberflow.save_bundle(model, new, x, y)
+assert huberflow.check(new)["ok"]
+print(huberflow.load(new).loss.threshold)
+"""
+
+
+def test_a_loaded_model_is_trained_on_and_bundled_again_in_a_fresh_process(model, tmp_path):
+    """There, only the bundle's own copy of the loss has been imported."""
+    huberflow.save_bundle(model, tmp_path / "old", INPUTS, NUMBERS)
+    command = [sys.executable, "-c", AGAIN, str(tmp_path / "old"), str(tmp_path / "new")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1:] == ["2.0"], done.stderr
 
 
 class TestSignatures:

@@ -201,6 +201,18 @@ class TestANotebook:
         assert huberflow.objects.write(file, main.two)(3) == 7
         assert "import" not in file.read_text()
 
+    def test_of_one_module_are_written_in_one_call(self, notebook, tmp_path):
+        """A second call would take the first object out of the module, in silence."""
+        main = notebook("def one(x):\n    return 2 * x", "def two(x):\n    return 3 * x")
+        file = tmp_path / "my_acts.py"
+        main.one = huberflow.objects.write(file, main.one)
+        with pytest.raises(InputError) as refused:
+            huberflow.objects.write(file, main.two)
+        line = 'one, two = huberflow.objects.write("my_acts.py", one, two)'
+        assert refused.value.write == line
+        one, two = huberflow.objects.write(file, main.one, main.two)
+        assert (one(1), two(1)) == (2, 3)
+
     def test_the_last_of_two_definitions_counts(self, notebook, tmp_path):
         cells = [f"def act(x):\n    return {factor} * x" for factor in (1, 7)]
         main = notebook(*cells)
