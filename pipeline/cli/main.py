@@ -41,6 +41,14 @@ def cli() -> None:
     \b
     The same with another loss; only the Trainer and the nodes after it run again:
       huberflow run --set training.loss.config.threshold=2.0
+    \b
+    Your own TFX pipeline: its runs in MLflow, and side by side:
+      huberflow track --metadata metadata.db
+      huberflow compare --metadata metadata.db
+    \b
+    Your own Keras model, saved as a SavedModel: a bundle, for verify, serve and predict:
+      huberflow bundle fares --objects my_losses.py --data rows.csv --to bundle
+      huberflow verify bundle
 
     Exit codes: 0 done and blessed, 1 failed, 2 the config or input is wrong, 3 not blessed.
     """  # noqa: D301 (click reads the \b)

@@ -6,21 +6,28 @@ from huberflow.installation.extras import MissingExtraError, missing_extra_named
 
 EXTRAS = {
     "bundle": "cli",
+    "compare": "tfx",
+    "compile": "tfx",
+    "config": "tfx",
     "doctor": "cli",
+    "init": "tfx",
     "predict": "cli",
+    "run": "tfx",
+    "schema": "tfx",
     "serve": "serving",
+    "sweep": "tfx",
     "track": "mlflow",
     "ui": "mlflow",
     "verify": "cli",
 }
-"""The extra that a verb needs; the other verbs need all of TFX."""
+"""The extra that each verb needs."""
 
 
 def main() -> None:
     """Runs a verb; where it needs an extra that is not installed, names the extra instead."""
-    verb = next((word for word in sys.argv[1:2] if not word.startswith("-")), "")
+    verb = next((word for word in sys.argv[1:2] if word in EXTRAS), "")
     try:
-        with missing_extra_named(f"huberflow {verb}".strip(), EXTRAS.get(verb, "tfx")):
+        with missing_extra_named(f"huberflow {verb}".strip(), EXTRAS.get(verb, "cli")):
             from huberflow.pipeline.cli import main as command_line
 
             command_line.main()
