@@ -93,9 +93,9 @@ def predict(
 ) -> None:
     """Predict all rows of a file, which may be larger than memory.
 
-    The output has all columns of the input, in the same order, and the column `prediction`. Rows
-    that the model cannot read are written to a separate file, with line and reason; the exit code
-    is then 1.
+    The output has all columns of the input, in the same order, and a column for each output of the
+    model, such as `prediction`. Rows that the model cannot read are written to a separate file,
+    with line and reason; the exit code is then 1.
 
     MODEL is a folder, a run (`latest`, its id or name), or a model in MLflow.
 

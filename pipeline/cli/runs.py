@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from huberflow.pipeline.tracking.delivery import CatchUpResult
 
 
+ANOTHER_PIPELINE = "huberflow track --metadata metadata.db"
+
 _tracking_uri = click.option(
     "--tracking-uri",
     metavar="URI",
@@ -137,10 +139,10 @@ def track(
     experiment: str | None,
     dry_run: bool,
 ) -> None:
-    """Send runs to MLflow that are not there yet.
+    """Send runs to MLflow: those of a workspace, or of any TFX pipeline.
 
-    Runs are sent automatically; use this verb if that failed, or for another server.
-    Runs that are already there stay as they are.
+    Runs that are already there stay as they are. Those of a workspace are sent automatically; use
+    this verb if that failed, or for another server.
 
     \b
       huberflow track
@@ -183,10 +185,13 @@ def _workspace_delivered(
     if tracking_uri is not None:
         options = options.with_setting("tracking.uri", tracking_uri)
     found = options.resolve()
-    if dry_run:
-        from huberflow.pipeline.tracking import delivery
+    from huberflow.pipeline.tracking import delivery
 
+    if dry_run:
         return delivery.dry_run(found.workspace)
+    if not found.workspace.root.exists():
+        say(f"no runs in {found.workspace.root}; those of another pipeline: {ANOTHER_PIPELINE}")
+        return delivery.CatchUpResult((), 0, ())
     return _delivered(found.config, found.workspace)
 
 

@@ -40,7 +40,8 @@ def locate_model(reference: str | None, config: Config, workspace: Workspace) ->
         folder = workspace.serving(config.name)
         if (newest := _newest_version(folder)) is None:
             expected = f"a version of the model {config.name} in {folder}"
-            raise _no_model(expected, "none", write=_run_command(config))
+            hint = "for another model, name the folder of its bundle; to make this one"
+            raise _no_model(expected, "none", hint=hint, write=_run_command(config))
         yield newest
     elif reference.startswith(("models:/", "runs:/")):
         from huberflow.pipeline.tracking.mlflow_models import download_saved_model

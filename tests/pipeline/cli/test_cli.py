@@ -309,9 +309,11 @@ class TestTrack:
         assert done.exit_code == 1
         assert done.stderr.startswith(f"huberflow: {workspace.journal('run-1')}: ")
 
-    def test_of_a_new_workspace_delivers_nothing(self, tmp_path):
-        done = self.track(Workspace(tmp_path))
+    def test_of_a_workspace_without_runs_makes_none(self, tmp_path):
+        done = self.track(Workspace(tmp_path / "workspace"))
         assert (done.exit_code, done.stdout) == (0, "delivered 0, already there 0\n")
+        assert done.stderr.endswith("huberflow track --metadata metadata.db\n")
+        assert not list(tmp_path.iterdir())
 
     def test_a_server_that_is_not_there_is_one_line(self, tmp_path):
         workspace = Workspace(tmp_path)

@@ -61,6 +61,7 @@ class TestFolders:
         error = refusal(None, workspace, "name=bikes")
         assert str(workspace.serving("bikes")) in error.expected
         assert error.write == f"huberflow run --workspace '{workspace.root}'"
+        assert "the folder of its bundle" in error.hint
 
     def test_a_bundle_is_itself(self, workspace, tmp_path, monkeypatch):
         folder = model(tmp_path / "elsewhere" / "bundle")
