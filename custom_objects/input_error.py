@@ -1,6 +1,6 @@
 """The error for all wrong input from a user."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -46,18 +46,24 @@ class InputError(ValueError):
         return "; ".join(parts)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return partial(type(self), **self._fields()), ()  # an error crosses processes as a pickle
+        return partial(type(self), **self.to_json()), ()  # an error crosses processes as a pickle
 
     def with_key(self, key: str) -> "InputError":
         """The same error of another key."""
-        return InputError(**{**self._fields(), "key": key})
+        return InputError(**{**self.to_json(), "key": key})
 
     def below(self, prefix: str) -> "InputError":
         """The same error, its key below another: ``threshold`` in ``training.loss.config``."""
         return self.with_key(".".join(filter(None, [prefix, self.key])))
 
-    def _fields(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
+        """The fields, for another process: see ``JsonRecord``, which may hold errors."""
         return {name: vars(self)[name] for name in _FIELDS}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> "InputError":
+        """The error whose ``to_json`` gave these values."""
+        return InputError(**values)
 
 
 class InputErrors(InputError):  # noqa: N818 (several of them)
@@ -67,7 +73,7 @@ class InputErrors(InputError):  # noqa: N818 (several of them)
     """
 
     def __init__(self, errors: Sequence[InputError]) -> None:
-        super().__init__(**errors[0]._fields())
+        super().__init__(**errors[0].to_json())
         self.errors = tuple(errors)
 
     def __str__(self) -> str:

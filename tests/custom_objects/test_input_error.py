@@ -36,6 +36,7 @@ def test_crosses_processes():
     """Beam and the processes of a sweep pickle what they raise; a copy is made the same way."""
     back = copy.copy(WRONG)
     assert (back.key, str(back)) == (WRONG.key, str(WRONG))
+    assert str(InputError.from_json(WRONG.to_json())) == str(WRONG)
 
 
 def test_several_below_another_key():
