@@ -46,7 +46,7 @@ def cli() -> None:
       huberflow track --metadata metadata.db
       huberflow compare --metadata metadata.db
     \b
-    Your own Keras model, saved as a SavedModel: a bundle, for verify, serve and predict:
+    Your own Keras model: a bundle of it, for verify, serve and predict:
       huberflow bundle fares --objects my_losses.py --data rows.csv --to bundle
       huberflow verify bundle
 

@@ -139,7 +139,7 @@ def track(
     experiment: str | None,
     dry_run: bool,
 ) -> None:
-    """Send runs to MLflow: those of a workspace, or of any TFX pipeline.
+    """Send runs of a workspace, or of any TFX pipeline, to MLflow.
 
     Runs that are already there stay as they are. Those of a workspace are sent automatically; use
     this verb if that failed, or for another server.
@@ -185,12 +185,15 @@ def _workspace_delivered(
     if tracking_uri is not None:
         options = options.with_setting("tracking.uri", tracking_uri)
     found = options.resolve()
+    from huberflow.pipeline.system.display_path import display_path
     from huberflow.pipeline.tracking import delivery
 
     if dry_run:
         return delivery.dry_run(found.workspace)
     if not found.workspace.root.exists():
-        say(f"no runs in {found.workspace.root}; those of another pipeline: {ANOTHER_PIPELINE}")
+        say(
+            f"no runs in {display_path(found.workspace.root)}; those of another pipeline: {ANOTHER_PIPELINE}"
+        )
         return delivery.CatchUpResult((), 0, ())
     return _delivered(found.config, found.workspace)
 
