@@ -191,9 +191,8 @@ def _workspace_delivered(
     if dry_run:
         return delivery.dry_run(found.workspace)
     if not found.workspace.root.exists():
-        say(
-            f"no runs in {display_path(found.workspace.root)}; those of another pipeline: {ANOTHER_PIPELINE}"
-        )
+        place = display_path(found.workspace.root)
+        say(f"no runs in {place}; those of another pipeline: {ANOTHER_PIPELINE}")
         return delivery.CatchUpResult((), 0, ())
     return _delivered(found.config, found.workspace)
 
