@@ -1,8 +1,8 @@
 """Finds the modules that a user's source needs, by the imports in it.
 
-Imports inside functions count, those for type checkers do not. Modules outside of site-packages are
-the user's own, and travel with a model; installed distributions do not. TensorFlow, tf_keras, what
-they need, and the standard library are taken for granted.
+Imports inside functions count, those for type checkers and for a script do not. Modules outside of
+site-packages are the user's own, and travel with a model; installed distributions do not.
+TensorFlow, tf_keras, what they need, and the standard library are taken for granted.
 """
 
 import ast
@@ -18,7 +18,7 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 
-from huberflow.components.bundle import installed
+from huberflow.components.bundle import installed, plain_source
 from huberflow.custom_objects.input_error import InputError
 
 _STANDARD = [Path(sysconfig.get_path(each)).resolve() for each in ("stdlib", "platstdlib")]
@@ -55,7 +55,8 @@ def needed(modules: Iterable[str]) -> Needed:
     """All that these modules of the user's need, themselves and their packages included.
 
     Raises:
-      InputError: a module cannot be copied into a model, or uses Keras 3.
+      InputError: a module cannot be copied into a model, uses Keras 3, or may take code or data
+        from elsewhere.
     """
     found, seen = Needed(), {_OURS}
     todo = [*modules]
@@ -124,12 +125,19 @@ def _requirement(name: str, spec: ModuleSpec) -> dict[str, str]:
 def _source_file(name: str, spec: ModuleSpec) -> Path:
     file = Path(str(spec.origin))
     root = name.partition(".")[0]
-    if root in sys.stdlib_module_names or root in installed.base_modules():
+    if is_reserved(root):
         raise InputError(
             str(file),
-            expected="a name that no module of Python or TensorFlow has",
+            expected="a name that no module of Python, TensorFlow or a bundle has",
             received=f"a module named {root}",
             hint="rename it, for it would take the other's place where the model is loaded",
+        )
+    if shared := next(filter(_is_shared, _outermost_first(name)), None):
+        raise InputError(
+            str(file),
+            expected="a package whose modules are all installed, or all not",
+            received=f"{shared}, which is installed in part",
+            hint=f"rename the part that is not installed, or install it too: pip install {shared}",
         )
     if file.suffix != ".py":
         raise InputError(
@@ -141,11 +149,27 @@ def _source_file(name: str, spec: ModuleSpec) -> Path:
     return file
 
 
+def is_reserved(root: str) -> bool:
+    """Whether a module of this name would take another's place where a model is loaded."""
+    return root in {*sys.stdlib_module_names, *installed.base_modules(), "reload"}
+
+
+def _is_shared(package: str) -> bool:
+    """Whether a namespace has folders both of installed packages and of others."""
+    spec = _spec(package)
+    if spec is None or not _is_namespace(spec):
+        return False
+    folders = [Path(each).resolve() for each in spec.submodule_search_locations or ()]
+    return len({installed.is_installed(each) for each in folders}) == 2
+
+
 def _imports(name: str, spec: ModuleSpec) -> list[str]:
     """The modules that a user's module imports, and names that may be modules."""
     file = Path(str(spec.origin))
     package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
-    found = [*_imported(ast.parse(file.read_bytes()), package)]
+    tree = ast.parse(file.read_bytes())
+    plain_source.refuse_others(file, tree)
+    found = [*_imported(tree, package)]
     uses_tf_keras = any(f"{each}.".startswith("tensorflow.keras.") for each in found)
     if uses_tf_keras and tf.keras.Model is not tf_keras.Model:
         raise InputError(
@@ -160,38 +184,22 @@ def _imports(name: str, spec: ModuleSpec) -> list[str]:
     return [*found, *filter(None, map(_defining_module, own))]
 
 
-def _imported(tree: ast.AST, package: str) -> Iterator[str]:
-    todo = [tree]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ast.If) and _last_name(node.test) == "TYPE_CHECKING":
-            todo += node.orelse
-            continue
-        todo += ast.iter_child_nodes(node)
+def _imported(tree: ast.Module, package: str) -> Iterator[str]:
+    for node in plain_source.nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             base = importlib.util.resolve_name(module, package)
             yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
-        elif isinstance(node, ast.Call) and _last_name(node.func) == "import_module":
-            for argument in filter(_is_text, node.args[:1]):
-                yield importlib.util.resolve_name(ast.literal_eval(argument), package)
+        elif (name := plain_source.name_in_call(node)) is not None:
+            yield importlib.util.resolve_name(name, package)
         elif isinstance(node, ast.Attribute) and _is_tf_keras(node):
             yield "tensorflow.keras"
 
 
-def _last_name(node: ast.expr) -> str:
-    """``f`` of ``f`` and of ``module.f``."""
-    return getattr(node, "attr", getattr(node, "id", ""))
-
-
 def _is_tf_keras(node: ast.Attribute) -> bool:
-    return node.attr == "keras" and _last_name(node.value) in ("tf", "tensorflow")
-
-
-def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return node.attr == "keras" and plain_source.last_name(node.value) in ("tf", "tensorflow")
 
 
 def _defining_module(name: str) -> str | None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from huberflow.components.bundle import installed
+from huberflow.components.bundle import needed_source
 from huberflow.components.bundle.defining_text import defining_text
 from huberflow.custom_objects import registry, user_objects
 from huberflow.custom_objects.input_error import InputError
@@ -45,12 +45,12 @@ def _refuse_name(file: Path) -> None:
     name = file.stem
     is_name = name.isidentifier() and not keyword.iskeyword(name) and file.suffix == ".py"
     other = _origin(name) if is_name else None
-    taken = name in sys.stdlib_module_names or name in installed.base_modules()
+    taken = needed_source.is_reserved(name)
     if not is_name or taken or (other and Path(other).resolve() != file):
         raise InputError(
             str(file),
             expected="a file whose name is that of a new module: my_losses.py",
-            received=f"the name of {other or 'a module of Python or TensorFlow'}"
+            received=f"the name of {other or 'a module of Python, TensorFlow or a bundle'}"
             if is_name
             else repr(file.name),
         )

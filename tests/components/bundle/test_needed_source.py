@@ -121,6 +121,19 @@ class TestAPackage:
         assert said["taken"] == ["lazy", "lazy.module_a", "lazy.user"]
         assert said["left"] == ["lazy.module_b"]
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "import huberflow\nfrom huberflow import HuberLoss, custom_objects",
+            "from huberflow.custom_objects.losses import HuberLoss",
+            "def main():\n    from huberflow import save_bundle",
+            "if __name__ == '__main__':\n    import huberflow.callbacks\n    print(__file__)",
+        ],
+    )
+    def test_may_use_huberflow(self, copied, text):
+        said, _ = copied({"own.py": text}, "own")
+        assert said["taken"] == ["own"]
+
 
 class TestRefused:
     def refusal(self, users, files, module):
@@ -129,12 +142,40 @@ class TestRefused:
             needed_source.needed([module])
         return raised.value
 
-    @pytest.mark.parametrize("name", ["statistics", "numpy", "keras"])
+    @pytest.mark.parametrize("name", ["statistics", "numpy", "keras", "reload"])
     def test_a_module_with_a_name_of_python_or_tensorflow(self, users, name, monkeypatch):
         monkeypatch.delitem(sys.modules, name, raising=False)
         error = self.refusal(users, {f"{name}.py": ""}, name)
         assert error.key.endswith(f"user/{name}.py")
         assert "rename" in error.hint
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "import json\nLINES = open(__file__).read()",
+            "def f():\n    from importlib import resources",
+            "import pkgutil",
+            "import importlib\nfor name in ('a', 'b'):\n    importlib.import_module(name)",
+            "def f(name):\n    return __import__(name)",
+        ],
+        ids=["file", "resources", "pkgutil", "import_module", "__import__"],
+    )
+    def test_code_that_finds_data_or_modules_when_it_runs(self, users, text):
+        error = self.refusal(users, {"own.py": text}, "own")
+        assert f"own.py, line {len(text.splitlines())}" in error.key
+
+    @pytest.mark.parametrize(
+        "line", ["from huberflow import save_bundle, HuberLoss", "import huberflow.callbacks"]
+    )
+    def test_more_of_huberflow_than_a_bundle_has(self, users, line):
+        error = self.refusal(users, {"own.py": line}, "own")
+        assert error.write.startswith("import huberflow, and huberflow.")
+
+    def test_a_package_that_is_installed_in_part(self, users, tmp_path, monkeypatch):
+        users({"own/mine.py": "import own.core", "site-packages/own/core.py": ""})
+        monkeypatch.syspath_prepend(str(tmp_path / "user" / "site-packages"))
+        error = self.refusal(users, {}, "own.mine")
+        assert error.received == "own, which is installed in part"
 
     def test_compiled_code(self, users):
         error = self.refusal(users, {"own.so": ""}, "own")

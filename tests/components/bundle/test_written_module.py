@@ -239,7 +239,15 @@ class TestRefused:
 
     @pytest.mark.parametrize(
         "name",
-        ["my-losses.py", "losses", "class.py", "statistics.py", "numpy.py", "small_layers.py"],
+        [
+            "my-losses.py",
+            "losses",
+            "class.py",
+            "statistics.py",
+            "numpy.py",
+            "reload.py",
+            "small_layers.py",
+        ],
     )
     def test_a_name_that_is_no_new_module(self, script, tmp_path, name):
         assert "new module" in self.refusal(tmp_path / name, script().MyLoss).expected
