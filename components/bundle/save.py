@@ -1,12 +1,13 @@
 """Bundles a Keras model where it was trained: in a script, a notebook or a ``run_fn``."""
 
+import json
 import os
 import tempfile
 from pathlib import Path
 
 import tf_keras
 
-from huberflow.components.bundle import bundle, reload
+from huberflow.components.bundle import bundle, clean_process, reload
 from huberflow.components.bundle.answers import Requests
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
@@ -22,15 +23,17 @@ def save_bundle(
     lineage: JSON = None,
     *,
     requests: Requests | None = None,
+    check: bool = True,
 ) -> reload.Certificate:
     """Saves a model as a SavedModel with its custom objects and the proof that they arrived.
 
-    ``huberflow.load`` gives the model back in another process, ``huberflow.check`` compares it with
-    the values that the model has here.
+    A clean process, which can import nothing of this one, loads it first and compares it with the
+    values that the model has here. ``huberflow.load`` gives the model back in another process,
+    ``huberflow.check`` compares again.
 
     Args:
       model: trained. One that is not compiled has predictions, and no loss, metrics and steps.
-      path: a new folder; it appears when it is complete.
+      path: a new folder of this machine; it appears when it is complete and checked.
       inputs: what ``fit`` takes: arrays, a list or a dict of them, or a ``tf.data.Dataset`` of
         (inputs, labels, weights). The bundle keeps the first 256 rows.
       labels: what the model was trained on, the same; None for none, or beside a dataset.
@@ -39,6 +42,7 @@ def save_bundle(
       lineage: where the model comes from, for the certificate.
       requests: for each signature that takes something else than the model's inputs, an array for
         each of its arguments. A signature without any is not proven.
+      check: whether the clean process compares; it takes some seconds.
 
     Returns:
       The certificate; ``certificate["proof"]["statement"]`` says what it proves and what not.
@@ -46,7 +50,8 @@ def save_bundle(
     Raises:
       InputError: it is no Keras 2 model; the rows are no dense arrays; a request does not fit; or
         the source of a custom object cannot be copied.
-      FileExistsError: the folder has files.
+      FileExistsError: there is something at ``path``.
+      CheckError: the model is another one where it is loaded; nothing is left at ``path``.
 
     Example::
 
@@ -64,21 +69,65 @@ def save_bundle(
         'Proves: predictions, loss, metrics, two training steps and the answers of \
 serving_default, as in the training process.'
     """
-    out = Path(path)
     _refuse_other_models(model)
-    if out.exists() and any(out.iterdir()):
+    refuse_no_json(lineage)
+    out = local_folder(path)
+    if out.is_symlink() or out.is_file() or (out.exists() and any(out.iterdir())):
         raise FileExistsError(
-            f"{out}: expected a new folder, received one with files in it; choose another, or "
-            f"remove it first: shutil.rmtree({str(out)!r})"
+            f"{out}: expected a new folder, received one with files in it, or a file or link; "
+            f"choose another, or remove it first: {_removed(out)}"
         )
+    if check:
+        clean_process.prepare()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
-        saved_model, captured = Path(folder, "saved_model"), Path(folder, "captured")
+        saved_model, captured, new = (
+            Path(folder, name) for name in ("saved_model", "captured", "bundle")
+        )
         bundle.capture(
             model, captured, inputs, labels, sample_weight, signatures=signatures, requests=requests
         )
         model.save(saved_model, save_format="tf", signatures=signatures)
-        return bundle.assemble(saved_model, captured, out, lineage)
+        certificate = bundle.assemble(saved_model, captured, new, lineage)
+        if check:
+            clean_process.check_bundle(new)
+        os.replace(new, out)
+    return certificate
+
+
+def local_folder(path: str | os.PathLike[str]) -> Path:
+    """The path of a folder of this machine; ``~`` is the user's home.
+
+    Raises:
+      InputError: it is one of another machine.
+    """
+    if "://" in os.fspath(path):
+        raise InputError(
+            "path",
+            expected="a folder of this machine",
+            received=os.fspath(path),
+            hint="save it here, then copy the folder there",
+            write='save_bundle(model, "bundle", …)',
+        )
+    return Path(path).expanduser()
+
+
+def refuse_no_json(lineage: JSON) -> None:
+    """Raises an ``InputError`` where JSON cannot hold it."""
+    try:
+        json.dumps(lineage, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "lineage",
+            expected="what JSON holds: text, finite numbers, lists, dicts",
+            received=str(error),
+            hint="of a number of NumPy, number.item()",
+        ) from error
+
+
+def _removed(out: Path) -> str:
+    is_folder = out.is_dir() and not out.is_symlink()
+    return f"shutil.rmtree({str(out)!r})" if is_folder else f"os.remove({str(out)!r})"
 
 
 def _refuse_other_models(model: tf_keras.Model) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from huberflow.components.bundle import bundle_source, reload
-from huberflow.components.bundle.save import save_bundle
+from huberflow.components.bundle import bundle_source, clean_process, reload
+from huberflow.components.bundle.save import local_folder, refuse_no_json, save_bundle
 from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.custom_objects.input_error import InputError
@@ -77,7 +77,8 @@ Arrays: TypeAlias = np.ndarray | tf.Tensor | list[np.ndarray] | dict[str, np.nda
 class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
     """Writes a bundle of the model after an epoch, as Keras's ``ModelCheckpoint`` writes the model.
 
-    A bundle that is there already is replaced once the new one is complete.
+    A bundle that is there already is replaced once the new one is complete. When training ends, the
+    last one that was written is checked in a clean process.
 
     Args:
       path: the bundle's folder; it may have ``{epoch}`` and the names of logs, such as
@@ -94,6 +95,7 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
     Raises:
       InputError: before training: the model has an object that a bundle cannot carry, or there is
         another folder at ``path``; after the first epoch: the logs have no ``monitor``.
+      CheckError: at the end: the model is another one where the bundle is loaded.
 
     Example::
 
@@ -117,8 +119,10 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
         signatures: Mapping[str, Callable[..., object]] | None = None,
         lineage: Mapping[str, JSON] | None = None,
     ) -> None:
+        folder = str(local_folder(path))
+        refuse_no_json(dict(lineage or {}))
         super().__init__(
-            str(path), monitor=monitor, mode=mode, save_best_only=save_best_only, verbose=verbose
+            folder, monitor=monitor, mode=mode, save_best_only=save_best_only, verbose=verbose
         )
         if isinstance(validation_data, tf.data.Dataset):
             self._rows = (validation_data, None, None)
@@ -132,6 +136,7 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
                 write="SaveBundle(path, (x_validation, y_validation))",
             )
         self._signatures, self._lineage = signatures, dict(lineage or {})
+        self._unchecked: Path | None = None
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Refuses what could not be saved in the end."""
@@ -161,8 +166,16 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
         for left in (new, old):  # of a process that was killed
             shutil.rmtree(left, ignore_errors=True)
         lineage = {**self._lineage, "epoch": self._current_epoch + 1}
-        save_bundle(self.model, new, *self._rows, self._signatures, lineage)
+        save_bundle(self.model, new, *self._rows, self._signatures, lineage, check=False)
         if target.exists():
             target.rename(old)
         new.rename(target)
         shutil.rmtree(old, ignore_errors=True)
+        self._unchecked = target
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        """Checks the last bundle."""
+        super().on_train_end(logs)
+        if self._unchecked is not None:
+            clean_process.check_bundle(self._unchecked)
+            self._unchecked = None

@@ -11,7 +11,8 @@ import tensorflow as tf
 import tf_keras
 
 import huberflow
-from huberflow.components.bundle import reload
+from huberflow.components.bundle import bundle, reload
+from huberflow.components.bundle.clean_process import CheckError
 from huberflow.custom_objects.input_error import InputError
 
 RANDOM = np.random.default_rng(0)
@@ -54,7 +55,7 @@ def failing(report):
 
 def checked(model, path, *rows, **arguments):
     """The names of the values that the bundle has and keeps."""
-    huberflow.save_bundle(model, path, *rows, **arguments)
+    huberflow.save_bundle(model, path, *rows, **arguments, check=False)
     report = huberflow.check(path)
     assert report["precision"] == "same_machine"
     assert not failing(report)
@@ -118,7 +119,7 @@ class TestRows:
     )
     def test_that_cannot_be_kept_are_refused(self, model, rows, key, path):
         with pytest.raises(InputError) as refused:
-            huberflow.save_bundle(model, path, *rows)
+            huberflow.save_bundle(model, path, *rows, check=False)
         assert refused.value.key == key
         assert list(path.parent.iterdir()) == []
 
@@ -132,7 +133,7 @@ class TestRows:
 
     def test_and_labels_are_as_many_before_they_are_cut(self, model, path):
         with pytest.raises(InputError) as refused:
-            huberflow.save_bundle(model, path, INPUTS, NUMBERS[:280])
+            huberflow.save_bundle(model, path, INPUTS, NUMBERS[:280], check=False)
         assert refused.value.received == "300 inputs, 280 labels"
 
 
@@ -245,7 +246,7 @@ old, new = sys.argv[1:]
 model = huberflow.load(old)
 x, y = np.ones((8, 4), "float32"), np.ones((8, 1), "float32")
 model.fit(x, y, verbose=0)
-huberflow.save_bundle(model, new, x, y)
+huberflow.save_bundle(model, new, x, y, check=False)
 assert huberflow.check(new)["ok"]
 print(huberflow.load(new).loss.threshold)
 """
@@ -253,7 +254,7 @@ print(huberflow.load(new).loss.threshold)
 
 def test_a_loaded_model_is_trained_on_and_bundled_again_in_a_fresh_process(model, tmp_path):
     """There, only the bundle's own copy of the loss has been imported."""
-    huberflow.save_bundle(model, tmp_path / "old", INPUTS, NUMBERS)
+    huberflow.save_bundle(model, tmp_path / "old", INPUTS, NUMBERS, check=False)
     command = [sys.executable, "-c", AGAIN, str(tmp_path / "old"), str(tmp_path / "new")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1:] == ["2.0"], done.stderr
@@ -329,7 +330,9 @@ class TestSignatures:
         assert values["answers/converted/unit"].item() == b"MILES"
 
     def test_without_requests_are_listed_as_not_proven(self, model, signatures, path):
-        certificate = huberflow.save_bundle(model, path, INPUTS, NUMBERS, signatures=signatures)
+        certificate = huberflow.save_bundle(
+            model, path, INPUTS, NUMBERS, signatures=signatures, check=False
+        )
         assert certificate["proof"]["signatures"] == {
             "serving_default": "none",
             "several": "training process",
@@ -347,11 +350,13 @@ class TestSignatures:
     )
     def test_requests_that_do_not_fit_are_refused(self, model, signatures, requests, key, path):
         with pytest.raises(InputError) as refused:
-            huberflow.save_bundle(model, path, INPUTS, signatures=signatures, requests=requests)
+            huberflow.save_bundle(
+                model, path, INPUTS, signatures=signatures, requests=requests, check=False
+            )
         assert refused.value.key == key
 
     def test_an_answer_of_another_shape_is_said_to_be_so(self, model, path):
-        huberflow.save_bundle(model, path, INPUTS, NUMBERS)
+        huberflow.save_bundle(model, path, INPUTS, NUMBERS, check=False)
         arrays = reload.read_arrays(path / reload.GOLDEN_VALUES)
         name = "answers/serving_default/out"
         wrong = reload._difference(arrays[name], arrays[name][:, 0], 1e9)
@@ -361,7 +366,9 @@ class TestSignatures:
 
 class TestFolder:
     def test_the_lineage_is_any_json(self, model, path):
-        certificate = huberflow.save_bundle(model, path, INPUTS, lineage={"run": [1, None]})
+        certificate = huberflow.save_bundle(
+            model, path, INPUTS, lineage={"run": [1, None]}, check=False
+        )
         assert certificate["lineage"] == {"run": [1, None]}
         assert json.loads((path / reload.CERTIFICATE).read_text()) == certificate
 
@@ -370,3 +377,44 @@ class TestFolder:
         with pytest.raises(FileExistsError, match="expected a new folder"):
             huberflow.save_bundle(model, tmp_path, INPUTS)
         assert [file.name for file in tmp_path.iterdir()] == ["mine"]
+
+    @pytest.mark.parametrize("kind", ["file", "link"])
+    def test_may_be_nothing_else(self, model, kind, path):
+        path.touch() if kind == "file" else path.symlink_to(path.parent)
+        with pytest.raises(FileExistsError, match=r"os.remove\("):
+            huberflow.save_bundle(model, path, INPUTS)
+
+    def test_is_one_of_this_machine(self, model, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        huberflow.save_bundle(model, "~/mine", INPUTS, check=False)
+        assert (tmp_path / "mine" / reload.CERTIFICATE).exists()
+        with pytest.raises(InputError) as refused:
+            huberflow.save_bundle(model, "gs://bucket/mine", INPUTS)
+        assert refused.value.key == "path"
+
+    @pytest.mark.parametrize("number", [np.float32(1), float("nan")])
+    def test_has_a_lineage_that_json_holds(self, model, number, path):
+        with pytest.raises(InputError) as refused:
+            huberflow.save_bundle(model, path, INPUTS, lineage={"rate": number})
+        assert refused.value.key == "lineage"
+
+
+class TestCheck:
+    """In a clean process, before the bundle appears."""
+
+    def test_is_the_default(self, model, path):
+        huberflow.save_bundle(model, path, INPUTS, NUMBERS)
+        assert huberflow.check(path)["ok"]
+
+    def test_of_another_model_leaves_nothing(self, path, monkeypatch):
+        def capture_before_the_last_step(model, *rows, **arguments):
+            capture(model, *rows, **arguments)
+            model.layers[-1].bias.assign([7.0])
+
+        capture = bundle.capture
+        monkeypatch.setattr(bundle, "capture", capture_before_the_last_step)
+        model = fitted(dense(), INPUTS, NUMBERS)
+        with pytest.raises(CheckError, match="not the one that was trained") as refused:
+            huberflow.save_bundle(model, path, INPUTS, NUMBERS)
+        assert len(str(refused.value).splitlines()) == 1
+        assert list(path.parent.iterdir()) == []
