@@ -4,7 +4,8 @@ import hashlib
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ from huberflow.pipeline.history.run_history import Node, Run, RunStatus
 
 _EXAMPLE = "--metadata metadata.db"
 
+_SILENCE = 6 * 3600.0
+"""Seconds after which an unfinished run that the store has heard nothing of is taken for ended."""
+
 
 @dataclass(frozen=True)
 class PipelineRuns:
@@ -41,8 +45,9 @@ def read_pipelines(
 ) -> list[PipelineRuns]:
     """The pipelines of a metadata store with their runs.
 
-    A run ends with its last node: while another process goes on with it, it may look finished. The
-    store itself is not opened by ML Metadata, and stays as it is, byte for byte.
+    A store does not say which runs go on: a run runs while one of its nodes does, or lacks a node
+    of the run before it, until the store has not heard of it for hours. It may go on all the same.
+    The store itself is not opened by ML Metadata, and stays as it is, byte for byte.
 
     Args:
       metadata: the SQLite file of ML Metadata.
@@ -79,10 +84,10 @@ def _runs(records: Records, pipeline: pb.Context, experiment: str) -> list[Run]:
     by_run: dict[str, dict[str, Node]] = {}
     for recorded, execution in records.executions(pipeline):
         by_run.setdefault(execution.run, {})[execution.node] = _node(recorded, execution)
-    latest = list(by_run)[-1:]
+    before: Sequence[Mapping[str, Node]] = [{}, *by_run.values()]
     return [
-        _run(run_id, nodes, pipeline.name, experiment, may_go_on=[run_id] == latest)
-        for run_id, nodes in by_run.items()
+        _run(run_id, nodes, pipeline.name, experiment, expected=earlier.keys())
+        for (run_id, nodes), earlier in zip(by_run.items(), before, strict=False)
     ]
 
 
@@ -113,9 +118,9 @@ def _cause(recorded: pb.Execution) -> str:
 
 
 def _run(
-    run_id: str, nodes: Mapping[str, Node], pipeline: str, experiment: str, *, may_go_on: bool
+    run_id: str, nodes: Mapping[str, Node], pipeline: str, experiment: str, expected: Set[str]
 ) -> Run:
-    status = _status(nodes, may_go_on=may_go_on)
+    status = _status(nodes, expected)
     if status == "killed":
         nodes = {name: _killed(node) for name, node in nodes.items()}
     started = min(node.started for node in nodes.values())
@@ -130,11 +135,14 @@ def _run(
     )
 
 
-def _status(nodes: Mapping[str, Node], *, may_go_on: bool) -> RunStatus:
+def _status(nodes: Mapping[str, Node], expected: Set[str]) -> RunStatus:
     states = {node.state for node in nodes.values()}
+    is_silent = time.time() - max(node.ended for node in nodes.values()) > _SILENCE
     if "running" in states:
-        return "running" if may_go_on else "killed"
-    return "failed" if "failed" in states else "done"
+        return "killed" if is_silent else "running"
+    if "failed" in states:
+        return "failed"
+    return "done" if is_silent or expected <= nodes.keys() else "running"
 
 
 def _killed(node: Node) -> Node:

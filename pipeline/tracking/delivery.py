@@ -191,7 +191,9 @@ def catch_up(
 def deliver_pipelines(
     pipelines: Iterable[PipelineRuns], tracker: Tracker, on_run: Callable[[Run, int, int], None]
 ) -> CatchUpResult:
-    """Delivers the runs of any TFX pipelines, oldest first; those that are there stay as they are.
+    """Delivers the runs of any TFX pipelines, oldest first.
+
+    Those that are there stay as they are, unless they have gone on since.
 
     Args:
       pipelines: as their metadata store has them.
@@ -202,7 +204,7 @@ def deliver_pipelines(
       UnreachableError: nothing answers at the tracker's address.
     """
     deliveries = [
-        (run, Mirror(tracker, pipeline.id).update)
+        (run, Mirror(tracker, pipeline.id, may_go_on=True).update)
         for pipeline in pipelines
         for run in pipeline.runs
     ]

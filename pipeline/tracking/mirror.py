@@ -1,5 +1,7 @@
 """Mirrors a run on a tracking server, while it runs or long after."""
 
+import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,11 +48,14 @@ class Mirror:
     Args:
       tracker: the server.
       origin: the id of the workspace or of the pipeline that the run belongs to.
+      may_go_on: a run that was closed is delivered again if it has gone on since. Only for runs
+        that nothing but a metadata store records.
     """
 
-    def __init__(self, tracker: Tracker, origin: str) -> None:
+    def __init__(self, tracker: Tracker, origin: str, *, may_go_on: bool = False) -> None:
         self._tracker = tracker
         self._origin = origin
+        self._may_go_on = may_go_on
         self._children: dict[str, Tracked] = {}
         self._delivered: set[str] = set()
         self._epochs = 0
@@ -121,6 +126,7 @@ class Mirror:
             started=started,
             parent=parent,
             experiment_tags=tags.of_experiment(run),
+            revision=_revision(run, key[1:]) if self._may_go_on else None,
         )
 
     def _deliver_node(self, run: Run, node: Node, parent: str) -> None:
@@ -229,6 +235,13 @@ def _masked_node(node: Node) -> Node:
     if execution is not None:
         execution = replace(execution, properties=masked(execution.properties))
     return replace(node, execution=execution, cause=node.cause and masked_text(node.cause))
+
+
+def _revision(run: Run, only: Sequence[str]) -> str:
+    """Stands for how far the nodes have gone: those named, or else all."""
+    nodes = [run.nodes[name] for name in only or run.nodes]
+    states = [[each.name, each.execution and each.execution.id, each.state] for each in nodes]
+    return hashlib.sha256(json.dumps(states).encode()).hexdigest()[:32]
 
 
 def _alias(run: Run) -> Alias | None:

@@ -30,6 +30,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_I
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.masking import masked_text
+from huberflow.pipeline.tracking import tags as run_tags
 from huberflow.pipeline.tracking.mlflow_client import (
     already_exists,
     create_client,
@@ -48,6 +49,9 @@ from huberflow.pipeline.tracking.tracker import (
     TrackingError,
 )
 
+REVISION = "huberflow.revision"
+"""Tag of a closed run with its ``NewRun.revision``."""
+
 
 class MlflowTracker:
     """Tracks runs in an MLflow server or database.
@@ -65,6 +69,7 @@ class MlflowTracker:
         self._experiments: dict[str, str] = {}
         self._families: dict[tuple[str, str], dict[str, str]] = {}
         self._closed: set[str] = set()
+        self._revisions: dict[str, str | None] = {}
 
     def open_run(self, run: NewRun) -> Tracked:
         """See ``Tracker``; a run that was deleted in MLflow counts as closed."""
@@ -79,6 +84,9 @@ class MlflowTracker:
             # Only now: where a create fails, the run may exist all the same.
             self._families[experiment, head] = family
             run_id = family[run.key]
+            if run.revision not in (None, self._revisions.get(run_id, run.revision)):
+                self._reopen(run_id)
+            self._revisions[run_id] = run.revision
             return Tracked(run_id, experiment, closed=run_id in self._closed)
 
     def log(
@@ -119,8 +127,17 @@ class MlflowTracker:
         """See ``Tracker``; a run that has ended keeps its outcome."""
         with explained(self._uri, f"close the run {run_id}"):
             if not _has_ended(self._client.get_run(run_id)):
+                if revision := self._revisions.get(run_id):
+                    self._client.set_tag(run_id, REVISION, revision)
                 self._client.set_terminated(run_id, outcome.upper(), _ms(ended))
             self._closed.add(run_id)
+
+    def _reopen(self, run_id: str) -> None:
+        """Opens an ended run again, without the causes of failures that may be over."""
+        for tag in self._client.get_run(run_id).data.tags.keys() & run_tags.OF_FAILURES:
+            self._client.delete_tag(run_id, tag)
+        self._client.update_run(run_id, "RUNNING")
+        self._closed.discard(run_id)
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -180,6 +197,8 @@ class MlflowTracker:
                 family[key] = run.info.run_id
                 if _has_ended(run) or _is_deleted(run):
                     self._closed.add(run.info.run_id)
+                if REVISION in run.data.tags and not _is_deleted(run):
+                    self._revisions[run.info.run_id] = run.data.tags[REVISION]
             elif not _is_deleted(run):
                 self._client.delete_run(run.info.run_id)
         return family

@@ -13,6 +13,9 @@ from huberflow.pipeline.tracking import params
 NOTE = "mlflow.note.content"
 """MLflow shows this tag, as markdown, above a run."""
 
+OF_FAILURES = frozenset({NOTE, "huberflow.failed_node", "huberflow.cause"})
+"""Tags that a failed run or node has, and a successful one may not."""
+
 VIEW = "huberflow"
 """Key of a saved view of the run list; MLflow finds it in a tag of the experiment."""
 

@@ -36,6 +36,8 @@ class NewRun:
     tags: Mapping[str, str] = field(default_factory=dict)
     experiment_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the experiment where this run creates it; an existing one keeps its own."""
+    revision: str | None = None
+    """Stands for what is known of a run that may still go on; None for any other run."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,10 @@ class Tracker(Protocol):
     """
 
     def open_run(self, run: NewRun) -> Tracked:
-        """Finds the run with this key, or creates it, open."""
+        """Finds the run with this key, or creates it, open.
+
+        One that was closed at another revision is opened again: it has gone on since.
+        """
 
     def log(
         self,

@@ -18,6 +18,7 @@ class Kept:
     files: dict = field(default_factory=dict)
     outcome: str | None = None
     ended: float | None = None
+    revision: str | None = None
 
 
 class RememberingTracker:
@@ -34,6 +35,8 @@ class RememberingTracker:
     def open_run(self, run: NewRun) -> Tracked:
         self._call()
         kept = self.runs.setdefault(run.key, Kept(run, tags=dict(run.tags)))
+        if run.revision not in (None, kept.revision):
+            kept.outcome, kept.revision = None, run.revision
         return Tracked(run.key, run.experiment, kept.outcome is not None)
 
     def log(self, run_id, *, params=None, metrics=(), tags=None, dataset=None) -> None:

@@ -13,6 +13,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from written_metadata import Metadata
 
 from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.history import pipeline_runs
 from huberflow.pipeline.history.pipeline_runs import read_pipelines
 from huberflow.pipeline.history.workspace import Workspace
 
@@ -106,9 +107,27 @@ class TestRun:
         assert run.status == status
         assert (run.ended is None) == (status == "running")
 
-    def test_that_never_ended_was_killed_if_another_has_begun(self, metadata, read):
+    def test_goes_on_beside_another(self, metadata, read):
+        metadata.execution("Gen", "run-1")
+        metadata.execution("Trainer", "run-1", pb.Execution.RUNNING)
+        metadata.execution("Gen", "run-2")
+        assert runs(read()) == {"taxi": {"run-1": "running", "run-2": "running"}}
+        metadata.execution("Trainer", "run-2")
+        assert runs(read()) == {"taxi": {"run-1": "running", "run-2": "done"}}
+
+    def test_without_a_node_of_the_run_before_has_ended_after_hours(
+        self, metadata, read, monkeypatch
+    ):
+        metadata.execution("Gen", "run-1")
+        metadata.execution("Trainer", "run-1")
+        metadata.execution("Gen", "run-2")
+        assert read()[0].runs[1].status == "running"
+        monkeypatch.setattr(pipeline_runs, "_SILENCE", -1.0)
+        assert read()[0].runs[1].status == "done"
+
+    def test_that_never_ended_was_killed_after_hours(self, metadata, read, monkeypatch):
         metadata.execution(run="run-1", state=pb.Execution.RUNNING)
-        metadata.execution(run="run-2")
+        monkeypatch.setattr(pipeline_runs, "_SILENCE", -1.0)
         killed = read()[0].runs[0]
         assert (killed.status, killed.nodes["Trainer"].state) == ("killed", "failed")
         assert killed.ended is not None

@@ -13,6 +13,7 @@ from remembering_tracker import RememberingTracker
 from written_metadata import Metadata
 
 from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
+from huberflow.pipeline.history import pipeline_runs
 from huberflow.pipeline.history.pipeline_runs import read_pipelines
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.tracking.delivery import deliver_pipelines
@@ -197,7 +198,25 @@ def test_a_run_that_goes_on_is_completed_later(metadata, delivered):
     assert delivered(tracker) == (0, 1)
 
 
-def test_a_killed_run_is_killed(metadata, delivered):
+def test_a_run_that_went_on_after_all_is_delivered_again(metadata, delivered, monkeypatch):
+    monkeypatch.setattr(pipeline_runs, "_SILENCE", -1.0)
+    number = metadata.execution("my_trainer", state=pb.Execution.RUNNING)
+    tracker = RememberingTracker()
+    assert delivered(tracker) == (1, 0)
+    assert only_run(tracker).outcome == "killed"
+    assert delivered(tracker) == (0, 1)
+    (execution,) = metadata.store.get_executions_by_id([number])
+    execution.last_known_state = pb.Execution.COMPLETE
+    metadata.store.put_executions([execution])
+    metadata.execution("my_evaluator")
+    assert delivered(tracker) == (1, 0)
+    assert {kept.outcome for kept in tracker.runs.values()} == {"finished"}
+    assert len(tracker.runs) == 3
+    assert delivered(tracker) == (0, 1)
+
+
+def test_a_killed_run_is_killed(metadata, delivered, monkeypatch):
+    monkeypatch.setattr(pipeline_runs, "_SILENCE", -1.0)
     metadata.execution("my_trainer", "run-1", pb.Execution.RUNNING)
     metadata.execution("my_trainer", "run-2")
     tracker = RememberingTracker()

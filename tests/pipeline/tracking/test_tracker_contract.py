@@ -194,6 +194,23 @@ class TestRuns:
         store.connect().close_run(run, "finished", ENDED + 1)
         assert store.client.get_run(run).info.status == "FAILED"
 
+    def test_of_another_revision_is_open_again_without_its_old_failure(self, store):
+        run = store.opened(revision="1", tags={"huberflow.cause": "killed"})
+        store.tracker.close_run(run, "killed", ENDED)
+        assert store.connect().open_run(store.new_run(revision="1")).closed
+        assert store.connect().open_run(store.new_run()).closed
+        again = store.connect()
+        found = again.open_run(store.new_run(revision="2"))
+        assert (found.id, found.closed) == (run, False)
+        assert "huberflow.cause" not in store.client.get_run(run).data.tags
+        again.close_run(run, "finished", ENDED + 1)
+        assert store.client.get_run(run).info.status == "FINISHED"
+        assert store.connect().open_run(store.new_run(revision="2")).closed
+
+    def test_a_closed_run_without_a_revision_stays_closed(self, store):
+        store.tracker.close_run(store.opened(), "finished", ENDED)
+        assert store.connect().open_run(store.new_run(revision="2")).closed
+
     def test_a_name_in_any_script(self, store):
         store.experiment = f"δοκιμή 出租车 {uuid.uuid4().hex}"
         run = store.opened(name="δ=2 · 日本語")
