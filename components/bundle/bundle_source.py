@@ -2,10 +2,11 @@
 
 import importlib
 import inspect
+import itertools
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -28,10 +29,12 @@ def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
 
     Raises:
       InputError: an object cannot be imported by its name, so that its source cannot be copied; or
-        two objects have one name, so that a reload would take one for the other.
+        two objects have one name, so that a reload would take one for the other; or it has a Lambda
+        layer.
     """
+    _refuse_lambda_layers(model)
     registry.registered()  # also those of a model that was loaded from a bundle
-    configs = [model.get_compile_config(), *map(_layer_config, model.layers)]
+    configs = [model.get_compile_config(), *map(_layer_config, _network(model))]
     held = _held(model)
     targets: dict[str, Any] = {}
     used: dict[tuple[str, str], JSON] = {}
@@ -39,6 +42,23 @@ def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
         _refuse_second(name, targets.setdefault(name, target), target)
         used[name, json.dumps(config, default=repr, sort_keys=True)] = config
     return [_entry(name, targets[name], used[name, text]) for name, text in sorted(used)]
+
+
+def _network(model: tf_keras.Model) -> list[tf_keras.layers.Layer]:
+    """The model's layers; not those that are attached to it, as a transform is for serving."""
+    called = [layer for layer in model.layers if layer.inbound_nodes]
+    return called if isinstance(model, Functional) and called else model.layers
+
+
+def _refuse_lambda_layers(model: tf_keras.Model) -> None:
+    for layer in model.submodules:
+        if isinstance(layer, tf_keras.layers.Lambda):
+            raise InputError(
+                layer.name,
+                expected="layers whose code is in a module",
+                received="a Lambda layer, which Keras saves as bytecode of this Python alone",
+                write="class MyLayer(tf_keras.layers.Layer), with a method call(self, inputs)",
+            )
 
 
 def _layer_config(layer: tf_keras.layers.Layer) -> JSON:
@@ -123,25 +143,41 @@ def _is_keras(target: Callable[..., Any]) -> bool:
     return target.__module__.partition(".")[0] in _KERAS
 
 
-def _held(model: tf_keras.Model) -> dict[str, Callable[..., Any]]:
+_Held = Mapping[str, Sequence[Callable[..., Any]]]
+"""Functions and classes by their names; those of one name are different."""
+
+
+def _held(model: tf_keras.Model) -> _Held:
     """Functions, and classes of objects, that the model, its layers and its compile arguments hold.
 
     A Keras config has a function's name alone, and no module of a class in a script.
     """
     compiled = getattr(model, "_compile_config", None)
     owners = [*(tf.nest.flatten(compiled.config) if compiled else []), *model.submodules]
-    values = [
-        *owners,
-        *(value for each in owners for value in getattr(each, "__dict__", {}).values()),
-    ]
-    held = [
-        each if inspect.isfunction(each) or inspect.isclass(each) else type(each) for each in values
-    ]
-    return {each.__name__: each for each in held}
+    inside = (getattr(each, "__dict__", {}).values() for each in owners if not _is_function(each))
+    held: dict[str, list[Callable[..., Any]]] = {}
+    for each in (*owners, *itertools.chain.from_iterable(inside)):
+        target = each if inspect.isclass(each) or _is_function(each) else type(each)
+        others = held.setdefault(target.__name__, [])
+        if all(target is not other for other in others):
+            others.append(target)
+    return held
+
+
+def _is_function(value: object) -> bool:
+    return inspect.isfunction(value) or isinstance(value, tf.types.experimental.PolymorphicFunction)
+
+
+def _users(name: str, held: _Held) -> Callable[..., Any] | None:
+    """The user's function or class of this name; None where there is none."""
+    users = [each for each in held.get(name, ()) if not _is_keras(each)]
+    for other in held[name] if users else ():
+        _refuse_second(name, users[0], other)
+    return users[0] if users else None
 
 
 def _custom_objects(
-    node: JSON, held: Mapping[str, Callable[..., Any]]
+    node: JSON, held: _Held
 ) -> Iterator[tuple[str, Any, JSON]]:
     """Name, class or function, and config of each custom object in a Keras config."""
     registered = tf_keras.utils.get_custom_objects()
@@ -155,11 +191,11 @@ def _custom_objects(
     elif isinstance(node, Mapping) and node.get("class_name") in ("function", "__lambda__"):
         name = str(node["config"]) if node["class_name"] == "function" else "<lambda>"
         if name in registered or not _is_of_keras(name, held):
-            yield name, registered.get(name, held.get(name)), {}
+            yield name, registered.get(name) or _users(name, held), {}
     elif isinstance(node, Mapping) and _is_class_of_others(node):
         name = str(node["class_name"])
         module = sys.modules.get(str(node["module"]))
-        yield name, getattr(module, name, held.get(name)), node["config"]
+        yield name, getattr(module, name, None) or _users(name, held), node["config"]
         yield from _custom_objects(node["config"], held)
     elif isinstance(node, Mapping | list | tuple):
         for child in node.values() if isinstance(node, Mapping) else node:
@@ -174,9 +210,9 @@ def _is_class_of_others(node: Mapping[str, JSON]) -> bool:
 _KERAS = ("keras", "tf_keras", "tensorflow")
 
 
-def _is_of_keras(name: str, held: Mapping[str, Callable[..., Any]]) -> bool:
+def _is_of_keras(name: str, held: _Held) -> bool:
     """Whether Keras finds a function by this name, and the model uses no other of this name."""
-    if name in held and not _is_keras(held[name]):
+    if _users(name, held):
         return False
     for get in (
         tf_keras.activations.get,

@@ -168,6 +168,8 @@ def as_array(key: str, value: object) -> np.ndarray:
         table = value.to_numpy()
         value = table if table.ndim > 1 else table[:, np.newaxis]
     array = value.numpy() if isinstance(value, tf.Tensor) else np.asarray(value)
+    if array.dtype.kind == "S" and not isinstance(value, np.ndarray):
+        array = np.asarray(value, object)  # NumPy's own text would drop a last byte of 0
     if array.dtype.kind in "OUS":
         try:
             # Not the tensor's own NumPy value: of a scalar that is a plain bytes.

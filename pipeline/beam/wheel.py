@@ -47,7 +47,8 @@ def unpacked(wheel: Path) -> Path:
 def _files(objects: UserObjects | None) -> dict[str, bytes]:
     """The content of each file by its path in the wheel."""
     contents = {"huberflow/__init__.py": (package_folder("huberflow") / "__init__.py").read_bytes()}
-    for package in NODE_PACKAGES:
+    # The package's public names are lazy, and where one needs an extra, its error says so.
+    for package in (*NODE_PACKAGES, "huberflow.installation"):
         folder, below = package_folder(package), package.replace(".", "/")
         for file in folder.rglob("*.py"):
             contents[f"{below}/{file.relative_to(folder).as_posix()}"] = file.read_bytes()

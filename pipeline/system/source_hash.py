@@ -62,7 +62,7 @@ def _relative(module: str, path: Path) -> str:
 
 def _imports(module: str, path: Path) -> Iterator[str]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in _run(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -73,3 +73,13 @@ def _imports(module: str, path: Path) -> Iterator[str]:
         for name in names:
             if _package(name) and _file(name).exists():
                 yield name
+
+
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of source that runs: without what is there for type checkers alone."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        waiting += node.orelse if for_types else ast.iter_child_nodes(node)
