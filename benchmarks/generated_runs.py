@@ -55,8 +55,8 @@ def _events(workspace: Workspace, run: str, number: int) -> Iterator[dict[str, J
     }
     settings = [f"{key}={value}" for key, value in changes.items()]
     config, facts = load(None, settings).plain(), {"changes": changes, "command": "huberflow run"}
-    about = {"id": run, "name": " ".join(settings), "kind": "run", "sweep": None}
-    yield {"event": "started", **about, "config": config, "facts": facts}
+    about = {"id": run, "name": " ".join(settings), "experiment": "taxi", "kind": "run"}
+    yield {"event": "started", **about, "sweep": None, "config": config, "facts": facts}
     used = {
         "Trainer": {key: config[key] for key in ("seed", "features", "model", "training")},
         "Evaluator": {"evaluation": config["evaluation"]},

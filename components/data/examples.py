@@ -161,6 +161,7 @@ def _refuse_empty(split: str, folder: str) -> None:
             expected=f"rows in {split}",
             received="none",
             hint="of few rows, hashes may send none there; give the split a larger share",
+            write=f"--set data.splits.{split}=9",
         )
 
 

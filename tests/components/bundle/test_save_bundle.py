@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 import huberflow
-from huberflow.components.bundle import bundle, reload
+from huberflow.components.bundle import bundle, fit_rows, reload
 from huberflow.components.bundle.clean_process import CheckError
 from huberflow.custom_objects.input_error import InputError
 
@@ -130,6 +130,12 @@ class TestRows:
         model = tf_keras.Model(inputs, tf_keras.layers.Dense(1)(hashed))
         checked(fitted(model, words, np.arange(16.0)), path, words, np.arange(16.0))
         assert reload.golden(path).inputs.tolist() == words.tolist()
+
+    @pytest.mark.parametrize("kind", [list, tuple, tf.constant])
+    def test_of_text_keep_a_last_byte_of_0_in_every_container(self, kind):
+        """Serialized examples end in one where a number's last byte is 0."""
+        words = [b"a\0", b"bc\0\0", b""]
+        assert fit_rows.as_array("inputs", kind(words)).tolist() == words
 
     def test_and_labels_are_as_many_before_they_are_cut(self, model, path):
         with pytest.raises(InputError) as refused:
