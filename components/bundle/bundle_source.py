@@ -154,18 +154,16 @@ def _held(model: tf_keras.Model) -> _Held:
     """
     compiled = getattr(model, "_compile_config", None)
     owners = [*(tf.nest.flatten(compiled.config) if compiled else []), *model.submodules]
-    inside = (getattr(each, "__dict__", {}).values() for each in owners if not _is_function(each))
+    inside = (
+        getattr(each, "__dict__", {}).values() for each in owners if not inspect.isfunction(each)
+    )
     held: dict[str, list[Callable[..., Any]]] = {}
     for each in (*owners, *itertools.chain.from_iterable(inside)):
-        target = each if inspect.isclass(each) or _is_function(each) else type(each)
+        target = each if inspect.isfunction(each) or inspect.isclass(each) else type(each)
         others = held.setdefault(target.__name__, [])
         if all(target is not other for other in others):
             others.append(target)
     return held
-
-
-def _is_function(value: object) -> bool:
-    return inspect.isfunction(value) or isinstance(value, tf.types.experimental.PolymorphicFunction)
 
 
 def _users(name: str, held: _Held) -> Callable[..., Any] | None:
@@ -176,14 +174,14 @@ def _users(name: str, held: _Held) -> Callable[..., Any] | None:
     return users[0] if users else None
 
 
-def _custom_objects(
-    node: JSON, held: _Held
-) -> Iterator[tuple[str, Any, JSON]]:
+def _custom_objects(node: JSON, held: _Held) -> Iterator[tuple[str, Any, JSON]]:
     """Name, class or function, and config of each custom object in a Keras config."""
     registered = tf_keras.utils.get_custom_objects()
     if isinstance(node, str):
         if node in registered:
             yield node, registered[node], {}
+        elif node in held and _keras_has(node) and (own := _users(node, held)):
+            yield node, own, {}  # a reload would take Keras's
     elif isinstance(node, Mapping) and node.get("registered_name") in registered:
         name = str(node["registered_name"])
         yield name, registered[name], node["config"]
@@ -192,6 +190,13 @@ def _custom_objects(
         name = str(node["config"]) if node["class_name"] == "function" else "<lambda>"
         if name in registered or not _is_of_keras(name, held):
             yield name, registered.get(name) or _users(name, held), {}
+    elif isinstance(node, Mapping) and node.get("class_name") == "Function":
+        raise InputError(
+            str(node["config"]),
+            expected="a function as it stands in its module: Keras traces it",
+            received="a tf.function",
+            write=f"def {node['config']}, without @tf.function",
+        )
     elif isinstance(node, Mapping) and _is_class_of_others(node):
         name = str(node["class_name"])
         module = sys.modules.get(str(node["module"]))
@@ -212,8 +217,10 @@ _KERAS = ("keras", "tf_keras", "tensorflow")
 
 def _is_of_keras(name: str, held: _Held) -> bool:
     """Whether Keras finds a function by this name, and the model uses no other of this name."""
-    if _users(name, held):
-        return False
+    return _users(name, held) is None and _keras_has(name)
+
+
+def _keras_has(name: str) -> bool:
     for get in (
         tf_keras.activations.get,
         tf_keras.losses.get,
