@@ -428,7 +428,8 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports the modules of one bundle; no other code in this process gets them.
 
     Modules with the same names leave ``sys.modules`` meanwhile. An import inside a function, which
-    runs much later, still gets the bundle's modules: the bundle's code has its own ``__import__``.
+    runs much later, still gets the bundle's modules: the bundle's code has its own ``__import__``,
+    and its own ``importlib.import_module``.
     There ``tf.keras`` is tf_keras, also where it is Keras 3 in the rest of the process.
     """
 
@@ -446,6 +447,7 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self._modules: dict[str, types.ModuleType] = {}
         self._builtins = {**vars(builtins), "__import__": self._import}
         self._tensorflow = _TensorFlow()
+        self._importlib = _Importlib(self._import)
 
     def objects(self) -> dict[str, Any]:
         """Every class and function that the model uses, by its registered name."""
@@ -493,6 +495,8 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         root = name.partition(".")[0] if level == 0 else ""
         if root == "tensorflow":
             return self._tensorflow.imported(name, fromlist)
+        if root == "importlib":
+            return self._importlib.imported(name, fromlist)
         with self.in_place() if level > 0 or root in self._roots else nullcontext():
             return builtins.__import__(name, globals, locals, fromlist, level)
 
@@ -544,6 +548,29 @@ class _TensorFlow(types.ModuleType):
             name = name.replace("tensorflow.keras", "tf_keras", 1)
         module = builtins.__import__(name, fromlist=fromlist)
         return module if fromlist and name != "tensorflow" else self
+
+
+class _Importlib(types.ModuleType):
+    """importlib, with an ``import_module`` that gets the bundle's modules."""
+
+    def __init__(self, import_: Callable[..., types.ModuleType]) -> None:
+        super().__init__("importlib")
+        import tensorflow as tf
+
+        @tf.autograph.experimental.do_not_convert
+        def import_module(name: str, package: str | None = None) -> types.ModuleType:
+            absolute = importlib.util.resolve_name(name, package)
+            return import_(absolute, fromlist=["__name__"])  # with a fromlist, the innermost module
+
+        self.import_module = import_module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib, name)
+
+    def imported(self, name: str, fromlist: Sequence[str]) -> types.ModuleType:
+        """As ``__import__``: the innermost module with a fromlist, else the outermost."""
+        module = builtins.__import__(name, fromlist=fromlist)
+        return module if fromlist and name != "importlib" else self
 
 
 def _is_source(name: str) -> bool:
