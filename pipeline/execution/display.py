@@ -136,7 +136,9 @@ class RunDisplay(_LiveTable, Hooks):
         """Says that the node did nothing."""
         self._close(node, "skipped", 0.0, "its condition is not met")
 
-    def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
+    def node_failed(
+        self, node: str, seconds: float, error: BaseException, execution: Execution | None = None
+    ) -> None:
         """Shows the cause in one line."""
         interrupted = isinstance(error, KeyboardInterrupt)
         self._close(node, "failed", seconds, "interrupted" if interrupted else first_line(error))

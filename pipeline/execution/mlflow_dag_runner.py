@@ -167,18 +167,19 @@ class _Run:
         """Prints the result, and where the run is to be seen or how to deliver it later."""
         self._print_result(console)
         store = connection_of(self._pipeline).sqlite.filename_uri
-        uri = f" --tracking-uri {masked_text(self._given_uri)}" if self._given_uri else ""
+        given = self._given_uri
         if delivered:
             page = links.run_page(self._workspace, self._id)
-            address = masked_text(self._given_uri or default_uri())
-            where = page or f"huberflow ui --tracking-uri {address}"
-        elif store:
-            command = f"huberflow track --metadata {display_path(Path(store))}"
-            where = f"not delivered yet; later: {command} --pipeline {self._name}{uri}"
+            address = masked_text(given or default_uri())
+            where = page or shlex.join(["huberflow", "ui", "--tracking-uri", address])
         else:
-            self._kept = True
-            command = f"huberflow track --workspace {self._workspace.root}"
-            where = f"not delivered yet; later: {command}{uri}"
+            self._kept = self._kept or not store
+            runs = ["--workspace", str(self._workspace.root)]
+            if store:
+                runs = ["--metadata", display_path(Path(store)), "--pipeline", self._name]
+            uri = ["--tracking-uri", masked_text(given)] if given else []
+            command = shlex.join(["huberflow", "track", *runs, *uri])
+            where = f"not delivered yet; later: {command}"
         print_line(console, "mlflow", where)
 
     def _print_result(self, console: Console) -> None:

@@ -25,8 +25,13 @@ class Hooks:
     def node_skipped(self, node: str) -> None:
         """A node that stands under a condition which is not met."""
 
-    def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
-        """A node raised, or was interrupted; the run ends with it."""
+    def node_failed(
+        self, node: str, seconds: float, error: BaseException, execution: Execution | None = None
+    ) -> None:
+        """A node raised, or was interrupted; the run ends with it.
+
+        ``execution`` is its record in ML Metadata, where it came so far.
+        """
 
     def run_finished(self, status: RunStatus) -> None:
         """The run has ended, successfully or not."""

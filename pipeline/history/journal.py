@@ -74,9 +74,12 @@ class Journal(Hooks):
         self._usage.stop()
         self._write("node_skipped", node=node)
 
-    def node_failed(self, node: str, seconds: float, error: BaseException) -> None:
-        """Writes the cause in one line."""
-        self._write_end_of_node("node_failed", node, seconds, cause=first_line(error))
+    def node_failed(
+        self, node: str, seconds: float, error: BaseException, execution: Execution | None = None
+    ) -> None:
+        """Writes the cause in one line, and what ML Metadata recorded of the node."""
+        found = {} if execution is None else {"execution": asdict(execution)}
+        self._write_end_of_node("node_failed", node, seconds, cause=first_line(error), **found)
 
     def run_finished(self, status: RunStatus) -> None:
         """Writes the last line."""

@@ -62,7 +62,7 @@ class Execution:
 
     def written(self, key: str) -> Artifact | None:
         """The only artifact under a key that the node wrote; a resolver only looks things up."""
-        outputs = self.outputs.get(key, ()) if self.state != "resolved" else ()
+        outputs = self.outputs.get(key, ()) if self.state in ("ran", "cached") else ()
         return outputs[0] if len(outputs) == 1 else None
 
     def output(self, key: str) -> Artifact:

@@ -34,7 +34,7 @@ class Node:
     """Seconds since 1970, like all times in this module."""
     seconds: float | None = None
     execution: Execution | None = None
-    """The record in ML Metadata; None where a journal has none: the node runs, or failed."""
+    """The record in ML Metadata; None where a journal has none: the node runs, or failed early."""
     usage: Mapping[str, float] = field(default_factory=dict)
     """The resources that it used, such as ``cpu_seconds`` and ``peak_memory_mb``."""
     cause: str | None = None
@@ -256,7 +256,8 @@ def _after(run: Run, event: Mapping[str, Any]) -> Run:
             kept = {name: node for name, node in run.nodes.items() if name != event["node"]}
             return replace(run, nodes=kept)
         case "node_failed":
-            return _ended(run, event, state="failed", cause=event["cause"])
+            found = {"execution": _execution(event["execution"])} if "execution" in event else {}
+            return _ended(run, event, state="failed", cause=event["cause"], **found)
         case "epoch":
             epoch = Epoch(event["number"], time, event["values"])
             return replace(run, epochs=(*run.epochs, epoch))

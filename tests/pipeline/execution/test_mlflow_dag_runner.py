@@ -114,6 +114,7 @@ def test_a_failure_is_a_line_and_the_nodes_own_exception(place, capsys):
     assert "no rows in the data" in Path(log[1]).read_text()
     runs = tracked(place, "fares")
     assert runs["Total"].info.status == "FAILED"
+    assert runs["Total"].data.params["trouble"] == str(place / "trouble.txt")
     (parent,) = [run for run in runs.values() if "mlflow.parentRunId" not in run.data.tags]
     assert parent.data.tags["huberflow.failed_node"] == "Total"
 
@@ -126,10 +127,10 @@ def test_an_interruption_is_passed_on(place, capsys):
 
 
 def test_an_mlflow_that_is_down_stops_nothing(place, capsys):
-    MlflowDagRunner(NOBODY).run(pipeline(place, name="fares"))
+    MlflowDagRunner(NOBODY).run(pipeline(place, name="my fares"))
     shown = capsys.readouterr().out
     assert re.search(r"Total +ran", shown)
     assert "cannot be reached" in shown
-    assert "later: huberflow track --metadata metadata.db --pipeline fares" in shown
+    assert "later: huberflow track --metadata metadata.db --pipeline 'my fares'" in shown
     assert "hunter2" not in shown
     assert leftovers() == []

@@ -47,7 +47,7 @@ class Recorder(Hooks):
     def node_skipped(self, node):
         self.events.append(("skipped", node))
 
-    def node_failed(self, node, seconds, error):
+    def node_failed(self, node, seconds, error, execution=None):
         assert seconds >= 0
         self.errors.append(error)
         self.events.append(("failed", node))
