@@ -47,9 +47,8 @@ def name_in_call(node: ast.AST) -> str | None:
     """The module that a call of ``import_module`` names; None where no text does."""
     if not _is_import_call(node) or not node.args:
         return None
-    name = node.args[0]
-    is_text = isinstance(name, ast.Constant) and isinstance(name.value, str)
-    return name.value if is_text else None
+    name = getattr(node.args[0], "value", None)
+    return name if isinstance(name, str) else None
 
 
 def refuse_others(file: Path, tree: ast.Module) -> None:
@@ -66,7 +65,7 @@ def refuse_others(file: Path, tree: ast.Module) -> None:
             _refuse_our_others(file, name)
     lazy = {id(each) for top in tree.body if _is_lazy(top) for each in ast.walk(top)}
     for node in nodes(tree):
-        if name := next(filter(_finds_data, _used_names(node)), None):
+        for name in filter(_finds_data, _used_names(node)):
             _refuse(file, node, "data as Python, in the module", name)
         if _is_import_call(node) and name_in_call(node) is None and id(node) not in lazy:
             _refuse(file, node, "imports by names that stand in the source", ast.unparse(node))

@@ -24,7 +24,8 @@ def write(path: str | os.PathLike[str], *objects: Callable[..., Any]) -> Any:
 
     Raises:
       InputError: the file has other content, or other objects too, or is no new module; or the
-        source of an object cannot be found, or uses a value that cannot be written as Python.
+        source of an object cannot be found, uses a value that cannot be written as Python, or took
+        one that has changed since.
 
     Example::
 

@@ -177,6 +177,75 @@ class TestAScript:
         assert tf_keras.utils.get_custom_objects()["mine>MyLoss"] is written
 
 
+NAMES_OF_NOW = """
+import functools
+from math import pi
+from operator import sub as changed
+from operator import add as changed
+from tensorflow import keras
+import tensorflow as tf
+
+pi = 3
+keras.losses.Loss
+
+
+def by_names(x):
+    return changed(x, pi)
+
+
+@functools.lru_cache
+def cached(x):
+    return 2 * x
+
+
+@tf.function
+def traced(x):
+    return 2 * x
+
+
+def real(x):
+    return x + 1
+
+
+alias = real
+
+
+class Settings:
+    add = 1
+
+
+settings = Settings
+
+
+def by_helpers(x):
+    return cached(x) + int(traced(x)) + alias(x) + settings.add
+
+
+def by_keras(x):
+    return keras.activations.relu(x)
+"""
+
+
+class TestNames:
+    def test_are_what_they_are_when_it_is_written(self, script, tmp_path):
+        written = huberflow.objects.write(tmp_path / "my_acts.py", script(NAMES_OF_NOW).by_names)
+        assert written(1) == 4
+        text = (tmp_path / "my_acts.py").read_text()
+        assert "pi = 3" in text
+        assert "sub" not in text
+
+    def test_of_decorated_helpers_and_of_second_names(self, script, tmp_path):
+        written = huberflow.objects.write(tmp_path / "my_acts.py", script(NAMES_OF_NOW).by_helpers)
+        assert written(5) == 10 + 10 + 6 + 1
+        text = (tmp_path / "my_acts.py").read_text()
+        assert "__main__" not in text
+        assert "@functools.lru_cache" in text
+
+    def test_of_a_module_that_is_loaded_late(self, script, tmp_path):
+        huberflow.objects.write(tmp_path / "my_acts.py", script(NAMES_OF_NOW).by_keras)
+        assert "from tensorflow import keras" in (tmp_path / "my_acts.py").read_text()
+
+
 class TestANotebook:
     def test_imports_and_helpers_come_from_other_cells(self, notebook, tmp_path):
         main = notebook(
@@ -258,6 +327,38 @@ class TestRefused:
         assert error.key == "with_tensor: TENSOR"
         assert "EagerTensor" in error.received
         assert not (tmp_path / "my_losses.py").exists()
+
+    @pytest.mark.parametrize(
+        ("before", "after", "key"),
+        [
+            ("K = 1\ndef act(x, k=K): return k * x", "K = 2", "act: k"),
+            ("K = 1\ndef act(x, *, k=K + 1): return k * x", "K = 2", "act: k"),
+            ("K = 1\nclass act:\n    two = 1\n    k = two + K", "K = 2", "act: k"),
+            ("K = 1\nclass act:\n    def call(self, k=K): return k", "K = 2", "act: k"),
+            ("class B:\n    k = 1\nclass act(B): pass", "class B:\n    k = 2", "act: its base"),
+            ("def g(x): return 1\ndef act(x, g=g): return g(x)", "def g(x): return 2", "act: g"),
+            ("class act:\n    k = 1", "act.k = 2", "act: k"),
+        ],
+        ids=["default", "keyword", "attribute", "method", "base", "function", "assigned"],
+    )
+    def test_a_definition_that_took_what_has_changed_since(
+        self, notebook, tmp_path, before, after, key
+    ):
+        error = self.refusal(tmp_path / "my_acts.py", notebook(before, after).act)
+        assert error.key == key
+
+    def test_a_function_that_was_wrapped_after_its_definition(self, notebook, tmp_path):
+        cells = [
+            "import functools",
+            "def helper(x): return x",
+            "fast = functools.lru_cache(helper)",
+            "root = functools.lru_cache(abs)",
+            "def act(x): return fast(x)",
+            "def other(x): return root(x)",
+        ]
+        main = notebook(*cells)
+        assert self.refusal(tmp_path / "my_acts.py", main.act).key == "helper"
+        assert self.refusal(tmp_path / "my_acts.py", main.other).key == "other: root"
 
     def test_a_lambda_and_a_function_inside_another(self, tmp_path):
         for target in (lambda x: x, self._inside()):
