@@ -46,7 +46,8 @@ def predict_file(
 
     In CSV all is text, so the columns that the model reads as numbers are parsed, and those that it
     reads as text are not: 007 stays 007. An empty field is a missing value. In a Parquet file
-    written from CSV, the model's numbers are float64, and all other columns text.
+    written from CSV, the model's numbers are float64, its whole numbers have its dtype, and all
+    other columns are text.
 
     Args:
       scorer: of the model.
@@ -67,7 +68,7 @@ def predict_file(
     with tables.open_table(data, rows) as table:
         columns = _read_by_the_model(scorer, table.schema, data)
         parsed = tables.is_parquet(output) and not tables.is_parquet(data)
-        schema = _output_schema(table.schema, columns if parsed else {}, scorer.outputs)
+        schema = _output_schema(table.schema, columns if parsed else {}, scorer)
         absent = [name for name in scorer.columns if name not in columns]
         predicted = refused = 0
         first_bad: BadRow | None = None
@@ -122,18 +123,19 @@ def _fits(stored: pa.DataType, kind: Kind) -> bool:
     return any(accepts(stored) for accepts in accepted)
 
 
-def _output_schema(
-    schema: pa.Schema, parsed: Mapping[str, Kind], outputs: Mapping[str, str]
-) -> pa.Schema:
+def _output_schema(schema: pa.Schema, parsed: Mapping[str, Kind], scorer: Scorer) -> pa.Schema:
     """All columns and the outputs; the numbers among ``parsed`` columns are stored as numbers."""
     for name, kind in parsed.items():
         if kind != "text":
-            stored = pa.float64() if kind == "number" else pa.int64()
+            stored = pa.float64() if kind == "number" else _stored(scorer.dtypes[name])
             schema = schema.set(schema.get_field_index(name), pa.field(name, stored))
-    for name, dtype in outputs.items():
-        stored = pa.string() if dtype == "string" else pa.from_numpy_dtype(np.dtype(dtype))
-        schema = schema.append(pa.field(name, stored))
+    for name, dtype in scorer.outputs.items():
+        schema = schema.append(pa.field(name, _stored(dtype)))
     return schema
+
+
+def _stored(dtype: str) -> pa.DataType:
+    return pa.string() if dtype == "string" else pa.from_numpy_dtype(np.dtype(dtype))
 
 
 def _scored(
@@ -159,18 +161,25 @@ def _scored(
     return scored, sorted([*refused, *batch.unreadable], key=lambda row: row.line)
 
 
-def _values(column: pa.ChunkedArray, kind: Kind) -> Sequence[object] | np.ndarray:
+def _values(column: pa.ChunkedArray, kind: Kind) -> Sequence[object] | np.ndarray | pd.Series:
     """The values as the scorer takes them."""
     if kind == "text":
         return column.cast(pa.string()).to_pylist()
-    if types.is_integer(column.type) or types.is_floating(column.type):
+    if types.is_floating(column.type) or (types.is_integer(column.type) and not column.null_count):
         return column.to_numpy()
-    return [_parsed(value) for value in column.to_pylist()]
+    # By way of objects: whole numbers beside a missing value would become floats.
+    values = [_parsed(value, kind) for value in column.to_pylist()]
+    return pd.Series(values, dtype=object)
 
 
-def _parsed(value: str | Decimal | None) -> float | str | None:
+def _parsed(value: str | float | Decimal | None, kind: Kind) -> float | str | None:
     """The number; text that is no number stays, for the scorer to name."""
+    text = "" if value is None else str(value)
     try:
-        return None if value in (None, "") else float(value)
+        return int(text) if kind == "integer" else float(text)
     except ValueError:
-        return str(value)
+        pass
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return text

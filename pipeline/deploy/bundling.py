@@ -51,7 +51,7 @@ def make_bundle(
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise InputError("--to", expected="a new folder", received=str(out))
     rows = _rows(data, saved_model, labels, weight) if data else Rows()
-    names = {name: each for path in objects for name, each in _public(path).items()}
+    names = _objects(objects)
     out.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=out.parent) as folder,
@@ -123,6 +123,44 @@ def _public(path: Path) -> dict[str, object]:
     }
 
 
+_KERAS = (
+    tf_keras.activations,
+    tf_keras.constraints,
+    tf_keras.initializers,
+    tf_keras.layers,
+    tf_keras.losses,
+    tf_keras.metrics,
+    tf_keras.optimizers,
+    tf_keras.regularizers,
+)
+
+
+def _objects(paths: Sequence[Path]) -> dict[str, object]:
+    """The users' classes and functions by the plain names under which a model has saved them."""
+    objects: dict[str, object] = {}
+    for path in paths:
+        for name, each in _public(path).items():
+            if getattr(each, "__name__", None) != name:
+                continue  # another name of it, which no model has
+            if tf_keras.utils.get_registered_name(each) != name:
+                continue  # it was saved with the name of its package
+            if objects.setdefault(name, each) is not each:
+                raise _two_objects(f"{name} twice, the second time in {path}")
+            if any(hasattr(module, name) for module in _KERAS):
+                raise _two_objects(f"{name} in {path}, which is also a name of Keras")
+    return objects
+
+
+def _two_objects(received: str) -> InputError:
+    return InputError(
+        "--objects",
+        expected="one object of each name, for the saved model says no more of it",
+        received=received,
+        hint="rename the one that the model does not use; or register its own and save it again",
+        write='@tf_keras.utils.register_keras_serializable("package")',
+    )
+
+
 def _rows(data: Path, saved_model: Path, labels: Sequence[str], weight: str | None) -> Rows:
     """The rows of a file, as the model takes them."""
     table = _table(data)
@@ -168,6 +206,40 @@ def _signature(saved_model: Path) -> tuple[Specs, Specs]:
     return inputs, outputs
 
 
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+
+
+def _exactly(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Text, numbers or truths as a dtype, none of them another value there.
+
+    Raises:
+      TypeError, ValueError, OverflowError: one of them is none of the dtype, or beyond its range.
+    """
+    if dtype.kind in "biu":
+        read = _truth if dtype.kind == "b" else _whole
+        return np.vectorize(read, otypes=[object])(values).astype(dtype)
+    if dtype.kind == "O" and not all(isinstance(value, (str, bytes)) for value in values.flat):
+        raise TypeError("one that is no text")
+    with np.errstate(over="ignore"):
+        array = values.astype(dtype)
+    if dtype.kind == "f" and (np.isinf(array) & np.isfinite(values.astype(np.float64))).any():
+        raise OverflowError(f"one beyond the range of {dtype}")
+    return array
+
+
+def _truth(value: object) -> bool:
+    if str(value).lower() not in _TRUTH:
+        raise ValueError(f"{value!r}, which is none of {', '.join(_TRUTH)}")
+    return _TRUTH[str(value).lower()]
+
+
+def _whole(value: str | float) -> int:
+    number = int(value)
+    if not isinstance(value, str) and number != value:
+        raise ValueError(f"{value!r}, which is no whole number")
+    return number
+
+
 class _Columns:
     """Columns of a table as a model takes them."""
 
@@ -188,8 +260,8 @@ class _Columns:
             line = values.index(None) + 1
             raise InputError(where, expected=f"{kind} in each row", received=f"none in row {line}")
         try:
-            return np.array(values, object).astype(dtype)
-        except (TypeError, ValueError) as error:
+            return _exactly(np.array(values, object), np.dtype(dtype))
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError(where, expected=f"{kind} in each row", received=str(error)) from error
 
     def inputs(self, specs: Specs, rest: Sequence[str]) -> "reload.Nested":

@@ -1,31 +1,49 @@
 """Rows of named columns as the arguments of a signature, whether it takes columns or examples.
 
-A column is a number, a whole number or text. Missing values are NaN, and empty text. An argument or
-a parsed column with ``k`` values a row is ``k`` columns, ``<name>_0`` and so on.
+A column is a number, a whole number or text. Missing values are NaN, None, and empty text. An
+argument or a parsed column with ``k`` values a row is ``k`` columns, ``<name>_0`` and so on.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from huberflow.components.bundle import reload
 from huberflow.components.serving.parsing_spec import ParsedColumn, parsing_spec
+from huberflow.custom_objects.input_error import InputError
 
 Kind = Literal["number", "integer", "text"]
+
+_COLUMNS = "columns"
+"""The signature of huberflow's own pipelines; takes float64 and computes in float32."""
 
 
 @dataclass(frozen=True)
 class RequestColumn:
     """A column of a request."""
 
-    kind: Kind
+    dtype: tf.DType
+    """What the model computes in: its values are in this range."""
     required: bool
     """Whether every row must have a value."""
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of its values."""
+        if self.dtype == tf.string:
+            return "text"
+        return "number" if self.dtype.is_floating else "integer"
+
+
+def is_missing(values: np.ndarray) -> np.ndarray:
+    """Which values of columns are missing."""
+    return np.isnan(values) if values.dtype.kind == "f" else pd.isna(values) | (values == b"")
 
 
 class RequestForm(ABC):
@@ -34,27 +52,52 @@ class RequestForm(ABC):
     Args:
       signature: its name.
       fields: its arguments, or the columns that it parses.
+
+    Raises:
+      InputError: two of them would be columns of one name.
     """
+
+    together: Sequence[Sequence[str]] = ()
+    """Columns of which a row has all values or none."""
 
     def __init__(self, signature: str, fields: Sequence["_Field"]) -> None:
         self.signature, self._fields = signature, fields
-        self.columns = {n: each for field in fields for n, each in field.columns().items()}
+        self.columns: dict[str, RequestColumn] = {}
+        for field in fields:
+            refuse_twice(self.columns, field.names())
+            self.columns |= field.columns()
 
     @abstractmethod
     def arguments(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The signature's arguments for ``[rows]`` arrays: float64, or bytes for text."""
+        """The signature's arguments for ``[rows]`` arrays: float64, or int or bytes as objects."""
 
     @abstractmethod
     def rows(self, arguments: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The columns of arguments: the inverse."""
 
 
+def refuse_twice(columns: Collection[str], names: Iterable[str]) -> None:
+    """Refuses a model in which one column would stand for two tensors."""
+    for name in names:
+        if name in columns:
+            raise InputError(
+                "MODEL",
+                expected="a column of its own for each argument and output of the signature",
+                received=f"{name} for two of them",
+                hint="name them otherwise, or call the model in Python",
+                write="huberflow.predictor(path)",
+            )
+
+
 def request_form(bundle: Path, certificate: reload.Certificate) -> RequestForm | None:
     """The form of ``columns``, else of ``serving_default``, else of the first signature with one.
 
     None where every signature takes something else than rows of columns, such as images.
+
+    Raises:
+      InputError: two of its arguments or parsed columns would be columns of one name.
     """
-    first = ("columns", tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY)
+    first = (_COLUMNS, tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY)
     names = [*first, *certificate["signatures"]]
     for name in [name for name in dict.fromkeys(names) if name in certificate["signatures"]]:
         inputs = certificate["signatures"][name]["inputs"]
@@ -69,7 +112,8 @@ def _form(bundle: Path, signature: str, inputs: Mapping[str, reload.Tensor]) -> 
     if parsed:
         fields = [_parsed_field(name, column) for name, column in sorted(parsed.items())]
     else:
-        fields = [_argument_field(name, tensor) for name, tensor in inputs.items()]
+        largest = tf.float32 if signature == _COLUMNS else tf.float64
+        fields = [_argument_field(name, tensor, largest) for name, tensor in inputs.items()]
     known = [field for field in fields if field is not None]
     if not fields or len(known) < len(fields):
         return None
@@ -82,14 +126,14 @@ class _Field:
 
     name: str
     dtype: tf.DType
+    computed: tf.DType
+    """See ``RequestColumn.dtype``."""
     width: int | None
     """Values of a row; None for one, as a scalar."""
     required: bool
 
     def columns(self) -> dict[str, RequestColumn]:
-        kind: Kind = "number" if self.dtype.is_floating else "integer"
-        column = RequestColumn("text" if self.dtype == tf.string else kind, self.required)
-        return dict.fromkeys(self.names(), column)
+        return dict.fromkeys(self.names(), RequestColumn(self.computed, self.required))
 
     def names(self) -> list[str]:
         if self.width in (None, 1):
@@ -101,26 +145,27 @@ class _Field:
         return np.stack([columns[name] for name in self.names()], axis=1)
 
 
-def _argument_field(name: str, tensor: reload.Tensor) -> _Field | None:
+def _argument_field(name: str, tensor: reload.Tensor, largest: tf.DType) -> _Field | None:
     """The argument as a field; None where a row of it is no list of numbers or texts."""
     _, *row = tensor["shape"] or [0, None]
-    return _field(name, tf.as_dtype(tensor["dtype"]), row, required=None)
+    dtype = tf.as_dtype(tensor["dtype"])
+    computed = largest if dtype == tf.float64 else dtype
+    # There is no whole number for a missing value.
+    return _field(name, dtype, computed, row, required=dtype.is_integer)
 
 
 def _parsed_field(name: str, column: ParsedColumn) -> _Field | None:
     row = [1] if column.shape == (None,) else list(column.shape)
-    return _field(name, column.dtype, row, required=column.required)
+    return _field(name, column.dtype, column.dtype, row, required=column.required)
 
 
 def _field(
-    name: str, dtype: tf.DType, row: Sequence[int | None], required: bool | None
+    name: str, dtype: tf.DType, computed: tf.DType, row: Sequence[int | None], required: bool
 ) -> _Field | None:
     known = dtype.is_floating or (dtype.is_integer and not dtype.is_bool) or dtype == tf.string
     if not known or len(row) > 1 or None in row:
         return None
-    if required is None:
-        required = dtype.is_integer  # there is no whole number for a missing value
-    return _Field(name, dtype, row[0] if row else None, required)
+    return _Field(name, dtype, computed, row[0] if row else None, required)
 
 
 class _Arguments(RequestForm):
@@ -141,7 +186,7 @@ class _Arguments(RequestForm):
         for field in self._fields:
             values = arguments[field.name]
             values = values[:, np.newaxis] if values.ndim == 1 else values
-            values = values if field.dtype == tf.string else values.astype(np.float64)
+            values = values.astype(np.float64 if field.dtype.is_floating else object)
             columns |= dict(zip(field.names(), values.T, strict=True))
         return columns
 
@@ -152,6 +197,7 @@ class _Examples(RequestForm):
     def __init__(self, signature: str, fields: Sequence[_Field], argument: str) -> None:
         super().__init__(signature, fields)
         self._argument = argument
+        self.together = [field.names() for field in fields]
 
     def arguments(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See ``RequestForm``."""
@@ -173,7 +219,7 @@ class _Examples(RequestForm):
             values = np.array([list(_values(row, field)) for row in rows], object)
             columns |= dict(zip(field.names(), values.T, strict=True))
         return {
-            name: values if self.columns[name].kind == "text" else values.astype(np.float64)
+            name: values.astype(np.float64 if self.columns[name].kind == "number" else object)
             for name, values in columns.items()
         }
 
@@ -181,21 +227,23 @@ class _Examples(RequestForm):
 def _example(row: Mapping[_Field, np.ndarray]) -> tf.train.Example:
     example = tf.train.Example()
     for field, values in row.items():
+        if is_missing(values).any():
+            continue
         feature = example.features.feature[field.name]
         if field.dtype == tf.string:
-            feature.bytes_list.value.extend(value for value in values if value)
+            feature.bytes_list.value.extend(values)
         elif field.dtype.is_floating:
-            feature.float_list.value.extend(values[~np.isnan(values)])
+            feature.float_list.value.extend(values)
         else:
-            feature.int64_list.value.extend(values[~np.isnan(values)].astype(np.int64))
+            feature.int64_list.value.extend(values)
     return example
 
 
-def _values(row: Mapping[str, tf.train.Feature], field: _Field) -> Iterator[bytes | float]:
+def _values(row: Mapping[str, tf.train.Feature], field: _Field) -> Iterator[bytes | float | None]:
     """A value for each of the field's columns; missing ones where the row has fewer."""
     feature = row[field.name] if field.name in row else tf.train.Feature()
     kind = feature.WhichOneof("kind")
     values = list(getattr(feature, kind).value) if kind else []
-    missing = b"" if field.dtype == tf.string else np.nan
+    missing = b"" if field.dtype == tf.string else None
     for place in range(len(field.names())):
         yield values[place] if place < len(values) else missing

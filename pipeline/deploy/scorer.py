@@ -1,9 +1,8 @@
 """Raw columns in, predictions out: by a signature of an exported model."""
 
 import reprlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,18 +10,18 @@ import pandas as pd
 from huberflow.components.bundle import reload
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.data.source import did_you_mean
-from huberflow.pipeline.deploy.request_columns import Kind, request_form
-
-_NAMES: Mapping[Kind, str] = {"number": "a number", "integer": "a whole number", "text": "text"}
+from huberflow.pipeline.deploy.column_values import Mistakes, converted
+from huberflow.pipeline.deploy.request_columns import is_missing, refuse_twice, request_form
 
 
 class Scorer:
     """Predicts from tables of raw columns; runs no custom code.
 
     A number is an int or a float, not a bool, a date or text that looks like one; it lies within
-    the range of float32, which the model computes in. Text is a str that UTF-8 can write, not a
-    number: 8 and 8.0 would be two texts of one value. None, NaN, NA and empty text are missing
-    values, and so is every row of a column that is absent.
+    the range of the dtype that the model computes in. A whole number is not rounded: a float beyond
+    2**53 may stand for another, and is none. Text is a str that UTF-8 can write, not a number: 8
+    and 8.0 would be two texts of one value. None, NaN, NA and empty text are missing values, and so
+    is every row of a column that is absent.
 
     The model is asked by its signature ``columns``, else by another that takes columns, or
     ``tf.Example``s, which are made of them; see ``pipeline.deploy.request_columns``.
@@ -32,7 +31,7 @@ class Scorer:
 
     Raises:
       ReloadError: the bundle is not as it was written.
-      InputError: no signature of it takes rows of columns.
+      InputError: no signature of it takes rows of columns, or its outputs are none.
     """
 
     def __init__(self, bundle: Path) -> None:
@@ -46,9 +45,11 @@ class Scorer:
         """The hash of the certificate."""
         self.columns = {name: column.kind for name, column in form.columns.items()}
         """The kind of each column that the model reads."""
+        self.dtypes = {name: column.dtype.name for name, column in form.columns.items()}
+        """The dtype that the model computes in, for each of them."""
         self.required = [name for name, column in form.columns.items() if column.required]
         """The columns that must have a value in every row."""
-        self.outputs = dict(_outputs(certificate["signatures"][form.signature]["outputs"]))
+        self.outputs = _outputs(certificate["signatures"][form.signature]["outputs"])
         """The dtype of each output; one of ``k`` values a row is ``k`` outputs, ``<name>_0`` on."""
 
     def golden_rows(self) -> pd.DataFrame:
@@ -68,21 +69,16 @@ class Scorer:
         Raises:
           InputError: a column is unknown or there twice, or a value is of the wrong type.
         """
-        self._check_names(table)
-        columns = {}
-        for name, kind in self.columns.items():
-            if name not in table:
-                columns[name] = np.full(len(table), b"" if kind == "text" else np.nan)
-                continue
-            columns[name], mistakes = self._converted(table[name])
-            for position, (expected, received) in mistakes.items():
+        columns, mistakes = self._read(table)
+        for name, found in mistakes.items():
+            for position, (expected, received) in found.items():
                 where = f"row {position + 1} of {len(table)}: {name}"
                 raise InputError(where, expected=expected, received=received)
         answers = self._predict(**self._form.arguments(columns))
-        outputs = dict(_columns(answers))
+        outputs = dict(_columns(answers, len(table)))
         return pd.DataFrame(
             {
-                name: outputs[name] if dtype != "string" else [t.decode() for t in outputs[name]]
+                name: outputs[name] if dtype != "string" else _texts(name, outputs[name])
                 for name, dtype in self.outputs.items()
             }
         )
@@ -95,23 +91,29 @@ class Scorer:
         Raises:
           InputError: a column is unknown or there twice.
         """
-        self._check_names(table)
+        _, mistakes = self._read(table)
         errors: dict[int, InputError] = {}
-        for name in table.columns:
-            _, mistakes = self._converted(table[name])
-            for position, (expected, received) in mistakes.items():
+        for name in [*table.columns, *mistakes]:
+            for position, (expected, received) in mistakes[name].items():
                 error = InputError(name, expected=expected, received=received)
                 errors.setdefault(position, error)
         return dict(sorted(errors.items()))
 
-    def _converted(self, column: pd.Series) -> tuple[np.ndarray, "_Mistakes"]:
-        name = str(column.name)
-        values, mistakes = _converted(column, self.columns[name])
-        if name in self.required:
-            missing = values == b"" if self.columns[name] == "text" else np.isnan(values)
-            for position in np.flatnonzero(missing):
-                mistakes.setdefault(int(position), (_NAMES[self.columns[name]], "none"))
-        return values, mistakes
+    def _read(self, table: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, Mistakes]]:
+        """The columns as the form takes them, and the mistakes in each."""
+        self._check_names(table)
+        columns: dict[str, np.ndarray] = {}
+        mistakes: dict[str, Mistakes] = {}
+        absent = pd.Series([None] * len(table), dtype=object)
+        for name, column in self._form.columns.items():
+            given = table.get(name, absent)
+            columns[name], mistakes[name] = converted(given, column)
+        for names in self._form.together:
+            missing = np.stack([is_missing(columns[name]) for name in names], axis=1)
+            for row, place in np.argwhere(missing & ~missing.all(axis=1, keepdims=True)):
+                expected = f"a value, for the row has others of {names[0]} to {names[-1]}"
+                mistakes[names[place]].setdefault(int(row), (expected, "none"))
+        return columns, mistakes
 
     def _check_names(self, table: pd.DataFrame) -> None:
         for name in self.required:
@@ -146,95 +148,44 @@ def _no_columns(signatures: Mapping[str, reload.Signature]) -> InputError:
     )
 
 
-def _outputs(tensors: Mapping[str, reload.Tensor]) -> Iterator[tuple[str, str]]:
+def _outputs(tensors: Mapping[str, reload.Tensor]) -> dict[str, str]:
+    outputs: dict[str, str] = {}
     for name, tensor in tensors.items():
-        width = (tensor["shape"] or [None])[1:]
-        if width in ([], [1]):
-            yield name, tensor["dtype"]
-        elif len(width) == 1 and width[0] is not None:
-            yield from ((f"{name}_{place}", tensor["dtype"]) for place in range(width[0]))
-        else:
-            expected = "outputs of numbers or text, [batch] or [batch, k]"
-            raise InputError("MODEL", expected=expected, received=f"{name}: {tensor['shape']}")
+        shape = [None] if tensor["shape"] is None else tensor["shape"]
+        if len(shape) not in (1, 2) or shape[1:] == [None]:
+            raise _wrong_output(f"{name}: {shape}")
+        width = shape[1] if len(shape) == 2 else 1
+        names = [name] if width == 1 else [f"{name}_{place}" for place in range(width or 0)]
+        refuse_twice(outputs, names)
+        outputs |= dict.fromkeys(names, tensor["dtype"])
+    return outputs
 
 
-def _columns(answers: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+def _wrong_output(received: str) -> InputError:
+    expected = "outputs of numbers or text, [batch] or [batch, k]"
+    hint = "call it in Python: huberflow.predictor(path)"
+    return InputError("MODEL", expected=expected, received=received, hint=hint)
+
+
+def _columns(answers: Mapping[str, np.ndarray], rows: int) -> Iterator[tuple[str, np.ndarray]]:
     """The outputs of ``_outputs``."""
     for name, answer in answers.items():
+        if answer.ndim not in (1, 2) or len(answer) != rows:
+            raise _wrong_output(f"{name}: {list(answer.shape)} for {rows} rows")
         values = [answer] if answer.ndim == 1 else list(answer.T)
         names = [name] if len(values) == 1 else [f"{name}_{n}" for n in range(len(values))]
         yield from zip(names, values, strict=True)
 
 
-def _plain(value: bytes | float) -> str | float | None:
+def _texts(name: str, values: np.ndarray) -> list[str]:
+    try:
+        return [value.decode() for value in values]
+    except UnicodeDecodeError as error:
+        received = reprlib.repr(error.object)
+        raise _wrong_output(f"{name} with bytes that are no text in UTF-8: {received}") from error
+
+
+def _plain(value: bytes | float | None) -> str | float | None:
     if isinstance(value, bytes):
         return value.decode(errors="replace") or None
-    return None if np.isnan(value) else float(value)
-
-
-_LARGEST = float(np.finfo(np.float32).max)
-
-_Mistakes = dict[int, tuple[str, str]]
-"""By a row's position, what was expected and received."""
-
-
-def _converted(column: pd.Series, kind: Kind) -> tuple[np.ndarray, _Mistakes]:
-    """Values as the signature takes them: float64, NaN where missing; or UTF-8, empty there."""
-    mistakes: _Mistakes = {}
-    if kind == "text":
-        return np.array(_each(column, _text, "text", mistakes), object), mistakes
-    if column.dtype.kind in "iuf" and isinstance(column.dtype, np.dtype):
-        numbers = column.to_numpy(np.float64)
-    else:
-        numbers = np.array(_each(column, _number, _NAMES[kind], mistakes), np.float64)
-    for position in np.flatnonzero(np.abs(numbers) > _LARGEST):
-        expected = f"a number within ±{_LARGEST:.1e}"
-        mistakes[int(position)] = expected, f"{numbers[position]:.3g}"
-    if kind == "integer":
-        for position in np.flatnonzero(np.mod(numbers, 1) > 0):
-            mistakes[int(position)] = _NAMES[kind], f"{numbers[position]:.6g}"
-    return numbers, mistakes
-
-
-_Value = TypeVar("_Value")
-
-
-def _each(
-    column: pd.Series, convert: Callable[[object], _Value], expected: str, mistakes: _Mistakes
-) -> list[_Value]:
-    # By way of objects: a date is refused then, and not taken for its nanoseconds.
-    values: list[_Value] = []
-    for position, value in enumerate(column.to_numpy(object)):
-        try:
-            values.append(convert(value))
-        except (TypeError, UnicodeEncodeError):
-            mistakes[position] = expected, reprlib.repr(value)
-            values.append(convert(None))
-    return values
-
-
-def _number(value: object) -> float:
-    if _is_missing(value):
-        return np.nan
-    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:  # a whole number of hundreds of digits
-            return np.inf
-    raise TypeError(value)
-
-
-def _text(value: object) -> bytes:
-    if isinstance(value, str):
-        return value.encode()
-    if _is_missing(value):
-        return b""
-    raise TypeError(value)
-
-
-def _is_missing(value: object) -> bool:
-    return (
-        value is None
-        or value is pd.NA
-        or (isinstance(value, (float, np.floating)) and bool(np.isnan(value)))
-    )
+    return None if value is None or np.isnan(value) else value

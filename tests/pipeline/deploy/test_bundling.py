@@ -14,6 +14,7 @@ from huberflow.components.bundle import reload
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.losses import HuberLoss
 from huberflow.pipeline.cli.main import cli
+from huberflow.pipeline.deploy import bundling
 from huberflow.pipeline.deploy.bundling import make_bundle
 
 LOSSES = """
@@ -131,6 +132,44 @@ def test_without_rows_the_bundle_says_that_no_value_is_proven(tmp_path):
     assert "no rows" in report["statement"]
 
 
+@pytest.mark.parametrize(
+    ("values", "dtype", "expected"),
+    [
+        (["False", "true", "0", "1"], "bool", [False, True, False, True]),
+        ([True, False], "bool", [True, False]),
+        (["9007199254740993"], "int64", [9007199254740993]),
+        ([2.0, "3"], "int32", [2, 3]),
+        (["1.5", "nan"], "float32", [1.5, float("nan")]),
+    ],
+)
+def test_a_value_is_read_exactly(values, dtype, expected):
+    found = bundling._exactly(np.array(values, object), np.dtype(dtype))
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        ("no", "bool"),
+        (0.5, "bool"),
+        (1.7, "int32"),
+        ("1.7", "int32"),
+        ("3000000000", "int32"),
+        (-1, "uint8"),
+        ("99999999999999999999", "int64"),
+        (float("inf"), "int64"),
+        ("70000", "float16"),
+        (1e39, "float32"),
+        (8, "object"),
+    ],
+)
+def test_a_value_that_would_be_another_is_refused_in_words(tmp_path, value, dtype):
+    column = bundling._Columns(tmp_path / "rows.parquet", pa.table({"x": [value]}))
+    with pytest.raises(InputError):
+        column.array("x", np.dtype(dtype))
+
+
 class TestRefusal:
     def refused(self, trained, tmp_path, **arguments):
         with pytest.raises(InputError) as caught:
@@ -167,6 +206,25 @@ class TestRefusal:
         assert "not_installed" in error.received
         error = self.refused(trained, tmp_path, objects=[tmp_path / "missing.py"])
         assert error.key == "--objects"
+
+    @pytest.mark.parametrize(
+        ("texts", "received"),
+        [
+            (["def tail(y, p): ...", "def tail(y, p): ..."], "tail twice"),
+            (["def mean_squared_error(y, p): ..."], "a name of Keras"),
+            (["def relu(x): ..."], "a name of Keras"),
+            (["class Dense: ..."], "a name of Keras"),
+        ],
+    )
+    def test_of_objects_whose_name_says_too_little(self, trained, tmp_path, texts, received):
+        paths = [tmp_path / f"ambiguous_{place}.py" for place, _ in enumerate(texts)]
+        for path, text in zip(paths, texts, strict=True):
+            path.write_text(text)
+        try:
+            assert received in self.refused(trained, tmp_path, objects=paths).received
+        finally:
+            for path in paths:
+                sys.modules.pop(path.stem, None)
 
     def test_of_a_folder_without_a_model_and_of_one_with_files(self, trained, tmp_path):
         with pytest.raises(InputError) as caught:

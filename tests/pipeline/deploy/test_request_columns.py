@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
 from huberflow.components.bundle.bundle import assemble
 from huberflow.components.serving.parsing_spec import ParsedColumn, parsing_spec
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy.request_columns import RequestColumn, request_form
+from huberflow.pipeline.deploy.scorer import Scorer
 
 FEATURES = {
     "miles": tf.io.FixedLenFeature([], tf.float32),
@@ -20,7 +23,7 @@ ROWS = {
     "miles": np.array([1.5, 2.0]),
     "rooms_0": np.array([3.0, 5.0]),
     "rooms_1": np.array([4.0, 6.0]),
-    "stops": np.array([7.0, 8.0]),
+    "stops": np.array([7, 8], object),
     "company": np.array([b"Blue\0", b""], object),
 }
 
@@ -47,6 +50,22 @@ class Model(tf.Module):
     )
     def take(self, rooms, stops, company):
         return {"rooms": rooms, "stops": stops, "company": company}
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, 2], tf.float32, name="x"),
+            tf.TensorSpec([None], tf.float32, name="x_0"),
+        ]
+    )
+    def collide(self, x, x_0):
+        return {"sum": x[:, 0] + x_0}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="rows")])
+    def parse_colliding(self, rows):
+        feature = tf.io.FixedLenFeature
+        return tf.io.parse_example(
+            rows, {"x": feature([2], tf.float32), "x_0": feature([], tf.float32)}
+        )
 
     @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, name="image")])
     def see(self, image):
@@ -89,11 +108,11 @@ def test_examples_are_made_of_columns(bundle):
     path, certificate = bundle(default="parse")
     form = request_form(path, certificate)
     assert form.columns == {
-        "company": RequestColumn("text", required=False),
-        "miles": RequestColumn("number", required=True),
-        "rooms_0": RequestColumn("number", required=False),
-        "rooms_1": RequestColumn("number", required=False),
-        "stops": RequestColumn("integer", required=True),
+        "company": RequestColumn(tf.string, required=False),
+        "miles": RequestColumn(tf.float32, required=True),
+        "rooms_0": RequestColumn(tf.float32, required=False),
+        "rooms_1": RequestColumn(tf.float32, required=False),
+        "stops": RequestColumn(tf.int64, required=True),
     }
     arguments = form.arguments(ROWS)
     answers = answered(path, form, arguments)
@@ -119,6 +138,42 @@ def assert_equal_rows(rows, expected):
     assert rows.keys() == expected.keys()
     for name, values in expected.items():
         assert rows[name].tolist() == values.tolist()
+
+
+def test_whole_numbers_stay_as_they_are(bundle):
+    form = request_form(*bundle(whole="parse"))
+    rows = {**ROWS, "stops": np.array([2**53 + 1, -(2**62) - 1], object)}
+    assert_equal_rows(form.rows(form.arguments(rows)), rows)
+
+
+def test_a_parsed_column_without_values_is_left_out(bundle):
+    path, certificate = bundle(left_out="parse")
+    form = request_form(path, certificate)
+    none = {name: np.array([np.nan, 1.0]) for name in ("rooms_0", "rooms_1")}
+    answers = answered(path, form, form.arguments({**ROWS, **none}))
+    np.testing.assert_array_equal(answers["rooms"], [[0, 0], [1, 1]])
+
+
+def test_a_row_with_some_of_a_columns_values_is_refused(bundle):
+    path, _ = bundle(some="parse")
+    rows = {
+        "miles": [1.0, 2.0, 3.0],
+        "stops": [1, 2, 3],
+        "company": ["a"] * 3,
+        "rooms_0": [5.0, 4.0, None],
+    }
+    table = pd.DataFrame({**rows, "rooms_1": [5.0, None, None]})
+    (mistake,) = Scorer(path).bad_rows(table).items()
+    assert (mistake[0], mistake[1].key) == (1, "rooms_1")
+    assert Scorer(path).predict(table.drop(index=1))["rooms_0"].tolist() == [5.0, 0.0]
+    with pytest.raises(InputError, match="rooms_1"):
+        Scorer(path).predict(table.drop(columns="rooms_1"))
+
+
+def test_two_columns_of_one_name_are_refused(bundle):
+    for name in ("collide", "parse_colliding"):
+        with pytest.raises(InputError, match="x_0 for two"):
+            request_form(*bundle(serving_default=name))
 
 
 def test_columns_come_before_examples_and_examples_before_what_is_neither(bundle):
