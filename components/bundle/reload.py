@@ -801,11 +801,34 @@ def signature_of(
         if unknown := arguments.keys() - inputs.keys():
             expected, received = ", ".join(inputs), ", ".join(unknown)
             raise ReloadError(f"{name}: expected the arguments {expected}, received {received}")
+        for argument, values in arguments.items():
+            _refuse_inexact(argument, values, inputs[argument]["dtype"])
         tensors = {n: tf.constant(each, inputs[n]["dtype"]) for n, each in arguments.items()}
         # Through `loaded`: a signature alone does not keep its variables alive.
         return loaded.signatures[name](**tensors)
 
     return ask
+
+
+def _refuse_inexact(name: str, values: Any, dtype: str) -> None:
+    """Refuses what TensorFlow would change in silence: 1.7 to 1, and NaN to any whole number."""
+    import numpy as np
+    import tensorflow as tf
+
+    wanted = tf.as_dtype(dtype)
+    if not (wanted.is_integer or wanted.is_bool):
+        return
+    given = np.asarray(values)
+    try:
+        with np.errstate(invalid="ignore"):
+            exact = given.dtype.kind in "biufO" and np.array_equal(
+                given.astype(wanted.as_numpy_dtype), given
+            )
+    except (TypeError, ValueError, OverflowError):  # of None, text, NaN among objects
+        exact = False
+    if not exact:
+        kind = "True or False" if wanted.is_bool else "whole numbers"
+        raise ReloadError(f"{name}: expected {kind} ({dtype}), received {given.tolist()!s:.80}")
 
 
 def answer_values(name: str, answers: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
@@ -1077,8 +1100,16 @@ def _main(arguments: Sequence[str] | None = None) -> int:
             report = {"ok": True, "files": len(verify(options.path)["files"])}
     except ReloadError as error:
         report = {"ok": False, "error": str(error)}
+    except Exception as error:
+        report = {"ok": False, "error": f"{type(error).__name__}: {_in_a_line(error)}"}
     print(json.dumps(report) if options.json else _text(report))
     return 0 if report["ok"] else 1
+
+
+def _in_a_line(error: Exception) -> str:
+    """The message; of one that Keras put a traceback before, the last line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next(iter(lines[-1:] if "in user code:" in lines[:1] else lines), "")
 
 
 def _text(report: Mapping[str, Any]) -> str:

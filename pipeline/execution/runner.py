@@ -116,8 +116,8 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
                 raise RuntimeError("its inputs could not be resolved; see the log")  # TFX only logs
         except BaseException as error:
             records.close_unfinished(self._run_id)
-            seconds, execution = time.perf_counter() - start, records.run(self._run_id).get(name)
-            self._call("node_failed", name, seconds, error, execution)
+            seconds, recorded = time.perf_counter() - start, records.run(self._run_id).get(name)
+            self._call("node_failed", name, seconds, error, recorded)
             if isinstance(error, Exception):
                 logging.getLogger(__name__).exception("%s failed", name)
                 raise NodeFailedError(name, error) from error

@@ -256,8 +256,8 @@ def _after(run: Run, event: Mapping[str, Any]) -> Run:
             kept = {name: node for name, node in run.nodes.items() if name != event["node"]}
             return replace(run, nodes=kept)
         case "node_failed":
-            found = {"execution": _execution(event["execution"])} if "execution" in event else {}
-            return _ended(run, event, state="failed", cause=event["cause"], **found)
+            recorded = _execution(event["execution"]) if "execution" in event else None
+            return _ended(run, event, state="failed", cause=event["cause"], execution=recorded)
         case "epoch":
             epoch = Epoch(event["number"], time, event["values"])
             return replace(run, epochs=(*run.epochs, epoch))

@@ -21,7 +21,8 @@ def signature_of(certificate: reload.Certificate, name: str) -> ModelSignature:
             for output, tensor in tensors["outputs"].items()
         }
         return columns_signature(list(tensors["inputs"]), kinds)
-    return ModelSignature(_schema(tensors["inputs"]), _schema(tensors["outputs"]))
+    inputs = {name: _as_given(tensor) for name, tensor in tensors["inputs"].items()}
+    return ModelSignature(_schema(inputs), _schema(tensors["outputs"]))
 
 
 def _schema(tensors: Mapping[str, reload.Tensor]) -> Schema:
@@ -36,6 +37,14 @@ def _schema(tensors: Mapping[str, reload.Tensor]) -> Schema:
             for name, tensor in tensors.items()
         ]
     )
+
+
+def _as_given(tensor: reload.Tensor) -> reload.Tensor:
+    """An input that MLflow passes as it is, where it would make 1 of 1.7 in a table."""
+    is_whole = tensor["dtype"].startswith(("int", "uint", "bool"))
+    if is_whole and tensor["shape"] in ([None], [None, 1]):
+        return {"dtype": "object", "shape": [None]}
+    return tensor
 
 
 def columns_signature(inputs: Sequence[str], outputs: Mapping[str, str]) -> ModelSignature:

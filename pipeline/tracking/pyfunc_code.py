@@ -79,8 +79,11 @@ class SavedModel(PythonModel):
             values = dict.fromkeys(self._specs, values)
         if values.keys() != self._specs.keys():
             raise ValueError(f"expected {self._expected()}, received {', '.join(values)}")
+        arrays = {name: np.asarray(values[name]) for name in self._specs}
+        for name, spec in self._specs.items():
+            _refuse_inexact(name, arrays[name], spec.dtype)
         return {
-            name: tf.constant(_of_rank(np.asarray(values[name]), spec.shape.rank), spec.dtype)
+            name: tf.constant(_of_rank(arrays[name], spec.shape.rank), spec.dtype)
             for name, spec in self._specs.items()
         }
 
@@ -105,6 +108,24 @@ class SavedModel(PythonModel):
             name: (_text if spec.dtype == tf.string else _numbers)(table[name])
             for name, spec in self._specs.items()
         }
+
+
+def _refuse_inexact(name: str, given: np.ndarray, wanted: "tf.DType") -> None:
+    """Refuses what TensorFlow would change in silence: 1.7 to 1, and NaN to any whole number."""
+    if not (wanted.is_integer or wanted.is_bool):
+        return
+    try:
+        with np.errstate(invalid="ignore"):
+            exact = given.dtype.kind in "biufO" and np.array_equal(
+                given.astype(wanted.as_numpy_dtype), given
+            )
+    except (TypeError, ValueError, OverflowError):  # of None, text, NaN among objects
+        exact = False
+    if not exact:
+        kind = "True or False" if wanted.is_bool else "whole numbers"
+        raise ValueError(
+            f"{name}: expected {kind} ({wanted.name}), received {given.tolist()!s:.80}"
+        )
 
 
 def _of_rank(values: np.ndarray, rank: int | None) -> np.ndarray:

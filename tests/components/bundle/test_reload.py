@@ -243,6 +243,28 @@ class TestPredictor:
         ):
             reload.predictor(original.bundle, "rows")
 
+    @pytest.mark.parametrize(
+        "values",
+        [np.array([1.7, 2.9]), np.array([np.nan]), [None], ["1"], [3_000_000_000], [2**70]],
+    )
+    def test_whole_numbers_are_not_made_of_others(self, whole_numbers, values):
+        with pytest.raises(reload.ReloadError, match=r"i: expected whole numbers \(int32\), rec"):
+            whole_numbers(i=values)
+
+    def test_whole_numbers_may_come_in_any_type(self, whole_numbers):
+        for values in ([1, 2], np.float64([1, 2]), np.array([1, 2.0], object), np.uint8([1, 2])):
+            assert whole_numbers(i=values)["twice"].numpy().tolist() == [2, 4]
+
+
+@pytest.fixture(scope="module")
+def whole_numbers():
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, name="i")])
+    def twice(i):
+        return {"twice": 2 * i}
+
+    loaded = types.SimpleNamespace(signatures={"twice": twice})
+    return reload.signature_of(loaded, "twice", {"i": {"dtype": "int32", "shape": [None]}})
+
 
 @pytest.fixture
 def planted(copy, tmp_path):

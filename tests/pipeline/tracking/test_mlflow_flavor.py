@@ -178,6 +178,36 @@ class TestSaved:
         assert found["tip"].to_numpy() == pytest.approx(expected["tip"][:, 0], abs=1e-6)
 
 
+class TestWholeNumbers:
+    @pytest.fixture(params=[(), (1,)])
+    def loaded(self, request, tmp_path):
+        shape = [None, *request.param]
+        specs = [tf.TensorSpec(shape, tf.int64, "id"), tf.TensorSpec(shape, tf.float32, "miles")]
+
+        @tf.function(input_signature=specs)
+        def asked(id, miles):
+            return {"next": id + 1, "miles": miles}
+
+        signatures = {"serving_default": asked}
+        tf.saved_model.save(tf.Module(), str(tmp_path / "saved"), signatures=signatures)
+        assemble(tmp_path / "saved", None, tmp_path / "bundle", {})
+        huberflow.mlflow.save_model(tmp_path / "bundle", tmp_path / "model")
+        return mlflow.pyfunc.load_model(str(tmp_path / "model"))
+
+    @pytest.mark.parametrize("ids", [[1.7, 2.0], [None, 2.0], [float("nan"), 2.0], ["1", "2"]])
+    def test_are_not_made_of_others(self, loaded, ids):
+        with pytest.raises(ValueError, match=r"id: expected whole numbers \(int64\), received"):
+            loaded.predict(pd.DataFrame({"id": ids, "miles": [1.0, 2.0]}))
+
+    def test_are_exact_from_tables_and_arrays(self, loaded):
+        ids = [9007199254740993, 2]
+        table = pd.DataFrame({"id": ids, "miles": [1.0, 2.0]})
+        row = loaded.metadata.signature.inputs.inputs[1].shape[1:]
+        array = {"id": np.array(ids), "miles": np.zeros((2, *row), np.float32)}
+        for given in (table, array):
+            assert np.ravel(loaded.predict(given)["next"]).tolist() == [9007199254740994, 3]
+
+
 class TestRefusal:
     def test_of_a_model_without_rows(self, model, tmp_path):
         with pytest.raises(InputError) as caught:
