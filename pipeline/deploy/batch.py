@@ -150,7 +150,8 @@ def _scored(
     carried = {name: rows[name] for name in rows.column_names}
     for name in carried:
         if schema.field(name).type != rows.schema.field(name).type:
-            carried[name] = pa.array(inputs[name], schema.field(name).type, from_pandas=True)
+            values = inputs[name].astype(np.float64) if columns[name] == "number" else inputs[name]
+            carried[name] = pa.array(values, schema.field(name).type, from_pandas=True)
     outputs = scorer.predict(inputs)
     scored = pa.table({**carried, **{name: pa.array(outputs[name]) for name in outputs}}, schema)
     texts = {position: tables.csv_lines(batch.rows.slice(position, 1)) for position in errors}
@@ -168,18 +169,15 @@ def _values(column: pa.ChunkedArray, kind: Kind) -> Sequence[object] | np.ndarra
     if types.is_floating(column.type) or (types.is_integer(column.type) and not column.null_count):
         return column.to_numpy()
     # By way of objects: whole numbers beside a missing value would become floats.
-    values = [_parsed(value, kind) for value in column.to_pylist()]
-    return pd.Series(values, dtype=object)
+    return pd.Series([_parsed(value) for value in column.to_pylist()], dtype=object)
 
 
-def _parsed(value: str | float | Decimal | None, kind: Kind) -> float | str | None:
+def _parsed(value: str | int | Decimal | None) -> float | str | None:
     """The number; text that is no number stays, for the scorer to name."""
     text = "" if value is None else str(value)
-    try:
-        return int(text) if kind == "integer" else float(text)
-    except ValueError:
-        pass
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return text
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text or None

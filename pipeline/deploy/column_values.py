@@ -39,8 +39,12 @@ def _numbers(given: pd.Series, dtype: tf.DType, mistakes: Mistakes) -> np.ndarra
     else:
         numbers = np.array(_each(given, _number, "a number", mistakes), np.float64)
     largest = float(dtype.max)
-    for position in np.flatnonzero(np.abs(numbers) > largest):
-        mistakes[int(position)] = f"a number within ±{largest:.3g}", f"{numbers[position]:.3g}"
+    for position in map(int, np.flatnonzero(np.abs(numbers) > min(largest, _EXACT - 1))):
+        number, value = numbers[position], given.iloc[position]
+        if abs(number) > largest:
+            mistakes[position] = f"a number within ±{largest:.3g}", f"{number:.3g}"
+        elif isinstance(value, (int, np.integer)) and int(value) != int(number):
+            mistakes[position] = "a whole number that a float can be", str(value)
     return numbers
 
 

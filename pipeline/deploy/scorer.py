@@ -18,10 +18,10 @@ class Scorer:
     """Predicts from tables of raw columns; runs no custom code.
 
     A number is an int or a float, not a bool, a date or text that looks like one; it lies within
-    the range of the dtype that the model computes in. A whole number is not rounded: a float beyond
-    2**53 may stand for another, and is none. Text is a str that UTF-8 can write, not a number: 8
-    and 8.0 would be two texts of one value. None, NaN, NA and empty text are missing values, and so
-    is every row of a column that is absent.
+    the range of the dtype that the model computes in. A whole number is not rounded to a float, and
+    a float beyond 2**53, which may stand for another, is no whole number. Text is a str that UTF-8
+    can write, not a number: 8 and 8.0 would be two texts of one value. None, NaN, NA and empty text
+    are missing values, and so is every row of a column that is absent.
 
     The model is asked by its signature ``columns``, else by another that takes columns, or
     ``tf.Example``s, which are made of them; see ``pipeline.deploy.request_columns``.

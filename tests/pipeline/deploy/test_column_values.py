@@ -24,6 +24,7 @@ def read(values, dtype, required=False):
         ([0, 255], tf.uint8),
         ([1e300, -1.5], tf.float64),
         ([65504.0], tf.float16),
+        ([2**60, 2**53], tf.float32),
     ],
 )
 def test_a_value_in_the_range_of_the_dtype_stays(values, dtype):
@@ -44,6 +45,7 @@ def test_a_value_in_the_range_of_the_dtype_stays(values, dtype):
         (70_000.0, tf.float16),
         (1e39, tf.float32),
         (10**400, tf.float64),
+        (2**53 + 1, tf.float64),
     ],
 )
 def test_a_value_that_would_be_another_is_a_mistake(value, dtype):
@@ -57,6 +59,12 @@ def test_whole_numbers_may_be_missing_unless_required():
     assert (found.tolist(), mistakes) == ([2**53 + 1, None, None, None], {})
     _, mistakes = read([None], tf.int64, required=True)
     assert mistakes[0][1] == "none"
+
+
+def test_a_column_of_whole_numbers_that_floats_cannot_be_is_a_mistake():
+    given = pd.Series([1, 2**53 + 1], dtype="int64")
+    _, mistakes = converted(given, RequestColumn(tf.float32, False))
+    assert mistakes == {1: ("a whole number that a float can be", "9007199254740993")}
 
 
 @pytest.mark.parametrize("column", [["9007199254740993", ""], [2**53 + 1, None]])
