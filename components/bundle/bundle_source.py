@@ -189,7 +189,10 @@ def _custom_objects(node: JSON, held: _Held) -> Iterator[tuple[str, Any, JSON]]:
     elif isinstance(node, Mapping) and node.get("class_name") in ("function", "__lambda__"):
         name = str(node["config"]) if node["class_name"] == "function" else "<lambda>"
         if name in registered or not _is_of_keras(name, held):
-            yield name, registered.get(name) or _users(name, held), {}
+            own = _users(name, held)
+            if own and name in registered:
+                _refuse_second(name, registered[name], own)
+            yield name, own or registered.get(name), {}
     elif isinstance(node, Mapping) and node.get("class_name") == "Function":
         raise InputError(
             str(node["config"]),

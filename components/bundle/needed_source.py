@@ -137,7 +137,7 @@ def _source_file(name: str, spec: ModuleSpec) -> Path:
             str(file),
             expected="a package whose modules are all installed, or all not",
             received=f"{shared}, which is installed in part",
-            hint=f"rename the part that is not installed, or install it too: pip install {shared}",
+            hint="rename the part that is not installed, or install it too",
         )
     if file.suffix != ".py":
         raise InputError(

@@ -68,6 +68,14 @@ def test_two_activations_of_one_name_are_refused(modules):
             bundle_source.used_objects(model(modules.one.relu, other))
 
 
+def test_one_of_a_registered_name_is_refused(modules, monkeypatch):
+    monkeypatch.setitem(tf_keras.utils.get_custom_objects(), "loss", modules.two.loss)
+    (found,) = bundle_source.used_objects(model(loss=modules.two.loss))
+    assert found["module"] == "mine_two"
+    with pytest.raises(InputError, match="loss: expected one class or function of this name"):
+        bundle_source.used_objects(model(loss=modules.one.loss))
+
+
 @pytest.mark.parametrize("name", ["loss", "relu", "decorated"])
 def test_a_function_is_the_one_of_its_module(modules, name):
     target = getattr(modules.one, name)
