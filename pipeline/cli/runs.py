@@ -141,8 +141,8 @@ def track(
 ) -> None:
     """Send runs of a workspace, or of any TFX pipeline, to MLflow.
 
-    Runs that are already there stay as they are. Those of a workspace are sent automatically; use
-    this verb if that failed, or for another server.
+    Runs that are already there stay as they are, unless they have gone on since. Those of a
+    workspace are sent automatically; use this verb if that failed, or for another server.
 
     \b
       huberflow track

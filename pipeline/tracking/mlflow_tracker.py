@@ -124,11 +124,14 @@ class MlflowTracker:
             return version
 
     def close_run(self, run_id: str, outcome: Outcome, ended: float) -> None:
-        """See ``Tracker``; a run that has ended keeps its outcome."""
+        """See ``Tracker``; an ended run keeps its outcome, unless it has a revision."""
         with explained(self._uri, f"close the run {run_id}"):
-            if not _has_ended(self._client.get_run(run_id)):
+            kept = self._client.get_run(run_id)
+            if not _has_ended(kept) or REVISION in kept.data.tags:
                 if revision := self._revisions.get(run_id):
                     self._client.set_tag(run_id, REVISION, revision)
+                elif REVISION in kept.data.tags:
+                    self._client.delete_tag(run_id, REVISION)
                 self._client.set_terminated(run_id, outcome.upper(), _ms(ended))
             self._closed.add(run_id)
 

@@ -207,6 +207,15 @@ class TestRuns:
         assert store.client.get_run(run).info.status == "FINISHED"
         assert store.connect().open_run(store.new_run(revision="2")).closed
 
+    def test_the_runs_own_end_replaces_that_of_a_revision(self, store):
+        run = store.opened()
+        reader = store.connect()
+        reader.open_run(store.new_run(revision="1"))
+        reader.close_run(run, "finished", ENDED)
+        store.tracker.close_run(run, "failed", ENDED + 1)
+        assert store.client.get_run(run).info.status == "FAILED"
+        assert store.connect().open_run(store.new_run(revision="2")).closed
+
     def test_a_closed_run_without_a_revision_stays_closed(self, store):
         store.tracker.close_run(store.opened(), "finished", ENDED)
         assert store.connect().open_run(store.new_run(revision="2")).closed
