@@ -8,13 +8,10 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from huberflow.pipeline.deploy.request_columns import RequestColumn, is_missing
+from huberflow.pipeline.deploy.request_columns import EXACT, RequestColumn, is_missing
 
 Mistakes = dict[int, tuple[str, str]]
 """By a row's position, what was expected and received."""
-
-_EXACT = 2**53
-"""A float from here on may stand for several whole numbers."""
 
 
 def converted(given: pd.Series, column: RequestColumn) -> tuple[np.ndarray, Mistakes]:
@@ -23,8 +20,9 @@ def converted(given: pd.Series, column: RequestColumn) -> tuple[np.ndarray, Mist
     if column.kind == "number":
         expected, values = "a number", _numbers(given, column.dtype, mistakes)
     elif column.kind == "integer":
-        expected = f"a whole number from {column.dtype.min} to {column.dtype.max}"
-        values = np.array(_each(given, _whole(column.dtype), expected, mistakes), object)
+        least, largest = column.range
+        expected = f"a whole number from {least} to {largest}"
+        values = np.array(_each(given, _whole(least, largest), expected, mistakes), object)
     else:
         expected, values = "text", np.array(_each(given, _text, "text", mistakes), object)
     if column.required:
@@ -39,7 +37,7 @@ def _numbers(given: pd.Series, dtype: tf.DType, mistakes: Mistakes) -> np.ndarra
     else:
         numbers = np.array(_each(given, _number, "a number", mistakes), np.float64)
     largest = float(dtype.max)
-    for position in map(int, np.flatnonzero(np.abs(numbers) > min(largest, _EXACT - 1))):
+    for position in map(int, np.flatnonzero(np.abs(numbers) > min(largest, EXACT - 1))):
         number, value = numbers[position], given.iloc[position]
         if abs(number) > largest:
             mistakes[position] = f"a number within ±{largest:.3g}", f"{number:.3g}"
@@ -76,17 +74,17 @@ def _number(value: object) -> float:
     raise TypeError(value)
 
 
-def _whole(dtype: tf.DType) -> Callable[[object], int | None]:
+def _whole(least: int, largest: int) -> Callable[[object], int | None]:
     def whole(value: object) -> int | None:
         if _is_none(value):
             return None
         if isinstance(value, (float, np.floating)):
             value = float(value)
-            exact = abs(value) < _EXACT and value.is_integer()
+            exact = abs(value) < EXACT and value.is_integer()
         else:
             exact = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         number = int(cast(int, value)) if exact else None
-        if number is None or not dtype.min <= number <= dtype.max:
+        if number is None or not least <= number <= largest:
             raise TypeError(value)
         return number
 

@@ -21,7 +21,10 @@ from huberflow.custom_objects.input_error import InputError
 Kind = Literal["number", "integer", "text"]
 
 _COLUMNS = "columns"
-"""The signature of huberflow's own pipelines; takes float64 and computes in float32."""
+"""The signature of huberflow's pipelines: float64, cast to what ``serving_default`` parses."""
+
+EXACT = 2**53
+"""A float from here on may stand for several whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,15 @@ class RequestColumn:
     """What the model computes in: its values are in this range."""
     required: bool
     """Whether every row must have a value."""
+    as_float: bool = False
+    """Whether whole numbers are passed on as floats."""
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """The least and the largest whole number."""
+        if self.as_float:
+            return 1 - EXACT, EXACT - 1
+        return self.dtype.min, self.dtype.max
 
     @property
     def kind(self) -> Kind:
@@ -112,8 +124,9 @@ def _form(bundle: Path, signature: str, inputs: Mapping[str, reload.Tensor]) -> 
     if parsed:
         fields = [_parsed_field(name, column) for name, column in sorted(parsed.items())]
     else:
-        largest = tf.float32 if signature == _COLUMNS else tf.float64
-        fields = [_argument_field(name, tensor, largest) for name, tensor in inputs.items()]
+        default = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+        cast = parsing_spec(bundle, default) if signature == _COLUMNS else {}
+        fields = [_argument_field(name, tensor, cast.get(name)) for name, tensor in inputs.items()]
     known = [field for field in fields if field is not None]
     if not fields or len(known) < len(fields):
         return None
@@ -133,7 +146,8 @@ class _Field:
     required: bool
 
     def columns(self) -> dict[str, RequestColumn]:
-        return dict.fromkeys(self.names(), RequestColumn(self.computed, self.required))
+        column = RequestColumn(self.computed, self.required, self.dtype != self.computed)
+        return dict.fromkeys(self.names(), column)
 
     def names(self) -> list[str]:
         if self.width in (None, 1):
@@ -145,11 +159,11 @@ class _Field:
         return np.stack([columns[name] for name in self.names()], axis=1)
 
 
-def _argument_field(name: str, tensor: reload.Tensor, largest: tf.DType) -> _Field | None:
+def _argument_field(name: str, tensor: reload.Tensor, cast: ParsedColumn | None) -> _Field | None:
     """The argument as a field; None where a row of it is no list of numbers or texts."""
     _, *row = tensor["shape"] or [0, None]
     dtype = tf.as_dtype(tensor["dtype"])
-    computed = largest if dtype == tf.float64 else dtype
+    computed = cast.dtype if cast and dtype == tf.float64 else dtype
     # There is no whole number for a missing value.
     return _field(name, dtype, computed, row, required=dtype.is_integer)
 

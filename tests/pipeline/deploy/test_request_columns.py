@@ -67,6 +67,14 @@ class Model(tf.Module):
             rows, {"x": feature([2], tf.float32), "x_0": feature([], tf.float32)}
         )
 
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="rows")])
+    def parse_whole(self, rows):
+        return tf.io.parse_example(rows, {"stops": tf.io.FixedLenFeature([], tf.int64)})
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float64, name="stops")])
+    def cast(self, stops):
+        return {"stops": tf.cast(tf.where(stops == stops, stops, -tf.ones_like(stops)), tf.int64)}
+
     @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32, name="image")])
     def see(self, image):
         return {"mean": tf.reduce_mean(image, axis=[1, 2, 3])}
@@ -168,6 +176,13 @@ def test_a_row_with_some_of_a_columns_values_is_refused(bundle):
     assert Scorer(path).predict(table.drop(index=1))["rooms_0"].tolist() == [5.0, 0.0]
     with pytest.raises(InputError, match="rooms_1"):
         Scorer(path).predict(table.drop(columns="rooms_1"))
+
+
+def test_a_float_that_the_model_casts_to_whole_numbers_must_be_one(bundle):
+    path, _ = bundle(columns="cast", serving_default="parse_whole")
+    table = pd.DataFrame({"stops": [2.0, None, 1.5, 2**53 + 1]}, dtype=object)
+    assert list(Scorer(path).bad_rows(table)) == [2, 3]
+    assert Scorer(path).predict(table.iloc[:2])["stops"].tolist() == [2, -1]
 
 
 def test_two_columns_of_one_name_are_refused(bundle):
