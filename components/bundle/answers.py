@@ -1,5 +1,6 @@
 """What a model's signatures answer: in the process that trained it, or as a saved model."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from huberflow.components.bundle import reload
 from huberflow.components.bundle.fit_rows import ROWS, as_array
 from huberflow.components.serving.signatures import read_saved_model
 from huberflow.custom_objects.input_error import InputError
+
+_LOG = logging.getLogger(__name__)
 
 Requests = Mapping[str, Mapping[str, object]]
 """For each signature, an array for each of its arguments."""
@@ -124,8 +127,21 @@ def arguments(
       InputError: a request is for no signature, or its arguments are not those of the signature.
     """
     given = {name: _given(asked, name, request) for name, request in (requests or {}).items()}
-    derived = {name: _derived(each.inputs, inputs) for name, each in asked.items()}
-    return {name: each for name, each in {**derived, **given}.items() if each}
+    derived = {
+        name: _derived(each.inputs, inputs) for name, each in asked.items() if name not in given
+    }
+    taken = {name: each for name, each in derived.items() if each and takes(asked[name], each)}
+    return {name: each for name, each in {**taken, **given}.items() if each}
+
+
+def takes(asked: Asked, arguments: Mapping[str, np.ndarray]) -> bool:
+    """Whether a signature answers these: text may be no request for one that takes text."""
+    try:
+        asked.answer(**arguments)
+    except (tf.errors.OpError, ValueError) as error:
+        _LOG.warning("not asked with the rows, which it does not take: %s", error)
+        return False
+    return True
 
 
 def _given(

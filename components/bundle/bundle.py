@@ -89,7 +89,9 @@ def assemble(
         signatures = answers.described(new)
         values = reload.read_golden(new)
         specs = {name: answers.specs(each["inputs"]) for name, each in signatures.items()}
-        warmup.write_requests(values.requests, specs, new / reload.EXTRA / warmup.REQUESTS)
+        requests = new / reload.EXTRA / warmup.REQUESTS
+        if not requests.exists() or (saved_model / reload.CERTIFICATE).exists():  # not the user's
+            warmup.write_requests(values.requests, specs, requests)
         text = reload.seal(
             {
                 **fields["certified"],

@@ -10,7 +10,7 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 
-from huberflow.components.bundle import answers, bundle_source, golden, reload
+from huberflow.components.bundle import answers, bundle_source, golden, own_class, reload
 from huberflow.components.bundle.answers import Requests
 from huberflow.components.bundle.captured import (
     CERTIFIED,
@@ -58,17 +58,20 @@ def capture(
       training: how the model was trained, for the certificate.
 
     Raises:
-      InputError: the rows are no dense arrays; a request does not fit; or the source of a custom
-        object cannot be copied.
+      InputError: the rows are no dense arrays, or prove nothing; a request does not fit; the source
+        of a custom object cannot be copied; or the model keeps a state from one batch to the next.
     """
     start = time.perf_counter()
-    rows = first_rows(inputs, labels, sample_weight)
+    own_class.refuse_state(model)
+    rows = _taken_at_once(model, first_rows(inputs, labels, sample_weight))
     if rows and model.save_spec() is None:  # it was never called
         model.predict_on_batch(rows.inputs)
     objects = bundle_source.used_objects(model)
-    asked = answers.of_model(model, signatures, argument_names or {})
-    arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))
-    record = golden.record(model, rows, asked, arguments)
+    own_class.refuse_lost_steps(model, objects)
+    with golden.unchanged(model):
+        asked = answers.of_model(model, signatures, argument_names or {})
+        arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))
+        record = golden.record(model, rows, asked, arguments)
     Captured(
         record=record,
         origin=TRAINING,
@@ -80,6 +83,13 @@ def capture(
         training=training,
     ).write(folder)
     _LOG.info("captured %d rows in %.2f s", len(rows), time.perf_counter() - start)
+
+
+def _taken_at_once(model: tf_keras.Model | None, rows: Rows) -> Rows:
+    """The rows, or as many as a model takes that takes a fixed number."""
+    specs = tf.nest.flatten(getattr(model, "inputs", None) or [])
+    count = specs[0].shape[0] if rows and specs and specs[0].shape.rank else None
+    return rows if count is None else rows.first(count)
 
 
 def capture_saved(
@@ -112,20 +122,26 @@ def capture_saved(
       ReloadError: it is a bundle, and a file of it has changed.
     """
     if (saved_model / reload.CERTIFICATE).is_file():
-        _capture_bundle(saved_model, folder, requests)
+        _capture_bundle(saved_model, folder, inputs, requests)
         return
     model, objects, lacking = _loaded(saved_model)
-    rows = first_rows(_taken(model, inputs), labels, sample_weight)
+    if requests and (missing := _missing_columns(model, inputs)):
+        lacking = f"the rows have no column {', '.join(missing)}"
+        inputs = labels = sample_weight = None
+    rows = _taken_at_once(model, first_rows(_taken(model, inputs), labels, sample_weight))
     asked = answers.of_saved_model(saved_model)
     arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))
     rows = rows if model is not None else Rows()
+    if model is not None and rows:
+        own_class.refuse_state(model)
     continues = model is not None and _restore_optimizer(model, saved_model)
-    record = golden.record(model, rows, asked, arguments, steps=continues)
+    unknown = _unknown_steps(model, saved_model, continues)
+    record = golden.record(model, rows, asked, arguments, steps=not unknown)
     Captured(
         record=record,
         origin=EXPORTING if rows else NONE,
         signatures=dict.fromkeys(arguments, EXPORTING),
-        lacking=lacking or _lacking(model, record, continues),
+        lacking=lacking or _lacking(model, record, unknown),
         is_keras=model is not None,
         objects=objects,
         optimizer=optimizer_state(model) if continues else None,
@@ -160,7 +176,8 @@ def _unknown_object(error: Exception) -> InputError:
         "objects",
         expected="custom objects that are defined at the top of a module which was imported",
         received=str(error).partition(". ")[0],
-        hint="name the module that defines it; for the verb: --objects my_losses.py",
+        hint="name the module that defines it (for the verb: --objects my_losses.py), and register "
+        'it there: @tf_keras.utils.register_keras_serializable("mine")',
         write='ServingExport(..., objects=["my_losses"])',
     )
 
@@ -169,15 +186,28 @@ def _taken(model: tf_keras.Model | None, inputs: object) -> object:
     """The columns that are the model's inputs, of a dict with more."""
     if model is None or not isinstance(inputs, Mapping):
         return inputs
-    (spec,), _ = model.save_spec()
-    names = list(spec) if isinstance(spec, Mapping) else model.input_names
-    if missing := [name for name in names if name not in inputs]:
+    names = _columns(model)
+    if missing := _missing_columns(model, inputs):
         raise InputError(
             "inputs",
             expected=f"the model's inputs {', '.join(names)}",
             received=f"{', '.join(map(str, inputs))} (no {', '.join(missing)})",
         )
     return {name: inputs[name] for name in names}
+
+
+def _missing_columns(model: tf_keras.Model | None, inputs: object) -> list[str]:
+    if model is None or not isinstance(inputs, Mapping):
+        return []
+    return [name for name in _columns(model) if name not in inputs]
+
+
+def _columns(model: tf_keras.Model) -> list[str]:
+    """The names of the model's inputs; of a subclassed one that takes an array, a made-up one."""
+    (spec,), _ = model.save_spec()
+    if isinstance(spec, Mapping):
+        return list(spec)
+    return list(getattr(model, "input_names", None) or ["inputs"])
 
 
 def _restore_optimizer(model: tf_keras.Model, saved_model: Path) -> bool:
@@ -189,15 +219,25 @@ def _restore_optimizer(model: tf_keras.Model, saved_model: Path) -> bool:
         return False
     reload.optimizer_variables(model)  # makes them
     checkpoint = tf.train.Checkpoint(optimizer=model.optimizer)
-    status = checkpoint.read(str(saved_model / "variables" / "variables")).expect_partial()
     try:
+        status = checkpoint.read(str(saved_model / "variables" / "variables")).expect_partial()
         status.assert_existing_objects_matched()
-    except AssertionError:
+    except (
+        AssertionError,
+        ValueError,
+    ):  # it has the state of other variables, as of a layer frozen
         return False
     return True
 
 
-def _lacking(model: tf_keras.Model, record: golden.Record, continues: bool = True) -> str:
+def _unknown_steps(model: tf_keras.Model | None, saved_model: Path, continues: bool) -> str:
+    """Why the next training steps cannot be known; nothing where they can."""
+    if model is not None and (lost := own_class.lost(model, saved_model)):
+        return f"Keras does not find its class {lost}, which may have its own"
+    return "" if continues else "no state of the optimizer"
+
+
+def _lacking(model: tf_keras.Model, record: golden.Record, unknown: str = "") -> str:
     """Why the record has not all values of a model; nothing where it has."""
     if not record.rows:
         return "no rows"
@@ -205,15 +245,22 @@ def _lacking(model: tf_keras.Model, record: golden.Record, continues: bool = Tru
         return "not compiled"
     if not reload.has_loss(model, record.rows.labels):
         return "no labels"
-    if not continues:
-        return "no state of the optimizer"
+    if unknown:
+        return unknown
     return "" if "steps" in record.values else "they differ each time, as with Dropout"
 
 
-def _capture_bundle(bundle: Path, folder: Path, requests: Requests | None) -> None:
+def _capture_bundle(bundle: Path, folder: Path, inputs: object, requests: Requests | None) -> None:
     """Adds answers of signatures that the bundle has none of, on the machine of the others."""
     certificate = reload.verify(bundle)
     proof = certificate["proof"]
+    if inputs is not None and proof["model"] == NONE and certificate["keras_generation"]:
+        raise InputError(
+            "inputs",
+            expected="none beside a bundle, whose values stay as they are",
+            received="rows",
+            hint="bundle the SavedModel that the bundle was made of",
+        )
     asked = answers.of_saved_model(bundle)
     given = answers.arguments(asked, requests, {})
     new = {name: each for name, each in given.items() if proof["signatures"][name] == NONE}

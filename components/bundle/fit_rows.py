@@ -28,6 +28,18 @@ class Rows:
         parts = (reload.flat(part, nested) for part, nested in vars(self).items())
         return {name: array for part in parts for name, array in part.items()}
 
+    def first(self, count: int) -> "Rows":
+        """The first rows.
+
+        Raises:
+          InputError: there are fewer.
+        """
+        if len(self) < count:
+            expected = f"{count} rows, as many as the model takes at once"
+            raise InputError("inputs", expected=expected, received=f"{len(self)} rows")
+        arrays = {name: array[:count] for name, array in self.arrays().items()}
+        return Rows(*(reload.nested(part, arrays) for part in vars(self)))
+
     def __len__(self) -> int:
         return next((len(array) for array in self.arrays().values()), 0)
 
@@ -55,6 +67,10 @@ def first_rows(inputs: object, labels: object = None, sample_weight: object = No
         received = ", ".join(f"{length} {name}" for name, length in lengths.items())
         expected = "rows, and a label and a weight for each"
         raise InputError("inputs", expected=expected, received=received)
+    weights = [array for name, array in rows.arrays().items() if name.startswith("sample_weight")]
+    if weights and not any(map(np.any, weights)):
+        expected = f"weights above 0 among the first {ROWS}"
+        raise InputError("sample_weight", expected=expected, received="0 for each row")
     return rows
 
 
@@ -116,6 +132,8 @@ def _arrays(key: str, value: object) -> "reload.Nested":
     if value is None:
         return None
     if isinstance(value, Mapping):
+        if others := [name for name in value if not isinstance(name, str)]:
+            raise InputError(key, expected="names that are text", received=repr(others[0]))
         return {name: _arrays(f"{key}[{name!r}]", each) for name, each in value.items()}
     if isinstance(value, list | tuple) and not _is_list_of_scalars(value):
         return [_each_array(f"{key}[{place}]", each) for place, each in enumerate(value)]

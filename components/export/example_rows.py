@@ -1,7 +1,6 @@
 """Rows of an ``Examples`` artifact, in the forms that signatures and Keras models take."""
 
-import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from tfx.types import Artifact, artifact_utils
 from huberflow.components.bundle import answers
 from huberflow.components.bundle.fit_rows import ROWS
 from huberflow.custom_objects.input_error import InputError
-
-_LOG = logging.getLogger(__name__)
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -56,7 +53,7 @@ class ExampleRows:
         return {
             name: arguments
             for name, arguments in found.items()
-            if arguments and _answers(asked[name].answer, arguments)
+            if arguments and answers.takes(asked[name], arguments)
         }
 
 
@@ -88,16 +85,6 @@ def read_rows(examples: Artifact, split: str | None, transform_graph: Path | Non
     columns = _columns(serialized)
     features = _transformed(serialized, transform_graph) if transform_graph else columns
     return ExampleRows(serialized, columns, features)
-
-
-def _answers(signature: Callable[..., object], arguments: Arrays) -> bool:
-    """Whether a signature answers; rows of other columns may be no request for it."""
-    try:
-        signature(**arguments)
-    except (tf.errors.OpError, ValueError) as error:
-        _LOG.warning("not asked, because it does not take rows of the examples: %s", error)
-        return False
-    return True
 
 
 def _columns(serialized: list[bytes]) -> dict[str, np.ndarray]:
