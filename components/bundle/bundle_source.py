@@ -34,7 +34,7 @@ def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
     """
     _refuse_lambda_layers(model)
     registry.registered()  # also those of a model that was loaded from a bundle
-    configs = [model.get_compile_config(), *map(_layer_config, _network(model))]
+    configs = [_compile_config(model), *map(_layer_config, _network(model))]
     held = _held(model)
     targets: dict[str, Any] = {}
     used: dict[tuple[str, str], JSON] = {}
@@ -59,6 +59,20 @@ def _refuse_lambda_layers(model: tf_keras.Model) -> None:
                 received="a Lambda layer, which Keras saves as bytecode of this Python alone",
                 write="class MyLayer(tf_keras.layers.Layer), with a method call(self, inputs)",
             )
+
+
+def _compile_config(model: tf_keras.Model) -> JSON:
+    """What ``compile`` was given."""
+    try:
+        config: JSON = model.get_compile_config()
+    except TypeError as error:  # a functools.partial, or another callable object
+        raise InputError(
+            "compile",
+            expected="functions and Keras objects that say what they are made with",
+            received=str(error).partition(". ")[0],
+            write="a class with get_config, such as class MyLoss(tf_keras.losses.Loss)",
+        ) from error
+    return config
 
 
 def _layer_config(layer: tf_keras.layers.Layer) -> JSON:

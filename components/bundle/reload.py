@@ -1109,7 +1109,8 @@ def _main(arguments: Sequence[str] | None = None) -> int:
 def _in_a_line(error: Exception) -> str:
     """The message; of one that Keras put a traceback before, the last line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next(iter(lines[-1:] if "in user code:" in lines[:1] else lines), "")
+    line = next(iter(lines[-1:] if "in user code:" in lines[:1] else lines), "")
+    return line.removeprefix(f"{type(error).__name__}: ")
 
 
 def _text(report: Mapping[str, Any]) -> str:

@@ -132,6 +132,44 @@ class TestOptimizer:
         assert report["ok"]
         assert "steps" not in report["values"]
 
+    def test_of_a_layer_frozen_after_compile_is_unknown(self, bundled, tmp_path):
+        model = tf_keras.Sequential([tf_keras.Input((4,)), *map(tf_keras.layers.Dense, (3, 1))])
+        model.compile("adam", "mse")
+        model.fit(INPUTS, LABELS, verbose=0)
+        model.layers[0].trainable = False
+        _, certificate = bundled(save(model, tmp_path / "m"), inputs=INPUTS, labels=LABELS)
+        assert certificate["proof"]["lacking"] == "no state of the optimizer"
+
+    def test_goes_on_in_steps_that_an_unknown_class_may_have(self, bundled, tmp_path):
+        class Own(tf_keras.Model):
+            def train_step(self, data):
+                return {"loss": 10 * super().train_step(data)["loss"]}
+
+        inputs = tf_keras.Input((4,))
+        model = Own(inputs, tf_keras.layers.Dense(1)(inputs))
+        model.compile("adam", "mse")
+        model.fit(INPUTS, LABELS, verbose=0)
+        _, certificate = bundled(save(model, tmp_path / "m"), inputs=INPUTS, labels=LABELS)
+        statement = certificate["proof"]["statement"]
+        assert "two training steps (Keras does not find its class Own" in statement
+
+
+def test_requests_are_asked_where_the_rows_do_not_fit_the_model(saved_model, bundled):
+    requests = {"serving_default": {"x": INPUTS}}
+    rows = {"miles": INPUTS[:, :1]}
+    _, certificate = bundled(saved_model, inputs=rows, labels=LABELS, requests=requests)
+    assert certificate["proof"]["signatures"] == {"serving_default": "exporting process"}
+    assert certificate["proof"]["lacking"] == "the rows have no column x"
+
+
+def test_warmup_requests_of_the_users_own_are_kept(model, bundled, tmp_path):
+    saved = save(model, tmp_path / "m")
+    own = saved / reload.EXTRA / "tf_serving_warmup_requests"
+    own.parent.mkdir(exist_ok=True)
+    own.write_bytes(b"mine")
+    path, _ = bundled(saved, inputs=INPUTS, labels=LABELS)
+    assert (path / reload.EXTRA / own.name).read_bytes() == b"mine"
+
 
 class TestNoKerasModel:
     @pytest.fixture
@@ -215,6 +253,12 @@ class TestOfABundle:
         report = huberflow.check(path)
         assert report["ok"]
         assert "answers/first_column/sum" in report["values"]
+
+    def test_rows_for_one_that_has_none_are_refused(self, saved_model, bundled, tmp_path):
+        bundle.assemble(saved_model, None, tmp_path / "none", None)
+        with pytest.raises(InputError) as refused:
+            bundled(tmp_path / "none", inputs=INPUTS)
+        assert refused.value.key == "inputs"
 
     def test_a_request_for_no_signature_is_refused(self, first, bundled):
         with pytest.raises(InputError) as refused:

@@ -1,5 +1,7 @@
 """Which golden values are taken, and that a model is the same after it was asked."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -87,6 +89,12 @@ class TestRefused:
         with pytest.raises(InputError) as refused:
             captured(fitted(batch=30), INPUTS[:7], LABELS[:7])
         assert refused.value.key == "inputs"
+
+    def test_a_loss_that_does_not_say_what_it_is_made_with(self, captured):
+        model = fitted(loss=functools.partial(tf_keras.losses.huber, delta=3.0))
+        with pytest.raises(InputError, match="get_config") as refused:
+            captured(model, INPUTS, LABELS)
+        assert len(str(refused.value).splitlines()) == 1
 
     @pytest.mark.parametrize("kind", ["functional", "subclassed"])
     def test_a_class_with_its_own_step_that_does_not_travel(self, kind, captured):

@@ -424,3 +424,12 @@ class TestCheck:
         assert finished.stdout == (
             "refused: saved_model.pb: changed after the export; copy the model again\n"
         )
+
+
+def test_an_error_of_the_models_own_code_is_refused_in_a_line(monkeypatch, capsys):
+    def check(path, device):
+        raise TypeError("in user code:\n\n    File x\n\n    TypeError: no structure\n")
+
+    monkeypatch.setattr(reload, "check", check)
+    assert reload._main(["--check"]) == 1
+    assert capsys.readouterr().out == "refused: TypeError: no structure\n"
