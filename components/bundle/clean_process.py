@@ -64,6 +64,13 @@ def prepare() -> None:
         _prepared.append(_CleanProcess())
 
 
+def device_beside_this() -> str | None:
+    """The device of a check while this process trains: the CPU if it holds the memory of a GPU."""
+    import tensorflow as tf
+
+    return "cpu" if tf.config.list_logical_devices("GPU") else None
+
+
 _prepared: list["_CleanProcess"] = []
 
 _LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
@@ -163,7 +170,7 @@ def _main() -> None:
     hidden.show(json.loads(sys.stdin.readline() or "[]"))
     sys.meta_path.insert(0, hidden)
     gc.disable()  # a sixth of the import time; one check leaves little garbage
-    import tensorflow as tf  # noqa: F401
+    import tensorflow as tf
     import tf_keras  # noqa: F401
 
     request = sys.stdin.readline()
@@ -171,6 +178,8 @@ def _main() -> None:
         return  # the parent process has ended
     bundle, device, modules = json.loads(request)
     hidden.show(modules)
+    if device == "cpu":
+        tf.config.set_visible_devices([], "GPU")  # its memory may be another process's
     with tempfile.TemporaryDirectory(prefix="huberflow-check-") as folder:
         copy = shutil.copytree(bundle, Path(folder, "model"))
         script = str(copy / "assets.extra" / "reload.py")

@@ -42,7 +42,8 @@ def save_bundle(
       lineage: where the model comes from, for the certificate.
       requests: for each signature that takes something else than the model's inputs, an array for
         each of its arguments. A signature without any is not proven.
-      check: whether the clean process compares; it takes some seconds.
+      check: whether the clean process compares; it takes some seconds. It runs on the CPU where this
+        process holds the memory of a GPU.
 
     Returns:
       The certificate; ``certificate["proof"]["statement"]`` says what it proves and what not.
@@ -90,7 +91,7 @@ serving_default, as in the training process.'
         model.save(saved_model, save_format="tf", signatures=signatures)
         certificate = bundle.assemble(saved_model, captured, new, lineage)
         if check:
-            clean_process.check_bundle(new)
+            clean_process.check_bundle(new, clean_process.device_beside_this())
         os.replace(new, out)
     return certificate
 

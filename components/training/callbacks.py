@@ -177,5 +177,5 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
         """Checks the last bundle."""
         super().on_train_end(logs)
         if self._unchecked is not None:
-            clean_process.check_bundle(self._unchecked)
+            clean_process.check_bundle(self._unchecked, clean_process.device_beside_this())
             self._unchecked = None

@@ -64,12 +64,29 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_the_bundle_of_a_script_is_checked_where_only_tensorflow_is_installed(folder, tmp_path):
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """Checks a bundle where only TensorFlow and tf_keras are installed; the last line it prints.
+
+    The check compares predictions, loss, metrics and two further training steps, bit for bit.
+    """
+    environment = BareEnvironment(tmp_path_factory.mktemp("bare") / "environment")
+
+    def bare(bundle: Path) -> str:
+        script = bundle / "assets.extra" / "reload.py"
+        done = environment.run(str(script), "--check", cwd=bundle.parent)
+        assert done.returncode == 0, done.stdout + done.stderr
+        for value in ("model/prediction", "model/loss", "steps"):
+            assert re.search(rf"^{value} is off by 0,.*: ok$", done.stdout, re.M), done.stdout
+        return done.stdout.splitlines()[-1]
+
+    return bare
+
+
+def test_the_bundle_of_a_script_is_checked_where_only_tensorflow_is_installed(folder, bare):
     check = readme.commands(SCRIPT)[1]
-    bare = BareEnvironment(tmp_path / "environment")
-    done = bare.run(*shlex.split(check.line)[1:], cwd=folder.path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1:] == check.shown
+    assert check.line == "python bundle/assets.extra/reload.py --check"
+    assert [bare(folder.path / "bundle")] == check.shown
 
 
 def test_it_is_loaded_and_predicts(folder):
@@ -80,12 +97,15 @@ def test_it_is_loaded_and_predicts(folder):
     assert (small, large) == pytest.approx((110, 170), rel=0.1)
 
 
-def test_the_callback_writes_the_best_epoch(folder):
+def test_the_callback_writes_the_best_epoch(folder, bare):
     assert folder.runs_block(CALLBACK).splitlines()[-1] == "True"
+    assert bare(folder.path / "best") == "ok"
 
 
-def test_it_is_a_model_of_mlflow(folder):
+def test_it_is_a_model_of_mlflow(folder, bare):
     assert folder.runs_block(MLFLOW).splitlines()[-1] == "PyFuncModel"
+    (loader,) = (folder.path / "mlruns").rglob("reload.py")
+    assert bare(loader.parent.parent) == "ok"
 
 
 def test_the_verb_bundles_a_saved_model(folder):
@@ -100,14 +120,16 @@ def test_the_verb_bundles_a_saved_model(folder):
     assert "as in the exporting process" in folder.types(command.line)
 
 
-def test_the_notebook_prints_what_it_shows(tmp_path, monkeypatch):
+def test_the_notebook_prints_what_it_shows(bare, tmp_path, monkeypatch):
     monkeypatch.delenv("TF_USE_LEGACY_KERAS")
+    write_packages(tmp_path)
     shown = nbformat.read(readme.ROOT / "docs" / "own-script.ipynb", as_version=4)
     executed = copy.deepcopy(shown)
     place = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(executed, kernel_name="python3", timeout=300, resources=place).execute()
     assert printed(executed) == printed(shown)
     assert "ok" in printed(shown)
+    assert bare(tmp_path / "bundle") == "ok"
 
 
 def printed(notebook: nbformat.NotebookNode) -> list[str]:
