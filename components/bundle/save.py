@@ -42,8 +42,8 @@ def save_bundle(
       lineage: where the model comes from, for the certificate.
       requests: for each signature that takes something else than the model's inputs, an array for
         each of its arguments. A signature without any is not proven.
-      check: whether the clean process compares; it takes some seconds. It runs on the CPU where this
-        process holds the memory of a GPU.
+      check: whether the clean process compares; it takes some seconds. Where this process holds the
+        memory of a GPU, it does so on the CPU.
 
     Returns:
       The certificate; ``certificate["proof"]["statement"]`` says what it proves and what not.
