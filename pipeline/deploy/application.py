@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,7 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import protocol
-from huberflow.pipeline.deploy.scorer import Scorer
+
+if TYPE_CHECKING:  # it imports TensorFlow, which takes longer than all else
+    from huberflow.pipeline.deploy.scorer import Scorer
 
 MOST_BYTES = 64 * 2**20
 """Of a request's body."""
@@ -62,7 +65,7 @@ def waiting_app() -> Starlette:
     return Starlette(routes=[*_alive(), anything])
 
 
-def serving_app(scorer: Scorer, model: ServedModel) -> Starlette:
+def serving_app(scorer: "Scorer", model: ServedModel) -> Starlette:
     """The pages of MLflow's scoring server, and ``/ready``.
 
     Args:
@@ -109,7 +112,7 @@ def _alive() -> list[Route]:
     return [Route("/ping", alive), Route("/health", alive), Route("/version", huberflow_version)]
 
 
-def _predictions(scorer: Scorer, body: bytes) -> bytes:
+def _predictions(scorer: "Scorer", body: bytes) -> bytes:
     return protocol.encode_predictions(scorer.predict(protocol.parse_request(body)))
 
 

@@ -23,7 +23,6 @@ from huberflow.pipeline.deploy.application import (
     serving_app,
     waiting_app,
 )
-from huberflow.pipeline.deploy.scorer import Scorer
 from huberflow.pipeline.system.interruption import termination_as_interrupt
 
 _WARM_UP = (1, 256)
@@ -102,6 +101,8 @@ def _load(app: ReplaceableApp, bundle: Path, device: str | None) -> str:
     reload.verify(bundle)  # before the seconds that the imports take
     clean_process.prepare()
     import tensorflow as tf
+
+    from huberflow.pipeline.deploy.scorer import Scorer
 
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")
