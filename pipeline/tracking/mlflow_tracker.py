@@ -30,7 +30,6 @@ from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_I
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.masking import masked_text
-from huberflow.pipeline.tracking import tags as run_tags
 from huberflow.pipeline.tracking.mlflow_client import (
     already_exists,
     create_client,
@@ -38,6 +37,7 @@ from huberflow.pipeline.tracking.mlflow_client import (
     is_server,
 )
 from huberflow.pipeline.tracking.mlflow_models import KEY, move_alias, register_model
+from huberflow.pipeline.tracking.tag_names import OF_FAILURES
 from huberflow.pipeline.tracking.tracker import (
     Alias,
     Dataset,
@@ -137,7 +137,7 @@ class MlflowTracker:
 
     def _reopen(self, run_id: str) -> None:
         """Opens an ended run again, without the causes of failures that may be over."""
-        for tag in self._client.get_run(run_id).data.tags.keys() & run_tags.OF_FAILURES:
+        for tag in self._client.get_run(run_id).data.tags.keys() & OF_FAILURES:
             self._client.delete_tag(run_id, tag)
         self._client.update_run(run_id, "RUNNING")
         self._closed.discard(run_id)

@@ -9,12 +9,7 @@ from huberflow.pipeline.report.formatting import format_metric
 from huberflow.pipeline.report.metric_direction import direction_in, metric_keys, ranking_metric
 from huberflow.pipeline.system.masking import masked
 from huberflow.pipeline.tracking import params
-
-NOTE = "mlflow.note.content"
-"""MLflow shows this tag, as markdown, above a run."""
-
-OF_FAILURES = frozenset({NOTE, "huberflow.failed_node", "huberflow.cause"})
-"""Tags that a failed run or node has, and a successful one may not."""
+from huberflow.pipeline.tracking.tag_names import NOTE
 
 VIEW = "huberflow"
 """Key of a saved view of the run list; MLflow finds it in a tag of the experiment."""
