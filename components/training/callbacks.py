@@ -163,6 +163,8 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
         """Keras calls it to save the model."""
         target = Path(filepath)
         new, old = (target.with_name(f".{target.name}.{age}") for age in ("new", "old"))
+        if old.exists() and not target.exists():
+            old.rename(target)  # a process was killed between the two renames below
         for left in (new, old):  # of a process that was killed
             shutil.rmtree(left, ignore_errors=True)
         lineage = {**self._lineage, "epoch": self._current_epoch + 1}

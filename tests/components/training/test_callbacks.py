@@ -56,6 +56,15 @@ class TestSaveBundle:
         assert epoch == 1 + np.argmin(history)
         assert [path.name for path in tmp_path.iterdir()] == ["b"]
 
+    def test_the_bundle_that_a_killed_process_had_moved_aside_is_kept(self, tmp_path):
+        """The process died between the renames, and the next one cannot save."""
+        fit(compiled(), SaveBundle(tmp_path / "b", (X, Y)), epochs=1)
+        (tmp_path / "b").rename(tmp_path / ".b.old")
+        next_one = SaveBundle(tmp_path / "b", (X, np.full_like(Y, np.nan)))
+        with pytest.raises(InputError):
+            fit(compiled(), next_one, epochs=1)
+        assert reload.verify(tmp_path / "b")["lineage"] == {"epoch": 1}
+
     def test_a_model_that_fit_builds_is_saved_too(self, tmp_path):
         model = tf_keras.Sequential([tf_keras.layers.Dense(1)])
         model.compile("adam", HuberLoss(threshold=2.0))
