@@ -86,10 +86,10 @@ def capture(
 
 
 def _taken_at_once(model: tf_keras.Model | None, rows: Rows) -> Rows:
-    """The rows, or as many as a model takes that takes a fixed number."""
+    """The rows that make a small file, or as many as a model takes that takes a fixed number."""
     specs = tf.nest.flatten(getattr(model, "inputs", None) or [])
     count = specs[0].shape[0] if rows and specs and specs[0].shape.rank else None
-    return rows if count is None else rows.first(count)
+    return rows.small() if count is None else rows.first(count)
 
 
 def capture_saved(

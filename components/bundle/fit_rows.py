@@ -14,6 +14,9 @@ from huberflow.custom_objects.input_error import InputError
 ROWS = 256
 """Golden rows: enough to show a difference, few enough to keep the bundle small."""
 
+_BYTES = 16_000_000
+"""The most that golden rows of large inputs take, as of images; but there are two at least."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -40,8 +43,18 @@ class Rows:
         arrays = {name: array[:count] for name, array in self.arrays().items()}
         return Rows(*(reload.nested(part, arrays) for part in vars(self)))
 
+    def small(self) -> "Rows":
+        """As many of the first rows as take ``_BYTES``, but at least two."""
+        taken = sum(map(_bytes_taken, self.arrays().values()))
+        fitting = max(2, len(self) * _BYTES // max(taken, 1))
+        return self.first(min(len(self), fitting))
+
     def __len__(self) -> int:
         return next((len(array) for array in self.arrays().values()), 0)
+
+
+def _bytes_taken(array: np.ndarray) -> int:
+    return sum(map(len, array.flat)) if array.dtype.kind == "O" else array.nbytes
 
 
 def first_rows(inputs: object, labels: object = None, sample_weight: object = None) -> Rows:

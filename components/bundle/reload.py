@@ -442,6 +442,8 @@ class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         sources = {name: sha256 for name, sha256 in files.items() if _is_source(name)}
         self._sha256 = {str(folder.parent / name): sha256 for name, sha256 in sources.items()}
         self._roots = {name.split("/")[1].removesuffix(".py") for name in sources}
+        for name in sorted(self._roots & _NEEDED):
+            raise ReloadError(f"{name}: a module of the bundle has the name of one that it needs")
         packages = [PurePosixPath(name).parent for name in sources if name.endswith("/__init__.py")]
         self._packages = [".".join(package.parts[1:]) for package in packages]
         self._modules: dict[str, types.ModuleType] = {}
@@ -571,6 +573,9 @@ class _Importlib(types.ModuleType):
         """As ``__import__``: the innermost module with a fromlist, else the outermost."""
         module = builtins.__import__(name, fromlist=fromlist)
         return module if fromlist and name != "importlib" else self
+
+
+_NEEDED = {*sys.stdlib_module_names, "keras", "numpy", "tensorflow", "tf_keras"}
 
 
 def _is_source(name: str) -> bool:

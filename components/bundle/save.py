@@ -2,13 +2,13 @@
 
 import json
 import os
-import tempfile
 from pathlib import Path
 
 import tf_keras
 
 from huberflow.components.bundle import bundle, clean_process, reload
 from huberflow.components.bundle.answers import Requests
+from huberflow.components.bundle.scratch import scratch_folder
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 
@@ -35,7 +35,8 @@ def save_bundle(
       model: trained. One that is not compiled has predictions, and no loss, metrics and steps.
       path: a new folder of this machine; it appears when it is complete and checked.
       inputs: what ``fit`` takes: arrays, a list or a dict of them, or a ``tf.data.Dataset`` of
-        (inputs, labels, weights). The bundle keeps the first 256 rows.
+        (inputs, labels, weights). The bundle keeps the first 256 rows, of large ones as many as
+        take 16 MB.
       labels: what the model was trained on, the same; None for none, or beside a dataset.
       sample_weight: the same.
       signatures: what ``model.save`` takes; None for Keras's own ``serving_default``.
@@ -73,17 +74,12 @@ serving_default, as in the training process.'
     _refuse_other_models(model)
     refuse_no_json(lineage)
     out = local_folder(path)
-    if out.is_symlink() or out.is_file() or (out.exists() and any(out.iterdir())):
-        raise FileExistsError(
-            f"{out}: expected a new folder, received one with files in it, or a file or link; "
-            f"choose another, or remove it first: {_removed(out)}"
-        )
+    _refuse_taken(out)
     if check:
         clean_process.prepare()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+    with scratch_folder(out) as folder:
         saved_model, captured, new = (
-            Path(folder, name) for name in ("saved_model", "captured", "bundle")
+            folder / name for name in ("saved_model", "captured", "bundle")
         )
         bundle.capture(
             model, captured, inputs, labels, sample_weight, signatures=signatures, requests=requests
@@ -126,9 +122,18 @@ def refuse_no_json(lineage: JSON) -> None:
         ) from error
 
 
-def _removed(out: Path) -> str:
+def _refuse_taken(out: Path) -> None:
+    if not out.exists() and not out.is_symlink():
+        return
     is_folder = out.is_dir() and not out.is_symlink()
-    return f"shutil.rmtree({str(out)!r})" if is_folder else f"os.remove({str(out)!r})"
+    if is_folder and out.samefile(Path.cwd()):
+        raise FileExistsError(f"{out}: expected a new folder, received the one that you are in")
+    if not is_folder or any(out.iterdir()):
+        remove = f"shutil.rmtree({str(out)!r})" if is_folder else f"os.remove({str(out)!r})"
+        raise FileExistsError(
+            f"{out}: expected a new folder, received one with files in it, or a file or link; "
+            f"choose another, or remove it first: {remove}"
+        )
 
 
 def _refuse_other_models(model: tf_keras.Model) -> None:

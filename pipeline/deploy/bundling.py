@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import tf_keras
 from huberflow.components.bundle import bundle, clean_process, reload
 from huberflow.components.bundle.fit_rows import ROWS, Rows
 from huberflow.components.bundle.proof import NONE
+from huberflow.components.bundle.scratch import scratch_folder
 from huberflow.components.objects.user_errors import user_code
 from huberflow.components.serving.signatures import read_saved_model
 from huberflow.custom_objects import user_objects
@@ -52,13 +52,12 @@ def make_bundle(
         raise InputError("--to", expected="a new folder", received=str(out))
     rows = _rows(data, saved_model, labels, weight) if data else Rows()
     names = _objects(objects)
-    out.parent.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(dir=out.parent) as folder,
+        scratch_folder(out) as folder,
         # An object that is not registered was saved under its plain name.
         tf_keras.utils.custom_object_scope(names),
     ):
-        captured, written = Path(folder, "captured"), Path(folder, out.name)
+        captured, written = folder / "captured", folder / out.name
         _capture(saved_model, captured, rows)
         lineage = {"saved_model": str(saved_model)}
         certificate = bundle.assemble(saved_model, captured, written, lineage)

@@ -320,6 +320,16 @@ class TestTampering:
         assert finished.stdout.startswith(f"refused: assets.extra/{place}: not part of the bundle")
         assert not planted.ran()
 
+    @pytest.mark.parametrize("name", ["tensorflow", "numpy", "json"])
+    def test_a_certified_module_in_place_of_one_that_is_needed_is_refused(self, planted, name):
+        files = reload.verify(planted.bundle)["files"]
+        module = planted.bundle / f"assets.extra/{name}.py"
+        module.write_text(planted.code)
+        certified = {**files, f"assets.extra/{name}.py": reload.digest(module)}
+        with pytest.raises(reload.ReloadError, match=f"^{name}: "):
+            reload.load(rewritten(planted.bundle, files=certified))
+        assert not planted.ran()
+
     @pytest.mark.parametrize("linked", ["custom_objects/losses.py", "custom_objects"])
     def test_a_link_is_refused(self, copy, tmp_path, linked):
         place = copy / "assets.extra/huberflow" / linked

@@ -142,6 +142,24 @@ class TestRows:
             huberflow.save_bundle(model, path, INPUTS, NUMBERS[:280], check=False)
         assert refused.value.received == "300 inputs, 280 labels"
 
+    @pytest.mark.parametrize("side", [8, 2000])
+    def test_of_images_are_few_enough_for_a_small_file(self, side, path):
+        """An image of 2000 x 2000 alone takes 16 MB; two rows show a difference between rows."""
+        images = np.broadcast_to(np.float32(0.5), (256, side, side, 1))
+        inputs = tf_keras.Input((side, side, 1), name="x")
+        pooled = tf_keras.layers.GlobalAveragePooling2D()(inputs)
+        model = tf_keras.Model(inputs, tf_keras.layers.Dense(1, name="out")(pooled))
+        huberflow.save_bundle(model, path, images, check=False)
+        assert len(reload.golden(path).inputs) == (256 if side == 8 else 2)
+
+
+class TestPath:
+    def test_that_is_the_folder_that_one_is_in_is_refused(self, model, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(FileExistsError, match="the one that you are in"):
+            huberflow.save_bundle(model, ".", INPUTS, check=False)
+        assert list(tmp_path.iterdir()) == []
+
 
 class TestModels:
     def test_that_are_not_compiled_have_predictions_alone(self, path):
