@@ -22,7 +22,8 @@ certificate.json           the fields below, as the one text that ``reload.seal`
 schema_version             2; a loader refuses another one
 keras_generation           "tf_keras 2"; null where there is no Keras model that can be loaded
 versions                   of Python, TensorFlow, tf_keras
-machine                    the machine of the golden values: processor, threads, device, versions
+machine                    the machine of the golden values: processor, threads, device, versions,
+                           and the settings that decide which kernels run
 objects                    for each custom object: registered ``name``, ``module``, ``class``,
                            ``config``, ``file``, ``sha256``; once for each config it is used with
 source                     the user's modules in the bundle: ``taken``; ``left``, of the same

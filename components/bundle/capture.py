@@ -265,8 +265,9 @@ def _capture_bundle(bundle: Path, folder: Path, inputs: object, requests: Reques
     given = answers.arguments(asked, requests, {})
     new = {name: each for name, each in given.items() if proof["signatures"][name] == NONE}
     record = golden.record(None, Rows(), asked, new)
-    if new and record.machine != certificate["machine"]:
-        _LOG.warning("no answers are added: %s was made on another machine", bundle)
+    others = reload.machine_differences(certificate["machine"], record.machine)
+    if new and others:
+        _LOG.warning("no answers are added to %s: %s", bundle, reload.on_another_machine(others))
         record, new = golden.record(None, Rows(), asked, {}), {}
     with unfinished(folder) as copy:
         shutil.copytree(bundle / reload.EXTRA, copy, dirs_exist_ok=True)

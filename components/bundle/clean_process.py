@@ -53,6 +53,8 @@ def check_bundle(bundle: Path, device: str | None = None) -> "CheckReport":
     with contextlib.closing(_prepared.pop() if _prepared else _CleanProcess()) as process:
         report = process.check(bundle.resolve(), device, modules)
     wrong = [reload.in_words(*value) for value in report["values"].items() if not value[1]["ok"]]
+    if wrong and report["differences"]:
+        wrong.append(reload.on_another_machine(report["differences"]))
     if wrong:
         raise CheckError(f"the reloaded model is not the one that was trained: {'; '.join(wrong)}")
     return report

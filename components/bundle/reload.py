@@ -98,7 +98,7 @@ class Signature(TypedDict):
 
 
 Machine = dict[str, str | int]
-"""All that decides whether two machines compute the same bits."""
+"""All that decides whether two machines, or two processes on one, compute the same bits."""
 
 
 class Tolerances(TypedDict):
@@ -166,6 +166,7 @@ class CheckReport(TypedDict):
     path: str
     device: str
     precision: str
+    differences: list[str]
     seconds: dict[str, float]
     values: dict[str, Difference]
     statement: str
@@ -878,7 +879,7 @@ def device_of_tensors(tensors: Sequence[tf.Tensor]) -> str:
 
 
 def machine(device: str) -> Machine:
-    """This machine, with one of its devices."""
+    """This machine, with one of its devices, and the settings that decide which kernels run."""
     import tensorflow as tf
 
     if hasattr(os, "sched_getaffinity"):
@@ -893,7 +894,81 @@ def machine(device: str) -> Machine:
         "threads": threads,
         "device": details.get("device_name", kind),
         **versions(),
+        **_kernels(),
+        **(_gpu_software() if gpus else {}),
     }
+
+
+def machine_differences(there: Machine, here: Machine) -> list[str]:
+    """What differs between two machines, in words: ``onednn: on there, off here``."""
+    return [
+        f"{name}: {there.get(name, 'none')} there, {here.get(name, 'none')} here"
+        for name in {**there, **here}
+        if there.get(name) != here.get(name)
+    ]
+
+
+def _kernels() -> Machine:
+    """The settings of this process; what is not set is TensorFlow's default for the processor."""
+    import tensorflow as tf
+    from tensorflow.python.util import _pywrap_determinism, _pywrap_util_port
+
+    intra = tf.config.threading.get_intra_op_parallelism_threads()
+    inter = tf.config.threading.get_inter_op_parallelism_threads()
+    return {
+        "onednn": _on(_pywrap_util_port.IsMklEnabled()),
+        # Eigen's products are oneDNN's kernels too, also where oneDNN is off.
+        "onednn_isa": _variable("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"),
+        "onednn_math": _variable(
+            "TF_SET_ONEDNN_FPMATH_MODE", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE"
+        ),
+        "intra_op_threads": str(intra or _variable("TF_NUM_INTRAOP_THREADS")),
+        "inter_op_threads": str(inter or _variable("TF_NUM_INTEROP_THREADS")),
+        "xla": _xla(),
+        "deterministic_ops": _on(_pywrap_determinism.is_enabled()),
+    }
+
+
+def _xla() -> str:
+    """Where XLA compiles, and how; a flag with a path, such as one for dumps, decides no bits."""
+    import tensorflow as tf
+
+    flags = f"{os.environ.get('TF_XLA_FLAGS', '')} {os.environ.get('XLA_FLAGS', '')}".split()
+    chosen = [tf.config.optimizer.get_jit(), *sorted({each for each in flags if "/" not in each})]
+    return " ".join(filter(None, chosen)) or "default"
+
+
+def _gpu_software() -> Machine:
+    """What computes on a GPU of NVIDIA's: TensorFlow has loaded these libraries."""
+    import ctypes
+
+    import tensorflow as tf
+
+    build, cuda, cudnn = tf.sysconfig.get_build_info(), ctypes.c_int(), 0
+    with suppress(OSError, AttributeError):
+        runtime = ctypes.CDLL(f"libcudart.so.{build['cuda_version'].partition('.')[0]}")
+        runtime.cudaRuntimeGetVersion(ctypes.byref(cuda))
+    with suppress(OSError, AttributeError):
+        library = f"libcudnn.so.{build['cudnn_version'].partition('.')[0]}"
+        cudnn = ctypes.CDLL(library).cudnnGetVersion()
+    about = Path("/proc/driver/nvidia/version")
+    driver = re.search(r"\d+(\.\d+)+", about.read_text()) if about.exists() else None
+    tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
+    return {
+        "tf32": _on(tf32 and os.environ.get("NVIDIA_TF32_OVERRIDE") != "0"),
+        "cuda": str(cuda.value or "unknown"),
+        "cudnn": str(cudnn or "unknown"),
+        "driver": driver[0] if driver else "unknown",
+    }
+
+
+def _on(enabled: bool) -> str:
+    return "on" if enabled else "off"
+
+
+def _variable(*names: str) -> str:
+    """The first of these environment variables that is set."""
+    return next((os.environ[name].upper() for name in names if os.environ.get(name)), "default")
 
 
 def _processor() -> str:
@@ -920,6 +995,7 @@ def check(path: str | os.PathLike[str], device: str | None = None) -> CheckRepor
 
     Returns:
       ``ok``; the ``device`` that the ops ran on; ``precision``, which names the tolerances in use;
+      ``differences`` of this machine and process from those of the golden values, in words;
       ``seconds`` for ``load``, and of a signature ``first_prediction`` and ``warm_prediction``;
       ``values``, for each name the largest ``absolute`` difference, the same ``relative`` to the
       largest golden value, what is ``allowed`` (absolute), and ``ok``; ``statement``, what this
@@ -964,7 +1040,8 @@ serving_default, as in the training process.'
     used = measured.device or device_of_tensors([])
     if device and not used.startswith(device.upper()):
         raise ReloadError(f"device: expected {device}, but the model's ops ran on {used}")
-    precision = _precision(measured.model, used, certificate)
+    there, here = certificate["machine"], machine(used)
+    precision = _precision(measured.model, there, here)
     compared = {
         name: _difference(measured.values.get(name), value, _allowed(certificate, precision, name))
         for name, value in expected.values.items()
@@ -974,6 +1051,7 @@ serving_default, as in the training process.'
         "path": str(root),
         "device": used,
         "precision": precision,
+        "differences": machine_differences(there, here),
         "seconds": measured.seconds,
         "values": compared,
         "statement": certificate["proof"]["statement"],
@@ -1033,16 +1111,13 @@ def _timed(call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> tuple[floa
     return time.perf_counter() - start, result
 
 
-def _precision(model: tf_keras.Model | None, device: str, certificate: Certificate) -> str:
-    """The name of the certificate's tolerances for this machine and model."""
-    import tensorflow as tf
-
-    if machine(device) == certificate["machine"]:
+def _precision(model: tf_keras.Model | None, there: Machine, here: Machine) -> str:
+    """The name of the certificate's tolerances for a model, from its machine to this one."""
+    if there == here:
         return "same_machine"
     if model is not None and any(layer.compute_dtype == "float16" for layer in model.layers):
         return "mixed_float16"
-    tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
-    return "tf32" if device.startswith("GPU") and tf32 else "float32"
+    return "tf32" if "on" in (there.get("tf32"), here.get("tf32")) else "float32"
 
 
 def _difference(received: np.ndarray | None, expected: np.ndarray, allowed: float) -> Difference:
@@ -1089,6 +1164,11 @@ def in_words(name: str, difference: Difference) -> str:
     )
 
 
+def on_another_machine(differences: Sequence[str]) -> str:
+    """Why a report's values need not be equal bit for bit."""
+    return f"not the machine and settings of the golden values: {'; '.join(differences)}"
+
+
 def _main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Checks an exported model on this machine.")
     bundle = Path(__file__).resolve().parent.parent
@@ -1129,6 +1209,8 @@ def _text(report: Mapping[str, Any]) -> str:
     ]
     seconds = ", ".join(f"{name} {value:.3f} s" for name, value in report["seconds"].items())
     lines.append(f"on {report['device']}, tolerances of {report['precision']}; {seconds}")
+    if report["differences"]:
+        lines.append(on_another_machine(report["differences"]))
     lines.append(report["statement"])
     return "\n".join([*lines, "ok" if report["ok"] else "FAILED"])
 

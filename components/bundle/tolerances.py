@@ -23,7 +23,7 @@ _CHOSEN = (
     "compiled loss and metrics do not give by 100 times the share. An answer of a signature may be "
     "off by ten times the share of its largest number, of 1 where all lie between 0 and 1. Of text "
     "and whole numbers at most 1 in 100 values may differ, in less precision 5 in 100. "
-    "same_machine: processor, threads, device and versions are equal."
+    "same_machine: processor, threads, device, versions and the choice of kernels are equal."
 )
 
 

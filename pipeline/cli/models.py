@@ -238,6 +238,8 @@ def _show(report: "CheckReport", model: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from huberflow.components.bundle.reload import on_another_machine
+
     table = Table("value", box=None, pad_edge=False)
     for heading in ("off by", "relative", "allowed"):
         table.add_column(heading, justify="right")
@@ -252,4 +254,6 @@ def _show(report: "CheckReport", model: str) -> None:
     )
     click.echo(report["statement"])
     click.echo(f"on {report['device']}, tolerances of {report['precision']}; {seconds}")
+    if report["differences"]:
+        click.echo(on_another_machine(report["differences"]))
     click.echo(f"{'ok' if report['ok'] else 'FAILED'}  {model}")
