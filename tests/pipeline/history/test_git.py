@@ -54,9 +54,49 @@ def test_a_detached_head_has_no_branch(repository):
     assert git.state(repository).branch is None
 
 
-def test_the_remote_loses_its_password(repository):
-    run(repository, "remote", "add", "origin", "https://ada:hunter2@example.com/taxi.git")
-    assert git.state(repository).remote == "https://***@example.com/taxi.git"
+@pytest.mark.parametrize(
+    ("remote", "shared"),
+    [
+        ("https://example.com/acme/taxi.git", "https://example.com/acme/taxi.git"),
+        ("https://ada:hunter2@example.com/taxi.git", "https://example.com/taxi.git"),
+        ("https://ada:hun@ter2@example.com:8443/taxi", "https://example.com:8443/taxi"),
+        ("https://oauth2:glpat-0123456789abcdefghij@example.com/t", "https://example.com/t"),
+        ("https://0123456789abcdef@example.com/taxi.git", "https://example.com/taxi.git"),
+        ("https://example.com/taxi.git?private_token=hunter2#main", "https://example.com/taxi.git"),
+        ("https://example.com/ghp_0123456789abcdefghij/taxi", "https://example.com/***/taxi"),
+        ("https://ada:hun/ter2@example.com/taxi.git", None),
+        ("https://ada:2/ter2@example.com/taxi.git", None),
+        ("ssh://git@example.com:2222/acme/taxi.git", "ssh://git@example.com:2222/acme/taxi.git"),
+        ("ssh://ada:hunter2@example.com/taxi.git", "ssh://example.com/taxi.git"),
+        ("git@example.com:acme/taxi.git", "git@example.com:acme/taxi.git"),
+        ("hunter2@example.com:taxi.git", "example.com:taxi.git"),
+        ("file:///home/ada/taxi.git", None),
+        ("file://server/home/ada/taxi.git", None),
+        ("/home/ada/taxi.git", None),
+        ("../taxi.git", None),
+        ("./odd:name", None),
+        ("taxi.git", None),
+        ("~/taxi.git", None),
+        (r"C:\Users\ada\taxi.git", None),
+        ("C:/Users/ada/taxi.git", None),
+        (r"\\server\ada\taxi.git", None),
+        ("ext::sh -c 'cat /home/ada/token'", None),
+        ("hg::https://ada:hunter2@example.com/taxi", None),
+    ],
+)
+def test_the_remote_has_no_token_and_is_no_path_of_this_machine(repository, remote, shared):
+    run(repository, "remote", "add", "origin", remote)
+    assert git.state(repository).remote == shared
+
+
+@pytest.mark.parametrize(
+    ("prefix", "shared"),
+    [("https://hunter2@example.com/", "https://example.com/taxi.git"), ("/srv/git/", None)],
+)
+def test_a_remote_that_git_writes_out_has_neither(repository, prefix, shared):
+    run(repository, "config", f"url.{prefix}.insteadOf", "acme:")
+    run(repository, "remote", "add", "origin", "acme:taxi.git")
+    assert git.state(repository).remote == shared
 
 
 def test_no_folder_no_repository_or_no_commit_yet(tmp_path):
