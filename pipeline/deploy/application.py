@@ -85,7 +85,7 @@ def serving_app(scorer: "Scorer", model: ServedModel) -> Starlette:
         except HTTPException as error:
             return _refusal(error.detail, error.status_code)
         except InputError as error:
-            too_large = isinstance(error, protocol.TooManyRowsError)
+            too_large = isinstance(error, protocol.TooLargeError)
             return _refusal(str(error), 413 if too_large else 400)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
@@ -113,7 +113,9 @@ def _alive() -> list[Route]:
 
 
 def _predictions(scorer: "Scorer", body: bytes) -> bytes:
-    return protocol.encode_predictions(scorer.predict(protocol.parse_request(body)))
+    most_rows = protocol.most_rows(len(scorer.columns) + len(scorer.outputs))
+    table = protocol.parse_request(body, scorer.columns, most_rows)
+    return protocol.encode_predictions(scorer.predict(table))
 
 
 async def _body(request: Request) -> bytes:

@@ -6,7 +6,9 @@ tracebacks into its answers.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+import reprlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 import numpy as np
@@ -14,29 +16,54 @@ import pandas as pd
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
+from huberflow.pipeline.deploy.column_names import check_names
 
 MOST_ROWS = 100_000
 """Of one request; each of them costs memory, however short its JSON is."""
+
+MOST_VALUES = 5_000_000
+"""Of one request, in its JSON or in the model's columns and outputs; each takes 50 to 250 bytes."""
 
 _EXAMPLE = '{"dataframe_records": [{"column": value, ...}, ...]}'
 _FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _SPLIT = {"columns", "data", "index"}
 
 
-class TooManyRowsError(InputError):
-    """A request of more than ``MOST_ROWS`` rows, which has an HTTP status of its own."""
+_TEXTS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+"""The texts of a JSON; possessive, for otherwise an open quote would take quadratic time."""
 
 
-def parse_request(body: bytes) -> pd.DataFrame:
+class TooLargeError(InputError):
+    """A request of too many rows or values, which has an HTTP status of its own."""
+
+
+def most_rows(width: int) -> int:
+    """The rows that a request may have.
+
+    Args:
+      width: values of a row: the model's columns and outputs, for each has a value in every row.
+    """
+    return min(MOST_ROWS, MOST_VALUES // max(width, 1))
+
+
+def parse_request(
+    body: bytes, columns: Collection[str], most_rows: int = MOST_ROWS
+) -> pd.DataFrame:
     """The rows of a request, with the values of the JSON; null where a row lacks a column.
+
+    The work and the memory are linear in the size of the body: names are checked as they are read,
+    and columns are built only of those that the model has.
 
     Args:
       body: an object with one key. ``dataframe_split`` has ``columns`` and ``data``, and an
         ``index`` that is ignored. ``dataframe_records``, ``instances`` and ``inputs`` have a list
         of objects, one for each row; the last two may have lists by column instead.
+      columns: the names that may be in it.
+      most_rows: how many it may have.
 
     Raises:
-      InputError: the body is something else.
+      TooLargeError: it has more rows, or more than ``MOST_VALUES`` values.
+      InputError: the body is something else, or a name is unknown or there twice.
     """
     request = _parsed(body)
     if not isinstance(request, dict) or len(request) != 1 or not request.keys() <= {*_FORMATS}:
@@ -45,10 +72,10 @@ def parse_request(body: bytes) -> pd.DataFrame:
         raise InputError("body", expected=expected, received=received, write=_EXAMPLE)
     [(key, rows)] = request.items()
     if key == "dataframe_split":
-        return _from_split(rows)
+        return _from_split(rows, columns, most_rows)
     if key in ("instances", "inputs") and isinstance(rows, dict):
-        return _from_columns(key, rows)
-    return _from_records(key, rows)
+        return _from_columns(key, rows, columns, most_rows)
+    return _from_records(key, rows, columns, most_rows)
 
 
 def encode_predictions(outputs: pd.DataFrame) -> bytes:
@@ -71,20 +98,57 @@ def encode_predictions(outputs: pd.DataFrame) -> bytes:
 
 def _parsed(body: bytes) -> JSON:
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        text = body.decode(json.detect_encoding(body))
+        _check_count("values", _count_values(text), MOST_VALUES)
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_each_once)
     except RecursionError as error:
         expected = "JSON of a few levels"
         raise InputError("body", expected=expected, received="a deeper one") from error
+    except InputError:
+        raise
     except ValueError as error:  # bytes that are no text, and numbers too long to be read, too
         received = f"something else: {error}"
         raise InputError("body", expected="JSON", received=received) from error
+
+
+def _count_values(text: str) -> int:
+    """The most values that the JSON can have, objects and lists among them."""
+    if _count_marks(text) > MOST_VALUES:  # which may be in texts
+        text = _TEXTS.sub("", text)
+    return _count_marks(text)
+
+
+def _count_marks(text: str) -> int:
+    return sum(map(text.count, ",[{"))
+
+
+def _check_count(what: str, count: int, most: int) -> None:
+    if count > most:
+        expected = f"at most {most:,} {what} in a request"
+        raise TooLargeError("body", expected=expected, received=f"{count:,}")
+
+
+def _each_once(pairs: Sequence[tuple[str, JSON]]) -> dict[str, JSON]:
+    """The object of these pairs, where Python would take the last of those with one key."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        _refuse_twice("body", "each key of an object once", (key for key, _ in pairs))
+    return found
+
+
+def _refuse_twice(key: str, expected: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise InputError(key, expected=expected, received=f"{reprlib.repr(name)} twice")
+        seen.add(name)
 
 
 def _refuse_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is none of its numbers; write: null")
 
 
-def _from_split(split: JSON) -> pd.DataFrame:
+def _from_split(split: JSON, known: Collection[str], most_rows: int) -> pd.DataFrame:
     if not isinstance(split, dict) or not {"columns", "data"} <= split.keys() <= _SPLIT:
         raise InputError(
             "dataframe_split",
@@ -93,7 +157,10 @@ def _from_split(split: JSON) -> pd.DataFrame:
             write='{"columns": ["column"], "data": [[value], ...]}',
         )
     columns = _list("dataframe_split.columns", split["columns"], str, "a list of names")
+    check_names(columns, known)
+    _refuse_twice("columns", "each once", columns)
     data = _list("dataframe_split.data", split["data"], list, "a list of lists")
+    _check_count("rows", len(data), most_rows)
     for number, row in enumerate(data, start=1):
         if len(row) != len(columns):
             raise InputError(
@@ -104,20 +171,28 @@ def _from_split(split: JSON) -> pd.DataFrame:
     return pd.DataFrame(data, columns=columns, dtype=object, index=range(len(data)))
 
 
-def _from_records(key: str, rows: JSON) -> pd.DataFrame:
+def _from_records(key: str, rows: JSON, known: Collection[str], most_rows: int) -> pd.DataFrame:
     records = _list(key, rows, dict, "a list of objects")
-    names = dict.fromkeys(name for row in records for name in row)
+    _check_count("rows", len(records), most_rows)
+    names: dict[str, None] = {}
+    for row in records:
+        check_names(row, known)
+        names |= dict.fromkeys(row)
     # By column: a table of rows would lose those without a single value.
     return _frame({name: [row.get(name) for row in records] for name in names}, len(records))
 
 
-def _from_columns(key: str, columns: Mapping[str, JSON]) -> pd.DataFrame:
+def _from_columns(
+    key: str, columns: Mapping[str, JSON], known: Collection[str], most_rows: int
+) -> pd.DataFrame:
+    check_names(columns, known)
     lists = {name: _list(f"{key}.{name}", each, object, "a list") for name, each in columns.items()}
     lengths = {len(values) for values in lists.values()}
     if len(lengths) > 1:
         received = f"between {min(lengths)} and {max(lengths)}"
         raise InputError(key, expected="as many values in each column", received=received)
-    return _frame(lists, max(lengths, default=0))
+    _check_count("rows", count := max(lengths, default=0), most_rows)
+    return _frame(lists, count)
 
 
 def _frame(columns: Mapping[str, Sequence[object]], rows: int) -> pd.DataFrame:
@@ -130,9 +205,6 @@ _Item = TypeVar("_Item")
 def _list(key: str, values: JSON, kind: type[_Item], expected: str) -> list[_Item]:
     if not isinstance(values, list) or not all(isinstance(value, kind) for value in values):
         raise InputError(key, expected=expected, received=_describe(values), write=_EXAMPLE)
-    if len(values) > MOST_ROWS:
-        expected, received = f"at most {MOST_ROWS:,} rows in a request", f"{len(values):,}"
-        raise TooManyRowsError("body", expected=expected, received=received)
     return values
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from huberflow.components.bundle import reload
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.data.source import did_you_mean
+from huberflow.pipeline.deploy.column_names import check_names
 from huberflow.pipeline.deploy.column_values import Mistakes, converted
 from huberflow.pipeline.deploy.request_columns import is_missing, refuse_twice, request_form
 
@@ -121,14 +121,7 @@ class Scorer:
                 expected = f"{name}, which the model needs in every row"
                 received = ", ".join(map(str, table.columns))
                 raise InputError("columns", expected=expected, received=received)
-        for name in table.columns:
-            if name not in self.columns:
-                raise InputError(
-                    "columns",
-                    expected=f"any of {', '.join(self.columns)}",
-                    received=reprlib.repr(name),
-                    hint=did_you_mean(str(name), self.columns),
-                )
+        check_names(table.columns, self.columns)
         if not table.columns.is_unique:
             twice = table.columns[table.columns.duplicated()][0]
             raise InputError("columns", expected="each once", received=f"{twice!r} twice")

@@ -16,6 +16,7 @@ from huberflow.pipeline.deploy import application, protocol
 from huberflow.pipeline.deploy.server import bind_port, running_server
 
 MODEL = application.ServedModel("bundle", "1", "c0ffee", "CPU:0")
+COLUMNS = ["company", "miles"]
 FORMATS = ["dataframe_split", "dataframe_records", "instances", "inputs"]
 
 numbers = st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -99,7 +100,7 @@ class TestRows:
         }.items():
             if key == "inputs" and not len(expected.columns):
                 continue  # Lists by column cannot say how many rows have none.
-            found = protocol.parse_request(json.dumps({key: value}).encode())
+            found = protocol.parse_request(json.dumps({key: value}).encode(), COLUMNS)
             assert len(found) == len(rows)
             pd.testing.assert_frame_equal(
                 found[expected.columns], expected, check_column_type=False
@@ -108,7 +109,7 @@ class TestRows:
     def test_keep_their_values_as_json_has_them(self):
         rows = [{"miles": 1, "company": "a"}, {"miles": None, "company": 8}, {"company": True}]
         for key in ("instances", "inputs", "dataframe_records"):
-            found = protocol.parse_request(json.dumps({key: rows}).encode())
+            found = protocol.parse_request(json.dumps({key: rows}).encode(), COLUMNS)
             assert found["company"].tolist() == ["a", 8, True]
             assert [type(value) for value in found["company"]] == [str, int, bool]
             assert found["miles"].tolist() == [1, None, None]
@@ -139,9 +140,12 @@ class TestRefusals:
             ('{"inputs": {"miles": [1], "company": []}}', "received between 0 and 1"),
             ('{"dataframe_split": [[1]]}', "expected an object with columns and data"),
             ('{"dataframe_split": {"columns": [1], "data": []}}', "expected a list of names"),
-            ('{"dataframe_split": {"columns": ["a"], "data": [1]}}', "expected a list of lists"),
             (
-                '{"dataframe_split": {"columns": ["a"], "data": [[1], []]}}',
+                '{"dataframe_split": {"columns": ["miles"], "data": [1]}}',
+                "expected a list of lists",
+            ),
+            (
+                '{"dataframe_split": {"columns": ["miles"], "data": [[1], []]}}',
                 "row 2 of 2: expected 1",
             ),
             ('{"inputs": [{"mile": 1}]}', "received 'mile'; did you mean 'miles'?"),
@@ -200,6 +204,8 @@ def test_predictions_are_bit_for_bit_those_of_the_model():
 
 def test_a_model_that_fails_is_named_without_its_traceback():
     class Broken:
+        columns, outputs = COLUMNS, ["prediction"]
+
         def predict(self, table):
             raise MemoryError("secret")
 

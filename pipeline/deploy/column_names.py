@@ -1,0 +1,26 @@
+"""The names of a request's columns, checked before anything is built of them."""
+
+import reprlib
+from collections.abc import Collection, Iterable
+
+from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.data.source import did_you_mean
+
+_MOST_LETTERS = 100
+"""Of a name for which a similar one is looked for; the search takes memory for each letter."""
+
+
+def check_names(names: Iterable[object], known: Collection[str]) -> None:
+    """Checks that each name is one that the model reads.
+
+    Raises:
+      InputError: one is not.
+    """
+    for name in names:
+        if name not in known:
+            raise InputError(
+                "columns",
+                expected=f"any of {', '.join(known)}",
+                received=reprlib.repr(name),
+                hint=did_you_mean(str(name)[:_MOST_LETTERS], known),
+            )
