@@ -55,3 +55,11 @@ def bundle(tmp_path_factory):
     from small_bundles import bundled, trained
 
     return bundled(trained(), tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def serving_client(tmp_path_factory):
+    """A program in C that asks a model through TensorFlow's C API."""
+    from c_client import compiled
+
+    return compiled(tmp_path_factory.mktemp("c"))

@@ -14,6 +14,10 @@ from __future__ import annotations
 
 import sys
 
+if sys.version_info < (3, 11):  # noqa: UP036 (of huberflow itself; this file runs elsewhere)
+    too_old = f"reload.py: expected Python 3.11 or newer, received {sys.version.split()[0]}"
+    raise SystemExit(too_old) if __name__ == "__main__" else ImportError(too_old)
+
 if __name__ == "__main__" and not sys.flags.safe_path:
     del sys.path[0]  # A file json.py beside this script would run in place of Python's own.
 
@@ -220,12 +224,12 @@ def load(path: str | os.PathLike[str], *, trainable: bool = True) -> tf_keras.Mo
     root, certificate = Path(path).resolve(), verify(path)
     if certificate["keras_generation"] is None:
         raise ReloadError(f"no Keras model: {certificate['proof']['statement']} Use predictor.")
+    _refuse_fork()
     tf_keras = _tf_keras()
     _warn_of_other_versions(certificate)
     _refuse_missing(certificate["source"]["requirements"])
     source = _Source(root / EXTRA, certificate["files"], certificate["objects"])
-    with source.in_place(), _restored(tf_keras.utils.get_custom_objects()) as registry:
-        registry.update(source.objects())
+    with source.registered():
         model = tf_keras.models.load_model(root)
         if not trainable:
             model.trainable = False
@@ -267,10 +271,12 @@ def predictor(
     if signature not in certificate["signatures"]:
         expected = ", ".join(certificate["signatures"])
         raise ReloadError(f"signature: expected one of {expected}, received {signature!r}")
+    _refuse_fork()
     inputs = certificate["signatures"][signature]["inputs"]
     ask = signature_of(tf.saved_model.load(str(path)), signature, inputs)
 
     def predict(**inputs: Any) -> dict[str, np.ndarray]:
+        _refuse_fork()
         return {name: tensor.numpy() for name, tensor in ask(**inputs).items()}
 
     return predict
@@ -422,101 +428,194 @@ def _tf_keras() -> types.ModuleType:
     return tf_keras
 
 
+def _process_lock() -> threading.RLock:
+    """One lock for all copies of this file in the process: each bundle brings one."""
+    lock: threading.RLock = vars(_tf_keras()).setdefault("_reload_lock", threading.RLock())
+    return lock
+
+
+_forked = False
+
+
+def _note_fork() -> None:
+    global _forked
+    _forked = _forked or _has_started()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def _has_started() -> bool:
+    """Whether TensorFlow has started its threads, here or where this process was forked from."""
+    eager = sys.modules.get("tensorflow.python.eager.context")
+    context = eager.context_safe() if eager else None
+    return getattr(context, "_context_handle", None) is not None
+
+
+def _refuse_fork() -> None:
+    """Refuses a process that was forked after TensorFlow had started, where it waits for ever."""
+    tasks = Path("/proc/self/task")  # shows a fork before this file was imported, too
+    threads = len(list(tasks.iterdir())) if tasks.exists() else sys.maxsize
+    if _forked or (_has_started() and threads <= threading.active_count()):
+        raise ReloadError(
+            "this process was forked from one in which TensorFlow had started, and would hang: "
+            "load the model after the fork and use no TensorFlow before it, or start workers by "
+            'multiprocessing.get_context("spawn")'
+        )
+
+
 # -- The bundle's source, imported under its own names, for this model only ------------------------
 
 
-class _Source(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class _Source(importlib.abc.Loader):
     """Imports the modules of one bundle; no other code in this process gets them.
 
-    Modules with the same names leave ``sys.modules`` meanwhile. An import inside a function, which
-    runs much later, still gets the bundle's modules: the bundle's code has its own ``__import__``,
-    and its own ``importlib.import_module``.
+    Python's own imports are not asked: they would give a thread the modules of another one. The
+    bundle's code has its own ``__import__``, and its own ``importlib.import_module``, also in a
+    function that runs much later.
     There ``tf.keras`` is tf_keras, also where it is Keras 3 in the rest of the process.
     """
-
-    _lock = threading.RLock()
 
     def __init__(
         self, folder: Path, files: Mapping[str, str], objects: Sequence[CustomObject]
     ) -> None:
-        self._folder, self._objects = folder, objects
-        sources = {name: sha256 for name, sha256 in files.items() if _is_source(name)}
-        self._sha256 = {str(folder.parent / name): sha256 for name, sha256 in sources.items()}
-        self._roots = {name.split("/")[1].removesuffix(".py") for name in sources}
+        self._objects = objects
+        sources = {
+            folder.parent / name: sha256 for name, sha256 in files.items() if _is_source(name)
+        }
+        self._sha256 = {str(file): sha256 for file, sha256 in sources.items()}
+        self._files = {_module_name(file.relative_to(folder)): file for file in sources}
+        self._names = {name: _Name(name) for name in self._files}
+        self._roots = {name.partition(".")[0] for name in self._files}
         for name in sorted(self._roots & _NEEDED):
             raise ReloadError(f"{name}: a module of the bundle has the name of one that it needs")
-        packages = [PurePosixPath(name).parent for name in sources if name.endswith("/__init__.py")]
-        self._packages = [".".join(package.parts[1:]) for package in packages]
         self._modules: dict[str, types.ModuleType] = {}
+        self._lock, self._is_in_place = threading.RLock(), False
         self._builtins = {**vars(builtins), "__import__": self._import}
         self._tensorflow = _TensorFlow()
         self._importlib = _Importlib(self._import)
 
+    @contextmanager
+    def registered(self) -> Iterator[None]:
+        """Has the objects in Keras's registry; what other threads register meanwhile stays there.
+
+        A custom object scope is no alternative: registered objects win over it.
+        """
+        registry: dict[str, Any] = _tf_keras().utils.get_custom_objects()
+        with _process_lock(), self._in_place():
+            before, objects = dict(registry), dict[str, Any]()
+            try:
+                objects |= self.objects()
+                registry.update(objects)
+                yield
+            finally:
+                for name, target in dict(registry).items():
+                    if not (self._has_made(target) or target is objects.get(name)):
+                        continue
+                    if name in before:
+                        registry[name] = before[name]
+                    else:
+                        del registry[name]
+
     def objects(self) -> dict[str, Any]:
         """Every class and function that the model uses, by its registered name."""
+        import_module = self._importlib.import_module
         objects = {
-            entry["name"]: getattr(importlib.import_module(entry["module"]), entry["class"])
+            entry["name"]: getattr(import_module(entry["module"]), entry["class"])
             for entry in self._objects
         }
-        # A lazy package has to import its modules now: later, its name is another package's.
-        for name in self._packages:
-            package = importlib.import_module(name)
+        # A lazy package has to import its modules now: they register objects.
+        for name, file in self._files.items():
+            package = self._module(name) if file.name == "__init__.py" else None
             for lazy in getattr(package, "__all__", []):
                 with suppress(ImportError):  # no object needs that module, and it is not here
-                    setattr(package, lazy, getattr(package, lazy))
+                    if not hasattr(package, lazy):
+                        self._import(name, fromlist=[lazy])
         return objects
 
+    def _has_made(self, target: Any) -> bool:
+        """Whether a class or function is of the bundle's code, and not of another with its name."""
+        module = getattr(target, "__module__", None)
+        return module is not None and self._names.get(str(module)) is module
+
     @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """Puts the bundle's modules into ``sys.modules``, and restores it afterwards."""
+    def _in_place(self) -> Iterator[None]:
+        """Lets Python find the modules by the ``__module__`` of their classes and functions."""
         with self._lock:
-            if self in sys.meta_path:
+            if self._is_in_place:
                 yield
                 return
-            others = self._taken_out()
-            sys.modules.update(self._modules)
-            sys.meta_path.insert(0, self)
+            self._is_in_place = True
+            sys.modules.update({self._names[name]: each for name, each in self._modules.items()})
             try:
                 yield
             finally:
-                sys.meta_path.remove(self)
-                self._modules = self._taken_out()
-                sys.modules.update(others)
-
-    def _taken_out(self) -> dict[str, types.ModuleType]:
-        names = [name for name in sys.modules if name.partition(".")[0] in self._roots]
-        return {name: sys.modules.pop(name) for name in names}
+                self._is_in_place = False
+                for name in self._names.values():
+                    sys.modules.pop(name, None)
 
     def _import(
         self,
         name: str,
         globals: Mapping[str, Any] | None = None,
         locals: Mapping[str, Any] | None = None,
-        fromlist: Sequence[str] = (),
+        fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> types.ModuleType:
-        root = name.partition(".")[0] if level == 0 else ""
+        package = globals.get("__package__") if globals else None
+        absolute = str(importlib.util.resolve_name("." * level + name, package))
+        root = absolute.partition(".")[0]
+        if root in self._roots:
+            module = self._module(absolute)
+            for each in self._submodules(module, fromlist or ()):
+                self._module(f"{absolute}.{each}")
+            return module if fromlist else self._module(root)
         if root == "tensorflow":
-            return self._tensorflow.imported(name, fromlist)
+            return self._tensorflow.imported(name, fromlist or ())
         if root == "importlib":
-            return self._importlib.imported(name, fromlist)
-        with self.in_place() if level > 0 or root in self._roots else nullcontext():
-            return builtins.__import__(name, globals, locals, fromlist, level)
+            return self._importlib.imported(name, fromlist or ())
+        return builtins.__import__(name, globals, locals, fromlist or (), level)
 
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,
-        target: types.ModuleType | None = None,
-    ) -> ModuleSpec | None:
-        """The spec of a module in the bundle; None for any other."""
-        base = self._folder.joinpath(*fullname.split("."))
-        for file, folders in ((base / "__init__.py", [str(base)]), (Path(f"{base}.py"), None)):
-            if str(file) in self._sha256:
-                return importlib.util.spec_from_file_location(
-                    fullname, file, loader=self, submodule_search_locations=folders
-                )
-        return None
+    def _submodules(self, module: types.ModuleType, fromlist: Sequence[str]) -> list[str]:
+        """The names of a ``from`` import that are modules, which are not imported yet."""
+        names = getattr(module, "__all__", ()) if "*" in fromlist else fromlist
+        inside = (each for each in names if f"{module.__name__}.{each}" in self._files)
+        return [each for each in inside if not hasattr(module, each)]
+
+    def _module(self, name: str) -> types.ModuleType:
+        """A module, imported if it is not yet, after the packages that it is in."""
+        with self._lock:
+            package, _, own = name.rpartition(".")
+            around = self._module(package) if package else None
+            if name not in self._modules:
+                self._run(name, around, own)
+            return self._modules[name]
+
+    def _run(self, name: str, package: types.ModuleType | None, own: str) -> None:
+        if name not in self._files:
+            raise ModuleNotFoundError(f"No module named {name!r} in the bundle", name=name)
+        module = self._new(name)
+        with self._in_place():
+            self._modules[name] = sys.modules[self._names[name]] = module
+            if package is not None:
+                setattr(package, own, module)  # before it runs: modules may import each other
+            try:
+                self.exec_module(module)
+            except BaseException:
+                del self._modules[name], sys.modules[self._names[name]]
+                if package is not None:
+                    vars(package).pop(own, None)
+                raise
+
+    def _new(self, name: str) -> types.ModuleType:
+        file = self._files[name]
+        is_package = file.name == "__init__.py"
+        spec = ModuleSpec(self._names[name], self, origin=str(file), is_package=is_package)
+        spec.has_location = True
+        if is_package:
+            spec.submodule_search_locations = [str(file.parent)]
+        return importlib.util.module_from_spec(spec)
 
     def exec_module(self, module: types.ModuleType) -> None:
         """Runs the module's source, whose hash is checked again; bytecode is never used."""
@@ -583,18 +682,21 @@ def _is_source(name: str) -> bool:
     return name.startswith(f"{EXTRA}/") and name.endswith(".py") and name != LOADER
 
 
-@contextmanager
-def _restored(registry: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Restores Keras's registry after the block.
+def _module_name(file: Path) -> str:
+    """The name by which the module in a file is imported."""
+    parts = file.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
-    A custom object scope is no alternative: registered objects win over it.
+
+class _Name(str):
+    """A module's name that equals its text, but is another key in a dictionary.
+
+    In ``sys.modules``, what looks for the module of a class or function finds the bundle's by it,
+    and all other code in the process finds its own by the text.
     """
-    before = dict(registry)
-    try:
-        yield registry
-    finally:
-        registry.clear()
-        registry.update(before)
+
+    def __hash__(self) -> int:
+        return id(self)
 
 
 # -- golden.npz: arrays by name; text as its bytes and its lengths, as NumPy has no other form ----
@@ -724,13 +826,14 @@ def deterministic_sums() -> Iterator[None]:
     """
     import tensorflow as tf
 
-    option = "arithmetic_optimization"
-    before = tf.config.optimizer.get_experimental_options().get(option, True)
-    tf.config.optimizer.set_experimental_options({option: False})
-    try:
+    optimizer, option = tf.config.optimizer, "arithmetic_optimization"
+    with tf.experimental.function_executor_type(""):  # at its end, this thread has its own options
+        with _process_lock():
+            before = optimizer.get_experimental_options().get(option, True)
+            optimizer.set_experimental_options({option: False})
+            with tf.experimental.function_executor_type(""):  # keeps them for this thread ...
+                optimizer.set_experimental_options({option: before})  # ... and no other one
         yield
-    finally:
-        tf.config.optimizer.set_experimental_options({option: before})
 
 
 def model_values(
@@ -1023,6 +1126,7 @@ def check(path: str | os.PathLike[str], device: str | None = None) -> CheckRepor
 serving_default, as in the training process.'
     """
     root, certificate = Path(path).resolve(), verify(path)
+    _refuse_fork()
     import tensorflow as tf
 
     if device == "gpu" and not tf.config.list_logical_devices("GPU"):

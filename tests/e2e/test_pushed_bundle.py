@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 import requests
 from bare_environment import BareEnvironment
+from c_client import answers, assert_same_bits
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from mlflow import MlflowClient
 from mlflow_servers import free_port
 from taxi_workspace import HUBERFLOW, Run, Workspace
+
+from huberflow.components.bundle import reload
 
 pytestmark = pytest.mark.e2e
 
@@ -118,6 +121,17 @@ def test_a_row_has_one_prediction_however_it_is_asked_for(
         np.testing.assert_array_equal(np.float32(found["predictor"]), np.float32(other))
     # Keras runs another graph than the signatures: on some processors the last bit differs.
     np.testing.assert_allclose(found["load"], found["predictor"], rtol=1e-6)
+
+
+def test_a_program_in_c_gets_the_golden_answers(
+    serving_client: Path, first: Run, workspace: Workspace
+) -> None:
+    assert first.code == 0, first.errors
+    model = workspace.serving / "1"
+    golden = reload.golden(model)
+    assert golden.requests.keys() == {"serving_default", "columns"}
+    expected = {name: each for name, each in golden.values.items() if name.startswith("answers/")}
+    assert_same_bits(answers(serving_client, model), expected)
 
 
 @pytest.fixture(scope="module")

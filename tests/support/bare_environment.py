@@ -3,8 +3,8 @@
 import importlib.metadata
 import os
 import subprocess
+import sys
 import sysconfig
-import venv
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -21,10 +21,16 @@ class BareEnvironment:
     Args:
       folder: new.
       wanted: the requirements to link, with all that they need; huberflow itself is never linked.
+      python: which the environment is made of; another one than this has nothing to link.
     """
 
-    def __init__(self, folder: Path, wanted: tuple[str, ...] = WANTED) -> None:
-        venv.EnvBuilder(symlinks=True).create(folder)
+    def __init__(
+        self,
+        folder: Path,
+        wanted: tuple[str, ...] = WANTED,
+        python: Path = Path(sys.executable),
+    ) -> None:
+        subprocess.run([python, "-m", "venv", "--symlinks", "--without-pip", folder], check=True)
         self.python = folder / "bin" / "python"
         version = SITE_PACKAGES.parent.name
         site_packages = folder / "lib" / version / "site-packages"

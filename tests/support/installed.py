@@ -1,5 +1,6 @@
 """Fresh environments in which huberflow is installed from its wheel, with one extra alone."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,16 +20,32 @@ def built(kind: str, source: Path, folder: Path) -> Path:
     return distribution
 
 
+def interpreter(version: str) -> Path | None:
+    """A Python of this version on this machine, also where pyenv has it; None if there is none."""
+    name = f"python{version}"
+    found = [sys.executable, shutil.which(name)]
+    found += sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/{name}"))
+    tell = "import sys; print('%d.%d' % sys.version_info[:2])"
+    for each in filter(None, found):
+        done = subprocess.run([each, "-c", tell], capture_output=True, text=True)
+        if done.stdout.strip() == version:
+            return Path(each)
+    return None
+
+
 class Installed(BareEnvironment):
     """An environment, and a folder in which its programs run.
 
     Args:
       folder: new.
       wanted: requirements to link from this environment.
+      python: which it is made of.
     """
 
-    def __init__(self, folder: Path, wanted: tuple[str, ...] = ()) -> None:
-        super().__init__(folder / "venv", wanted)
+    def __init__(
+        self, folder: Path, wanted: tuple[str, ...] = (), python: Path = Path(sys.executable)
+    ) -> None:
+        super().__init__(folder / "venv", wanted, python)
         self.folder = folder
 
     def install(self, *arguments: str | Path) -> None:

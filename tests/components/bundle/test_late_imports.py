@@ -54,9 +54,9 @@ def own(tmp_path, monkeypatch):
     for name, module in others.items():
         monkeypatch.setitem(sys.modules, name, module)
     entry = {"name": "f", "module": "own", "class": "statement"}
-    source = reload._Source(folder, files, [entry])
-    with source.in_place():
-        own = sys.modules[source.objects()["f"].__module__]
+    with reload._Source(folder, files, [entry]).registered():
+        function = tf_keras.saving.get_registered_object("f")
+    own = types.SimpleNamespace(**function.__globals__)
     assert sys.modules["acme.tables"] is others["acme.tables"]
     return own
 
