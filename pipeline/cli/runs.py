@@ -166,8 +166,8 @@ def track(
     for run in outcome.delivered:
         if run.status == "running" and any_pipeline is not None:
             say(f"{run.id} has not ended, or was killed; to complete it, track it again later")
-    for cause in outcome.failed:
-        say(cause)
+    for line in (*outcome.damaged, *outcome.failed):
+        say(line)
     sys.exit(FAILED if outcome.failed else 0)
 
 

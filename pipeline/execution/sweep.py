@@ -92,7 +92,7 @@ def execute(
             trials: list[TrialJob] = []
             for trial, run in zip(grid.trials, runs, strict=True):
                 run_id = session.workspace.new_id(datetime.now(UTC))
-                session.workspace.log(run_id).touch()  # an empty log reserves the id
+                session.workspace.log(run_id).touch(0o600)  # an empty log reserves the id
                 numbered = replace(sweep, trial=len(trials) + 1)
                 trials.append(TrialJob(trial.name, run_id, run, numbered, cache, verbose))
             failed = _run_all(session, trials, jobs or machine_capacity(len(trials)), verbose)

@@ -1,8 +1,8 @@
 """Writes what a run does into its journal, a JSON object per event.
 
 ML Metadata records executions and artifacts; the journal repeats them and adds times, memory,
-epochs, causes of failure and the git commit. All that reports a run, live or later, reads only the
-journal, through ``history.run_history``.
+epochs, causes of failure and the git commit. Secrets are masked. All that reports a run, live or
+later, reads only the journal, through ``history.run_history``.
 """
 
 import json
@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from io import FileIO
 from pathlib import Path
 
 from huberflow.components.contracts.epoch_progress import EpochProgress
@@ -20,6 +21,8 @@ from huberflow.pipeline.history.run_history import RunKind, RunMetadata, RunStat
 from huberflow.pipeline.history.usage import ResourceUsage
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.interruption import first_line
+from huberflow.pipeline.system.masking import masked, masked_text
+from huberflow.pipeline.system.private_files import only_for_owner
 
 
 class Journal(Hooks):
@@ -49,8 +52,9 @@ class Journal(Hooks):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._usage = ResourceUsage()
-        about = {"id": path.stem, "name": name, "experiment": experiment, "kind": kind}
-        self._write("started", **about, sweep=sweep, config=config, facts=metadata.to_json())
+        about = {"id": path.stem, "name": masked_text(name), "experiment": experiment, "kind": kind}
+        known = {"sweep": sweep, "config": config, "facts": metadata.to_json()}
+        self._write("started", **about | masked(known))
 
     def node_started(self, node: str) -> None:
         """Writes the time, and starts to measure the resources that the node uses."""
@@ -63,7 +67,7 @@ class Journal(Hooks):
 
     def node_finished(self, execution: Execution, seconds: float) -> None:
         """Writes what ML Metadata recorded of the node, and what TFX's own Evaluator found."""
-        found = {"execution": asdict(execution)}
+        found: dict[str, object] = {"execution": _without_secrets(execution)}
         report = node_results.read_tfma_report(execution)  # here, where TFMA is imported already
         if report is not None:
             found["report"] = report.to_json()
@@ -78,8 +82,9 @@ class Journal(Hooks):
         self, node: str, seconds: float, error: BaseException, execution: Execution | None = None
     ) -> None:
         """Writes the cause in one line, and what ML Metadata recorded of the node."""
-        found = {} if execution is None else {"execution": asdict(execution)}
-        self._write_end_of_node("node_failed", node, seconds, cause=first_line(error), **found)
+        found = {} if execution is None else {"execution": _without_secrets(execution)}
+        cause = masked_text(first_line(error))
+        self._write_end_of_node("node_failed", node, seconds, cause=cause, **found)
 
     def run_finished(self, status: RunStatus) -> None:
         """Writes the last line."""
@@ -92,6 +97,11 @@ class Journal(Hooks):
         append(self._path, {"event": event, "time": time.time(), **values})
 
 
+def _without_secrets(execution: Execution) -> dict[str, object]:
+    """An execution as JSON; the paths of artifacts stay as they are, to be opened."""
+    return {**asdict(execution), "properties": masked(execution.properties)}
+
+
 def close_killed(workspace: Workspace) -> list[str]:
     """Ends the journals of killed runs, and returns the runs' ids.
 
@@ -101,12 +111,10 @@ def close_killed(workspace: Workspace) -> list[str]:
     for path in sorted(workspace.journals.glob("*.jsonl")):
         if _ended(path):
             continue
-        died = path.stat().st_mtime
-        whole_lines = path.read_bytes().rpartition(b"\n")[0]
-        os.truncate(path, len(whole_lines) + 1 if whole_lines else 0)
-        if not whole_lines:
+        if b"\n" not in path.read_bytes():
             path.unlink()
             continue
+        died = path.stat().st_mtime
         append_end(path, "killed", died)
         closed.append(path.stem)
     return closed
@@ -127,7 +135,30 @@ def append_end(path: Path, status: RunStatus, ended: float) -> None:
 
 
 def append(path: Path, event: Mapping[str, object]) -> None:
-    """Adds one event in one write, so that a reader sees all of it or nothing."""
-    line = json.dumps(event, default=str) + "\n"
-    with path.open("ab", buffering=0) as file:
-        file.write(line.encode())
+    """Adds one event, whole or not at all.
+
+    A journal may hold secrets that masking does not know, so other users cannot read it.
+
+    Raises:
+      OSError: such as on a full disk; the journal stays as it was.
+    """
+    line = (json.dumps(event, default=str) + "\n").encode()
+    with open(path, "ab+", buffering=0, opener=only_for_owner) as file:
+        end = _cut_half_line(file)
+        try:
+            while line:
+                line = line[file.write(line) :]  # where the disk gets full, a part of it
+        except OSError:
+            file.truncate(end)
+            raise
+
+
+def _cut_half_line(file: FileIO) -> int:
+    """Cuts off the half line that a killed process left at the end; returns the new size."""
+    end = file.seek(0, os.SEEK_END)
+    if end:
+        file.seek(end - 1)
+        if file.read(1) != b"\n":
+            file.seek(0)
+            end = file.truncate(file.readall().rfind(b"\n") + 1)
+    return end

@@ -3,9 +3,8 @@
 import csv
 import json
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -112,6 +111,8 @@ class Run:
     """The nodes that have started, in order."""
     epochs: tuple[Epoch, ...] = ()
     """The epochs of this run's training; for those of a cached Trainer see ``model_epochs``."""
+    damage: str | None = None
+    """Where its journal is damaged, in one line; the run is read up to there."""
 
     def writer(self, key: str) -> Node | None:
         """The first node that wrote an output under a key, once it is written."""
@@ -168,13 +169,16 @@ def read_runs(journals: Iterable[Path], warn: Callable[[str], None]) -> list[Run
 
     Args:
       journals: an empty one is left out, because its run is about to begin.
-      warn: called with a line for each journal that cannot be read; the others are read.
+      warn: called with a line for each journal that is damaged or cannot be read.
     """
     runs = []
     for journal in journals:
         try:
             if journal.stat().st_size:
-                runs.append(read_run(journal))
+                run = read_run(journal)
+                runs.append(run)
+                if run.damage:
+                    warn(run.damage)
         except InputError as error:
             warn(str(error))
     return sorted(runs, key=lambda run: (run.started, run.id))
@@ -196,14 +200,14 @@ def _epoch(row: Mapping[str, str]) -> Epoch:
 
 
 def read_run(journal: Path) -> Run:
-    """The run of one journal.
+    """The run of one journal, up to the first damaged line.
 
     Raises:
-      InputError: it is damaged, or has an event that this version does not know.
+      InputError: it does not begin with a run, or has an event that this version does not know.
     """
     try:
-        with journal.open(encoding="utf-8") as lines:
-            return _replay(_events(lines))
+        with journal.open("rb") as lines:
+            return _replay(journal, lines)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         # Another version of huberflow, or an editor, may have written anything.
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
@@ -216,22 +220,44 @@ def read_run(journal: Path) -> Run:
         ) from error
 
 
-def _events(lines: Iterable[str]) -> Iterator[Any]:
+def _replay(journal: Path, lines: Iterable[bytes]) -> Run:
+    run, time = None, 0.0
     for number, line in enumerate(lines, start=1):
-        if not line.endswith("\n"):
-            return  # a killed process left half a line
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"expected JSON in line {number}, received {line[:40]!r}") from error
+        if not line.endswith(b"\n"):
+            break  # a killed process left half a line
+        event = _event(line)
+        if event is None:
+            if run is None:
+                raise ValueError(f"expected an event in line 1, received {line[:40]!r}")
+            damage = f"{journal}: line {number} is damaged; its run is read up to there"
+            return _cut_short(run, time, damage)
+        run = _begun(event) if run is None else _after(run, event)
+        time = event["time"]
+    if run is None:
+        raise ValueError("expected a journal that begins with a run, received an empty one")
+    return run
 
 
-def _replay(events: Iterator[Mapping[str, Any]]) -> Run:
-    first = next(events, None)
-    if first is None or first["event"] != "started":
-        received = "an empty one" if first is None else first
-        raise ValueError(f"expected a journal that begins with a run, received {received}")
-    return reduce(_after, events, _started(first))
+def _event(line: bytes) -> Mapping[str, Any] | None:
+    """The event of a line; None where that is damaged."""
+    try:
+        event = json.loads(line.decode())
+    except ValueError:
+        return None
+    return event if isinstance(event, Mapping) else None
+
+
+def _begun(event: Mapping[str, Any]) -> Run:
+    if event["event"] != "started":
+        raise ValueError(f"expected a journal that begins with a run, received {event}")
+    return _started(event)
+
+
+def _cut_short(run: Run, time: float, damage: str) -> Run:
+    """The run as far as it is known; where it had not ended, it counts as killed."""
+    if run.status != "running":
+        return replace(run, damage=damage)
+    return replace(run, status="killed", ended=time, damage=damage)
 
 
 def _started(event: Mapping[str, Any]) -> Run:

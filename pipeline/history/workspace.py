@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -162,6 +162,7 @@ class Workspace:
             self._check_free_space()
             self._check_version()
             self._check_metadata_lock()
+            self._keep_private()
             yield
         finally:
             lock.release()
@@ -204,6 +205,14 @@ class Workspace:
                 f"{self.root} of version {version!r}, made by another release",
                 "run that release",
             )
+
+    def _keep_private(self) -> None:
+        """Takes what may hold secrets from other users; an empty database is for ML Metadata."""
+        self.metadata.touch(0o600)
+        for path in (self.metadata, *self.journals.glob("*"), *self.log("").parent.glob("*")):
+            if path.stat().st_mode & 0o077:
+                with suppress(PermissionError):  # another user's, whose matter it is
+                    path.chmod(0o600)
 
     def _check_metadata_lock(self) -> None:
         """Refuses a locked database, for which ML Metadata would wait half a minute in silence.

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from huberflow.pipeline.system.private_files import only_for_owner
+
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -19,11 +21,14 @@ def captured(path: Path, *, verbose: bool) -> Iterator[IO[str]]:
     The file descriptors themselves are redirected, because TensorFlow's C++ code writes to them.
 
     Args:
-      path: the log file; new lines are appended.
+      path: the log file, for its owner alone; new lines are appended.
       verbose: leave stdout and stderr as they are; logging goes to both stderr and the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8", buffering=1) as log, _logging_to(log, verbose):
+    with (
+        open(path, "a", encoding="utf-8", buffering=1, opener=only_for_owner) as log,
+        _logging_to(log, verbose),
+    ):
         if verbose:
             yield sys.stdout
             return

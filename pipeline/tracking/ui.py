@@ -17,6 +17,7 @@ from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.atomic_write import written_atomically
 from huberflow.pipeline.system.interruption import termination_as_interrupt
 from huberflow.pipeline.system.masking import masked_text
+from huberflow.pipeline.system.private_files import only_for_owner
 from huberflow.pipeline.tracking.tracker import TrackingError
 
 _HOST = "127.0.0.1"
@@ -91,7 +92,7 @@ def _server(
         # Its jobs evaluate language models, in processes that are not needed here.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    with log.open("wb") as output:
+    with open(log, "wb", opener=only_for_owner) as output:
         server = subprocess.Popen(
             command, env=environment, stdout=output, stderr=output, start_new_session=True
         )

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import resource
 import shlex
+import stat
 import subprocess
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from journals import START, Story
@@ -79,6 +85,21 @@ class TestJournal:
         assert run.status == "failed"
         assert (run.nodes["Trainer"].state, run.nodes["Trainer"].cause) == ("failed", "no rows")
 
+    def test_has_no_secret_and_no_reader_but_its_owner(self, workspace, tmp_path):
+        url, command = "http://bob:hunter2@host", "huberflow run --set tracking.uri="
+        metadata = RunMetadata(command=f"{command}{url}", changes={"api_key": "hunter2"})
+        config = {"tracking": {"uri": url}, "seed": 42}
+        journal = Journal(workspace.journal("run-1"), f"uri={url}", "taxi", config, metadata)
+        journal.node_started("Trainer")
+        journal.node_failed("Trainer", 1.0, ValueError(f"cannot reach {url}"), execution(tmp_path))
+        journal.node_started("Evaluator")
+        secretive = replace(execution(tmp_path), properties={"custom_config": {"token": "hunter2"}})
+        journal.node_finished(secretive, 1.0)
+        path = workspace.journal("run-1")
+        assert "hunter2" not in path.read_text()
+        assert self.read(workspace).config == {"tracking": {"uri": "http://***@host"}, "seed": 42}
+        assert stat.filemode(path.stat().st_mode) == "-rw-------"
+
     def test_can_be_read_at_any_time(self, story):
         """Every line is whole or not there."""
         story.runs("Transform").starts("Trainer").breaks_off()
@@ -87,6 +108,65 @@ class TestJournal:
             ("Transform", "ran"),
             ("Trainer", "running"),
         ]
+
+
+@contextmanager
+def room_for(path, size: int):
+    """In the block a file can grow by so many bytes; a write that needs more is cut short."""
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + size, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
+
+
+class TestFullDisk:
+    def test_an_event_without_room_is_not_there_at_all(self, story):
+        before = story.path.read_bytes()
+        with room_for(story.path, 20), pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+            story.starts("Trainer")
+        assert story.path.read_bytes() == before
+
+    def test_the_next_event_is_whole(self, story):
+        with room_for(story.path, 20), pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+            story.starts("Trainer")
+        story.runs("Trainer").ends()
+        run = run_history.read_run(story.path)
+        assert (run.status, run.nodes["Trainer"].state, run.damage) == ("done", "ran", None)
+
+    def test_an_event_does_not_join_what_a_killed_process_left(self, story):
+        story.runs("Transform").starts("Trainer").breaks_off().ends("killed")
+        run = run_history.read_run(story.path)
+        assert (run.status, [*run.nodes], run.damage) == ("killed", ["Transform", "Trainer"], None)
+
+
+class TestDamagedJournal:
+    """As earlier versions left it after a full disk, or as a disk returns it."""
+
+    @pytest.fixture(
+        params=[b'{"event": "epo{"event": "ended"}\n', b"\0\0\0\n", b"\xff\xfe\n", b"7\n"],
+        ids=["two events in one line", "zeros", "no text", "no event"],
+    )
+    def damaged(self, story, request):
+        story.runs("Transform").starts("Trainer")
+        with story.path.open("ab") as file:
+            file.write(request.param)
+        return story
+
+    def test_is_read_up_to_the_damage_and_that_is_said(self, damaged, workspace):
+        damaged.finishes("Trainer").ends("done")
+        warnings = []
+        (run,) = run_history.all_runs(workspace, warnings.append)
+        assert (run.status, run.ended) == ("killed", START + 3)
+        assert [node.state for node in run.nodes.values()] == ["ran", "running"]
+        (line,) = warnings
+        assert line.startswith(f"{damaged.path}: line 5 is damaged")
+
+    def test_is_closed_once(self, damaged, workspace):
+        assert close_killed(workspace) == ["run-1"]
+        assert close_killed(workspace) == []
+        assert run_history.read_run(damaged.path).status == "killed"
 
 
 class TestJournalThatCannotBeRead:
@@ -110,9 +190,9 @@ class TestJournalThatCannotBeRead:
     @pytest.mark.parametrize(
         ("text", "cause"),
         [
-            ("half a li\n", "expected JSON in line 1, received 'half a li\\n'"),
+            ("half a li\n", "expected an event in line 1, received b'half a li\\n'"),
             ("{}\n", "KeyError: 'event'"),
-            ("7\n", "TypeError: 'int' object is not subscriptable"),
+            ("7\n", "expected an event in line 1, received b'7\\n'"),
             ('{"event": "started", "time": 1}\n', "KeyError: 'facts'"),
             ('{"event": "ended", "time": 1}\n', "expected a journal that begins with a run"),
             (f'{BEGIN}{{"event": "paused", "time": 2}}\n', "received 'paused'"),

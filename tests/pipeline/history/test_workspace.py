@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from datetime import datetime
@@ -86,6 +87,19 @@ def test_a_folder_that_cannot_be_made(folder, tmp_path):
 def test_a_new_workspace_is_made_with_its_parents(tmp_path):
     assert_free(Workspace(tmp_path / "a" / "b"))
     assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_what_may_hold_a_secret_is_for_its_owner_alone(tmp_path):
+    """Also where an earlier version wrote it; what is served is for all."""
+    w = Workspace(tmp_path)
+    earlier = [w.journal("run-1"), w.log("run-1"), w.log("ui")]
+    for path in (*earlier, w.serving("taxi") / "1" / "saved_model.pb"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(0o644)
+    assert_free(w)
+    for path in (*earlier, w.metadata):
+        assert stat.filemode(path.stat().st_mode) == "-rw-------"
+    assert stat.filemode((w.serving("taxi") / "1" / "saved_model.pb").stat().st_mode)[-3] == "r"
 
 
 class TestRunId:

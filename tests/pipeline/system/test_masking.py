@@ -81,6 +81,20 @@ class TestText:
             ("postgresql://user:pw@host:5432/db", "postgresql://***@host:5432/db"),
             ("mysql+pymysql://user:p@ss@host/db", "mysql+pymysql://***@host/db"),
             ("https://token@github.com/a/b", "https://***@github.com/a/b"),
+            ("postgresql://ada:p/w@host/db", "postgresql://***@host/db"),
+            ("postgresql://ada:p@s/w@host/db", "postgresql://***@host/db"),
+            ("mysql://ada:p?w#d@host/db", "mysql://***@host/db"),
+            ("redis://:p/w@host:6379/0", "redis://***@host:6379/0"),
+            ("https://ada@mail.com:pw@host/db", "https://***@host/db"),
+            ("http://ada:1234@host:80/x", "http://***@host:80/x"),
+            ("http://token@host:80/to/me@mail.com", "http://***@host:80/to/me@mail.com"),
+            ("http://a:1/x,http://ada:pw@b:2/y", "http://a:1/x,http://***@b:2/y"),
+            ("https://h/a?pat=x&n=1", "https://h/a?pat=***&n=1"),
+            ("AZURE_DEVOPS_EXT_PAT=x n=1", "AZURE_DEVOPS_EXT_PAT=*** n=1"),
+            ("Server=h;Uid=ada;Pwd=hunter2;Port=1", "Server=h;Uid=ada;Pwd=***;Port=1"),
+            ("Server=h; Uid=ada; pwd=hunter2", "Server=h; Uid=ada; pwd=***"),
+            ("Pwd=hunter2;Uid=ada", "Pwd=***;Uid=ada"),
+            ("//registry.npmjs.org/:_authToken=x", "//registry.npmjs.org/:_authToken=***"),
             ("https://h/a?token=x&n=1", "https://h/a?token=***&n=1"),
             ("https://h/a?n=1&sig=x%3D#end", "https://h/a?n=1&sig=***"),
             ("https://h/a?X-Amz-Signature=0a&n=1", "https://h/a?X-Amz-Signature=***&n=1"),
@@ -120,6 +134,20 @@ class TestText:
             "sk-proj-" + "a1" * 24,
             "xoxb-" + "1" * 12,
             "AIza" + "b" * 35,
+            "npm_" + "a1B2" * 9,
+            "pypi-AgEIcHlwaS5vcmc" + "aB1-_" * 12,
+            "dapi" + "0a" * 16,
+            "dapi" + "0a" * 16 + "-2",
+            "dop_v1_" + "0a" * 32,
+            "doo_v1_" + "0a" * 32,
+            "ya29." + "a0AfH6_-" * 8,
+            "GOCSPX-" + "aB1-" * 7,
+            "xapp-1-" + "A1" * 20,
+            "glrt-" + "a1" * 10,
+            "sk_live_" + "a1" * 12,
+            "SG." + "a" * 22 + "." + "b" * 43,
+            "hvs." + "a1" * 20,
+            "dckr_pat_" + "a1" * 12,
             "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
             "-----BEGIN PRIVATE KEY-----\nMIIE+/=\n-----END PRIVATE KEY-----",
             "-----BEGIN RSA PRIVATE KEY-----\nDEK-Info: AES-1,0A\n\nMIIE\n"
@@ -130,6 +158,19 @@ class TestText:
         assert masked_text(f"found {secret} here") == "found *** here"
 
     @pytest.mark.parametrize(
+        "address",
+        [
+            "https://hooks.slack.com/services/{}",
+            "https://hooks.slack.com/workflows/{}",
+            "https://discord.com/api/webhooks/{}",
+            "https://fares.webhook.office.com/webhookb2/{}",
+        ],
+    )
+    def test_loses_what_lets_anybody_post_to_a_webhook(self, address):
+        text = masked_text("posted to " + address.format("T0A1/B0A1/" + "aB1" * 8))
+        assert text == "posted to " + address.format("***")
+
+    @pytest.mark.parametrize(
         "text",
         [
             "max_tokens: 5, tokenizer=bert, vocabulary: words, key=4",
@@ -138,6 +179,10 @@ class TestText:
             '"credentials": {"user": "ada"}',
             "if token == other:",
             "git@github.com:a/b.git",
+            "cd /tmp; PATTERN=x; export PWD=/tmp",
+            "https://h/a?pattern=x&path=y",
+            "http://[::1]:5000/people/me@example.com",
+            "see s3://bucket/key:with@sign and npm_config_cache, pypi-mirror",
             "http://host:8080/people/me@example.com?to=me@example.com",
             "sqlite:////work/mlflow.db",
             "scikit-learn, hf_hub_download, task-based-learning-in-many-words",
@@ -258,6 +303,10 @@ def test_masking_twice_is_masking_once(value):
         "password=a,b=",
         '\\\\"',
         "://a",
+        "://a:b",
+        "a://b:c@d ",
+        ";pwd=",
+        "pwd=a;",
         "-----BEGIN PRIVATE KEY-----",
         "eyJaaaaa.",
         "sk-",
