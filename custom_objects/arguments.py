@@ -7,9 +7,11 @@ InputError names the argument, what was expected and what was received.
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from typing import SupportsFloat
+from typing import SupportsFloat, TypeVar
 
 from .input_error import InputError
+
+T = TypeVar("T")
 
 
 def _number(expected: str, accepts: Callable[[float], bool]) -> Callable[[str, object], float]:
@@ -34,6 +36,50 @@ positive = _number("a finite number > 0", lambda number: number > 0)
 non_negative = _number("a finite number >= 0", lambda number: number >= 0)
 finite = _number("a finite number", lambda number: True)
 open_fraction = _number("a number between 0 and 1", lambda number: 0 < number < 1)
+fraction = _number("a number from 0 to 1", lambda number: 0 <= number <= 1)
+part = _number("a number >= 0 and < 1", lambda number: 0 <= number < 1)
+positive_fraction = _number("a number > 0 and <= 1", lambda number: 0 < number <= 1)
+not_positive = _number("a finite number <= 0", lambda number: number <= 0)
+rate = _number(
+    "a finite number > 0, or a schedule: {name: CosineDecay, config: {…}}",
+    lambda number: number > 0,
+)
+
+
+def optional(
+    check: Callable[[str, object], object],
+) -> Callable[[str, object], object]:
+    """The same check, which takes None too."""
+    return lambda argument, value: None if value is None else check(argument, value)
+
+
+def whole(lowest: int) -> Callable[[str, object], int]:
+    """A check: the value is a whole number, and not below ``lowest``."""
+
+    def check(argument: str, value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < lowest:
+            raise _error(argument, f"a whole number >= {lowest}", value)
+        return value
+
+    return check
+
+
+def boolean(argument: str, value: object) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise _error(argument, "true or false", value)
+    return value
+
+
+def list_of(check: Callable[[str, object], T]) -> Callable[[str, object], list[T]]:
+    """A check: the value is a list of values that pass a check."""
+
+    def check_each(argument: str, value: object) -> list[T]:
+        if not isinstance(value, list | tuple):
+            raise _error(argument, "a list", value)
+        return [check(f"{argument}.{place}", each) for place, each in enumerate(value)]
+
+    return check_each
 
 
 def one_of(*names: str) -> Callable[[str, object], str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from . import keras_optimizers
 from .arguments import finite, non_negative, one_of, open_fraction, optional_seed, positive
 from .input_error import InputError
 
@@ -22,6 +23,7 @@ ObjectKind = Literal[
     "initializer",
     "constraint",
     "optimizer",
+    "schedule",
 ]
 
 Task = Literal["regression", "binary", "multiclass"]
@@ -121,20 +123,12 @@ _KERAS: Mapping[ObjectKind, tuple[str, Mapping[str, Arguments]]] = {
         "tf_keras.constraints",
         {"NonNeg": {}, "MaxNorm": {"max_value": positive}},
     ),
-    "optimizer": (
-        "tf_keras.optimizers",
-        {
-            "Adam": {"learning_rate": positive, "clipnorm": positive},
-            "AdamW": {
-                "learning_rate": positive,
-                "weight_decay": non_negative,
-                "clipnorm": positive,
-            },
-            "RMSprop": {"learning_rate": positive, "clipnorm": positive},
-            "SGD": {"learning_rate": positive, "momentum": non_negative, "clipnorm": positive},
-        },
-    ),
+    "optimizer": ("tf_keras.optimizers", keras_optimizers.OPTIMIZERS),
+    "schedule": ("tf_keras.optimizers.schedules", keras_optimizers.SCHEDULES),
 }
+
+_ELSEWHERE = {"LossScaleOptimizer": "tf_keras.mixed_precision"}
+"""The modules of objects of tf_keras that are not in the module of their kind."""
 
 _KERAS_TASKS: Mapping[str, tuple[Task, ...]] = {
     "Huber": _NUMBERS,
@@ -154,6 +148,10 @@ _KERAS_TASKS: Mapping[str, tuple[Task, ...]] = {
 """The tasks that losses and metrics of tf_keras fit; both kinds may share a name, and its tasks."""
 
 
+_HELD: Mapping[str, ObjectKind] = {"learning_rate": "schedule", "inner_optimizer": "optimizer"}
+"""The kinds of objects that arguments of optimizers may be."""
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """The objects that a config may name.
@@ -169,7 +167,7 @@ class Catalogue:
         entries = {name: entry for name, entry in self.entries.items() if entry.kind == kind}
         module, keras = _KERAS.get(kind, ("", {}))
         return entries | {
-            name: Entry(kind, module, arguments, _KERAS_TASKS.get(name, ALL))
+            name: Entry(kind, _ELSEWHERE.get(name, module), arguments, _KERAS_TASKS.get(name, ALL))
             for name, arguments in keras.items()
         }
 
@@ -177,10 +175,28 @@ class Catalogue:
         """The module that defines an object of this name; None where the name is free."""
         if name in self.entries:
             return self.entries[name].module
-        return next((module for module, keras in _KERAS.values() if name in keras), None)
+        home = next((module for module, keras in _KERAS.values() if name in keras), None)
+        return _ELSEWHERE.get(name, home)
 
-    def check(self, kind: ObjectKind, name: str, config: Mapping[str, object]) -> None:
+    def held(self, kind: ObjectKind, argument: str, value: object) -> ObjectKind | None:
+        """The kind of the object that an argument is written as; None for a plain value.
+
+        An optimizer may hold a schedule or another optimizer, a schedule another one: each is
+        written as the one that holds it, ``{name: CosineDecay, config: {…}}``.
+        """
+        holds = kind in ("optimizer", "schedule")
+        if not holds or not isinstance(value, Mapping) or "name" not in value:
+            return None
+        kinds: tuple[ObjectKind, ...] = ("schedule", "optimizer")
+        kinds = (_HELD[argument],) if argument in _HELD else kinds
+        return next((each for each in kinds if value["name"] in self.of_kind(each)), kinds[0])
+
+    def check(self, kind: ObjectKind, name: str, config: Mapping[str, object]) -> dict[str, object]:
         """Refuses a wrong name or argument, without importing TensorFlow.
+
+        Returns:
+          The arguments as the constructor takes them, such as 1.0 for 1; objects as they are
+          written.
 
         Raises:
           InputError: its key is ``name`` where no object of this kind has this name, or, such as
@@ -195,19 +211,48 @@ class Catalogue:
                 received=repr(name),
                 hint=f"did you mean {close[0]}?" if close else None,
             )
-        arguments = entries[name].arguments
-        for argument, value in config.items():
-            if argument not in arguments:
-                accepted = ", ".join(arguments) or "none"
+        entry, checked = entries[name], {}
+        for argument in keras_optimizers.REQUIRED.get(name, ()):
+            if argument not in config:
                 raise InputError(
-                    f"config.{argument}",
-                    expected=f"an argument of {name}: {accepted}",
-                    received=repr(argument),
+                    f"config.{argument}", expected=f"this argument of {name}", received="none"
                 )
-            try:
-                arguments[argument](argument, value)
-            except InputError as error:
-                raise error.below("config") from None
+        try:
+            for argument, value in config.items():
+                checked[argument] = self._checked(name, entry, argument, value)
+            if entry.module.startswith("tf_keras."):
+                keras_optimizers.check_together(name, checked)
+        except InputError as error:
+            raise error.below("config") from None
+        return checked
+
+    def _checked(self, name: str, entry: Entry, argument: str, value: object) -> object:
+        if argument not in entry.arguments:
+            close = difflib.get_close_matches(argument, entry.arguments, n=1, cutoff=0.85)
+            raise InputError(
+                argument,
+                expected=f"an argument of {name}: {', '.join(entry.arguments) or 'none'}",
+                received=repr(argument),
+                hint=f"did you mean {close[0]}?" if close else None,
+            )
+        if held := self.held(entry.kind, argument, value):
+            self._check_held(held, argument, value)  # type: ignore[arg-type]
+            return value
+        return entry.arguments[argument](argument, value)
+
+    def _check_held(self, kind: ObjectKind, argument: str, value: Mapping[str, object]) -> None:
+        if others := value.keys() - {"name", "config"}:
+            received = ", ".join(map(str, others))
+            raise InputError(argument, expected="the keys name and config", received=received)
+        config = value.get("config") or {}
+        if not isinstance(config, Mapping):
+            raise InputError(
+                f"{argument}.config", expected="its arguments by name", received=repr(config)
+            )
+        try:
+            self.check(kind, str(value["name"]), config)
+        except InputError as error:
+            raise error.below(argument) from None
 
     def check_task(self, kind: ObjectKind, name: str, task: Task) -> None:
         """Refuses a loss or a metric that a task cannot use.

@@ -7,7 +7,7 @@ maths than it was trained with. Here a name keeps its code for as long as the pr
 import importlib
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import tf_keras
 
@@ -27,6 +27,7 @@ KerasObject: TypeAlias = (
     | tf_keras.constraints.Constraint
     | tf_keras.initializers.Initializer
     | tf_keras.optimizers.Optimizer
+    | tf_keras.optimizers.schedules.LearningRateSchedule
 )
 """What a config can name. Keras takes a function in place of some of them."""
 
@@ -92,9 +93,22 @@ def build(
     Raises:
       InputError: see ``Catalogue.check``.
     """
-    catalogue.check(kind, name, config)
+    arguments = catalogue.check(kind, name, config)
     target = getattr(importlib.import_module(catalogue.of_kind(kind)[name].module), name)
-    return target(**config) if inspect.isclass(target) else target
+    return (
+        target(**built_arguments(kind, arguments, catalogue)) if inspect.isclass(target) else target
+    )
+
+
+def built_arguments(
+    kind: ObjectKind, arguments: Mapping[str, Any], catalogue: Catalogue
+) -> dict[str, Any]:
+    """The arguments, with the objects that stand there as a name and a config."""
+    built = dict(arguments)
+    for argument, value in arguments.items():
+        if held := catalogue.held(kind, argument, value):
+            built[argument] = build(held, value["name"], value.get("config") or {}, catalogue)
+    return built
 
 
 class Choice(Protocol):

@@ -13,7 +13,8 @@ golden.npz                 rows: ``inputs``, ``labels``, ``sample_weight``, of a
                            signature that was asked ``requests/<signature>/<argument>`` and
                            ``answers/<signature>/<output>``. In a name, ``% / : [ ]`` are %25 and so
                            on. Text is ``<name>:bytes`` and ``<name>:lengths``
-optimizer.npz              the optimizer's variables, in order, where they are known
+optimizer.npz              the optimizer's variables, in order, and which weights do not decay
+                           (``without_weight_decay``), where they are known
 tf_serving_warmup_requests one row and 32 rows for each signature that was asked
 certificate.json           the fields below, as the one text that ``reload.seal`` writes
 ========================== ===================================================================
@@ -34,6 +35,8 @@ training                   how it was trained: the caller passes it
 lineage                    where the model comes from: the caller passes it
 proof                      the process that gave the golden values of the ``model`` and of each of
                            the ``signatures``: "training process", "exporting process" or "none";
+                           ``weights``: "as trained", the "moving average" that an optimizer keeps
+                           of them, and so on: see ``proof``;
                            ``lacking``: why values of the model are not there; ``statement``: all
                            this in words
 tolerances                 how far a value may be off, absolute: ``same_machine`` is 0; ``float32``,
@@ -101,6 +104,7 @@ def assemble(
                 "lineage": lineage,
                 "proof": proof(
                     fields["model"],
+                    fields["weights"],
                     dict.fromkeys(signatures, NONE) | fields["signatures"],
                     values.values.keys(),
                     fields["lacking"],

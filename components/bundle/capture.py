@@ -10,12 +10,18 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 
-from huberflow.components.bundle import answers, bundle_source, golden, own_class, reload
+from huberflow.components.bundle import (
+    answers,
+    bundle_source,
+    golden,
+    optimizer_state,
+    own_class,
+    reload,
+)
 from huberflow.components.bundle.answers import Requests
 from huberflow.components.bundle.captured import (
     CERTIFIED,
     Captured,
-    optimizer_state,
     unfinished,
     write_fields,
 )
@@ -63,23 +69,27 @@ def capture(
     """
     start = time.perf_counter()
     own_class.refuse_state(model)
+    optimizer_state.refuse_foreign(model)
     rows = _taken_at_once(model, first_rows(inputs, labels, sample_weight))
     if rows and model.save_spec() is None:  # it was never called
         model.predict_on_batch(rows.inputs)
     objects = bundle_source.used_objects(model)
     own_class.refuse_lost_steps(model, objects)
+    optimizer_state.refuse_lost(model, objects)
+    unknown = optimizer_state.unknown_steps(model)
     with golden.unchanged(model):
         asked = answers.of_model(model, signatures, argument_names or {})
         arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))
-        record = golden.record(model, rows, asked, arguments)
+        record = golden.record(model, rows, asked, arguments, steps=not unknown)
     Captured(
         record=record,
         origin=TRAINING,
         signatures=dict.fromkeys(arguments, TRAINING),
-        lacking=_lacking(model, record),
+        lacking=_lacking(model, record, unknown),
         is_keras=True,
         objects=objects,
-        optimizer=optimizer_state(model),
+        optimizer=reload.optimizer_state(model),
+        weights=optimizer_state.served_weights(model),
         training=training,
     ).write(folder)
     _LOG.info("captured %d rows in %.2f s", len(rows), time.perf_counter() - start)
@@ -144,7 +154,8 @@ def capture_saved(
         lacking=lacking or _lacking(model, record, unknown),
         is_keras=model is not None,
         objects=objects,
-        optimizer=optimizer_state(model) if continues else None,
+        optimizer=reload.optimizer_state(model) if continues else None,
+        weights=optimizer_state.served_weights(model, known=continues),
     ).write(folder)
 
 
@@ -156,7 +167,8 @@ def _loaded(
         return None, [], "not saved by Keras 2"
     registry.registered()
     try:
-        model = tf_keras.models.load_model(saved_model)
+        with tf_keras.utils.custom_object_scope(reload.unlisted_optimizers()):
+            model = tf_keras.models.load_model(saved_model)
         return model, bundle_source.used_objects(model), ""
     except (ValueError, TypeError, RuntimeError, KeyError, AttributeError) as error:
         if isinstance(error, InputError):
@@ -283,6 +295,7 @@ def _capture_bundle(bundle: Path, folder: Path, inputs: object, requests: Reques
                 },
                 "rows": certificate["golden"]["rows"],
                 "model": proof["model"],
+                "weights": proof["weights"],
                 "signatures": {
                     **{n: each for n, each in proof["signatures"].items() if each != NONE},
                     **dict.fromkeys(new, EXPORTING),

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
-import tf_keras
 
 from huberflow.components.bundle import bundle_source, golden, reload
+from huberflow.components.bundle.proof import AS_TRAINED
 from huberflow.custom_objects.json_record import JSON
 
 CAPTURED = "captured.json"
@@ -39,6 +39,8 @@ class Fields(TypedDict):
     """The number of golden rows."""
     model: str
     """The process that gave the values of the Keras model, see ``proof``."""
+    weights: str
+    """Which weights the model has, see ``optimizer_state.served_weights``."""
     signatures: dict[str, str]
     """The process that asked each signature."""
     lacking: str
@@ -60,8 +62,10 @@ class Captured:
     """Whether a loader can load it as a Keras model."""
     objects: Sequence[reload.CustomObject] = ()
     """The custom objects that it uses."""
-    optimizer: Sequence[np.ndarray] | None = None
-    """The optimizer's variables, in order; None where they are not known."""
+    optimizer: Mapping[str, np.ndarray] | None = None
+    """``reload.optimizer_state``; None where it is not known."""
+    weights: str = AS_TRAINED
+    """See ``optimizer_state.served_weights``."""
     training: JSON = None
     """How it was trained."""
 
@@ -70,9 +74,8 @@ class Captured:
         with unfinished(folder) as new:
             source = bundle_source.copy_source([each["module"] for each in self.objects], new)
             golden.write_arrays(self.record.arrays(), new / _name(reload.GOLDEN_VALUES))
-            if self.optimizer is not None:
-                state = {str(place): array for place, array in enumerate(self.optimizer)}
-                np.savez(new / _name(reload.OPTIMIZER), allow_pickle=False, **state)
+            if self.optimizer:
+                golden.write_arrays(self.optimizer, new / _name(reload.OPTIMIZER))
             write_fields(new, self._fields(source))
 
     def _fields(self, source: reload.Source) -> Fields:
@@ -88,16 +91,10 @@ class Captured:
             },
             "rows": len(self.record.rows),
             "model": self.origin,
+            "weights": self.weights,
             "signatures": dict(self.signatures),
             "lacking": self.lacking,
         }
-
-
-def optimizer_state(model: tf_keras.Model) -> list[np.ndarray] | None:
-    """The optimizer's variables, in order; None of a model that is not compiled."""
-    if not reload.is_compiled(model):
-        return None
-    return [variable.numpy() for variable in reload.optimizer_variables(model)]
 
 
 def write_fields(folder: Path, fields: Fields) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from huberflow.components.bundle import reload
+from huberflow.components.bundle import optimizer_state, reload
 from huberflow.components.bundle.answers import Asked
 from huberflow.components.bundle.fit_rows import Rows
 from huberflow.components.bundle.tolerances import tolerances
@@ -156,7 +156,7 @@ _RANDOM = re.compile(
 
 
 def _steps(model: tf_keras.Model, rows: Rows) -> np.ndarray:
-    with unchanged(model):
+    with unchanged(model), optimizer_state.as_built(model):
         return reload.step_losses(model, *vars(rows).values())
 
 
@@ -172,9 +172,7 @@ def _on_one_device(model: tf_keras.Model, rows: Rows) -> tf_keras.Model:
     copy.set_weights(model.get_weights())
     if reload.is_compiled(model):
         copy.compile_from_config(model.get_compile_config())
-    pairs = zip(reload.optimizer_variables(copy), reload.optimizer_variables(model), strict=True)
-    for copied, original in pairs:
-        copied.assign(original.numpy())
+    reload.restore_optimizer(copy, reload.optimizer_state(model))
     return copy
 
 

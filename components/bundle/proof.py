@@ -6,23 +6,34 @@ from huberflow.components.bundle import reload
 
 TRAINING, EXPORTING, NONE = "training process", "exporting process", "none"
 
+AS_TRAINED, AVERAGE = "as trained", "moving average"
+NOT_AVERAGE = "as trained, not their moving average"
+NOT_KNOWN = "not known, of an optimizer that averages them"
+"""Which weights a model has: ``use_ema`` makes an optimizer keep a moving average of them."""
+
 
 def proof(
-    model: str, signatures: Mapping[str, str], values: Collection[str], lacking: str
+    model: str,
+    weights: str,
+    signatures: Mapping[str, str],
+    values: Collection[str],
+    lacking: str,
 ) -> reload.Proof:
     """The certificate's ``proof``.
 
     Args:
       model: the process that gave the values of the Keras model.
+      weights: which weights the model has, see ``optimizer_state.served_weights``.
       signatures: the same for the answers of each signature.
       values: the names of all golden values.
       lacking: why some values of the model are not there.
 
     Example::
 
-        >>> proof(TRAINING, {"raw": NONE}, ["model/prediction", "steps"], "no labels")["statement"]
+        >>> values = ["model/prediction", "steps"]
+        >>> proof(TRAINING, AVERAGE, {"raw": NONE}, values, "no labels")["statement"]
         'Proves: predictions and two training steps, as in the training process. Does not prove: \
-loss and metrics (no labels); the answers of raw (no requests).'
+loss and metrics (no labels); the answers of raw (no requests). Weights: moving average.'
     """
     held = list(_of_model(values))
     statements = [
@@ -37,8 +48,11 @@ loss and metrics (no labels); the answers of raw (no requests).'
     statement = f"Proves: {'; '.join(statements)}." if statements else _FILES_ALONE
     if unproven:
         statement += f" Does not prove: {'; '.join(unproven)}."
+    if weights != AS_TRAINED:
+        statement += f" Weights: {weights}."
     return {
         "model": model,
+        "weights": weights,
         "signatures": dict(signatures),
         "lacking": lacking if missing else "",
         "statement": statement,

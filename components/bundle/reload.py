@@ -125,10 +125,12 @@ class GoldenFile(TypedDict):
 class Proof(TypedDict):
     """Which process gave the golden values: "training process", "exporting process" or "none".
 
-    ``lacking`` is why some values of the model are not there; ``statement`` says all in words.
+    ``weights`` says which weights an optimizer that averages them left in the model; ``lacking`` is
+    why some values of the model are not there; ``statement`` says all in words.
     """
 
     model: str
+    weights: str
     signatures: dict[str, str]
     lacking: str
     statement: str
@@ -236,7 +238,7 @@ def load(path: str | os.PathLike[str], *, trainable: bool = True) -> tf_keras.Mo
             if is_compiled(model):
                 model.compile_from_config(model.get_compile_config())  # `trainable` takes effect
     if trainable and OPTIMIZER in certificate["files"]:
-        _restore(model, root / OPTIMIZER)
+        restore_optimizer(model, read_arrays(root / OPTIMIZER))
     return model
 
 
@@ -506,7 +508,7 @@ class _Source(importlib.abc.Loader):
         with _process_lock(), self._in_place():
             before, objects = dict(registry), dict[str, Any]()
             try:
-                objects |= self.objects()
+                objects |= {**unlisted_optimizers(), **self.objects()}
                 registry.update(objects)
                 yield
             finally:
@@ -793,28 +795,84 @@ def optimizer_variables(model: tf_keras.Model) -> list[tf.Variable]:
     optimizer = model.optimizer
     if isinstance(optimizer, _tf_keras().optimizers.legacy.Optimizer):
         optimizer._create_all_weights(model.trainable_variables)
-        variables = list(optimizer.variables())
     else:
         optimizer.build(model.trainable_variables)
-        variables = list(optimizer.variables)
-    if getattr(optimizer, "dynamic", False):  # The loss scale of mixed precision.
-        scale = optimizer._loss_scale
-        variables += [scale.current_loss_scale, scale.counter]
-    return variables
+    variables = optimizer.variables
+    listed = list(variables() if callable(variables) else variables)
+    # An optimizer does not list all: Nadam's product, a loss scale, a learning rate, a user's own.
+    seen = {id(each) for each in (*listed, *model.variables)}
+    return [*listed, *_variables_in(optimizer, seen)]
 
 
-def _restore(model: tf_keras.Model, path: Path) -> None:
+def _variables_in(node: Any, seen: set[int]) -> Iterator[tf.Variable]:
+    """The variables that an optimizer holds, in itself, in lists and in what else it holds."""
+    import tensorflow as tf
+
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    schedule = _tf_keras().optimizers.schedules.LearningRateSchedule
+    children: Sequence[Any] = ()
+    if isinstance(node, tf.Variable):
+        yield node
+    elif isinstance(node, Mapping):
+        children = [*node.values()]
+    elif isinstance(node, list | tuple):
+        children = node
+    elif isinstance(node, schedule | tf.__internal__.tracking.Trackable):
+        children = [each for name, each in sorted(vars(node).items()) if name not in _COPIES]
+    for child in children:
+        yield from _variables_in(child, seen)
+
+
+_COPIES = ("_coalesced_children", "_self_unconditional_checkpoint_dependencies")
+"""Attributes that have what others have, in some processes only."""
+
+
+def inner_optimizer(model: tf_keras.Model) -> Any:
+    """The model's optimizer; of one that scales the loss, the one inside it."""
+    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
+
+
+def optimizer_state(model: tf_keras.Model) -> dict[str, np.ndarray]:
+    """The arrays of ``optimizer.npz``; none of a model that is not compiled."""
     import numpy as np
 
     variables = optimizer_variables(model)
-    with np.load(path, allow_pickle=False) as state:
-        if len(state) != len(variables):
-            raise ReloadError(
-                f"{path.name}: expected {len(variables)} arrays for {type(model.optimizer)}, "
-                f"received {len(state)}"
-            )
-        for position, variable in enumerate(variables):
-            variable.assign(state[str(position)])
+    state = {str(place): variable.numpy() for place, variable in enumerate(variables)}
+    decays = getattr(inner_optimizer(model), "_use_weight_decay", None) if variables else None
+    if decays is not None:
+        state[_UNDECAYED] = np.array([not decays(each) for each in model.trainable_variables], bool)
+    return state
+
+
+_UNDECAYED = "without_weight_decay"
+"""Which trainable variables ``exclude_from_weight_decay`` named: the config has no word of it."""
+
+
+def restore_optimizer(model: tf_keras.Model, state: Mapping[str, np.ndarray]) -> None:
+    """Gives the optimizer the state that ``optimizer_state`` gave.
+
+    Raises:
+      ReloadError: it is the state of another optimizer.
+    """
+    variables, optimizer = optimizer_variables(model), inner_optimizer(model)
+    count = len(state.keys() - {_UNDECAYED})
+    if count != len(variables):
+        raise ReloadError(
+            f"{Path(OPTIMIZER).name}: expected {len(variables)} arrays for {type(optimizer)}, "
+            f"received {count}; use the reload.py of the bundle itself"
+        )
+    for position, variable in enumerate(variables):
+        variable.assign(state[str(position)].astype(variable.dtype.as_numpy_dtype))
+    if _UNDECAYED in state:
+        pairs = zip(model.trainable_variables, state[_UNDECAYED], strict=True)
+        optimizer._exclude_from_weight_decay = [optimizer._var_key(v) for v, out in pairs if out]
+
+
+def unlisted_optimizers() -> dict[str, Any]:
+    """tf_keras's own optimizers that it does not find by their names in a SavedModel."""
+    return {name: getattr(_tf_keras().optimizers, name) for name in ("Adafactor", "Lion")}
 
 
 @contextmanager

@@ -76,6 +76,7 @@ def _export(
         certificate = bundle.assemble(saved_model, captured, out, origin)
         report = clean_process.check_bundle(out)
     exported_model.set_string_custom_property("certificate", certificate["sha256"])
+    exported_model.set_string_custom_property("weights", certificate["proof"]["weights"])
     exported_model.set_string_custom_property("checked", json.dumps(report, sort_keys=True))
 
 

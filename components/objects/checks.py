@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from huberflow.components.objects import optimizer_check
 from huberflow.components.objects.discovery import Candidate
 from huberflow.custom_objects.catalogue import Task
 from huberflow.custom_objects.input_error import InputError
@@ -28,6 +29,10 @@ def check(candidate: Candidate) -> None:
         _check_loss(candidate)
     elif candidate.kind == "metric":
         _check_metric(candidate)
+    elif candidate.kind == "optimizer":
+        optimizer_check.check_optimizer(candidate)
+    elif candidate.kind == "schedule":
+        optimizer_check.check_schedule(candidate)
 
 
 def _check_loss(candidate: Candidate) -> None:

@@ -18,13 +18,15 @@ from huberflow.custom_objects.catalogue import ObjectKind, Task
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.registry import KerasObject
 
-_BASES: dict[ObjectKind, type] = {
+_BASES: dict[ObjectKind, type | tuple[type, ...]] = {
     "metric": tf_keras.metrics.Metric,  # before Layer: it is one
     "loss": tf_keras.losses.Loss,
     "layer": tf_keras.layers.Layer,
     "regularizer": tf_keras.regularizers.Regularizer,
     "initializer": tf_keras.initializers.Initializer,
     "constraint": tf_keras.constraints.Constraint,
+    "optimizer": (tf_keras.optimizers.Optimizer, tf_keras.optimizers.legacy.Optimizer),
+    "schedule": tf_keras.optimizers.schedules.LearningRateSchedule,
 }
 _FUNCTIONS: dict[tuple[str, ...], ObjectKind] = {("y_true", "y_pred"): "loss", ("x",): "activation"}
 

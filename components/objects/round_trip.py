@@ -31,6 +31,18 @@ def constructor_arguments(target: Callable[..., object]) -> dict[str, object]:
     }
 
 
+def arguments(candidate: Candidate) -> dict[str, object]:
+    """What a config may set: ``constructor_arguments``; of an optimizer, those of its base too.
+
+    A class that takes ``**kwargs`` passes them to its base: ``clipnorm``, ``use_ema`` and so on.
+    """
+    own = constructor_arguments(candidate.target)
+    parameters = inspect.signature(candidate.target).parameters.values()
+    if candidate.kind != "optimizer" or all(each.kind != each.VAR_KEYWORD for each in parameters):
+        return own
+    return constructor_arguments(tf_keras.optimizers.Optimizer) | own
+
+
 def with_other_values(candidate: Candidate) -> Candidate:
     """The candidate with arguments other than the defaults, where its constructor takes them."""
     for name, default in constructor_arguments(candidate.target).items():
@@ -56,7 +68,7 @@ def check(candidate: Candidate, made: KerasObject) -> None:
     """
     names = constructor_arguments(candidate.target)
     entries = [f'"{name}": self.{name}' for name in names]
-    if candidate.kind not in ("regularizer", "initializer", "constraint"):
+    if candidate.kind not in ("regularizer", "initializer", "constraint", "schedule"):
         entries.insert(0, "**super().get_config()")
     write = f"def get_config(self): return {{{', '.join(entries)}}}"
     expected, key = "a dict with every argument of __init__, as JSON", f"{candidate.key}.get_config"

@@ -15,7 +15,7 @@ from huberflow.components.objects.discovery import Candidate
 from huberflow.components.objects.protocol import Answer, ChoiceQuestion, Question
 from huberflow.components.objects.user_errors import collected, prefixed, user_code
 from huberflow.custom_objects import registry
-from huberflow.custom_objects.catalogue import ALL, Task
+from huberflow.custom_objects.catalogue import ALL, BUILT_IN, Catalogue, Entry, Task
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.user_objects import ObjectName, UserObject
 
@@ -67,8 +67,8 @@ def _candidates(
             raise InputError(
                 file,
                 expected="a class derived from tf_keras's Loss, Metric, Layer, Regularizer, "
-                "Initializer or Constraint, or a function of (y_true, y_pred) or of (x), with a "
-                "public name at the top",
+                "Initializer, Constraint, Optimizer or LearningRateSchedule, or a function of "
+                "(y_true, y_pred) or of (x), with a public name at the top",
                 received="none",
             )
         return found
@@ -102,7 +102,7 @@ def _validated(candidate: Candidate, module: str) -> UserObject:
     if inspect.isclass(candidate.target):
         other = round_trip.with_other_values(candidate)
         round_trip.check(other, other.make())
-    defaults = round_trip.constructor_arguments(candidate.target)
+    defaults = round_trip.arguments(candidate)
     return UserObject(
         name=candidate.name,
         kind=candidate.kind,
@@ -146,7 +146,7 @@ def _check_asked(
     for choice in question.choices:
         if choice.name in by_name:
             with collected(errors, f"{choice.key}: {choice.name}", _EXPECTED, folder):
-                _check_choice(choice, by_name[choice.name])
+                _check_choice(choice, by_name[choice.name], _catalogue(by_name))
     if question.network is not None:
         for module, found in candidates.items():
             for each in found:
@@ -155,13 +155,27 @@ def _check_asked(
             network_check.check(question.network, candidates, folder)
 
 
-def _check_choice(choice: ChoiceQuestion, candidate: Candidate) -> None:
+def _catalogue(candidates: Mapping[str, Candidate]) -> Catalogue:
+    """The built-in objects and these, whose constructors check their arguments."""
+    entries = {
+        name: Entry(
+            each.kind,
+            each.target.__module__,
+            dict.fromkeys(round_trip.arguments(each), lambda _, value: value),
+        )
+        for name, each in candidates.items()
+    }
+    return Catalogue({**BUILT_IN.entries, **entries})
+
+
+def _check_choice(choice: ChoiceQuestion, candidate: Candidate, catalogue: Catalogue) -> None:
     """Builds and uses the object as a config names it, for the task of the config.
 
     Raises:
       InputError: its constructor, or a check, refuses these values.
     """
-    chosen = replace(candidate, task=choice.task, config=choice.config)
+    config = registry.built_arguments(candidate.kind, choice.config, catalogue)
+    chosen = replace(candidate, task=choice.task, config=config)
     values = ", ".join(f"{name}={value!r}" for name, value in choice.config.items())
     expected = f"arguments that {choice.name} accepts"
     with user_code(f"{choice.key}: {choice.name}({values})", expected, candidate.folder):

@@ -6,13 +6,13 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from huberflow.components.bundle import bundle_source, clean_process, reload
+from huberflow.components.bundle import bundle_source, clean_process, optimizer_state, reload
 from huberflow.components.bundle.save import local_folder, refuse_no_json, save_bundle
 from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.epoch_progress import EpochProgress
@@ -58,8 +58,8 @@ class Progress(tf_keras.callbacks.CSVLogger):
         assert logs is not None  # noqa: S101 (for the type checker: fit always passes them)
         seconds, ended = time.perf_counter() - self._start, time.time()
         logs |= {name: float(value) for name, value in logs.items()}
-        rate = self.model.optimizer.learning_rate  # the current one, also under a schedule
-        logs["learning_rate"] = float(tf_keras.backend.get_value(rate))
+        if (rate := _learning_rate(self.model.optimizer)) is not None:
+            logs["learning_rate"] = rate
         logs["steps_per_second"] = (self._steps_taken() - self._steps) / seconds
         progress = EpochProgress(epoch + 1, self.params["epochs"], ended, dict(logs))
         logs["time"] = ended
@@ -69,6 +69,17 @@ class Progress(tf_keras.callbacks.CSVLogger):
 
     def _steps_taken(self) -> int:
         return int(self.model.optimizer.iterations.numpy())
+
+
+def _learning_rate(optimizer: Any) -> float | None:
+    """The learning rate of the last step, also under a schedule; None of an optimizer without."""
+    try:
+        rate = optimizer.learning_rate
+    except (AttributeError, ValueError):
+        return None
+    if isinstance(rate, tf_keras.optimizers.schedules.LearningRateSchedule):  # of a legacy one
+        rate = rate(tf.maximum(optimizer.iterations - 1, 0))
+    return float(tf_keras.backend.get_value(rate))
 
 
 Arrays: TypeAlias = np.ndarray | tf.Tensor | list[np.ndarray] | dict[str, np.ndarray]
@@ -141,7 +152,8 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Refuses what could not be saved in the end."""
         super().on_train_begin(logs)
-        bundle_source.used_objects(self.model)
+        optimizer_state.refuse_foreign(self.model)
+        optimizer_state.refuse_lost(self.model, bundle_source.used_objects(self.model))
         target = Path(self.filepath)
         if target.exists() and not (target / reload.CERTIFICATE).exists():
             raise InputError(

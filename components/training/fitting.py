@@ -1,6 +1,6 @@
 """Fits a model: the devices, the precision, and the end of training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from huberflow.components.contracts.model_config import TrainingConfig
+from huberflow.components.training.best_weights import BestWeights
 from huberflow.components.training.callbacks import Progress
 from huberflow.custom_objects import registry
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
@@ -64,10 +65,7 @@ def fit(
         steps_per_epoch=training.steps_per_epoch,
         verbose=0,
         callbacks=[
-            tf_keras.callbacks.EarlyStopping(
-                patience=training.epochs if patience is None else patience,
-                restore_best_weights=True,
-            ),
+            BestWeights(training.epochs if patience is None else patience),
             tf_keras.callbacks.TerminateOnNaN(),
             Progress(log_dir),
         ],
@@ -77,9 +75,17 @@ def fit(
     if not np.isfinite(losses).all():
         raise FloatingPointError(
             f"training diverged: the loss of epoch {len(history.epoch)} is not finite; "
-            "lower it: --set training.optimizer.config.learning_rate=0.0001"
+            f"lower it: --set training.optimizer.config.{_rate_key(training)}=0.0001"
         )
     return history
+
+
+def _rate_key(training: TrainingConfig) -> str:
+    """The argument of the optimizer that sets the learning rate, or starts its schedule."""
+    schedule = training.optimizer.config.get("learning_rate")
+    arguments = schedule.get("config") if isinstance(schedule, Mapping) else None
+    starts = isinstance(arguments, Mapping) and "initial_learning_rate" in arguments
+    return "learning_rate" + (".config.initial_learning_rate" if starts else "")
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import apache_beam as beam
 
@@ -75,4 +75,6 @@ def _probed(config: Config, objects: UserObjects | None) -> Iterator[ProbedObjec
     for _, choice in config_objects.choices(config):
         if choice.name in places:
             module, registered = places[choice.name]
-            yield ProbedObject(module, choice.name, registered, choice.config)
+            # What an argument holds, such as a schedule, is probed by itself.
+            plain = {k: v for k, v in choice.config.items() if not isinstance(v, Mapping)}
+            yield ProbedObject(module, choice.name, registered, plain)

@@ -18,7 +18,8 @@ class Training(Strict):
         description="Metrics logged after each epoch, for train and validation rows.",
     )
     optimizer: Optimizer = Field(
-        Choice(name="Adam", config={"learning_rate": 0.003}), description="Optimizer."
+        Choice(name="Adam", config={"learning_rate": 0.003}),
+        description="Optimizer of tf_keras or your own; its learning_rate may be a schedule.",
     )
     epochs: PositiveInt = Field(
         20, description="Largest number of epochs; early stopping may end training sooner."

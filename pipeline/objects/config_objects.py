@@ -106,6 +106,15 @@ def choices(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Choice]
         for place, item in enumerate(items):
             name = f"{prefix}{key}.{place}" if isinstance(value, tuple) else f"{prefix}{key}"
             if isinstance(item, Choice):
-                yield name, item
+                yield from _with_held(name, item)
             elif isinstance(item, BaseModel):
                 yield from choices(item, f"{name}.")
+
+
+def _with_held(key: str, choice: Choice) -> Iterator[tuple[str, Choice]]:
+    """An object, and those that its arguments are, such as the schedule of a learning rate."""
+    yield key, choice
+    for argument, value in choice.config.items():
+        if isinstance(value, Mapping) and "name" in value:
+            held = Choice(name=value["name"], config=value.get("config") or {})
+            yield from _with_held(f"{key}.config.{argument}", held)

@@ -98,6 +98,7 @@ def exported_model(run: Run, workspace_id: str) -> ExportedModel | None:
             "huberflow.run": run.id,
             "huberflow.metadata.artifact": str(model.id),
             "huberflow.certificate": str(model.properties.get("certificate", "none")),
+            "huberflow.weights": str(model.properties.get("weights", "not known")),
         },
     )
 

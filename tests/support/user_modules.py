@@ -7,6 +7,9 @@ from pathlib import Path
 from huberflow.pipeline.resolve import sample
 from huberflow.pipeline.resolve.resolved_run import ResolvedConfig, resolve, resolve_config
 
+_OWN = Path(__file__).with_name("own_optimizers.py").read_text()
+MY_OPTIMIZERS = _OWN.partition("\n\nclass Counting")[0]
+"""A schedule ``Warmup`` and an optimizer ``Fading``."""
 SAMPLE = Path(sample.__file__).with_name("my_objects.py").read_text()
 
 MY_LOSSES = f'''{SAMPLE}

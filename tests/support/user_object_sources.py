@@ -28,6 +28,52 @@ def loss(
     return LOSS.format(name=name, arguments=arguments, init=init, call=call, config=config) + more
 
 
+OPTIMIZER = """
+import tensorflow as tf
+import tf_keras
+
+class MyOptimizer(tf_keras.optimizers.Optimizer):
+    def __init__(self, learning_rate=0.1, name="MyOptimizer", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self._learning_rate = self._build_learning_rate(learning_rate)
+        {init}
+
+    def build(self, variables):
+        super().build(variables)
+
+    def update_step(self, gradient, variable):
+        {update}
+
+    def get_config(self):
+        rate = self._serialize_hyperparameter(self._learning_rate)
+        return {{**super().get_config(), "learning_rate": rate}}
+"""
+
+
+def optimizer(init="pass", update="variable.assign_sub(self.learning_rate * gradient)"):
+    return OPTIMIZER.format(init=init, update=update)
+
+
+SCHEDULE = """
+import tensorflow as tf
+import tf_keras
+
+class MySchedule(tf_keras.optimizers.schedules.LearningRateSchedule):
+    def __init__(self, peak=0.1):
+        self.peak = peak
+
+    def __call__(self, step):
+        {call}
+
+    def get_config(self):
+        return {{"peak": self.peak}}
+"""
+
+
+def schedule(call):
+    return SCHEDULE.format(call=call)
+
+
 _SUM_AND_COUNT = """self.total = self.add_weight("total", initializer="zeros")
         self.count = self.add_weight("count", initializer="zeros")"""
 _ADD = """self.total.assign_add(tf.reduce_sum(weight * error))

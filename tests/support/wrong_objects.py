@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from user_object_sources import loss, metric
+from user_object_sources import loss, metric, optimizer, schedule
 
 REGISTERED = "@tf_keras.utils.register_keras_serializable"
 NOTHING = "def helper(a, b):\n    return a\n"
@@ -151,4 +151,40 @@ BEHAVIOUR = {
     ),
 }
 
-WRONG = {**MODULES, **CONFIGS, **METRICS, **BEHAVIOUR}
+OPTIMIZERS = {
+    "python_counter": Wrong(
+        optimizer(
+            init="self.steps = 0",
+            update="self.steps += 1\n        variable.assign_sub(gradient / self.steps)",
+        ),
+        ".py: MyOptimizer",
+        "what changes in variables",
+        "MyOptimizer.steps=",
+    ),
+    "learns_nothing": Wrong(
+        optimizer(update="variable.assign_sub(0.0 * gradient)"),
+        ".py: MyOptimizer.update_step",
+        "other weights after a step",
+        "the same",
+    ),
+    "vector_rate": Wrong(
+        schedule("return self.peak / tf.range(1.0, 3.0)"),
+        ".py: MySchedule.__call__",
+        "one finite number for each step",
+        "for step 0",
+    ),
+    "whole_step": Wrong(
+        schedule("return self.peak / (step + 1)"),
+        ".py: MySchedule",
+        "in a graph too",
+        "",
+    ),
+    "keras_3_optimizer": Wrong(
+        optimizer().replace("import tf_keras", "import keras").replace("tf_keras.", "keras."),
+        ".py: MyOptimizer",
+        "Keras 2",
+        "Keras 3",
+    ),
+}
+
+WRONG = {**MODULES, **CONFIGS, **METRICS, **BEHAVIOUR, **OPTIMIZERS}

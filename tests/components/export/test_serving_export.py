@@ -63,6 +63,7 @@ class TestExport:
         exported = export()
         found = certificate(exported)
         assert exported.get_string_custom_property("certificate") == found["sha256"]
+        assert exported.get_string_custom_property("weights") == "as trained"
         assert json.loads(exported.get_string_custom_property("checked"))["ok"]
 
     @pytest.mark.parametrize("blessed", [True, False])

@@ -14,7 +14,7 @@ from huberflow.custom_objects.catalogue import BUILT_IN, HUBERFLOW, ObjectKind
     [
         (kind, name)
         for kind in get_args(ObjectKind)
-        if kind != "optimizer"
+        if kind not in ("optimizer", "schedule")
         for name in BUILT_IN.of_kind(kind)
     ],
 )

@@ -38,6 +38,9 @@ def write(tmp_path):
     return write
 
 
+DECAY = "{initial_learning_rate: 0.01, decay_steps: 100, decay_rate: 0.9}"
+
+
 def refusal(path=None, *settings: str) -> InputError:
     with pytest.raises(InputError) as caught:
         load(path, settings)
@@ -92,6 +95,9 @@ class TestWhatWins:
             ("model.constraint.name=PositiveWeights", "model", "constraint",
              Choice(name="PositiveWeights")),
             ('data.exclude=["1e5"]', "data", "exclude", ("1e5",)),
+            (f"training.optimizer.config.learning_rate={{name: ExponentialDecay, config: {DECAY}}}",
+             "training", "optimizer", Choice(name="Adam", config={"learning_rate": {
+                 "name": "ExponentialDecay", "config": yaml.safe_load(DECAY)}})),
         ],
     )  # fmt: skip
     def test_one_setting_sets_one_value(self, setting, section, key, value):
@@ -151,7 +157,7 @@ training.metrics.0.confg={} |  | one of name | 'confg' | did you mean training.m
 evaluation.gate.0.slise={} |  | one of metric | 'slise' | did you mean evaluation.gate.0.slice?
 batch_size=5 |  | one of name | the unknown key 'batch_size' | did you mean training.batch_size?
 zzzz=5 |  | one of name, workspace, seed, objects, data, features | the unknown key 'zzzz' |
-training.loss.config.treshold=1 |  | an argument of HuberLoss: | 'treshold' | see: huberflow config
+training.loss.config.treshold=1 |  | an argument of HuberLoss | 'treshold' | did you mean threshold?
 training.optimizer.config.momentum=0.9 |  | an argument of | 'momentum' | see: huberflow
 model.activation.config.alpha=1 |  | an argument of relu: none | 'alpha' | see: huberflow config
 training.loss.config.threshold=0 |  | a finite number > 0 | 0 (int) | =1.0
@@ -177,7 +183,9 @@ training.metrics=[HuberMetric] | training.metrics.0 | an object | HuberMetric | 
 evaluation.gate.0.slice={hour: 7.5} | evaluation.gate.0.slice.hour | text or a whole | 7.5 | see:
 training.loss.name=HuberLos |  | a loss: huber_fn, HuberLoss, CustomMSE | 'HuberLos' | =HuberLoss
 training.loss.name=Zonk |  | a loss: huber_fn, HuberLoss, CustomMSE | 'Zonk' | =HuberLoss
-training.optimizer.name=SDG |  | an optimizer: Adam, AdamW, RMSprop, SGD | 'SDG' | =Adam
+training.optimizer.name=SDG |  | an optimizer: Adadelta, Adafactor, Adagrad | 'SDG' | =Adam
+training.optimizer.config.learnin_rate=1 |  | an argument | 'learnin_rate' | mean learning_rate?
+training.optimizer.config.learning_rate.name=Cos |  | a schedule: CosineDecay, | 'Cos' | see:
 training.metrics=[{name: Hubr}] | training.metrics.0.name | a metric: | 'Hubr' | =HuberMetric
 model.constraint.name=NonNegg |  | a constraint: | 'NonNegg' | did you mean NonNeg?
 training.metrics=[{}] | training.metrics.0.name | this key | {} | =HuberMetric

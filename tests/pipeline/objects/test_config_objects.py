@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from user_modules import MY_LOSSES, node_config, resolver
+from user_modules import MY_LOSSES, MY_OPTIMIZERS, node_config, resolver
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.resolve.resolved_run import resolve, resolve_config
 
 LOSS = "training.loss={name: QuantileLoss, config: {quantile: 0.8}}"
+RATE = "{name: Warmup, config: {peak: 0.2}}"
+FADING = f"{{keep: 0.9, clipnorm: 1, learning_rate: {RATE}}}"
+OPTIMIZER = f"training.optimizer={{name: Fading, config: {FADING}}}"
 METRIC = "evaluation.metrics=[{name: HuberMetric, key: huber}, {name: Coverage, key: coverage}]"
 
 
@@ -18,17 +21,22 @@ METRIC = "evaluation.metrics=[{name: HuberMetric, key: huber}, {name: Coverage, 
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("user")
     (folder / "my_losses.py").write_text(MY_LOSSES)
+    (folder / "my_optimizers.py").write_text(MY_OPTIMIZERS)
     return folder
 
 
 @pytest.fixture(scope="module")
 def resolved(folder):
-    return resolver(folder, f"objects=[{folder / 'my_losses.py'}]")
+    files = ", ".join(str(folder / name) for name in ("my_losses.py", "my_optimizers.py"))
+    return resolver(folder, f"objects=[{files}]")
 
 
 class TestConfig:
     def test_may_name_them(self, resolved):
-        assert resolved(LOSS).config.training.loss.config == {"quantile": 0.8}
+        training = resolved(LOSS, OPTIMIZER).config.training
+        assert training.loss.config == {"quantile": 0.8}
+        rate = training.optimizer.config["learning_rate"]
+        assert rate == {"name": "Warmup", "config": {"peak": 0.2}}
 
     @pytest.mark.parametrize(
         ("setting", "message"),
@@ -36,6 +44,11 @@ class TestConfig:
             ("training.loss={name: QuantileLoss, config: {quantile: 8}}", "a number between 0"),
             ("training.loss={name: QuantileLoss, config: {q: 0.5}}", "an argument of QuantileLoss"),
             ("training.loss={name: Quantileloss}", "did you mean QuantileLoss?"),
+            ("training.optimizer={name: Fading, config: {kep: 0.9}}", "did you mean keep?"),
+            (
+                "training.optimizer.config.learning_rate={name: Warmup, config: {peek: 1}}",
+                "learning_rate.config.peek: expected an argument of Warmup",
+            ),
             ("objects=my_losses.py", "write: objects: [my_losses.py]"),
             ("objects=[1]", "write: objects: [my_losses.py]"),
             ("objects=[no_such.py]", "no_such.py: expected a Python file"),

@@ -9,7 +9,7 @@ import pytest
 import small_bundles
 import tf_keras
 from small_bundles import Transform, bundled, loader_of, parsed
-from user_modules import MY_LOSSES
+from user_modules import MY_LOSSES, MY_OPTIMIZERS
 
 from huberflow.components.bundle import bundle_source, clean_process, reload
 from huberflow.components.contracts.model_config import ObjectChoice
@@ -25,18 +25,25 @@ MODEL = dataclasses.replace(
     activation=ObjectChoice(name="wave"),
     activity_regularization=ObjectChoice(name="Scaled", config={"factor": 0.5}),
 )
-TRAINING = small_bundles.training_config(
-    "QuantileLoss", {"quantile": 0.9}, (ObjectChoice(name="Coverage", config={"margin": 0.25}),)
+TRAINING = dataclasses.replace(
+    small_bundles.training_config(
+        "QuantileLoss", {"quantile": 0.9}, (ObjectChoice(name="Coverage", config={"margin": 0.25}),)
+    ),
+    optimizer=ObjectChoice(
+        name="Fading",
+        config={"keep": 0.9, "learning_rate": {"name": "Warmup", "config": {"peak": 0.02}}},
+    ),
 )
+MODULES = {"my_losses": MY_LOSSES, "my_waves": WAVES, "my_optimizers": MY_OPTIMIZERS}
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     """A bundle, made as the pipeline makes it; then this process drops the user's modules."""
     folder = tmp_path_factory.mktemp("user")
-    (folder / "my_losses.py").write_text(MY_LOSSES)
-    (folder / "my_waves.py").write_text(WAVES)
-    objects = inspect([folder / "my_losses.py", folder / "my_waves.py"])
+    for name, text in MODULES.items():
+        (folder / f"{name}.py").write_text(text)
+    objects = inspect([folder / f"{name}.py" for name in MODULES])
     check_choices(objects, [])
     copied = snapshot(objects.sources, folder / "objects")
     catalogue = user_objects.load(dataclasses.replace(objects.description, folder=copied))
@@ -58,20 +65,21 @@ def bundle(tmp_path_factory):
 def test_the_certificate_names_each_with_its_config_and_source(bundle):
     certificate = json.loads((bundle / reload.CERTIFICATE).read_text())
     objects = {
-        each["name"]: each["config"]
-        for each in certificate["objects"]
-        if each["file"] in ("my_losses.py", "my_waves.py")
+        each["name"]: each["config"] for each in certificate["objects"] if each["module"] in MODULES
     }
     assert objects.keys() == {
         "my_losses>QuantileLoss", "my_losses>Coverage", "mine>Scaled", "my_waves>wave",
+        "my_optimizers>Fading", "my_optimizers>Warmup",
     }  # fmt: skip
     assert objects["my_losses>QuantileLoss"]["quantile"] == 0.9
     assert objects["mine>Scaled"]["factor"] == 0.5
+    assert objects["my_optimizers>Fading"]["keep"] == 0.9
+    assert objects["my_optimizers>Warmup"]["peak"] == 0.02
 
 
 def test_the_source_travels(bundle):
-    assert (bundle / reload.EXTRA / "my_losses.py").read_text() == MY_LOSSES
-    assert (bundle / reload.EXTRA / "my_waves.py").read_text() == WAVES
+    for name, text in MODULES.items():
+        assert (bundle / reload.EXTRA / f"{name}.py").read_text() == text
 
 
 def test_with_one_module_travel_those_that_it_may_import(bundle):

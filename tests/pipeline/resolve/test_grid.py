@@ -47,6 +47,16 @@ class TestCombinations:
             load(None, [f"{rate}=0.01", "model.hidden_units=[8, 4]"]),
         ]
 
+    def test_a_value_may_be_one_of_a_schedule(self):
+        rate = "training.optimizer.config.learning_rate"
+        decay = "{initial_learning_rate: 0.01, decay_steps: 5, decay_rate: 0.9}"
+        fixed = [f"{rate}={{name: ExponentialDecay, config: {decay}}}"]
+        found = grid.resolve(None, fixed, [f"{rate}.config.decay_steps=100,1000"])
+        assert [trial.name for trial in found.trials] == ["decay_steps=100", "decay_steps=1000"]
+        rates = [trial.config.training.optimizer.config["learning_rate"] for trial in found.trials]
+        assert [each["config"]["decay_steps"] for each in rates] == [100, 1000]
+        assert {each["config"]["decay_rate"] for each in rates} == {0.9}
+
     def test_points_come_over_the_file_and_the_fixed_settings(self, tmp_path):
         (tmp_path / "my.yaml").write_text("training: {epochs: 7, batch_size: 32}")
         fixed = ["seed=1", "training.epochs=8"]

@@ -293,7 +293,9 @@ class TestModel:
         assert (list(tracker.models), tracker.aliases) == (["1"], {})
 
     def test_of_a_run_is_the_one_with_a_certificate(self, story):
-        assert mirrored(story()).models["1"].tags["huberflow.certificate"] == "c0ffee"
+        tags = mirrored(story()).models["1"].tags
+        assert tags["huberflow.certificate"] == "c0ffee"
+        assert tags["huberflow.weights"] == "not known", "an older run has no word of it"
         trial = mirrored(story(pushed=None, sweep="sweep-1", facts=SWEEP))
         assert trial.models["1"].tags["huberflow.certificate"] == "none"
 

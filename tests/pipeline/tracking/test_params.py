@@ -44,6 +44,17 @@ class TestOfANode:
             "run_fn": "a.run_fn",
         }
 
+    def test_of_a_schedule_are_below_the_learning_rate(self, of_trainer):
+        rate = {"name": "CosineDecay", "config": {"decay_steps": 100}}
+        optimizer = {"name": "AdamW", "config": {"learning_rate": rate, "use_ema": True}}
+        found = of_trainer(custom_config={"training": {"optimizer": optimizer}})
+        assert found == {
+            "training.optimizer.name": "AdamW",
+            "training.optimizer.config.learning_rate.name": "CosineDecay",
+            "training.optimizer.config.learning_rate.config.decay_steps": "100",
+            "training.optimizer.config.use_ema": "true",
+        }
+
     @pytest.mark.parametrize(
         ("value", "text"),
         [

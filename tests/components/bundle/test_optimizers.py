@@ -1,0 +1,187 @@
+"""Training goes on from a bundle bit for bit, whatever the optimizer and its schedule."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import own_optimizers
+import pytest
+import tensorflow as tf
+import tf_keras
+from bare_environment import BareEnvironment
+from optimizer_choices import choice
+
+import huberflow
+from huberflow.components.bundle import reload
+from huberflow.custom_objects import registry
+from huberflow.custom_objects.input_error import InputError
+
+X = np.random.default_rng(5).normal(size=(24, 3)).astype(np.float32)
+Y = (X @ [[1.0], [2.0], [3.0]]).astype(np.float32)
+
+
+def of_config(written):
+    return lambda: registry.build("optimizer", written["name"], written["config"])
+
+
+def with_schedule(optimizer, schedule, **changes):
+    """All arguments of both."""
+    arguments = {**choice(optimizer)["config"], "learning_rate": choice(schedule), **changes}
+    return of_config({"name": optimizer, "config": arguments})
+
+
+def without_decay_of_biases():
+    adam = tf_keras.optimizers.AdamW(0.02, weight_decay=0.5)
+    adam.exclude_from_weight_decay(var_names=["bias"])
+    return adam
+
+
+LOSS_SCALE = tf_keras.mixed_precision.LossScaleOptimizer
+LEGACY = tf_keras.optimizers.legacy
+ALONE = {"global_clipnorm": None}
+OPTIMIZERS = {
+    "Adadelta": with_schedule("Adadelta", "CosineDecay"),
+    "Adafactor": with_schedule("Adafactor", "CosineDecayRestarts"),
+    "Adagrad": with_schedule("Adagrad", "ExponentialDecay", clipvalue=0.05, **ALONE),
+    "Adam": with_schedule("Adam", "InverseTimeDecay"),
+    "AdamW": with_schedule("AdamW", "PiecewiseConstantDecay"),
+    "Adamax": with_schedule("Adamax", "PolynomialDecay"),
+    "Ftrl": with_schedule("Ftrl", "CosineDecay"),
+    "Nadam": with_schedule("Nadam", "CosineDecay"),
+    "RMSprop": with_schedule("RMSprop", "InverseTimeDecay"),
+    "SGD": with_schedule("SGD", "PolynomialDecay", clipnorm=0.05, **ALONE),
+    "without decay of biases": without_decay_of_biases,
+    "loss scale": lambda: LOSS_SCALE(with_schedule("Adam", "CosineDecay")(), True, 8.0, 2),
+    "fixed loss scale": lambda: LOSS_SCALE(with_schedule("Lion", "ExponentialDecay")(), False, 8.0),
+    "legacy Adam": lambda: LEGACY.Adam(
+        tf_keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5), amsgrad=True
+    ),
+    "legacy loss scale": lambda: LOSS_SCALE(LEGACY.Nadam(0.02, clipnorm=0.5)),
+    "a user's own": lambda: own_optimizers.Fading(own_optimizers.Warmup(), clipnorm=0.5),
+}
+
+
+def compiled(optimizer):
+    tf_keras.utils.set_random_seed(3)
+    inputs = tf_keras.Input((3,), name="x")
+    hidden = tf_keras.layers.Dense(4, "tanh")(inputs)
+    model = tf_keras.Model(inputs, tf_keras.layers.Dense(1, name="y")(hidden))
+    model.compile(optimizer, huberflow.HuberLoss(2.0))
+    return model
+
+
+def fit(model, epochs=1):
+    with reload.deterministic_sums():
+        model.fit(X, Y, batch_size=8, epochs=epochs, shuffle=False, verbose=0)
+
+
+def state(model):
+    variables = [*model.variables, *reload.optimizer_variables(model)]
+    return [variable.numpy().tobytes() for variable in variables]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("bundles")
+
+
+@pytest.fixture(scope="module", params=OPTIMIZERS)
+def bundled(request, folder):
+    """A trained model, and the bundle of it; then the model trains on."""
+    model, path = compiled(OPTIMIZERS[request.param]()), folder / request.param
+    fit(model, epochs=3)  # more steps than Nadam counts while Keras traces
+    certificate = huberflow.save_bundle(model, path, X, Y, check=False)
+    before = model.get_weights()
+    fit(model)
+    return SimpleNamespace(path=path, certificate=certificate, before=before, after=model)
+
+
+def test_training_goes_on_bit_for_bit(bundled):
+    model = reload.load(bundled.path)
+    for found, expected in zip(model.get_weights(), bundled.before, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    fit(model)
+    assert state(model) == state(bundled.after)
+    assert bundled.certificate["proof"]["lacking"] == ""
+    assert not np.array_equal(model.get_weights()[0], bundled.before[0]), "nothing is learned"
+
+
+IN_ANOTHER_PROCESS = """
+import json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import reload
+print(json.dumps({path: reload.check(path)["ok"] for path in sys.argv[2:]}))
+"""
+FOREIGN = ["Adafactor", "Nadam", "fixed loss scale", "without decay of biases", "a user's own"]
+
+
+def test_the_next_steps_are_the_same_where_only_tensorflow_is(folder, tmp_path):
+    paths = [str(folder / name) for name in FOREIGN if (folder / name).exists()]
+    if len(paths) < len(FOREIGN):
+        pytest.skip("needs the bundles of the tests before it")
+    environment = BareEnvironment(tmp_path / "environment")
+    extra = str(folder / FOREIGN[0] / reload.EXTRA)
+    done = environment.run("-c", IN_ANOTHER_PROCESS, extra, *paths, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == dict.fromkeys(paths, True)
+
+
+def test_the_source_of_a_users_own_travels(folder, tmp_path):
+    model = compiled(own_optimizers.Fading(own_optimizers.Warmup(0.1)))
+    certificate = huberflow.save_bundle(model, tmp_path / "b", X, Y, check=False)
+    found = {each["class"]: each["config"] for each in certificate["objects"]}
+    assert found.keys() == {"HuberLoss", "Fading", "Warmup"}
+    assert found["Warmup"] == {"peak": 0.1, "steps": 4}
+    assert certificate["source"]["taken"] == ["own_optimizers"]
+
+
+def test_a_changed_learning_rate_goes_on(tmp_path):
+    model = compiled("adam")
+    model.optimizer.learning_rate = 0.123
+    huberflow.save_bundle(model, tmp_path / "b", X, Y, check=False)
+    assert float(reload.load(tmp_path / "b").optimizer.learning_rate) == np.float32(0.123)
+
+
+REFUSED = {
+    "Python counter": (lambda: own_optimizers.Counting(), "Counting.steps=", "add_variable"),
+    "lost argument": (
+        lambda: own_optimizers.Forgetful(keep=0.9),
+        "Forgetful.keep=0.9, and 0.5 from its config",
+        "in get_config",
+    ),
+    "argument that Keras loses": (
+        lambda: tf_keras.optimizers.Adam(adaptive_epsilon=True),
+        "Adam.adaptive_epsilon=True",
+        "in get_config",
+    ),
+    "name of Keras's": (lambda: own_optimizers.Adam(), "Adam of own_optimizers", "mine"),
+    "TensorFlow 1": (
+        lambda: tf.compat.v1.train.AdamOptimizer(),
+        "TFOptimizer of tf_keras",
+        "tf_keras.optimizers.Adam()",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_a_reload_would_train_on_otherwise_is_refused(name, tmp_path):
+    make, received, write = REFUSED[name]
+    model = compiled(make())
+    fit(model)
+    with pytest.raises(InputError) as raised:
+        huberflow.save_bundle(model, tmp_path / "b", X, Y, check=False)
+    assert raised.value.key == "optimizer"
+    assert received in raised.value.received
+    assert write in raised.value.write
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_nadam_whose_graphs_counted_too_far_is_not_said_to_go_on(tmp_path):
+    """It counts in Python while Keras traces; three traces are ahead of one step each."""
+    model = compiled("nadam")
+    for rows in (8, 7, 6):
+        model.train_on_batch(X[:rows], Y[:rows])
+    certificate = huberflow.save_bundle(model, tmp_path / "b", X, Y, check=False)
+    assert "Nadam counts its steps in Python" in certificate["proof"]["lacking"]
+    assert "two training steps" in certificate["proof"]["statement"].partition("Does not")[2]
