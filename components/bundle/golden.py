@@ -171,7 +171,8 @@ def _on_one_device(model: tf_keras.Model, rows: Rows) -> tf_keras.Model:
         copy.predict_on_batch(rows.inputs)
     copy.set_weights(model.get_weights())
     if reload.is_compiled(model):
-        copy.compile_from_config(model.get_compile_config())
+        with optimizer_state.found_by_name(model):
+            copy.compile_from_config(model.get_compile_config())
     reload.restore_optimizer(copy, reload.optimizer_state(model))
     return copy
 

@@ -150,6 +150,19 @@ def unknown_steps(model: tf_keras.Model) -> str:
 
 
 @contextmanager
+def found_by_name(model: tf_keras.Model) -> Iterator[None]:
+    """Lets Keras find a schedule that is not registered, as it finds other classes."""
+    optimizer = reload.inner_optimizer(model)
+    held = [each for each in vars(optimizer).values() if isinstance(each, _SCHEDULE)]
+    users = (type(each) for each in held if not type(each).__module__.startswith("tf_keras."))
+    with tf_keras.utils.custom_object_scope({each.__name__: each for each in users}):
+        yield
+
+
+_SCHEDULE = tf_keras.optimizers.schedules.LearningRateSchedule
+
+
+@contextmanager
 def as_built(model: tf_keras.Model) -> Iterator[None]:
     """Lets Nadam count in the block as it does after a reload."""
     optimizer = reload.inner_optimizer(model)

@@ -235,8 +235,9 @@ def load(path: str | os.PathLike[str], *, trainable: bool = True) -> tf_keras.Mo
         model = tf_keras.models.load_model(root)
         if not trainable:
             model.trainable = False
-            if is_compiled(model):
-                model.compile_from_config(model.get_compile_config())  # `trainable` takes effect
+            if is_compiled(model) and type(model).compile is tf_keras.Model.compile:
+                # `trainable` takes effect; the same optimizer, for Keras loses a user's schedule.
+                model.compile(**{**model._compile_config.config, "optimizer": model.optimizer})
     if trainable and OPTIMIZER in certificate["files"]:
         restore_optimizer(model, read_arrays(root / OPTIMIZER))
     return model
