@@ -19,6 +19,8 @@ tf_serving_warmup_requests one row and 32 rows for each signature that was asked
 certificate.json           the fields below, as the one text that ``reload.seal`` writes
 ========================== ===================================================================
 
+Beside the SavedModel, where somebody has signed it: ``model.sig``, see ``bundle.signing``.
+
 ========================== ===================================================================
 schema_version             2; a loader refuses another one
 keras_generation           "tf_keras 2"; null where there is no Keras model that can be loaded
@@ -86,7 +88,8 @@ def assemble(
     fields = read_fields(captured)
     with unfinished(out) as new:
         shutil.copytree(saved_model, new, dirs_exist_ok=True)
-        (new / reload.CERTIFICATE).unlink(missing_ok=True)  # of a bundle that is bundled again
+        for written in (reload.CERTIFICATE, reload.SIGNATURE):
+            (new / written).unlink(missing_ok=True)  # of a bundle that is bundled again
         ignored = shutil.ignore_patterns(CAPTURED)
         shutil.copytree(captured, new / reload.EXTRA, ignore=ignored, dirs_exist_ok=True)
         shutil.copyfile(inspect.getfile(reload), new / reload.LOADER)

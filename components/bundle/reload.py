@@ -4,6 +4,7 @@ This file is in every bundle, in ``assets.extra/``; it needs only tensorflow and
 
     python reload.py --check                       # this bundle, on this machine
     python reload.py MODEL --check --device gpu --json
+    python reload.py MODEL --public-key key.pub    # by whom it was signed; needs cryptography
 
 ``load`` returns the Keras model, ``predictor`` a signature without custom code, ``golden`` the
 recorded rows and the model's values for them, and ``check`` compares both with these values. Each
@@ -22,6 +23,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
     del sys.path[0]  # A file json.py beside this script would run in place of Python's own.
 
 import argparse
+import base64
 import builtins
 import hashlib
 import importlib
@@ -60,6 +62,9 @@ CERTIFICATE = f"{EXTRA}/certificate.json"
 GOLDEN_VALUES = f"{EXTRA}/golden.npz"
 OPTIMIZER = f"{EXTRA}/optimizer.npz"
 LOADER = f"{EXTRA}/reload.py"
+BYTECODE = f"{EXTRA}/__pycache__"
+SIGNATURE = "model.sig"
+"""Beside the SavedModel: where OpenSSF Model Signing writes by default."""
 
 CustomObject = TypedDict(
     "CustomObject",
@@ -176,6 +181,7 @@ class CheckReport(TypedDict):
     seconds: dict[str, float]
     values: dict[str, Difference]
     statement: str
+    signature: str
 
 
 class Golden(NamedTuple):
@@ -313,7 +319,7 @@ def verify(path: str | os.PathLike[str]) -> Certificate:
             raise ReloadError(f"{name}: the certificate names a file outside of the bundle")
         if name not in present:
             raise ReloadError(f"{name}: missing from the bundle")
-    for name in sorted(present - {CERTIFICATE}):
+    for name in sorted(present - {CERTIFICATE, SIGNATURE}):
         if name not in expected:
             raise ReloadError(f"{name}: not part of the bundle; remove it, or export again")
         if digest(root / name) != expected[name]:
@@ -369,9 +375,91 @@ def _files(root: Path) -> set[str]:
             relative = path.relative_to(root).as_posix()
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
                 raise ReloadError(f"{relative}: expected a plain file or folder in a bundle")
-            if path.is_file() and not relative.startswith(f"{EXTRA}/__pycache__/reload."):
+            if path.is_file() and not relative.startswith(f"{BYTECODE}/reload."):
                 present.add(relative)
     return present
+
+
+# -- The signature: who made the bundle ------------------------------------------------------------
+
+
+def check_signature(path: str | os.PathLike[str], public_key: str | os.PathLike[str]) -> None:
+    """Compares ``model.sig`` with a public key, and every file of the bundle with ``model.sig``.
+
+    It is in the format of OpenSSF Model Signing: the SHA-256 of each file, signed by ECDSA.
+
+    Args:
+      path: the SavedModel's folder.
+      public_key: a PEM file; a key on P-256, P-384 or P-521.
+
+    Raises:
+      ReloadError: see ``verify``; the bundle is not signed, or not with this key, or it was changed
+        since; or cryptography is not installed.
+    """
+    certificate = verify(path)
+    message, signature, _ = _signed(Path(path))
+    try:
+        from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+    except ImportError as error:
+        missing = "cryptography, which checks signatures, is not installed"
+        raise ReloadError(f"{missing}: pip install cryptography") from error
+    hash_of: Mapping[str, Any] = {
+        "secp256r1": hashes.SHA256, "secp384r1": hashes.SHA384, "secp521r1": hashes.SHA512
+    }  # fmt: skip
+    try:
+        key: Any = serialization.load_pem_public_key(Path(public_key).read_bytes())
+        algorithm = ec.ECDSA(hash_of[key.curve.name]())
+    except (OSError, ValueError, UnsupportedAlgorithm, AttributeError, KeyError) as error:
+        expected = "expected a PEM file with a public key on P-256, P-384 or P-521"
+        raise ReloadError(f"{public_key}: {expected}, received another file") from error
+    try:
+        key.verify(signature, message, algorithm)
+    except InvalidSignature as error:
+        raise ReloadError(f"{SIGNATURE}: not signed with the key of {public_key}") from error
+    compare_signed(Path(path), certificate)
+
+
+def compare_signed(root: Path, certificate: Certificate) -> None:
+    """Raises a ``ReloadError`` unless ``model.sig`` is of the files that ``verify`` has checked."""
+    *_, signed = _signed(root)
+    present = {**certificate["files"], CERTIFICATE: digest(root / CERTIFICATE)}
+    differing = [name for name in signed | present if signed.get(name) != present.get(name)]
+    if {"saved_model.pb", "variables/variables.index"} <= {*differing}:
+        raise ReloadError(f"{SIGNATURE}: the signature of another bundle")
+    if differing:
+        raise ReloadError(f"{', '.join(differing)}: changed after the bundle was signed")
+
+
+def _signed(root: Path) -> tuple[bytes, bytes, dict[str, str]]:
+    """What was signed, the signature, and the digests of the files in it; nothing is checked."""
+    try:
+        bundle = json.loads((root / SIGNATURE).read_bytes())
+        envelope, kind = bundle["dsseEnvelope"], "application/vnd.in-toto+json"
+        payload = base64.b64decode(envelope["payload"])
+        message = f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload
+        signature = base64.b64decode(envelope["signatures"][0]["sig"])
+        files = json.loads(payload)["predicate"]["resources"]
+        return message, signature, {each["name"]: each["digest"] for each in files}
+    except FileNotFoundError as error:
+        expected = f"expected {root / SIGNATURE}, which huberflow sign writes"
+        raise ReloadError(f"not signed: {expected}, received none") from error
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        expected = "expected a signature of OpenSSF Model Signing"
+        raise ReloadError(f"{SIGNATURE}: {expected}, received another file") from error
+
+
+def signer(path: str | os.PathLike[str], public_key: str | os.PathLike[str] | None = None) -> str:
+    """Who signed the bundle, in words: checked where there is a key."""
+    if public_key is not None:
+        check_signature(path, public_key)
+        return f"signed with the key of {public_key}"
+    is_signed = Path(path, SIGNATURE).exists()
+    return "signed, not checked: --public-key FILE" if is_signed else "not signed"
+
+
+# -- Versions --------------------------------------------------------------------------------------
 
 
 def _warn_of_other_versions(certificate: Certificate) -> None:
@@ -1161,7 +1249,7 @@ def check(path: str | os.PathLike[str], device: str | None = None) -> CheckRepor
       ``seconds`` for ``load``, and of a signature ``first_prediction`` and ``warm_prediction``;
       ``values``, for each name the largest ``absolute`` difference, the same ``relative`` to the
       largest golden value, what is ``allowed`` (absolute), and ``ok``; ``statement``, what this
-      proves and what not.
+      proves and what not; ``signature``, whether the bundle is signed.
 
     Raises:
       ReloadError: see ``verify``; or ops did not run on ``device``.
@@ -1218,6 +1306,7 @@ serving_default, as in the training process.'
         "seconds": measured.seconds,
         "values": compared,
         "statement": certificate["proof"]["statement"],
+        "signature": signer(root),
     }
 
 
@@ -1338,14 +1427,17 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("path", nargs="?", default=bundle, help="model folder; default: this one")
     parser.add_argument("--check", action="store_true", help="also compare its values")
     parser.add_argument("--device", choices=["cpu", "gpu"], help="where all ops must run")
+    parser.add_argument("--public-key", metavar="FILE", help="also check its signature, first")
     parser.add_argument("--json", action="store_true", help="the report as JSON")
     options = parser.parse_args(arguments)
     report: Mapping[str, Any]
     try:
+        signature = signer(options.path, options.public_key)
         if options.check:
-            report = check(options.path, options.device)
+            report = {**check(options.path, options.device), "signature": signature}
         else:
-            report = {"ok": True, "files": len(verify(options.path)["files"])}
+            files = len(verify(options.path)["files"])
+            report = {"ok": True, "files": files, "signature": signature}
     except ReloadError as error:
         report = {"ok": False, "error": str(error)}
     except Exception as error:
@@ -1365,7 +1457,7 @@ def _text(report: Mapping[str, Any]) -> str:
     if "error" in report:
         return f"refused: {report['error']}"
     if "files" in report:
-        return f"{report['files']} files are as they were exported"
+        return f"{report['files']} files are as they were exported; {report['signature']}"
     lines = [
         f"{in_words(name, each)}: {'ok' if each['ok'] else 'FAILED'}"
         for name, each in report["values"].items()
@@ -1374,7 +1466,7 @@ def _text(report: Mapping[str, Any]) -> str:
     lines.append(f"on {report['device']}, tolerances of {report['precision']}; {seconds}")
     if report["differences"]:
         lines.append(on_another_machine(report["differences"]))
-    lines.append(report["statement"])
+    lines += [report["statement"], report["signature"]]
     return "\n".join([*lines, "ok" if report["ok"] else "FAILED"])
 
 

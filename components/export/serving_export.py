@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +26,14 @@ from tfx.types.standard_artifacts import (
 )
 from tfx.utils import path_utils
 
-from huberflow.components.bundle import bundle, clean_process
+from huberflow.components.bundle import bundle, clean_process, reload
 from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.lineage import RunLineage
+from huberflow.components.contracts.signing import Signing
 from huberflow.components.export import example_rows
 from huberflow.components.export.local_copy import local_copy, local_output
 from huberflow.custom_objects.input_error import InputError
+from huberflow.custom_objects.json_record import JSON
 
 
 def _export(
@@ -46,6 +48,8 @@ def _export(
     label: Parameter[str] = None,
     weight: Parameter[str] = None,
     objects: Parameter[str] = None,
+    signing: Parameter[str] = None,
+    public_key: Parameter[str] = None,
     custom_config: Parameter[str] = None,
     run_id: Parameter[str] = None,
     run_metadata: Parameter[str] = None,
@@ -75,9 +79,19 @@ def _export(
     ):
         certificate = bundle.assemble(saved_model, captured, out, origin)
         report = clean_process.check_bundle(out)
+        if signing:
+            _sign(out, Signing.from_text(signing))
+            exported_model.set_string_custom_property("signed_with", public_key)
+        report["signature"] = reload.signer(out)
     exported_model.set_string_custom_property("certificate", certificate["sha256"])
     exported_model.set_string_custom_property("weights", certificate["proof"]["weights"])
     exported_model.set_string_custom_property("checked", json.dumps(report, sort_keys=True))
+
+
+def _sign(out: Path, keys: Signing) -> None:
+    from huberflow.components.bundle import signing, signing_keys  # they need an extra
+
+    signing.sign_with(out, keys, signing_keys.password_of(keys))
 
 
 _Node: Any = component(_export)
@@ -105,6 +119,9 @@ class ServingExport(_Node):
       weight: the same for the weight of a row.
       objects: modules to import first, such as ``["my_losses"]``: they define and register the
         model's custom objects. Not needed where the Trainer runs in the same process.
+      signing: the key that signs the model, such as ``{"private_key": "signing.pem"}``; see
+        ``components.contracts.signing.Signing``. The node reads the file where it runs; the path is
+        recorded, the key is not.
       custom_config: JSON for TFX's cache: the node runs again when it changes.
       run_id: the run's id, where the orchestrator fills it in.
       run_metadata: the run's metadata as JSON, likewise.
@@ -133,6 +150,7 @@ class ServingExport(_Node):
         examples: BaseChannel | None = None,
         label: str | None = None,
         weight: str | None = None,
+        signing: Mapping[str, JSON] | None = None,
         **others: BaseChannel | str,
     ) -> None:
         _check_importable(objects)
@@ -142,6 +160,7 @@ class ServingExport(_Node):
             "label": label,
             "weight": weight,
             "objects": " ".join(objects) or None,
+            **(_signing_parameters(signing) if signing else {}),
         }
         given = {key: value for key, value in {**others, **optional}.items() if value is not None}
         super().__init__(model=model, **given)
@@ -169,6 +188,17 @@ def _check_rows(examples: BaseChannel | None, label: str | None, weight: str | N
         raise InputError(
             "weight", expected="a label beside it", received="none", write='label="fare_xf"'
         )
+
+
+def _signing_parameters(signing: Mapping[str, JSON]) -> dict[str, str]:
+    """The key's place and its public key, so that the node runs again when either changes."""
+    from huberflow.components.bundle import signing_keys
+
+    try:
+        keys = Signing.of(signing)
+        return {"signing": keys.to_text(), "public_key": signing_keys.check(keys)}
+    except InputError as error:
+        raise error.below("signing") from error
 
 
 @dataclass(frozen=True)

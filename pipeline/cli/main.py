@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from huberflow.pipeline.cli import bundles, clusters, models, runs, schemas
+from huberflow.pipeline.cli import bundles, clusters, models, runs, schemas, signatures
 from huberflow.pipeline.cli.common import (
     FAILED,
     NOT_BLESSED,
@@ -221,6 +221,7 @@ for verb in (
     models.predict,
     models.serve,
     bundles.bundle,
+    signatures.sign,
     clusters.compile_pipeline,
 ):
     cli.add_command(verb)

@@ -4,7 +4,8 @@ import gc
 import json
 import sys
 import warnings
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from huberflow.pipeline.cli.common import (
     say,
     stop,
 )
+from huberflow.pipeline.cli.signatures import Trust, trust_options
 
 if TYPE_CHECKING:
     from huberflow.components.bundle.reload import CheckReport
@@ -35,13 +37,17 @@ _device = click.option(
 @click.argument("model", required=False)
 @config_options
 @_device
+@trust_options
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def verify(model: str | None, options: Options, device: str | None, as_json: bool) -> None:
+def verify(
+    model: str | None, options: Options, device: str | None, trust: Trust, as_json: bool
+) -> None:
     """Check that an exported model is still the model that was trained.
 
     No file may have changed since the export. Then predictions, losses, metrics, two training
     steps and the signatures' answers on this machine are compared with those that the model has
-    recorded; a line says what that proves. The exit code is 1 if a value differs.
+    recorded; a line says what that proves. The exit code is 1 if a value differs. With a public
+    key, the model must be signed with it; this is checked first.
 
     MODEL is a folder, a run (`latest`, its id or name), or a model in MLflow; default: the newest
     pushed version.
@@ -49,11 +55,13 @@ def verify(model: str | None, options: Options, device: str | None, as_json: boo
     \b
       huberflow verify
       huberflow verify models:/taxi@champion --device gpu
+      huberflow verify bundle --public-key signing.pub
     """  # noqa: D301 (click reads the \b)
     from huberflow.pipeline.system.display_path import display_path
 
-    with _located(model, options) as folder:
+    with _located(model, options, trust) as (folder, signature):
         report, warned = _checked(folder, device)
+        report["signature"] = signature
     for line in warned:
         say(line)
     if as_json:
@@ -88,8 +96,15 @@ def verify(model: str | None, options: Options, device: str | None, as_json: boo
     help="Output for rows that the model cannot read; default: the output's name and .bad.csv.",
 )
 @_device
+@trust_options
 def predict(
-    model: str, options: Options, data: Path, output: Path, bad: Path | None, device: str | None
+    model: str,
+    options: Options,
+    data: Path,
+    output: Path,
+    bad: Path | None,
+    device: str | None,
+    trust: Trust,
 ) -> None:
     """Predict all rows of a file, which may be larger than memory.
 
@@ -104,7 +119,7 @@ def predict(
       huberflow predict models:/taxi@champion --data trips.parquet --output fares.parquet
     """  # noqa: D301 (click reads the \b)
     bad = bad or output.with_name(f"{output.name}.bad.csv")
-    with _located(model, options) as folder:
+    with _located(model, options, trust) as (folder, _):
         result = _predicted(folder, data, output, bad, device)
     for name in result.absent:
         say(f"{data} has no column {name}; its value is missing in every row")
@@ -130,13 +145,20 @@ def predict(
     help="Port to listen on.",
 )
 @_device
+@trust_options
 @click.option(
     "--share-port",
     is_flag=True,
     help="Share the port with an older server, to replace it without downtime; then stop that one.",
 )
 def serve(
-    model: str | None, options: Options, host: str, port: int, device: str | None, share_port: bool
+    model: str | None,
+    options: Options,
+    host: str,
+    port: int,
+    device: str | None,
+    trust: Trust,
+    share_port: bool,
 ) -> None:
     """Serve an exported model over HTTP; Ctrl-C stops it.
 
@@ -152,6 +174,9 @@ def serve(
     \b
     Replace a version without downtime; stop the old server when the new one prints "serving":
       huberflow serve --share-port
+    \b
+    Serve nothing that somebody else signed, or nobody:
+      huberflow serve --require-signature --public-key signing.pub
     """  # noqa: D301 (click reads the \b)
     from huberflow.pipeline.deploy import server
 
@@ -160,7 +185,7 @@ def serve(
         click.echo(f"try:     {server.curl(url, body)}")
 
     try:
-        with _located(model, options) as bundle:
+        with _located(model, options, trust) as (bundle, _):
             server.serve(
                 bundle,
                 host=host,
@@ -173,12 +198,14 @@ def serve(
         stop(str(error), FAILED)
 
 
-def _located(reference: str | None, options: Options) -> AbstractContextManager[Path]:
-    """The folder of the model that a reference names."""
+@contextmanager
+def _located(reference: str | None, options: Options, trust: Trust) -> Iterator[tuple[Path, str]]:
+    """The folder of the model that a reference names, and who signed it, checked by ``trust``."""
     from huberflow.pipeline.deploy.locate import locate_model
 
     resolved = options.resolve()
-    return locate_model(reference, resolved.config, resolved.workspace)
+    with locate_model(reference, resolved.config, resolved.workspace) as folder:
+        yield folder, trust.signer(folder)
 
 
 def _checked(folder: Path, device: str | None) -> tuple["CheckReport", list[str]]:
@@ -253,6 +280,7 @@ def _show(report: "CheckReport", model: str) -> None:
         f"{name.replace('_', ' ')} {value:.2f} s" for name, value in report["seconds"].items()
     )
     click.echo(report["statement"])
+    click.echo(report["signature"])
     click.echo(f"on {report['device']}, tolerances of {report['precision']}; {seconds}")
     if report["differences"]:
         click.echo(on_another_machine(report["differences"]))

@@ -10,6 +10,7 @@ from huberflow.pipeline.config.beam import Beam
 from huberflow.pipeline.config.choices import catalogue_in
 from huberflow.pipeline.config.data import Data
 from huberflow.pipeline.config.evaluation import Evaluation
+from huberflow.pipeline.config.export import Export
 from huberflow.pipeline.config.features import Features
 from huberflow.pipeline.config.kubeflow import Kubeflow
 from huberflow.pipeline.config.model import Model
@@ -39,6 +40,7 @@ class Config(Strict):
     model: Model = Model()
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
+    export: Export = Export()
     beam: Beam = Beam()
     tracking: Tracking = Tracking()
     kubeflow: Kubeflow = Kubeflow()

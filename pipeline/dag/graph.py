@@ -113,7 +113,7 @@ def create_nodes(config: Config, platform: Platform) -> list[BaseNode]:
     )
     nodes = [*data.values(), transform, trainer, baseline, evaluator]
     if platform.serving is not None:
-        blessing = evaluator.outputs["blessing"]
+        blessing, signing = evaluator.outputs["blessing"], config.export.signing
         exporter = ServingExport(
             model=model,
             model_run=trainer.outputs["model_run"],
@@ -121,6 +121,7 @@ def create_nodes(config: Config, platform: Platform) -> list[BaseNode]:
             examples=examples,
             schema=schema,
             custom_config=node_config.export_config().to_text(),
+            signing=None if signing.method is None else signing.keys().to_json(),
             **platform.run_parameters,
         )
         exported = exporter.outputs["exported_model"]

@@ -46,7 +46,7 @@ def check_for_cluster(config: Config) -> None:
     Raises:
       InputErrors: it would.
     """
-    if errors := [*_missing(config), *_secrets(config)]:
+    if errors := [*_missing(config), *_secrets(config), *_signing(config)]:
         raise InputErrors(errors)
 
 
@@ -88,6 +88,16 @@ def _secrets(config: Config) -> Iterator[InputError]:
             received=masked_text(value),
             hint=hint,
             write=write,
+        )
+
+
+def _signing(config: Config) -> Iterator[InputError]:
+    if config.export.signing.method is not None:
+        yield InputError(
+            "export.signing.method",
+            expected="null: a key stays on its machine, and no container gets it",
+            received=config.export.signing.method,
+            hint="sign the pushed model where the key is: huberflow sign MODEL --private-key FILE",
         )
 
 

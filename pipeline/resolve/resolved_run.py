@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from huberflow.custom_objects.catalogue import BUILT_IN
+from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.beam.beam_target import BeamTarget, check_options, resolve_target
@@ -121,8 +122,8 @@ def resolve(found: ResolvedConfig) -> ResolvedRun:
     Custom objects, and the packages of remote workers, are copied into the workspace.
 
     Raises:
-      InputError: the pinned schema cannot be used, Beam's options are wrong, or the workspace
-        cannot be written.
+      InputError: the pinned schema or the signing key cannot be used, Beam's options are wrong, or
+        the workspace cannot be written.
       InputError: a file of custom objects was changed since it was validated.
     """
     from huberflow.pipeline.schema import schema_file
@@ -131,6 +132,7 @@ def resolve(found: ResolvedConfig) -> ResolvedRun:
     profile = found.data.profile if found.data else None
     schema_file.check_schema(config, profile.columns if profile else ())
     check_options(config.beam)
+    _check_signing(config)
     try:
         objects = config_objects.install(found.objects, workspace) if found.objects else None
         beam = resolve_target(config, objects, workspace)
@@ -139,6 +141,17 @@ def resolve(found: ResolvedConfig) -> ResolvedRun:
             raise
         raise unwritable(workspace.root, error) from error
     return ResolvedRun(config, changes(found), profile, objects, beam, workspace)
+
+
+def _check_signing(config: Config) -> None:
+    if config.export.signing.method is None:
+        return
+    from huberflow.components.bundle import signing_keys  # it needs an extra
+
+    try:
+        signing_keys.check(config.export.signing.keys())
+    except InputError as error:
+        raise error.below("export.signing") from error
 
 
 def changes(found: ResolvedConfig) -> dict[str, JSON]:
@@ -154,7 +167,7 @@ def changes(found: ResolvedConfig) -> dict[str, JSON]:
     }
 
 
-_NOT_THE_RUN = ("workspace", "beam.", "tracking.", "kubeflow.")
+_NOT_THE_RUN = ("workspace", "export.", "beam.", "tracking.", "kubeflow.")
 
 
 def load(path: Path | None = None, settings: Sequence[str] = ()) -> Config:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from huberflow import callbacks, components, mlflow, objects, tfma
     from huberflow.components.bundle.reload import check, load, predictor
     from huberflow.components.bundle.save import save_bundle
+    from huberflow.components.bundle.signing import check_signature, sign
     from huberflow.custom_objects.activations import softplus
     from huberflow.custom_objects.constraints import PositiveWeights
     from huberflow.custom_objects.initializers import GlorotNormalInitializer
@@ -37,6 +38,7 @@ __all__ = [
     "PositiveWeights",
     "callbacks",
     "check",
+    "check_signature",
     "components",
     "create_huber",
     "huber_fn",
@@ -45,6 +47,7 @@ __all__ = [
     "objects",
     "predictor",
     "save_bundle",
+    "sign",
     "softplus",
     "tfma",
 ]
@@ -54,12 +57,14 @@ _MODULES = dict.fromkeys(__all__, "huberflow.custom_objects") | {
     "MlflowDagRunner": "huberflow.pipeline.execution.mlflow_dag_runner",
     "callbacks": "huberflow.callbacks",
     "check": "huberflow.components.bundle.reload",
+    "check_signature": "huberflow.components.bundle.signing",
     "components": "huberflow.components",
     "load": "huberflow.components.bundle.reload",
     "mlflow": "huberflow.mlflow",
     "objects": "huberflow.objects",
     "predictor": "huberflow.components.bundle.reload",
     "save_bundle": "huberflow.components.bundle.save",
+    "sign": "huberflow.components.bundle.signing",
     "tfma": "huberflow.tfma",
 }
 

@@ -15,6 +15,7 @@ EXTRAS = {
     "run": "tfx",
     "schema": "tfx",
     "serve": "serving",
+    "sign": "signing",
     "sweep": "tfx",
     "track": "mlflow",
     "ui": "mlflow",

@@ -27,7 +27,9 @@ OBJECTS = [
     "softplus",
 ]
 
-NAMES = [*OBJECTS, "MlflowDagRunner", "check", "load", "predictor", "save_bundle"]
+BUNDLES = ["check", "check_signature", "load", "predictor", "save_bundle", "sign"]
+
+NAMES = [*OBJECTS, *BUNDLES, "MlflowDagRunner"]
 
 MODULES = ["callbacks", "components", "mlflow", "objects", "tfma"]
 

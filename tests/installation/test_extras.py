@@ -17,7 +17,12 @@ from huberflow.pipeline.cli.main import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-IMPORTED_AS = {"pyyaml": "yaml", "tensorflow-serving-api": "tensorflow_serving"}
+IMPORTED_AS = {
+    "pykcs11": "PyKCS11",
+    "pyopenssl": "OpenSSL",
+    "pyyaml": "yaml",
+    "tensorflow-serving-api": "tensorflow_serving",
+}
 
 EVERY_NAME = """
 import operator
@@ -126,11 +131,18 @@ class TestBase:
         components = {f"components.{name}" for name in huberflow.components.__all__}
         assert named.pop("huberflow[tfx]") == {*components, "tfma", "MlflowDagRunner"}
         assert named.pop("huberflow[mlflow]") == {"mlflow"}
+        assert named.pop("huberflow[signing]") == {"check_signature", "sign"}
         assert named.keys() == {""}
 
     @pytest.mark.parametrize(
         ("verb", "extra"),
-        [("run", "tfx"), ("verify", "cli"), ("serve", "serving"), ("track", "mlflow")],
+        [
+            ("run", "tfx"),
+            ("verify", "cli"),
+            ("serve", "serving"),
+            ("sign", "signing"),
+            ("track", "mlflow"),
+        ],
     )
     def test_verbs_name_their_extra(self, installed, verb, extra):
         assert_names(extra, installed("").command(verb))
@@ -156,12 +168,13 @@ class TestCommandLine:
         [
             (["run"], "tfx"),
             (["serve", "BUNDLE"], "serving"),
+            (["sign", "BUNDLE", "--private-key", "BUNDLE/saved_model.pb"], "signing"),
             (["verify", "models:/taxi@champion"], "mlflow"),
             (["verify", "latest"], "tfx"),
         ],
     )
     def test_the_other_verbs_name_their_extra(self, installed, bundle, verb, extra):
-        verb = [str(bundle) if word == "BUNDLE" else word for word in verb]
+        verb = [word.replace("BUNDLE", str(bundle)) for word in verb]
         assert_names(extra, installed("cli").command(*verb))
 
     def test_the_doctor_runs(self, installed):
@@ -180,6 +193,11 @@ class TestCommandLine:
         ),
         ("mlflow", "import huberflow.pipeline.tracking.mlflow_tracker"),
         ("serving", "import huberflow.pipeline.deploy.server"),
+        (
+            "signing",
+            "import huberflow.pipeline.cli.main, huberflow.components.bundle.signing,"
+            " model_signing.signing, model_signing._signing.sign_pkcs11",
+        ),
         ("kubeflow", "import huberflow.pipeline.kubeflow.spec, kfp.compiler"),
     ],
 )

@@ -16,6 +16,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     ),
     "mlflow": ("mlflow", "requests", "sqlalchemy", *_COMMAND_LINE),
     "serving": ("starlette", "uvicorn", *_COMMAND_LINE),
+    "signing": ("cryptography", "model_signing", "OpenSSL", "PyKCS11", *_COMMAND_LINE),
     "kubeflow": ("kfp",),
 }  # fmt: skip
 """What huberflow imports of each extra."""
@@ -25,6 +26,7 @@ TITLES: Mapping[str, str] = {
     "tfx": "TFX",
     "mlflow": "MLflow",
     "serving": "the HTTP server",
+    "signing": "model signatures",
     "kubeflow": "Kubeflow Pipelines",
 }
 """What each extra adds, in words."""

@@ -13,6 +13,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric import rsa
+from key_files import write_key
 from user_object_sources import loss
 
 from huberflow.pipeline.cli.main import cli
@@ -120,6 +122,56 @@ class TestPort:
             parts = (str(port), "--share-port", f"write: --port {port + 1}")
             asked = ("serve", f"{tmp_path}/model", "--port", str(port))
             assert_refused(*asked, key="--port", parts=parts)
+
+
+class TestSigningKey:
+    """Each is refused before the first node runs."""
+
+    @pytest.fixture
+    def asked(self, tmp_path):
+        def asked(**settings) -> tuple[str, ...]:
+            pairs = {"method": "key", **settings}.items()
+            written = [f"--set=export.signing.{name}={value}" for name, value in pairs]
+            return ("run", "--workspace", f"{tmp_path}/w", *written)
+
+        yield asked
+        assert not (tmp_path / "w" / "artifacts").exists()
+
+    def test_that_is_not_there(self, asked, tmp_path):
+        parts = (f"{tmp_path}/none.pem (No such file or directory)", "write: openssl ")
+        key = "export.signing.private_key"
+        assert_refused(*asked(private_key=tmp_path / "none.pem"), key=key, parts=parts)
+
+    def test_that_is_none(self, asked):
+        assert_refused(*asked(), key="export.signing.private_key", parts=("received none",))
+
+    def test_on_another_curve(self, asked, tmp_path):
+        key = write_key(tmp_path, "key", rsa.generate_private_key(65537, 2048))
+        parts = ("P-256, P-384, P-521", str(key.private))
+        assert_refused(
+            *asked(private_key=key.private), key="export.signing.private_key", parts=parts
+        )
+
+    def test_with_another_password(self, asked, tmp_path, monkeypatch):
+        key = write_key(tmp_path, "key", password=b"correct horse")
+        named = asked(private_key=key.private, password_from="SIGNING_PASSWORD")
+        parts = ("SIGNING_PASSWORD, which is not set",)
+        assert_refused(*named, key="export.signing.password_from", parts=parts)
+        monkeypatch.setenv("SIGNING_PASSWORD", "battery staple")
+        (line,) = messages(*named)
+        assert "another password" in line
+        assert "battery" not in line
+
+    def test_without_a_method(self, asked):
+        parts = ("write: --set export.signing.method=key",)
+        named = asked(method="null", private_key="signing.pem")
+        assert_refused(*named, key="export.signing.private_key", parts=parts)
+
+    def test_with_a_pin_that_would_be_recorded(self, asked):
+        uri = "pkcs11:token=a;object=b?pin-value=1234"
+        (line,) = messages(*asked(method="pkcs11", pkcs11_uri=uri))
+        assert line.startswith("export.signing.pkcs11_uri: ")
+        assert "1234" not in line
 
 
 class TestDataBesideOthers:

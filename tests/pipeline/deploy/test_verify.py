@@ -46,11 +46,12 @@ class TestVerify:
     def test_shows_that_every_value_is_as_it_was(self, bundle):
         done = huberflow("verify", bundle)
         assert done.exit_code == 0, done.output
-        heading, *values, statement, where, result = done.stdout.splitlines()
+        heading, *values, statement, signature, where, result = done.stdout.splitlines()
         assert heading.split() == ["value", "off", "by", "relative", "allowed"]
         assert ["steps", "0", "0", "0", "ok"] in [line.split() for line in values]
         assert all(line.endswith("ok") for line in values)
         assert statement.startswith("Proves: predictions, loss, metrics, two training steps and")
+        assert signature == "not signed"
         assert where.startswith("on CPU:0, tolerances of same_machine; load ")
         assert result == f"ok  {bundle}"
 

@@ -217,6 +217,12 @@ class TestRefusals:
         assert "pass-word" not in str(error)
         assert "--set kubeflow.tracking_from=" in error.write
 
+    def test_of_a_key_that_would_have_to_leave_its_machine(self):
+        signing = "export.signing={method: key, private_key: signing.pem}"
+        error = refused(*NEEDED, signing)
+        assert (error.key, error.received) == ("export.signing.method", "key")
+        assert "huberflow sign MODEL" in error.hint
+
     def test_of_data_that_the_containers_do_not_have(self, tmp_path):
         rows = tmp_path / "houses.csv"
         rows.write_text("size,price\n" + "".join(f"{n % 7}.5,{n % 11}.25\n" for n in range(40)))

@@ -71,7 +71,7 @@ class TestOfANode:
         assert found == ({"key": text} if text else {"key.0": "[1]"})
 
     def test_have_no_secrets(self, of_trainer):
-        found = of_trainer(db_password="hunter2", beam_args=["--token=hunter2"])  # noqa: S106
+        found = of_trainer(db_password="hunter2", beam_args=["--token=hunter2"])
         assert "hunter2" not in repr(found)
         assert set(found) == {"db_password", "beam_args"}
 
