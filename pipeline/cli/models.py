@@ -21,6 +21,7 @@ from huberflow.pipeline.cli.common import (
     stop,
 )
 from huberflow.pipeline.cli.signatures import Trust, trust_options
+from huberflow.pipeline.deploy.ending import GRACE
 
 if TYPE_CHECKING:
     from huberflow.components.bundle.reload import CheckReport
@@ -151,6 +152,13 @@ def predict(
     is_flag=True,
     help="Share the port with an older server, to replace it without downtime; then stop that one.",
 )
+@click.option(
+    "--grace",
+    type=click.FloatRange(1),
+    default=GRACE,
+    show_default=True,
+    help="Seconds for requests on their way when the server is stopped; then it ends.",
+)
 def serve(
     model: str | None,
     options: Options,
@@ -159,6 +167,7 @@ def serve(
     device: str | None,
     trust: Trust,
     share_port: bool,
+    grace: float,
 ) -> None:
     """Serve an exported model over HTTP; Ctrl-C stops it.
 
@@ -192,6 +201,7 @@ def serve(
                 port=port,
                 device=device,
                 share_port=share_port,
+                grace=grace,
                 on_ready=on_ready,
             )
     except server.ServerError as error:

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -15,20 +18,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import protocol
+from huberflow.pipeline.deploy.intake import Intake
 
 if TYPE_CHECKING:  # it imports TensorFlow, which takes longer than all else
     from huberflow.pipeline.deploy.scorer import Scorer
 
-MOST_BYTES = 64 * 2**20
-"""Of a request's body."""
+_MOST_REQUESTS = 1000
+"""At the same time."""
 
-PATIENCE = 60.0
-"""Seconds that a client may take to send a body."""
+_THREADS = min(32, (os.cpu_count() or 1) + 4)
+"""Predictions at the same time; as many as asyncio would choose."""
 
 _ERROR_CODES = {500: "INTERNAL_ERROR", 503: "TEMPORARILY_UNAVAILABLE"}
 """MLflow's codes for HTTP statuses; all others are BAD_REQUEST."""
 
-_UNREAD_BODY = (408, 413, 415)
+_UNREAD_BODY = (408, 413, 415, 503)
 """HTTP statuses after which the connection is closed, for the rest of the body is not read."""
 
 
@@ -65,25 +69,35 @@ def waiting_app() -> Starlette:
     return Starlette(routes=[*_alive(), anything])
 
 
-def serving_app(scorer: "Scorer", model: ServedModel) -> Starlette:
+def serving_app(
+    scorer: "Scorer", model: ServedModel, most_requests: int = _MOST_REQUESTS
+) -> Starlette:
     """The pages of MLflow's scoring server, and ``/ready``.
 
     Args:
       scorer: answers ``/invocations``; see ``huberflow.pipeline.deploy.protocol``.
       model: for ``/ready``.
+      most_requests: for predictions, at the same time; more are answered with 503.
     """
+    intake = Intake(most_requests)
+    # Not asyncio's own threads, for which its end would wait.
+    threads = ThreadPoolExecutor(_THREADS, "predictions")
 
     async def ready(_: Request) -> Response:
         return JSONResponse(asdict(model))
 
     async def invocations(request: Request) -> Response:
         try:
-            body = await _body(request)
-            return Response(
-                await asyncio.to_thread(_predictions, scorer, body), media_type="application/json"
-            )
+            _check_kind(request)
+            async with intake.body(request) as body:
+                answer = asyncio.get_running_loop().run_in_executor(
+                    threads, _predictions, scorer, body
+                )
+                return Response(await answer, media_type="application/json")
         except HTTPException as error:
-            return _refusal(error.detail, error.status_code)
+            return _refusal(error.detail, error.status_code, error.headers)
+        except asyncio.CancelledError:
+            return _refusal("the server is being stopped", 503)
         except InputError as error:
             too_large = isinstance(error, protocol.TooLargeError)
             return _refusal(str(error), 413 if too_large else 400)
@@ -118,31 +132,17 @@ def _predictions(scorer: "Scorer", body: bytes) -> bytes:
     return protocol.encode_predictions(scorer.predict(table))
 
 
-async def _body(request: Request) -> bytes:
+def _check_kind(request: Request) -> None:
     kind = request.headers.get("content-type", "none")
     if kind.partition(";")[0].strip().lower() != "application/json":
         detail = f"Content-Type: expected application/json, received {kind[:60]}"
         raise HTTPException(415, detail)
-    _check_size(int(request.headers.get("content-length", 0)))
-    body = bytearray()
-    try:
-        async with asyncio.timeout(PATIENCE):
-            async for chunk in request.stream():
-                body += chunk
-                _check_size(len(body))
-    except TimeoutError as error:
-        raise HTTPException(408, f"the body did not arrive within {PATIENCE:g} seconds") from error
-    return bytes(body)
 
 
-def _check_size(count: int) -> None:
-    if count > MOST_BYTES:
-        raise HTTPException(413, f"expected a body of at most {MOST_BYTES:,} bytes")
-
-
-def _refusal(message: str, status: int) -> Response:
+def _refusal(message: str, status: int, more_headers: Mapping[str, str] | None = None) -> Response:
     """An error in the form of MLflow's."""
     headers = {"Connection": "close"} if status in _UNREAD_BODY else {}
+    headers |= more_headers or {}
     code = _ERROR_CODES.get(status, "BAD_REQUEST")
     # As ASCII, since a client may have sent half of a character.
     content = json.dumps({"error_code": code, "message": message})

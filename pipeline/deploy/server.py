@@ -4,12 +4,15 @@ import asyncio
 import errno
 import gc
 import json
+import logging
 import shlex
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import uvicorn
@@ -23,7 +26,13 @@ from huberflow.pipeline.deploy.application import (
     serving_app,
     waiting_app,
 )
-from huberflow.pipeline.system.interruption import termination_as_interrupt
+from huberflow.pipeline.deploy.connections import (
+    BoundedConnection,
+    Listener,
+    OnePerSecond,
+    Slots,
+)
+from huberflow.pipeline.deploy.ending import GRACE, ending_within
 
 _WARM_UP = (1, 256)
 """Rows of a small and a large request; the first of each size takes longer than the next."""
@@ -32,13 +41,17 @@ _WAIT = 0.5
 """Seconds: a signal that one of TensorFlow's threads receives does not wake the waiting one."""
 
 _PARTING = 2.0
-"""Seconds for clients with open connections to learn, by an answer, that these are closing."""
+"""Seconds at most for clients with open connections to learn, by an answer, that these close."""
 
 _KEEP_ALIVE = 75
 """Seconds that an idle connection stays open; load balancers close theirs after 60."""
 
-_LAST_ANSWERS = 30
-"""Seconds, after these, for answers that are being computed."""
+_LEAVING = 0.5
+"""Seconds, of these, for what comes after the last answer."""
+
+
+_LOGGERS = ("uvicorn.error", "asyncio")
+"""Any client can make these write, as often as it likes."""
 
 
 class ServerError(Exception):
@@ -52,6 +65,7 @@ def serve(
     port: int = 8080,
     device: str | None = None,
     share_port: bool = False,
+    grace: float = GRACE,
     on_ready: Callable[[str, str], None],
 ) -> None:
     """Checks the model, and answers until Ctrl-C or SIGTERM, requests on their way included.
@@ -65,6 +79,7 @@ def serve(
       port: 0 for any that is free.
       device: "cpu" or "gpu", where it must run; None for TensorFlow's choice.
       share_port: listen beside another server of this user on this port.
+      grace: seconds for the requests on their way; then the process ends, whatever it computes.
       on_ready: gets the server's URL, and a body for its ``/invocations``.
 
     Raises:
@@ -73,17 +88,17 @@ def serve(
       CheckError: a value is further off than the certificate allows.
       ServerError: the server ended by itself.
     """
-    app = ReplaceableApp(waiting_app())
+    app, slots = ReplaceableApp(waiting_app()), Slots()
     with (
         suppress(KeyboardInterrupt),
-        termination_as_interrupt(),
+        ending_within(grace),
         closing(bind_port(host, port, shared=share_port)) as listener,
     ):
         if share_port:
-            body = _load(app, bundle, device)
-        with running_server(app, listener) as ended:
+            body = _load(app, bundle, device, slots.most_requests)
+        with running_server(app, listener, slots, grace) as ended:
             if not share_port:
-                body = _load(app, bundle, device)
+                body = _load(app, bundle, device, slots.most_requests)
             address = f"[{host}]" if ":" in host else host
             on_ready(f"http://{address}:{listener.getsockname()[1]}", body)
             while not ended.wait(_WAIT):
@@ -96,7 +111,7 @@ def curl(url: str, body: str) -> str:
     return f"curl {url}/invocations -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
-def _load(app: ReplaceableApp, bundle: Path, device: str | None) -> str:
+def _load(app: ReplaceableApp, bundle: Path, device: str | None, most_requests: int) -> str:
     """Replaces the app by the model's, once that is checked and warm; a body for a request."""
     reload.verify(bundle)  # before the seconds that the imports take
     clean_process.prepare()
@@ -116,7 +131,7 @@ def _load(app: ReplaceableApp, bundle: Path, device: str | None) -> str:
         scorer.predict(rows.iloc[np.arange(count) % len(rows)])
     model = ServedModel(str(bundle), bundle.name, scorer.certificate, report["device"])
     gc.freeze()  # Python would look through all of TensorFlow every few requests.
-    app.current = serving_app(scorer, model)
+    app.current = serving_app(scorer, model, most_requests)
     row = rows.iloc[0].dropna().to_dict()
     return json.dumps({"dataframe_records": [row]})
 
@@ -139,7 +154,7 @@ def bind_port(host: str, port: int, *, shared: bool) -> socket.socket:
             host, port, type=socket.SOCK_STREAM
         )[0]
         # With the protocol: else asyncio sends no answer before the client confirms its head.
-        listener = socket.socket(family, kind, protocol)
+        listener = Listener(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         listener.bind(address)
@@ -165,23 +180,33 @@ def bind_port(host: str, port: int, *, shared: bool) -> socket.socket:
 
 
 @contextmanager
-def running_server(application: ASGIApp, listener: socket.socket) -> Iterator[threading.Event]:
+def running_server(
+    application: ASGIApp, listener: socket.socket, slots: Slots, grace: float = GRACE
+) -> Iterator[threading.Event]:
     """Serves while the block runs; at its end, answers every request that has arrived.
+
+    Args:
+      application: answers.
+      listener: of ``bind_port``.
+      slots: bounds the connections.
+      grace: seconds for the last answers; the requests that are left get a 503.
 
     Yields:
       An event that is set if the server ends by itself.
     """
+    parting = min(_PARTING, grace / 4)
     config = uvicorn.Config(
         application,
+        http=cast(type[asyncio.Protocol], partial(BoundedConnection, slots)),
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         ws="none",
         timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=_LAST_ANSWERS,
+        timeout_graceful_shutdown=cast(int, max(grace - parting - _LEAVING, 0)),
     )
-    server = _Server(config)
+    server = _Server(config, parting)
     ended = threading.Event()
 
     def run() -> None:
@@ -193,15 +218,24 @@ def running_server(application: ASGIApp, listener: socket.socket) -> Iterator[th
     listener.listen(config.backlog)
     thread = threading.Thread(target=run, name="http")
     thread.start()
+    quiet = OnePerSecond()
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(quiet)
     try:
         # Not the thread: a signal that interrupts a join makes Python take it for ended.
         yield ended
     finally:
         server.should_exit = True
         thread.join()
+        for name in _LOGGERS:
+            logging.getLogger(name).removeFilter(quiet)
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, parting: float) -> None:
+        super().__init__(config)
+        self._parting = parting
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Closes a connection only after an answer has announced it to the client."""
         self.server_state.default_headers = [
@@ -213,7 +247,7 @@ class _Server(uvicorn.Server):
         for listener in sockets or []:
             listener.close()
         loop = asyncio.get_running_loop()
-        end = loop.time() + _PARTING
+        end = loop.time() + self._parting
         while self.server_state.connections and loop.time() < end:
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)

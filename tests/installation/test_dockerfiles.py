@@ -65,6 +65,20 @@ def test_a_missing_password_is_said_with_the_line_to_write():
     assert "openssl rand" in message
 
 
+def test_servers_end_before_they_are_killed():
+    [serve] = POD["containers"]
+    [_, pause] = serve["lifecycle"]["preStop"]["exec"]["command"]
+    assert int(pause) + grace(serve["args"]) < POD["terminationGracePeriodSeconds"]
+    for name in ("serving", "serving-gpu"):
+        period = SERVICES[name]["stop_grace_period"].removesuffix("s")
+        assert grace(SERVICES[name]["command"]) < int(period)
+
+
+def grace(arguments):
+    [option] = [each for each in arguments if each.startswith("--grace=")]
+    return int(option.removeprefix("--grace="))
+
+
 @pytest.mark.parametrize("name", ["postgres", "mlflow", "pipeline", "serving"])
 def test_a_laptop_needs_no_profile(name):
     assert "profiles" not in SERVICES[name]

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.deploy import application, protocol
+from huberflow.pipeline.deploy import application, intake, protocol
+from huberflow.pipeline.deploy.connections import Slots
 from huberflow.pipeline.deploy.server import bind_port, running_server
 
 MODEL = application.ServedModel("bundle", "1", "c0ffee", "CPU:0")
@@ -49,7 +50,7 @@ def served(scorer):
     with closing(bind_port("127.0.0.1", 0, shared=False)) as listener:
         port = listener.getsockname()[1]
         with (
-            running_server(application.serving_app(scorer, MODEL), listener),
+            running_server(application.serving_app(scorer, MODEL), listener, Slots()),
             closing(HTTPConnection("127.0.0.1", port, timeout=30)) as client,
         ):
             yield client
@@ -166,7 +167,7 @@ class TestRefusals:
         assert len(answer["message"]) < 200
 
     def test_of_a_body_that_is_too_large(self, client, monkeypatch):
-        monkeypatch.setattr(application, "MOST_BYTES", 1000)
+        monkeypatch.setattr(intake, "MOST_BYTES", 1000)
         for content in (b" " * 1001, iter([b" " * 600] * 2)):  # With a Content-Length, and without.
             status, headers, answer = post(client, content)
             assert (status, headers["connection"]) == (413, "close")
@@ -178,7 +179,7 @@ class TestRefusals:
         assert "at most 100,000 rows in a request, received 100,001" in answer["message"]
 
     def test_of_a_body_that_does_not_arrive(self, client, monkeypatch):
-        monkeypatch.setattr(application, "PATIENCE", 0.05)
+        monkeypatch.setattr(intake, "PATIENCE", 0.05)
         client.putrequest("POST", "/invocations")
         client.putheader("Content-Type", "application/json")
         client.putheader("Content-Length", "1000")

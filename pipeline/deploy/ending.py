@@ -1,0 +1,46 @@
+"""How a server ends: in a time that is known, whatever it is computing."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+GRACE = 8.0
+"""Seconds from SIGTERM to the end, by default: Docker kills after 10, Kubernetes after 30."""
+
+
+@contextmanager
+def ending_within(seconds: float) -> Iterator[None]:
+    """Inside the block SIGTERM and Ctrl-C raise KeyboardInterrupt, and the process ends in time.
+
+    Python would wait at its end for threads that compute, and TensorFlow cannot be interrupted.
+
+    Args:
+      seconds: from the signal; if the process has not ended by then, its exit code is 1.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        watch = threading.Timer(seconds, _leave, [seconds])
+        watch.daemon = True
+        watch.start()
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = {each: signal.signal(each, interrupt) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _leave(seconds: float) -> None:
+    print(
+        f"huberflow: ended after {seconds:g} seconds; what was being computed then is lost",
+        file=sys.stderr,
+        flush=True,
+    )
+    sys.stdout.flush()
+    os._exit(1)
