@@ -7,6 +7,8 @@ or fail on later, are refused with their line.
 """
 
 import csv
+import json
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -39,13 +41,14 @@ def column_names(file: Path, header: bytes) -> list[str]:
         raise refused(expected="the names of columns", received="an empty line")
     for delimiter, written in _DELIMITERS.items() if len(names) == 1 else ():
         if delimiter in text:
-            read = f"pandas.read_csv('{file}', sep='{written}')"
-            write = f"python -c \"import pandas; {read}.to_csv('new.csv', index=False)\""
+            read = f'pandas.read_csv({json.dumps(str(file))}, sep="{written}")'
+            code = f'import pandas; {read}.to_csv("new.csv", index=False)'
+            write = shlex.join(["python", "-c", code])
             expected = "columns separated by commas"
             raise refused(expected=expected, received=f"'{written}'", write=write)
     if '"' in text:
         expected = "names without quotes, which TFX takes for part of them"
-        write = f"sed -i '1s/\"//g' {file}"
+        write = f"sed -i '1s/\"//g' {shlex.quote(str(file))}"
         raise refused(expected=expected, received=_short(text), write=write)
     if "" in names:
         received = f"none for column {names.index('') + 1}"
@@ -62,20 +65,23 @@ def _header_text(file: Path, where: str, header: bytes) -> str:
     if header.startswith(_UTF_16):
         raise _not_utf_8(file, 1, "UTF-16")
     if header.startswith(_UTF_8_MARK):
-        received, write = "a byte order mark before it", rf"sed -i '1s/^\xEF\xBB\xBF//' {file}"
+        received = "a byte order mark before it"
+        write = rf"sed -i '1s/^\xEF\xBB\xBF//' {shlex.quote(str(file))}"
         raise InputError(where, expected="the first column's name", received=received, write=write)
     try:
         text = header.decode()
     except UnicodeDecodeError as error:
         raise _not_utf_8(file, 1, "latin1") from error
     if "\r" in text.rstrip("\r\n"):
-        expected, write = r"lines that end in \n or \r\n", rf"tr '\r' '\n' < {file} > new.csv"
+        expected = r"lines that end in \n or \r\n"
+        write = rf"tr '\r' '\n' < {shlex.quote(str(file))} > new.csv"
         raise InputError(where, expected=expected, received=r"\r alone", write=write)
     return text
 
 
 def _not_utf_8(file: Path, line: int, encoding: str) -> InputError:
-    hint = f"if they are {encoding}, write: iconv -f {encoding} -t utf-8 {file} > new.csv"
+    command = f"iconv -f {encoding} -t utf-8 {shlex.quote(str(file))} > new.csv"
+    hint = f"if they are {encoding}, write: {command}"
     where = f"{file}, line {line}"
     return InputError(where, expected="UTF-8", received="other bytes", hint=hint)
 

@@ -8,6 +8,7 @@ the installed packages stay as they are.
 
 import argparse
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -98,7 +99,7 @@ def unpack(staged: Path, packages: Path) -> None:
                 "extra_packages",
                 expected="wheels",
                 received=file.name,
-                write=f"pip wheel --no-deps {file.name}",
+                write=shlex.join(["pip", "wheel", "--no-deps", file.name]),
             )
 
 

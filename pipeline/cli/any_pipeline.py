@@ -70,14 +70,14 @@ def metadata_options(command: Verb) -> Verb:
                 expected="no --workspace, --config or --set beside it",
                 received=f"{given[0]}",
                 hint="a metadata store has runs without a config",
-                write=f"--metadata {metadata}",
+                write=shlex.join(["--metadata", str(metadata)]),
             )
         if pipeline is not None and metadata is None:
             raise InputError(
                 "--pipeline",
                 expected="--metadata beside it",
                 received="none",
-                write=f"--metadata metadata.db --pipeline {pipeline}",
+                write=shlex.join(["--metadata", "metadata.db", "--pipeline", pipeline]),
             )
         found = None if metadata is None else AnyPipeline(metadata, pipeline)
         return command(options=options, any_pipeline=found, **others)

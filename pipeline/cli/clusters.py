@@ -1,6 +1,7 @@
 """The verb that writes the pipeline for an orchestrator on a cluster: compile."""
 
 import importlib.util
+import shlex
 from pathlib import Path
 
 import click
@@ -59,4 +60,5 @@ def compile_pipeline(target: str, image: str, output: Path, options: Options) ->
         text = spec.compile_spec(resolve(resolved), image)
     spec.write(text, output)
     click.echo(output)
-    click.echo(f"next: kfp run create --experiment-name {config.name} --package-file {output}")
+    files = ["--experiment-name", config.name, "--package-file", str(output)]
+    click.echo(f"next: {shlex.join(['kfp', 'run', 'create', *files])}")

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 import click
 
 from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.system.utf8 import check_utf8
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
@@ -125,6 +127,20 @@ def own_options(command: Verb) -> Verb:
 
 class Verbs(click.Group):
     """A group of verbs that ends with a line for the user and an exit code, not a traceback."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuses arguments, and a current folder, that are not UTF-8."""
+        try:
+            for text in args:
+                check_utf8("argument", text)
+            check_utf8("the current folder", os.getcwd())
+        except InputError as error:
+            stop(str(error), WRONG_INPUT)
+        except FileNotFoundError:
+            stop(
+                "the current folder: expected one that exists, received a deleted one", WRONG_INPUT
+            )
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the verb.

@@ -3,6 +3,7 @@
 import atexit
 import gc
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -173,7 +174,7 @@ def init(folder: Path, options: Options) -> None:
     written = start.write(folder, (*options.settings, *options.fixed))
     for path in written:
         click.echo(path)
-    click.echo(f"next: huberflow run --config {written[0]}")
+    click.echo(f"next: {shlex.join(['huberflow', 'run', '--config', str(written[0])])}")
 
 
 @cli.command()

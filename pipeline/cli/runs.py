@@ -1,6 +1,7 @@
 """Verbs for finished runs: compare, ui, track."""
 
 import gc
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -180,7 +181,7 @@ def _workspace_delivered(
             expected="--metadata beside it",
             received="none",
             hint="the config names the experiment of a workspace",
-            write=f"--set tracking.experiment={experiment}",
+            write=shlex.join(["--set", f"tracking.experiment={experiment}"]),
         )
     if tracking_uri is not None:
         options = options.with_setting("tracking.uri", tracking_uri)

@@ -1,5 +1,6 @@
 """The defaults of each task, and which settings a task allows."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,7 +59,8 @@ def check_task_rules(
       InputError: a setting is not possible for the task.
     """
     task, labels, scale = model.task, data.labels, model.label_scale
-    several, write = task != "regression" and len(labels) > 1, f"--label {labels[0]}"
+    several = task != "regression" and len(labels) > 1
+    write = shlex.join(["--label", labels[0]]) if several else None
     expected = f"one column for model.task={task}"
     refuse_if(several, "data.label", expected, ", ".join(labels), write)
     _check_classes(data.classes, task)

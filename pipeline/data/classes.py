@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Iterable
 
 from huberflow.custom_objects.catalogue import Task
@@ -53,7 +54,7 @@ def check_chosen_classes(column: ColumnProfile, asked: Iterable[str]) -> None:
             "data.classes",
             expected=f"values of {column.name!r}",
             received=repr(wrong[0]),
-            write=f"--set 'data.classes={json.dumps(classes)}'",
+            write=shlex.join(["--set", f"data.classes={json.dumps(classes)}"]),
         )
 
 

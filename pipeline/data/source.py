@@ -2,8 +2,10 @@
 
 import difflib
 import glob
+import json
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -20,14 +22,14 @@ _NAMES: dict[FileFormat, re.Pattern[str]] = {
 _SUFFIXES = ".csv, .csv.gz, .parquet, .tfrecord, .tfrecord.gz"
 
 _PANDAS_READERS = {
-    ".xlsx": "read_excel('{}')",
-    ".xls": "read_excel('{}')",
-    ".json": "read_json('{}')",
-    ".jsonl": "read_json('{}', lines=True)",
-    ".feather": "read_feather('{}')",
-    ".orc": "read_orc('{}')",
-    ".tsv": "read_csv('{}', sep='\\t')",
-    ".txt": "read_csv('{}', sep=None, engine='python')",
+    ".xlsx": "read_excel({})",
+    ".xls": "read_excel({})",
+    ".json": "read_json({})",
+    ".jsonl": "read_json({}, lines=True)",
+    ".feather": "read_feather({})",
+    ".orc": "read_orc({})",
+    ".tsv": 'read_csv({}, sep="\\t")',
+    ".txt": 'read_csv({}, sep=None, engine="python")',
 }
 """How pandas reads formats that huberflow does not."""
 
@@ -122,11 +124,14 @@ def _format_of(key: str, file: Path) -> FileFormat:
         if names.fullmatch(file.name):
             return file_format
     if _NAMES["parquet"].fullmatch(file.stem):
-        hint, command = "Parquet is compressed in itself", f"gunzip {file}"
+        hint, command = "Parquet is compressed in itself", shlex.join(["gunzip", str(file)])
     else:
-        reader = _PANDAS_READERS.get(file.suffix.lower(), "read_csv('{}')").format(file)
+        reader = _PANDAS_READERS.get(file.suffix.lower(), "read_csv({})").format(
+            json.dumps(str(file))
+        )
         hint = "convert it to CSV, for example with pandas"
-        command = f"python -c \"import pandas; pandas.{reader}.to_csv('data.csv', index=False)\""
+        code = f'import pandas; pandas.{reader}.to_csv("data.csv", index=False)'
+        command = shlex.join(["python", "-c", code])
     raise InputError(key, expected=_SUFFIXES, received=str(file), hint=hint, write=command)
 
 
@@ -168,7 +173,8 @@ def _check_alike(key: str, files: list[Path]) -> None:
                 key,
                 expected="files of one format",
                 received=f"{form} ({first.name}) and {other} ({file.name})",
-                hint=f"name those of one format by a pattern: '{first.parent}/*{first.suffix}'",
+                hint="name those of one format by a pattern: "
+                + shlex.quote(f"{first.parent}/*{first.suffix}"),
             )
     compressed = [file for file in files if is_compressed(file)]
     plain = [file for file in files if not is_compressed(file)]
@@ -177,7 +183,7 @@ def _check_alike(key: str, files: list[Path]) -> None:
             key,
             expected="all files compressed or none",
             received=f"{compressed[0].name} and {plain[0].name}",
-            write=f"gzip {plain[0]}",
+            write=shlex.join(["gzip", str(plain[0])]),
         )
 
 

@@ -1,5 +1,6 @@
 """Splits rows by the words or the dates in a column; checks that each split has labelled rows."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from datetime import date
 from itertools import islice
@@ -156,7 +157,7 @@ def _by_value(counted: Tally, column: ColumnProfile, splits: Splits) -> dict[str
             "words such as train and eval",
             _list(unknown),
             hint="name the split of each",
-            write=f"--set 'data.splits.values={{{written}}}'",
+            write=shlex.join(["--set", f"data.splits.values={{{written}}}"]),
         )
     if counted.without_value:
         raise _refused(column, "a word for every row", f"none in {counted.without_value:,}")

@@ -92,7 +92,10 @@ def _run(reference: str, workspace: Workspace) -> "Run":
             write=error.write,
         ) from error
     if len(runs) > 1:
-        received, write = f"{reference}, a sweep of {len(runs)}", f"huberflow compare {reference}"
+        received, write = (
+            f"{reference}, a sweep of {len(runs)}",
+            shlex.join(["huberflow", "compare", reference]),
+        )
         raise _no_model("one run", received, hint="choose one", write=write)
     return runs[0]
 

@@ -1,5 +1,6 @@
 """A session: the workspace is locked for runs, and the tracker gets their results meanwhile."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -118,12 +119,17 @@ def delivered_meanwhile(
 def _run_page(session: Session) -> str:
     """The page of the last run, or the command that opens it."""
     page = links.run_page(session.workspace, session.runs[-1]) if session.runs else None
-    return page or f"huberflow ui --workspace {display_path(session.workspace.root)}"
+    return page or _command("ui", session)
 
 
 def _later(session: Session, config: Config) -> str:
     """The command that delivers the runs later."""
     uri = config.tracking.uri
-    server = f" --set tracking.uri={masked_text(uri)}" if uri else ""
+    server = ["--set", f"tracking.uri={masked_text(uri)}"] if uri else []
+    return f"not delivered yet; later: {_command('track', session, *server)}"
+
+
+def _command(verb: str, session: Session, *options: str) -> str:
+    """A command on the session's workspace, for a shell."""
     workspace = display_path(session.workspace.root)
-    return f"not delivered yet; later: huberflow track --workspace {workspace}{server}"
+    return shlex.join(["huberflow", verb, "--workspace", workspace, *options])

@@ -1,6 +1,7 @@
 """Reads the executions of runs from ML Metadata."""
 
 import json
+import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ class Records:
                 expected="the database of ML Metadata",
                 received=f"a file that it cannot read ({store_error(error)})",
                 hint="choose another one, or move the file away and lose all cached results",
-                write=f"mv {path} {path}.damaged",
+                write=shlex.join(["mv", path, f"{path}.damaged"]),
             ) from error
 
     def run(self, run_id: str) -> dict[str, Execution]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import sqlite3
 import tempfile
 import time
@@ -65,7 +66,7 @@ def read_pipelines(
                 "--pipeline",
                 expected=f"one of {', '.join(contexts)}" if contexts else "a store with runs",
                 received=repr(pipeline) if contexts else f"{metadata} without any",
-                write=f"--pipeline {next(iter(contexts))}" if contexts else _EXAMPLE,
+                write=shlex.join(["--pipeline", next(iter(contexts))]) if contexts else _EXAMPLE,
             )
         return [
             PipelineRuns(name, pipeline_id(context), _runs(records, context, experiment or name))

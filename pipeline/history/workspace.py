@@ -15,6 +15,7 @@ import filelock
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.atomic_write import written_atomically
+from huberflow.pipeline.system.utf8 import check_utf8
 
 VERSION = "1"
 """The version of the layout; a workspace of another version cannot be read."""
@@ -60,8 +61,14 @@ class Workspace:
 
     @classmethod
     def at(cls, folder: Path) -> "Workspace":
-        """The workspace in a folder as a user writes it, such as ``~/runs``."""
-        return cls(folder.expanduser().absolute())
+        """The workspace in a folder as a user writes it, such as ``~/runs``.
+
+        Raises:
+          InputError: the folder's name is not UTF-8.
+        """
+        root = folder.expanduser().absolute()
+        check_utf8("workspace", str(root))
+        return cls(root)
 
     @property
     def metadata(self) -> Path:

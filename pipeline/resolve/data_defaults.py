@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,7 +202,7 @@ def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
             f"data.{key}",
             expected="a list of columns",
             received=repr(names),
-            write=f"--set data.{key}=[{names}]",
+            write=shlex.join(["--set", f"data.{key}=[{names}]"]),
         )
     return tuple(map(str, names))
 

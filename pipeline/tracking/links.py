@@ -1,6 +1,7 @@
 """Links to the pages of MLflow's UI that show runs."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
@@ -42,7 +43,7 @@ def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
     server = _server(receipts[0]) or ui.running(workspace)
     if server is not None:
         return _comparison(server, receipts)
-    start = f"huberflow ui --workspace {display_path(workspace.root)}"
+    start = shlex.join(["huberflow", "ui", "--workspace", display_path(workspace.root)])
     return f"{_comparison('http://127.0.0.1:5000', receipts)}  (start it: {start})"
 
 

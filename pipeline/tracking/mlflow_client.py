@@ -1,6 +1,7 @@
 """A client of an MLflow server or database that fails within seconds, and MLflow's errors."""
 
 import os
+import shlex
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -122,7 +123,10 @@ def _why(chain: Sequence[BaseException], server: str) -> str:
     elif any(isinstance(cause, requests.ConnectionError) for cause in chain):
         causes = [e.strerror for e in chain if isinstance(e, OSError) and e.strerror]
         innermost = causes[-1] if causes else type(chain[-1]).__name__
-        line, remedy = f"it cannot be reached ({innermost})", f"curl {server.rstrip('/')}/health"
+        line, remedy = (
+            f"it cannot be reached ({innermost})",
+            shlex.join(["curl", f"{server.rstrip('/')}/health"]),
+        )
     elif isinstance(error, MlflowException) and error.get_http_status_code() in (401, 403):
         remedy = "export MLFLOW_TRACKING_USERNAME=... MLFLOW_TRACKING_PASSWORD=..."
     else:

@@ -6,6 +6,7 @@ variables that name them, have no influence.
 
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -162,8 +163,8 @@ class MlflowTracker:
                 expected="an experiment that is not deleted",
                 received=repr(name),
                 hint="choose another one: --set tracking.experiment=another, or restore it",
-                write=f"MLFLOW_TRACKING_URI={masked_text(self._uri)} mlflow experiments restore "
-                f"--experiment-id {experiment.experiment_id}",
+                write=f"MLFLOW_TRACKING_URI={shlex.quote(masked_text(self._uri))} "
+                f"mlflow experiments restore --experiment-id {experiment.experiment_id}",
             )
             raise TrackingError(str(wrong))
         return experiment.experiment_id

@@ -112,6 +112,66 @@ class TestObjects:
         assert not (tmp_path / "w").exists()
 
 
+class TestNamesThatAreNotUtf8:
+    """TensorFlow, TFX and protocol buffers cannot hold them."""
+
+    HUBERFLOW = Path(sys.executable).with_name("huberflow")
+
+    @pytest.fixture
+    def line(self, tmp_path):
+        """The one line with which a command ends, in a folder, with variables."""
+
+        def line(*arguments: bytes | str, folder: str | bytes = ".", **variables: str) -> str:
+            place = os.path.join(os.fsencode(tmp_path), os.fsencode(folder))
+            os.makedirs(place, exist_ok=True)
+            environment = {k: v for k, v in os.environ.items() if not k.startswith("LC_")}
+            done = subprocess.run(
+                [self.HUBERFLOW, *arguments],
+                capture_output=True,
+                cwd=place,
+                env=environment | variables,
+            )
+            assert (done.returncode, done.stdout) == (2, b""), done
+            (only,) = done.stderr.decode().splitlines()
+            return only.removeprefix("huberflow: ")
+
+        return line
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [("run", b"--data=donn\xe9es.csv"), ("verify", b"mod\xe8le"), (b"--r\xf6n",)],
+    )
+    def test_are_refused_with_the_argument(self, line, arguments):
+        text = line(*arguments)
+        assert text.startswith("argument: expected a name in UTF-8")
+        assert "\\udce" in text or "\\udcf" in text
+        assert text.endswith("rename the file or folder")
+
+    def test_are_refused_as_the_current_folder(self, line):
+        assert line("run", folder=b"donn\xe9es").startswith("the current folder: expected a name")
+
+    def test_a_current_folder_that_is_gone_is_refused_too(self, tmp_path):
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        script = f"rmdir {gone}; {self.HUBERFLOW} run"
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, cwd=gone)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "the current folder: expected one that exists" in done.stderr
+
+    def test_are_refused_where_the_home_has_one(self, line):
+        text = line("compare", "--workspace", "~/w", HOME=os.fsdecode(b"/home/ren\xe9"))
+        assert text.startswith("workspace: expected a name in UTF-8")
+
+    def test_are_read_as_utf8_where_the_locale_is_c(self, line):
+        assert "prix-été.csv" in line("config", "--data", "prix-été.csv", LC_ALL="C")
+
+    def test_that_the_locale_misreads_have_a_remedy(self, line):
+        ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        text = line("config", "--data", "prix-été.csv", **ascii_only)
+        assert "because this locale is ascii" in text
+        assert text.endswith("write: export PYTHONUTF8=1")
+
+
 class TestPort:
     def test_that_is_taken_is_refused_before_the_model_is_loaded(self, tmp_path):
         certificate = tmp_path / "model" / "assets.extra" / "certificate.json"

@@ -107,13 +107,13 @@ NOT_THERE = {
         "both",
         ("a.csv.gz and b.csv", "gzip ~/both/b.csv"),
     ),
-    "a spreadsheet": ({"a.xlsx": ""}, "a.xlsx", ("~/a.xlsx", "read_excel('~/a.xlsx')")),
+    "a spreadsheet": ({"a.xlsx": ""}, "a.xlsx", ("~/a.xlsx", 'read_excel("~/a.xlsx")')),
     "Parquet in gzip": (
         {"a.parquet.gz": ""},
         "a.parquet.gz",
         ("~/a.parquet.gz", "gunzip ~/a.parquet.gz"),
     ),
-    "tabs by name": ({"a.tsv": ""}, "a.tsv", ("~/a.tsv", "read_csv('~/a.tsv', sep='\\t')")),
+    "tabs by name": ({"a.tsv": ""}, "a.tsv", ("~/a.tsv", 'read_csv("~/a.tsv", sep="\\t")')),
 }
 
 CSV = {
@@ -130,8 +130,8 @@ CSV = {
         '"x","y"\n1,2\n',
         ("line 1", '\'"x","y"\'', "sed -i '1s/\"//g' ~/a.csv"),
     ),
-    "semicolons": ("x;y\n1;2\n", ("line 1", "';'", "read_csv('~/a.csv', sep=';')")),
-    "tabs": ("x\ty\n1\t2\n", ("line 1", "'\\t'", "read_csv('~/a.csv', sep='\\t')")),
+    "semicolons": ("x;y\n1;2\n", ("line 1", "';'", 'read_csv("~/a.csv", sep=";")')),
+    "tabs": ("x\ty\n1\t2\n", ("line 1", "'\\t'", 'read_csv("~/a.csv", sep="\\t")')),
     "a byte order mark": (
         "\ufeff" + GOOD,
         ("line 1", "a byte order mark before it", "sed -i '1s/^\\xEF\\xBB\\xBF//' ~/a.csv"),
