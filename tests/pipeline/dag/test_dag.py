@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from key_files import write_key
 from tfx.dsl.components.common.resolver import RESOLVER_CONFIG, RESOLVER_STRATEGY_CLASS
 
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.dag.graph import create_pipeline
-from huberflow.pipeline.resolve.resolved_run import resolve, resolve_config
+from huberflow.pipeline.resolve.resolved_run import changes, resolve, resolve_config
 
 # A config whose Trainer uses none of huberflow's objects.
 PLAIN = [
@@ -73,6 +74,15 @@ class TestWhatAChangeRuns:
         later = parameters(*by_date, "data.splits.days.eval=2024-05-29")
         for one, other in ((before[0], before[1]), (before[1], later)):
             assert {node for node in one if one[node] != other[node]} == {"ExampleGen"}
+
+    def test_of_the_signing_key_is_the_export_and_no_change_of_the_run(self, tmp_path):
+        key = write_key(tmp_path, "signing").private
+        setting = f"export.signing={{method: key, private_key: {key}}}"
+        before, after = parameters(), parameters(setting)
+        assert {node for node in before if before[node] != after[node]} == {"ServingExport"}
+        assert changes(resolve_config(None, [setting])) == {}
+        signs = {f"components/bundle/{name}.py" for name in ("signing", "signing_keys")}
+        assert signs < sources("ServingExport")
 
     def test_of_beams_options_is_nothing(self):
         """Beam's arguments in the pipeline would be part of the cache's key."""
