@@ -1,6 +1,7 @@
 """Collects the metadata of a run, and gives it a readable name."""
 
 import getpass
+import os
 import platform
 import shlex
 import sys
@@ -28,10 +29,18 @@ def gather(changes: Mapping[str, JSON], log: Path) -> RunMetadata:
         git=git.state(Path.cwd()),
         host=platform.node(),
         log=str(log),
-        user=getpass.getuser(),
+        user=_user(),
         versions=versions(),
         workspace=str(log.parents[1]),
     )
+
+
+def _user() -> str:
+    """The user's name; the number where the system knows no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # until and from Python 3.13
+        return str(os.getuid())
 
 
 def command() -> str:

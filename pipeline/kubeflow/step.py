@@ -19,6 +19,7 @@ from typing import Any
 
 from huberflow.components.contracts.lineage import LINEAGE
 from huberflow.custom_objects.json_record import JSON, JsonRecord
+from huberflow.installation.unknown_user import name_unknown_user
 from huberflow.pipeline.data import taxi
 from huberflow.pipeline.history import run_metadata
 from huberflow.pipeline.history.run_history import RunMetadata
@@ -58,6 +59,7 @@ class StepRecord(JsonRecord):
 
 def main() -> None:
     """Runs the component that the command line names, as TFX's own entry point does."""
+    name_unknown_user()  # as OpenShift runs containers
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     logging.basicConfig(level=logging.INFO)
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor

@@ -3,6 +3,7 @@
 import sys
 
 from huberflow.installation.extras import MissingExtraError, missing_extra_named
+from huberflow.installation.unknown_user import name_unknown_user
 
 EXTRAS = {
     "bundle": "cli",
@@ -26,6 +27,7 @@ EXTRAS = {
 
 def main() -> None:
     """Runs a verb; where it needs an extra that is not installed, names the extra instead."""
+    name_unknown_user()
     verb = next((word for word in sys.argv[1:2] if word in EXTRAS), "")
     try:
         with missing_extra_named(f"huberflow {verb}".strip(), EXTRAS.get(verb, "cli")):
@@ -38,6 +40,7 @@ def main() -> None:
 
 def worker() -> None:
     """Runs a Beam worker."""
+    name_unknown_user()
     try:
         with missing_extra_named("huberflow-worker"):
             from huberflow.pipeline.beam import worker as beam_worker
