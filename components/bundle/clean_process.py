@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -32,12 +32,15 @@ class CheckError(Exception):
     """A reloaded model differs from its certificate; the message names the difference."""
 
 
-def check_bundle(bundle: Path, device: str | None = None) -> "CheckReport":
+def check_bundle(
+    bundle: Path, device: str | None = None, allow_ops: Collection[str] = ()
+) -> "CheckReport":
     """Compares the bundle's files with its certificate, then runs its own ``reload.py --check``.
 
     Args:
       bundle: the SavedModel's folder; the check runs on a copy of it, in another place.
       device: "cpu" or "gpu", where all ops must run; None for TensorFlow's choice.
+      allow_ops: see ``huberflow.components.bundle.reload.check``.
 
     Returns:
       The report of ``huberflow.components.bundle.reload.check``; its ``ok`` is true.
@@ -51,7 +54,7 @@ def check_bundle(bundle: Path, device: str | None = None) -> "CheckReport":
     required = reload.verify(bundle)["source"]["requirements"]
     modules = installed.modules(each["name"] for each in required)
     with contextlib.closing(_prepared.pop() if _prepared else _CleanProcess()) as process:
-        report = process.check(bundle.resolve(), device, modules)
+        report = process.check(bundle.resolve(), device, modules, allow_ops)
     wrong = [reload.in_words(*value) for value in report["values"].items() if not value[1]["ok"]]
     if wrong and report["differences"]:
         wrong.append(reload.on_another_machine(report["differences"]))
@@ -98,9 +101,15 @@ class _CleanProcess:
         atexit.register(self.close)
         self._send(sorted(installed.base_modules()))
 
-    def check(self, bundle: Path, device: str | None, modules: Iterable[str] = ()) -> "CheckReport":
+    def check(
+        self,
+        bundle: Path,
+        device: str | None,
+        modules: Iterable[str] = (),
+        allow_ops: Collection[str] = (),
+    ) -> "CheckReport":
         """The report on a bundle that needs these modules, too; the process ends."""
-        self._send([str(bundle), device, sorted(modules)])
+        self._send([str(bundle), device, sorted(allow_ops), sorted(modules)])
         output, _ = self._python.communicate()
         try:
             report = json.loads(output.splitlines()[-1])
@@ -178,7 +187,7 @@ def _main() -> None:
     request = sys.stdin.readline()
     if not request:
         return  # the parent process has ended
-    bundle, device, modules = json.loads(request)
+    bundle, device, allow_ops, modules = json.loads(request)
     hidden.show(modules)
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")  # its memory may be another process's
@@ -186,6 +195,7 @@ def _main() -> None:
         copy = shutil.copytree(bundle, Path(folder, "model"))
         script = str(copy / "assets.extra" / "reload.py")
         sys.argv = [script, "--check", "--json", *(["--device", device] if device else [])]
+        sys.argv += [f"--allow-op={op}" for op in allow_ops]
         runpy.run_path(script, run_name="__main__")
 
 

@@ -25,6 +25,7 @@ if __name__ == "__main__" and not sys.flags.safe_path:
 import argparse
 import base64
 import builtins
+import functools
 import hashlib
 import importlib
 import importlib.abc
@@ -39,7 +40,7 @@ import threading
 import time
 import types
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from importlib.machinery import ModuleSpec
 from pathlib import Path, PurePosixPath
@@ -201,7 +202,9 @@ class ReloadError(Exception):
     """The bundle is not as it was written, or this machine cannot run it."""
 
 
-def load(path: str | os.PathLike[str], *, trainable: bool = True) -> tf_keras.Model:
+def load(
+    path: str | os.PathLike[str], *, trainable: bool = True, allow_ops: Collection[str] = ()
+) -> tf_keras.Model:
     """The tf_keras model as it was when training ended, compiled if it was.
 
     Loss, metrics, regularizers and layers are those of the bundle's own source, also where other
@@ -211,9 +214,11 @@ def load(path: str | os.PathLike[str], *, trainable: bool = True) -> tf_keras.Mo
       path: the SavedModel's folder.
       trainable: whether to restore the optimizer's state, so that training goes on where it ended;
         else every weight is frozen.
+      allow_ops: ops that may do more than compute, such as ``["PyFunc"]``.
 
     Raises:
-      ReloadError: see ``verify``; or the bundle has no Keras model that can be loaded.
+      ReloadError: see ``verify`` and ``refuse_unsafe_ops``; or the bundle has no Keras model that
+        can be loaded.
 
     Example::
 
@@ -234,6 +239,7 @@ def load(path: str | os.PathLike[str], *, trainable: bool = True) -> tf_keras.Mo
         raise ReloadError(f"no Keras model: {certificate['proof']['statement']} Use predictor.")
     _refuse_fork()
     tf_keras = _tf_keras()
+    refuse_unsafe_ops(root, allow_ops)
     _warn_of_other_versions(certificate)
     _refuse_missing(certificate["source"]["requirements"])
     source = _Source(root / EXTRA, certificate["files"], certificate["objects"])
@@ -250,15 +256,23 @@ def load(path: str | os.PathLike[str], *, trainable: bool = True) -> tf_keras.Mo
 
 
 def predictor(
-    path: str | os.PathLike[str], signature: str = "serving_default"
+    path: str | os.PathLike[str],
+    signature: str = "serving_default",
+    *,
+    allow_ops: Collection[str] = (),
 ) -> Callable[..., dict[str, np.ndarray]]:
     """A signature of the SavedModel as a function of arrays, by name; runs no custom code.
 
     Its arguments are those of the signature: ``predictor(path)(examples=[…])`` asks one that takes
     serialized ``tf.Example``s.
 
+    Args:
+      path: the SavedModel's folder.
+      signature: its name.
+      allow_ops: ops that may do more than compute, such as ``["PyFunc"]``.
+
     Raises:
-      ReloadError: see ``verify``; or the model has no such signature.
+      ReloadError: see ``verify`` and ``refuse_unsafe_ops``; or the model has no such signature.
 
     Example::
 
@@ -281,6 +295,7 @@ def predictor(
         expected = ", ".join(certificate["signatures"])
         raise ReloadError(f"signature: expected one of {expected}, received {signature!r}")
     _refuse_fork()
+    refuse_unsafe_ops(path, allow_ops)
     inputs = certificate["signatures"][signature]["inputs"]
     ask = signature_of(tf.saved_model.load(str(path)), signature, inputs)
 
@@ -554,6 +569,228 @@ def _refuse_fork() -> None:
             "load the model after the fork and use no TensorFlow before it, or start workers by "
             'multiprocessing.get_context("spawn")'
         )
+
+
+# -- The graph's ops: data until the graph is loaded, but some do more than compute ----------------
+
+_DEEDS = {
+    "runs Python code": "EagerPyFunc PyFunc PyFuncStateless",
+    "reads files": (
+        "CSVDataset DecodeProto EncodeProto FixedLengthRecordDataset FixedLengthRecordReader "
+        "FixedUnigramCandidateSampler GenerateVocabRemapping ImmutableConst InitializeTRTResource "
+        "InitializeTableFromTextFile LMDBDataset LMDBReader ListSnapshotChunksDataset "
+        "LoadAndRemapMatrix LoadDataset MatchingFiles MatchingFilesDataset ReadFile RecordInput "
+        "SnapshotChunkDataset SnapshotDatasetReader SnapshotNestedDatasetReader SqlDataset "
+        "TFRecordDataset TFRecordReader TextLineDataset TextLineReader WholeFileReader"
+    ),
+    "reads variables from a file": "DTensorRestore Restore RestoreSlice",
+    "writes variables to a file": "MergeV2Checkpoints Save SaveSlices",
+    "writes files": (
+        "CacheDataset CreateSummaryDbWriter CreateSummaryFileWriter DatasetToTFRecord "
+        "DistributedSave SaveDataset SerializeTRTResource SnapshotDataset WriteFile"
+    ),
+    "prints what it is given": "Print",
+    # A debugger's watch: to a file or to an address.
+    "sends what it is given elsewhere": (
+        "Copy CopyHost DebugIdentity DebugNanCount DebugNumericSummary"
+    ),
+    "calls another process": (
+        "ConfigureDistributedTPU DataServiceDataset HostRecv HostSend Recv RegisterDataset "
+        "RemoteCall RpcCall RpcClient RpcServer RpcServerRegister RpcServerStart Send"
+    ),
+    "runs a program that is hidden in a value": (
+        "DatasetFromGraph MlirPassthroughOp RemoteFusedGraphExecute TRTEngineOp XlaCallModule "
+        "XlaCustomCall"
+    ),
+    "changes the process": "Abort FileSystemSetConfiguration",
+}
+"""Ops that do more than compute, without ``Experimental`` before and a version behind."""
+
+_SAVER = ("reads variables from a file", "writes variables to a file")
+_TABLE = "InitializeTableFromTextFile"
+
+
+def unsafe_ops(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The ops of a SavedModel that do more than compute, and what they do; nothing is loaded.
+
+    TensorFlow's own do not count: those that save and restore the model's variables, which nothing
+    that is asked calls, and those that fill tables from the model's assets.
+
+    Raises:
+      ReloadError: the file is not there, or is none.
+    """
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    file = Path(path, "saved_model.pb")
+    try:
+        saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    except (OSError, DecodeError) as error:
+        raise ReloadError(f"{file.name}: cannot be read: {error}") from error
+    found = [pair for meta in saved_model.meta_graphs for pair in _Graph(meta).unsafe_ops()]
+    return dict(sorted(found))
+
+
+def refuse_unsafe_ops(path: str | os.PathLike[str], allowed: Collection[str] = ()) -> None:
+    """Refuses a SavedModel with ``unsafe_ops``, but for those that are allowed.
+
+    Raises:
+      ReloadError: it has others; the message says what they do, and how they are allowed.
+    """
+    refused = {op: deed for op, deed in unsafe_ops(path).items() if op not in allowed}
+    if refused:
+        raise ReloadError(
+            f"the model does more than compute: {in_deeds(refused)}; if you trust who made it, "
+            f"allow it: {' '.join(f'--allow-op {op}' for op in refused)}, or allow_ops={[*refused]}"
+        )
+
+
+def in_deeds(ops: Mapping[str, str]) -> str:
+    """Ops, and what they do."""
+    return ", ".join(f"{op} {deed}" for op, deed in ops.items())
+
+
+class _Graph:
+    """A graph as it is in its file: nodes, functions, and what leads to what.
+
+    A body is that of a function, by its name, or of the graph itself: "".
+    """
+
+    def __init__(self, meta_graph: Any) -> None:
+        graph = meta_graph.graph_def
+        self._meta, self._nodes = meta_graph, {node.name: node for node in graph.node}
+        self._functions = {each.signature.name: each for each in graph.library.function}
+        self._found: list[tuple[str, Any, str]] = []
+        self._handles: list[bytes] = []
+        self._callers: dict[str, list[tuple[str, Any]]] = {}
+        self._called: dict[tuple[str, str], list[str]] = {}
+        functions = [(each.signature.name, each.node_def) for each in graph.library.function]
+        for body, nodes in [("", graph.node), *functions]:
+            for node in nodes:
+                op = node.op
+                if op == "VarHandleOp":
+                    self._handles.append(node.attr["shared_name"].s)
+                if deed := _deed(op):
+                    self._found.append((body, node, deed))
+                for function in _called(node) if _calls(op) else ():
+                    self._callers.setdefault(function, []).append((body, node))
+                    self._called.setdefault((body, body or node.name), []).append(function)
+
+    def unsafe_ops(self) -> Iterator[tuple[str, str]]:
+        """Each op with what it does."""
+        asked, assets = self._asked(), self._assets()
+        for body, node, deed in self._found:
+            is_saver = deed in _SAVER and (body, body or node.name) not in asked
+            if is_saver or (_TABLE in node.op and self._is_path(body, node.input[1], assets)):
+                continue
+            yield node.op, deed
+
+    def _asked(self) -> set[tuple[str, str]]:
+        """All that a caller can reach, as body and name: nodes of the graph, and functions."""
+        library, objects = self._meta.graph_def.library, self._meta.object_graph_def
+        signatures, collections = self._meta.signature_def, self._meta.collection_def
+        names = [tensor.name for each in signatures.values() for tensor in each.outputs.values()]
+        names += [name for each in collections.values() for name in each.node_list.value]
+        functions = [*objects.concrete_functions]
+        functions += [each.gradient_func for each in library.gradient]
+        functions += [each.gradient_func for each in library.registered_gradients]
+        # TensorFlow may call one of these in place of another.
+        functions += [n for n, each in self._functions.items() if "api_implements" in each.attr]
+        reached = [("", _node(name)) for name in names] + [(name, name) for name in functions]
+        asked: set[tuple[str, str]] = set()
+        for place in reached:  # it grows
+            if place not in asked:
+                asked.add(place)
+                body, name = place
+                reached += [(each, each) for each in self._called.get(place, [])]
+                if not body and name in self._nodes:
+                    reached += [("", _node(tensor)) for tensor in self._nodes[name].input]
+        return asked
+
+    def _assets(self) -> list[Any]:
+        """The model's assets; none where one of them is outside of the folder for assets."""
+        from tensorflow.core.protobuf import meta_graph_pb2
+
+        assets = [*self._meta.asset_file_def]
+        for packed in self._meta.collection_def["saved_model_assets"].any_list.value:  # TF 1
+            assets.append(meta_graph_pb2.AssetFileDef.FromString(packed.value))
+        paths = [PurePosixPath(asset.filename) for asset in assets]
+        return [] if any(path.is_absolute() or ".." in path.parts for path in paths) else assets
+
+    def _is_path(
+        self, body: str, tensor: str, assets: Sequence[Any], inner: Sequence[str] = ()
+    ) -> bool:
+        """Whether a tensor is the path of an asset, whoever calls the function that it is in."""
+        if not body:
+            name, paths = _node(tensor), {_node(asset.tensor_info.name) for asset in assets}
+            sources = [] if name in inner else self._sources(name)
+            are_paths = [self._is_path("", each, assets, [*inner, name]) for each in sources]
+            return name in paths or (bool(sources) and all(are_paths))
+        arguments = [each.name for each in self._functions[body].signature.input_arg]
+        if tensor not in arguments or body in inner:  # inner: those that it is passed on to
+            return False
+        place, objects = arguments.index(tensor), self._meta.object_graph_def
+        callers = [
+            "PartitionedCall" in node.op
+            and self._is_path(caller, node.input[place], assets, [*inner, body])
+            for caller, node in self._callers.get(body, [])
+        ]
+        if body in objects.concrete_functions:
+            bound = objects.concrete_functions[body].bound_inputs
+            captured = place - len(arguments) + len(bound)
+            callers.append(captured >= 0 and objects.nodes[bound[captured]].HasField("asset"))
+        return bool(assets) and all(callers)
+
+    def _sources(self, name: str) -> list[str]:
+        """What a node outside of functions passes on; of a variable, all that it may be."""
+        node = self._nodes.get(name)
+        if node is None or node.op not in ("Identity", "ReadVariableOp"):
+            return []
+        if node.op == "Identity":
+            return [node.input[0]]
+        variable = self._nodes.get(_node(node.input[0]))
+        if variable is None or self._handles.count(variable.attr["shared_name"].s) != 1:
+            return []  # another handle may assign it
+        users = [n for n in self._nodes.values() if variable.name in map(_node, n.input)]
+        if not {user.op for user in users} <= {
+            "AssignVariableOp",
+            "ReadVariableOp",
+            "VarIsInitializedOp",
+        }:
+            return []  # so may a function
+        return [user.input[1] for user in users if user.op == "AssignVariableOp"]
+
+
+def _node(tensor: str) -> str:
+    """The node of a tensor or of a control input."""
+    return tensor.lstrip("^").partition(":")[0]
+
+
+def _called(node: Any) -> list[str]:
+    """The functions that a node calls."""
+    functions = []
+    for value in node.attr.values():
+        if value.HasField("func"):
+            functions.append(value.func.name)
+        elif value.HasField("list"):
+            functions += [each.name for each in value.list.func]
+    return functions
+
+
+@functools.cache
+def _calls(op: str) -> bool:
+    """Whether an op can call functions."""
+    from tensorflow.python.framework import op_def_registry
+
+    definition = op_def_registry.get(op)
+    return definition is None or any("func" in each.type for each in definition.attr)
+
+
+@functools.cache
+def _deed(op: str) -> str | None:
+    """What an op does, if it does more than compute."""
+    name = re.sub(r"^_?(?:Experimental)?(\w+?)(?:V\d+)?$", r"\1", op)
+    return next((deed for deed, ops in _DEEDS.items() if name in ops.split()), None)
 
 
 # -- The bundle's source, imported under its own names, for this model only ------------------------
@@ -1236,12 +1473,15 @@ def _processor() -> str:
 # -- The check -------------------------------------------------------------------------------------
 
 
-def check(path: str | os.PathLike[str], device: str | None = None) -> CheckReport:
+def check(
+    path: str | os.PathLike[str], device: str | None = None, *, allow_ops: Collection[str] = ()
+) -> CheckReport:
     """Compares what the model computes here with the golden values that the bundle has.
 
     Args:
       path: the SavedModel's folder.
       device: "cpu" or "gpu", where all ops must run; None for TensorFlow's choice.
+      allow_ops: ops that may do more than compute, such as ``["PyFunc"]``.
 
     Returns:
       ``ok``; the ``device`` that the ops ran on; ``precision``, which names the tolerances in use;
@@ -1252,7 +1492,7 @@ def check(path: str | os.PathLike[str], device: str | None = None) -> CheckRepor
       proves and what not; ``signature``, whether the bundle is signed.
 
     Raises:
-      ReloadError: see ``verify``; or ops did not run on ``device``.
+      ReloadError: see ``verify`` and ``refuse_unsafe_ops``; or ops did not run on ``device``.
 
     Example::
 
@@ -1276,6 +1516,7 @@ serving_default, as in the training process.'
     _refuse_fork()
     import tensorflow as tf
 
+    refuse_unsafe_ops(root, allow_ops)
     if device == "gpu" and not tf.config.list_logical_devices("GPU"):
         raise ReloadError(
             "device: expected a GPU, received none that TensorFlow can use; use --device cpu"
@@ -1284,7 +1525,7 @@ serving_default, as in the training process.'
     with tf.device(f"/{device.upper()}:0") if device else nullcontext(), deterministic_sums():
         measured = _Measured()
         if certificate["keras_generation"] is not None:
-            measured.load(root)
+            measured.load(root, allow_ops)
         measured.ask_signatures(root, expected.requests, certificate["signatures"])
         if expected.inputs is not None:
             measured.ask_model(expected)
@@ -1319,9 +1560,9 @@ class _Measured:
         self.seconds: dict[str, float] = {}
         self.device: str | None = None
 
-    def load(self, root: Path) -> None:
+    def load(self, root: Path, allow_ops: Collection[str]) -> None:
         """Loads the Keras model."""
-        self.seconds["load"], self.model = _timed(load, root)
+        self.seconds["load"], self.model = _timed(load, root, allow_ops=allow_ops)
 
     def ask_signatures(
         self,
@@ -1428,13 +1669,21 @@ def _main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="also compare its values")
     parser.add_argument("--device", choices=["cpu", "gpu"], help="where all ops must run")
     parser.add_argument("--public-key", metavar="FILE", help="also check its signature, first")
+    parser.add_argument(
+        "--allow-op",
+        action="append",
+        default=[],
+        metavar="OP",
+        help="an op that may do more than compute, such as PyFunc; may be repeated",
+    )
     parser.add_argument("--json", action="store_true", help="the report as JSON")
     options = parser.parse_args(arguments)
     report: Mapping[str, Any]
     try:
         signature = signer(options.path, options.public_key)
         if options.check:
-            report = {**check(options.path, options.device), "signature": signature}
+            report = check(options.path, options.device, allow_ops=options.allow_op)
+            report = {**report, "signature": signature}
         else:
             files = len(verify(options.path)["files"])
             report = {"ok": True, "files": files, "signature": signature}

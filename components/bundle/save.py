@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import tf_keras
@@ -9,6 +10,7 @@ import tf_keras
 from huberflow.components.bundle import bundle, clean_process, reload
 from huberflow.components.bundle.answers import Requests
 from huberflow.components.bundle.scratch import scratch_folder
+from huberflow.components.bundle.unsafe_ops import refuse_unsafe_ops
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 
@@ -24,6 +26,7 @@ def save_bundle(
     *,
     requests: Requests | None = None,
     check: bool = True,
+    allow_ops: Collection[str] = (),
 ) -> reload.Certificate:
     """Saves a model as a SavedModel with its custom objects and the proof that they arrived.
 
@@ -45,13 +48,15 @@ def save_bundle(
         each of its arguments. A signature without any is not proven.
       check: whether the clean process compares; it takes some seconds. Where this process holds the
         memory of a GPU, it does so on the CPU.
+      allow_ops: ops of the model that may do more than compute, such as ``["PyFunc"]``. Whoever
+        loads the bundle has to allow them, too.
 
     Returns:
       The certificate; ``certificate["proof"]["statement"]`` says what it proves and what not.
 
     Raises:
-      InputError: it is no Keras 2 model; the rows are no dense arrays; a request does not fit; or
-        the source of a custom object cannot be copied.
+      InputError: it is no Keras 2 model; the rows are no dense arrays; a request does not fit; the
+        source of a custom object cannot be copied; or it has other ops that do more than compute.
       FileExistsError: there is something at ``path``.
       CheckError: the model is another one where it is loaded; nothing is left at ``path``.
 
@@ -85,9 +90,11 @@ serving_default, as in the training process.'
             model, captured, inputs, labels, sample_weight, signatures=signatures, requests=requests
         )
         model.save(saved_model, save_format="tf", signatures=signatures)
+        refuse_unsafe_ops(saved_model, allow_ops)
         certificate = bundle.assemble(saved_model, captured, new, lineage)
         if check:
-            clean_process.check_bundle(new, clean_process.device_beside_this())
+            device = clean_process.device_beside_this()
+            clean_process.check_bundle(new, device, allow_ops)
         os.replace(new, out)
     return certificate
 

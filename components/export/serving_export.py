@@ -27,6 +27,7 @@ from tfx.types.standard_artifacts import (
 from tfx.utils import path_utils
 
 from huberflow.components.bundle import bundle, clean_process, reload
+from huberflow.components.bundle.unsafe_ops import refuse_unsafe_ops
 from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.lineage import RunLineage
 from huberflow.components.contracts.signing import Signing
@@ -50,6 +51,7 @@ def _export(
     objects: Parameter[str] = None,
     signing: Parameter[str] = None,
     public_key: Parameter[str] = None,
+    allow_ops: Parameter[str] = None,
     custom_config: Parameter[str] = None,
     run_id: Parameter[str] = None,
     run_metadata: Parameter[str] = None,
@@ -72,13 +74,14 @@ def _export(
         **({} if blessing is None else {"blessed": _is_blessed(blessing)}),
     }
     rows = _Rows(examples, transform_graph, split, label, weight)
+    allowed = (allow_ops or "").split()
     with (
         local_copy(path_utils.serving_model_path(model.uri)) as saved_model,
-        _captured(saved_model, model_run, rows) as captured,
+        _captured(saved_model, model_run, rows, allowed) as captured,
         local_output(path_utils.serving_model_path(exported_model.uri)) as out,
     ):
         certificate = bundle.assemble(saved_model, captured, out, origin)
-        report = clean_process.check_bundle(out)
+        report = clean_process.check_bundle(out, allow_ops=allowed)
         if signing:
             _sign(out, Signing.from_text(signing))
             exported_model.set_string_custom_property("signed_with", public_key)
@@ -122,12 +125,15 @@ class ServingExport(_Node):
       signing: the key that signs the model, such as ``{"private_key": "signing.pem"}``; see
         ``components.contracts.signing.Signing``. The node reads the file where it runs; the path is
         recorded, the key is not.
+      allow_ops: ops of the model that may do more than compute, such as ``["PyFunc"]``. Whoever
+        loads the bundle has to allow them, too.
       custom_config: JSON for TFX's cache: the node runs again when it changes.
       run_id: the run's id, where the orchestrator fills it in.
       run_metadata: the run's metadata as JSON, likewise.
 
     Raises:
-      InputError: an argument cannot be used; before anything runs, where that can be known.
+      InputError: an argument cannot be used; before anything runs, where that can be known. Or the
+        model has other ops that do more than compute.
       ReloadError: a file changed while the bundle was written.
       CheckError: the reloaded model differs from the one that was trained.
 
@@ -151,6 +157,7 @@ class ServingExport(_Node):
         label: str | None = None,
         weight: str | None = None,
         signing: Mapping[str, JSON] | None = None,
+        allow_ops: Sequence[str] = (),
         **others: BaseChannel | str,
     ) -> None:
         _check_importable(objects)
@@ -161,6 +168,7 @@ class ServingExport(_Node):
             "weight": weight,
             "objects": " ".join(objects) or None,
             **(_signing_parameters(signing) if signing else {}),
+            "allow_ops": " ".join(allow_ops) or None,
         }
         given = {key: value for key, value in {**others, **optional}.items() if value is not None}
         super().__init__(model=model, **given)
@@ -230,8 +238,11 @@ class _Rows:
 
 
 @contextmanager
-def _captured(saved_model: Path, model_run: types.Artifact | None, rows: _Rows) -> Iterator[Path]:
+def _captured(
+    saved_model: Path, model_run: types.Artifact | None, rows: _Rows, allow_ops: Sequence[str]
+) -> Iterator[Path]:
     """The folder of golden values: the one that the Trainer left, or a new one."""
+    refuse_unsafe_ops(saved_model, allow_ops)  # before it is loaded
     left = model_run and f"{model_run.uri}/{artifact_files.CAPTURED}"
     if left and fileio.exists(left):
         with local_copy(left) as folder:

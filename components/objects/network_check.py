@@ -12,6 +12,7 @@ import tf_keras
 from tf_keras.src.engine.functional import Functional
 
 from huberflow.components.bundle import bundle_source
+from huberflow.components.bundle.unsafe_ops import refuse_unsafe_ops
 from huberflow.components.objects import round_trip
 from huberflow.components.objects.discovery import Candidate
 from huberflow.components.objects.protocol import NetworkQuestion
@@ -71,7 +72,7 @@ def check(question: NetworkQuestion, modules: Collection[str], folder: Path) -> 
         if root not in modules and not each["module"].startswith(f"{registry.__package__}."):
             received, write = f"{each['class']} of {root}", f"--objects {root}"
             raise InputError(key, expected=expected, received=received, write=write)
-    _check_reload(model, io, key, folder)
+    _check_reload(model, io, key, folder, question.allow_ops)
 
 
 def _refuse_unregistered(name: str, key: str) -> None:
@@ -151,7 +152,9 @@ def _shape(tensor: tf.Tensor) -> str:
     return f"{tensor.dtype.name} {['batch', *tensor.shape[1:]]}".replace("'", "")
 
 
-def _check_reload(model: tf_keras.Model, io: ModelIO, key: str, folder: Path) -> None:
+def _check_reload(
+    model: tf_keras.Model, io: ModelIO, key: str, folder: Path, allow_ops: Collection[str]
+) -> None:
     random = np.random.default_rng(5)
     rows = {
         name: tf.constant(
@@ -169,6 +172,10 @@ def _check_reload(model: tf_keras.Model, io: ModelIO, key: str, folder: Path) ->
         tempfile.TemporaryDirectory() as saved,
     ):
         model.save(saved, save_format="tf")
+        try:
+            refuse_unsafe_ops(Path(saved), allow_ops)
+        except InputError as error:
+            raise prefixed(error, key) from error
         after = tf_keras.models.load_model(saved)(rows, training=False)
     if not np.array_equal(before, after, equal_nan=True):
         raise InputError(

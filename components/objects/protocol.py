@@ -32,6 +32,7 @@ class NetworkQuestion(JsonRecord):
     outputs: int = 1
     activation: str = "linear"
     mixed_precision: bool = False
+    allow_ops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -102,6 +102,7 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
       verbose: 1 to print each bundle.
       signatures: as ``model.save`` takes them.
       lineage: JSON for the certificate, beside the epoch.
+      allow_ops: see ``huberflow.save_bundle``.
 
     Raises:
       InputError: before training: the model has an object that a bundle cannot carry, or there is
@@ -129,6 +130,7 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
         verbose: int = 0,
         signatures: Mapping[str, Callable[..., object]] | None = None,
         lineage: Mapping[str, JSON] | None = None,
+        allow_ops: Collection[str] = (),
     ) -> None:
         folder = str(local_folder(path))
         refuse_no_json(dict(lineage or {}))
@@ -147,6 +149,7 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
                 write="SaveBundle(path, (x_validation, y_validation))",
             )
         self._signatures, self._lineage = signatures, dict(lineage or {})
+        self._allow_ops = allow_ops
         self._unchecked: Path | None = None
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
@@ -180,7 +183,8 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
         for left in (new, old):  # of a process that was killed
             shutil.rmtree(left, ignore_errors=True)
         lineage = {**self._lineage, "epoch": self._current_epoch + 1}
-        save_bundle(self.model, new, *self._rows, self._signatures, lineage, check=False)
+        given = (*self._rows, self._signatures, lineage)
+        save_bundle(self.model, new, *given, check=False, allow_ops=self._allow_ops)
         if target.exists():
             target.rename(old)
         new.rename(target)
@@ -191,5 +195,6 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
         """Checks the last bundle."""
         super().on_train_end(logs)
         if self._unchecked is not None:
-            clean_process.check_bundle(self._unchecked, clean_process.device_beside_this())
+            device = clean_process.device_beside_this()
+            clean_process.check_bundle(self._unchecked, device, self._allow_ops)
             self._unchecked = None

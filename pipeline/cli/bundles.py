@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from huberflow.pipeline.cli.common import say
+from huberflow.pipeline.cli.common import allow_ops_option, say
 
 _file = click.Path(path_type=Path)
 
@@ -34,6 +34,7 @@ _file = click.Path(path_type=Path)
     help="Column that the model was trained on; may be repeated.",
 )
 @click.option("--weight", metavar="NAME", help="Column with the weight of a row.")
+@allow_ops_option
 @click.option(
     "--to", "out", required=True, type=_file, metavar="FOLDER", help="The bundle: a new folder."
 )
@@ -43,6 +44,7 @@ def bundle(
     data: Path | None,
     labels: tuple[str, ...],
     weight: str | None,
+    allow_ops: tuple[str, ...],
     out: Path,
 ) -> None:
     """Make a bundle of a Keras model that was saved as a SavedModel.
@@ -64,7 +66,13 @@ def bundle(
         from huberflow.pipeline.deploy.bundling import make_bundle
 
         report = make_bundle(
-            saved_model, out, objects=objects, data=data, labels=labels, weight=weight
+            saved_model,
+            out,
+            objects=objects,
+            data=data,
+            labels=labels,
+            weight=weight,
+            allow_ops=allow_ops,
         )
     if data is None:
         say("without --data no value of the model is compared")

@@ -45,6 +45,15 @@ class Options:
         return resolve_config(self.file, (*self.settings, *self.fixed))
 
 
+allow_ops_option = click.option(
+    "--allow-op",
+    "allow_ops",
+    multiple=True,
+    metavar="OP",
+    help="An op of the model that may do more than compute, such as PyFunc; may be repeated.",
+)
+
+
 def config_options(command: Verb) -> Verb:
     """Adds --workspace, --config and --set to a verb, which gets them as ``options``."""
 

@@ -15,6 +15,7 @@ from huberflow.pipeline.cli.common import (
     FAILED,
     INTERRUPTED,
     Options,
+    allow_ops_option,
     config_options,
     progress_bar,
     say,
@@ -39,9 +40,15 @@ _device = click.option(
 @config_options
 @_device
 @trust_options
+@allow_ops_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def verify(
-    model: str | None, options: Options, device: str | None, trust: Trust, as_json: bool
+    model: str | None,
+    options: Options,
+    device: str | None,
+    trust: Trust,
+    allow_ops: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Check that an exported model is still the model that was trained.
 
@@ -61,7 +68,7 @@ def verify(
     from huberflow.pipeline.system.display_path import display_path
 
     with _located(model, options, trust) as (folder, signature):
-        report, warned = _checked(folder, device)
+        report, warned = _checked(folder, device, allow_ops)
         report["signature"] = signature
     for line in warned:
         say(line)
@@ -98,6 +105,7 @@ def verify(
 )
 @_device
 @trust_options
+@allow_ops_option
 def predict(
     model: str,
     options: Options,
@@ -106,6 +114,7 @@ def predict(
     bad: Path | None,
     device: str | None,
     trust: Trust,
+    allow_ops: tuple[str, ...],
 ) -> None:
     """Predict all rows of a file, which may be larger than memory.
 
@@ -121,7 +130,7 @@ def predict(
     """  # noqa: D301 (click reads the \b)
     bad = bad or output.with_name(f"{output.name}.bad.csv")
     with _located(model, options, trust) as (folder, _):
-        result = _predicted(folder, data, output, bad, device)
+        result = _predicted(folder, data, output, bad, device, allow_ops)
     for name in result.absent:
         say(f"{data} has no column {name}; its value is missing in every row")
     click.echo(f"predicted {result.rows:,} rows: {output}")
@@ -147,6 +156,7 @@ def predict(
 )
 @_device
 @trust_options
+@allow_ops_option
 @click.option(
     "--share-port",
     is_flag=True,
@@ -166,6 +176,7 @@ def serve(
     port: int,
     device: str | None,
     trust: Trust,
+    allow_ops: tuple[str, ...],
     share_port: bool,
     grace: float,
 ) -> None:
@@ -202,6 +213,7 @@ def serve(
                 device=device,
                 share_port=share_port,
                 grace=grace,
+                allow_ops=allow_ops,
                 on_ready=on_ready,
             )
     except server.ServerError as error:
@@ -218,18 +230,25 @@ def _located(reference: str | None, options: Options, trust: Trust) -> Iterator[
         yield folder, trust.signer(folder)
 
 
-def _checked(folder: Path, device: str | None) -> tuple["CheckReport", list[str]]:
+def _checked(
+    folder: Path, device: str | None, allow_ops: tuple[str, ...]
+) -> tuple["CheckReport", list[str]]:
     """The report of ``reload.check`` and its warnings, such as other versions."""
     from huberflow.components.bundle import reload
     from huberflow.pipeline.system import logs
 
     with logs.quiet(), warnings.catch_warnings(record=True) as seen:
-        report = reload.check(folder, device)
+        report = reload.check(folder, device, allow_ops=allow_ops)
     return report, [str(each.message) for each in seen if each.filename == reload.__file__]
 
 
 def _predicted(
-    folder: Path, data: Path, output: Path, bad: Path, device: str | None
+    folder: Path,
+    data: Path,
+    output: Path,
+    bad: Path,
+    device: str | None,
+    allow_ops: tuple[str, ...],
 ) -> "BatchResult":
     """Runs ``batch.predict_file`` behind a progress bar."""
     from huberflow.pipeline.system import logs
@@ -246,7 +265,7 @@ def _predicted(
             from huberflow.pipeline.deploy.scorer import Scorer
 
             _use(device)
-            scorer = Scorer(folder)
+            scorer = Scorer(folder, allow_ops)
             gc.freeze()  # Python would look through all of TensorFlow every few rows.
 
             def on_batch(done: float) -> None:

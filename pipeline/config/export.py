@@ -51,3 +51,8 @@ class Export(Strict):
     """The exported model."""
 
     signing: Signing = Signing()
+    allow_ops: tuple[str, ...] = Field(
+        (),
+        description="TensorFlow ops that the model may have although they do more than compute, "
+        "such as PyFunc or PrintV2.",
+    )

@@ -120,6 +120,7 @@ def create_nodes(config: Config, platform: Platform) -> list[BaseNode]:
             blessing=blessing,
             examples=examples,
             schema=schema,
+            allow_ops=config.export.allow_ops,
             custom_config=node_config.export_config().to_text(),
             signing=None if signing.method is None else signing.keys().to_json(),
             **platform.run_parameters,

@@ -14,6 +14,7 @@ from huberflow.components.bundle import bundle, clean_process, reload
 from huberflow.components.bundle.fit_rows import ROWS, Rows
 from huberflow.components.bundle.proof import NONE
 from huberflow.components.bundle.scratch import scratch_folder
+from huberflow.components.bundle.unsafe_ops import refuse_unsafe_ops
 from huberflow.components.objects.user_errors import user_code
 from huberflow.components.serving.signatures import read_saved_model
 from huberflow.custom_objects import user_objects
@@ -29,6 +30,7 @@ def make_bundle(
     data: Path | None = None,
     labels: Sequence[str] = (),
     weight: str | None = None,
+    allow_ops: Sequence[str] = (),
 ) -> reload.CheckReport:
     """Writes a bundle, after a clean process has reloaded it with the same values.
 
@@ -39,6 +41,7 @@ def make_bundle(
       data: a file of rows with a column for each of the model's inputs; the first 256 are taken.
       labels: the columns that the model was trained on.
       weight: the column with the weight of a row.
+      allow_ops: ops of the model that may do more than compute.
 
     Returns:
       The report of the check.
@@ -50,6 +53,7 @@ def make_bundle(
     _refuse_other_formats(saved_model)
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise InputError("--to", expected="a new folder", received=str(out))
+    refuse_unsafe_ops(saved_model, allow_ops)
     rows = _rows(data, saved_model, labels, weight) if data else Rows()
     names = _objects(objects)
     with (
@@ -63,7 +67,7 @@ def make_bundle(
         certificate = bundle.assemble(saved_model, captured, written, lineage)
         if rows and certificate["proof"]["model"] == NONE:
             raise _not_loaded(certificate["proof"]["lacking"])
-        report = clean_process.check_bundle(written)
+        report = clean_process.check_bundle(written, allow_ops=allow_ops)
         os.replace(written, out)
     return report
 

@@ -1,7 +1,7 @@
 """Raw columns in, predictions out: by a signature of an exported model."""
 
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -28,18 +28,20 @@ class Scorer:
 
     Args:
       bundle: the exported model.
+      allow_ops: ops of it that may do more than compute.
 
     Raises:
-      ReloadError: the bundle is not as it was written.
+      ReloadError: the bundle is not as it was written, or has other such ops.
       InputError: no signature of it takes rows of columns, or its outputs are none.
     """
 
-    def __init__(self, bundle: Path) -> None:
+    def __init__(self, bundle: Path, allow_ops: Collection[str] = ()) -> None:
         certificate = reload.verify(bundle)
         form = request_form(bundle, certificate)
         if form is None:
             raise _no_columns(certificate["signatures"])
-        self._form, self._predict = form, reload.predictor(bundle, form.signature)
+        self._form = form
+        self._predict = reload.predictor(bundle, form.signature, allow_ops=allow_ops)
         self._bundle = bundle
         self.certificate: str = certificate["sha256"]
         """The hash of the certificate."""

@@ -8,7 +8,7 @@ import logging
 import shlex
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -66,6 +66,7 @@ def serve(
     device: str | None = None,
     share_port: bool = False,
     grace: float = GRACE,
+    allow_ops: Collection[str] = (),
     on_ready: Callable[[str, str], None],
 ) -> None:
     """Checks the model, and answers until Ctrl-C or SIGTERM, requests on their way included.
@@ -80,6 +81,7 @@ def serve(
       device: "cpu" or "gpu", where it must run; None for TensorFlow's choice.
       share_port: listen beside another server of this user on this port.
       grace: seconds for the requests on their way; then the process ends, whatever it computes.
+      allow_ops: ops of the model that may do more than compute.
       on_ready: gets the server's URL, and a body for its ``/invocations``.
 
     Raises:
@@ -95,10 +97,10 @@ def serve(
         closing(bind_port(host, port, shared=share_port)) as listener,
     ):
         if share_port:
-            body = _load(app, bundle, device, slots.most_requests)
+            body = _load(app, bundle, device, allow_ops, slots.most_requests)
         with running_server(app, listener, slots, grace) as ended:
             if not share_port:
-                body = _load(app, bundle, device, slots.most_requests)
+                body = _load(app, bundle, device, allow_ops, slots.most_requests)
             address = f"[{host}]" if ":" in host else host
             on_ready(f"http://{address}:{listener.getsockname()[1]}", body)
             while not ended.wait(_WAIT):
@@ -111,7 +113,13 @@ def curl(url: str, body: str) -> str:
     return f"curl {url}/invocations -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
-def _load(app: ReplaceableApp, bundle: Path, device: str | None, most_requests: int) -> str:
+def _load(
+    app: ReplaceableApp,
+    bundle: Path,
+    device: str | None,
+    allow_ops: Collection[str],
+    most_requests: int,
+) -> str:
     """Replaces the app by the model's, once that is checked and warm; a body for a request."""
     reload.verify(bundle)  # before the seconds that the imports take
     clean_process.prepare()
@@ -124,8 +132,8 @@ def _load(app: ReplaceableApp, bundle: Path, device: str | None, most_requests: 
     for gpu in tf.config.list_physical_devices("GPU"):
         # All of its memory otherwise, and none for the server that replaces this one.
         tf.config.experimental.set_memory_growth(gpu, True)
-    report = clean_process.check_bundle(bundle, device)
-    scorer = Scorer(bundle)
+    report = clean_process.check_bundle(bundle, device, allow_ops)
+    scorer = Scorer(bundle, allow_ops)
     rows = scorer.golden_rows()
     for count in _WARM_UP:
         scorer.predict(rows.iloc[np.arange(count) % len(rows)])

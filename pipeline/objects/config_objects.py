@@ -74,6 +74,7 @@ def _network_question(network: UserNetwork, config: Config) -> NetworkQuestion:
         outputs=target.width,
         activation=target.activation,
         mixed_precision=config.training.mixed_precision,
+        allow_ops=config.export.allow_ops,
     )
 
 

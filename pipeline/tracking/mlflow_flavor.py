@@ -7,7 +7,7 @@ the compiled Keras model back, with its custom objects.
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack
@@ -56,6 +56,7 @@ class LogOptions(MlflowOptions, total=False):
     sample_weight: Rows
     signatures: Mapping[str, object]
     lineage: JSON
+    allow_ops: Collection[str]
     serving_signature: str
     registered_model_name: str
     await_registration_for: int
@@ -75,6 +76,7 @@ def save_model(
     sample_weight: Rows | None = None,
     signatures: Mapping[str, object] | None = None,
     lineage: JSON = None,
+    allow_ops: Collection[str] = (),
     serving_signature: str | None = None,
     **options: Unpack[MlflowOptions],
 ) -> None:
@@ -88,6 +90,7 @@ def save_model(
       sample_weight: likewise.
       signatures: likewise.
       lineage: likewise.
+      allow_ops: likewise.
       serving_signature: the signature that ``mlflow.pyfunc`` calls; by default ``columns`` where
         there is one, else ``serving_default``.
       **options: as ``mlflow.tensorflow`` takes them: ``signature``, ``input_example``,
@@ -123,7 +126,8 @@ def save_model(
             rows = _rows(inputs, options.get("input_example"))
             from huberflow.components.bundle.save import save_bundle  # TensorFlow takes seconds
 
-            save_bundle(model, bundle, rows, labels, sample_weight, signatures, lineage)
+            given = (rows, labels, sample_weight, signatures, lineage)
+            save_bundle(model, bundle, *given, allow_ops=allow_ops)
         certificate = reload.verify(bundle)
         served = _served(certificate, serving_signature)
         options.setdefault("signature", signature_of(certificate, served))
@@ -165,7 +169,11 @@ def log_model(
 
 
 def load_model(
-    model_uri: str, dst_path: str | None = None, *, trainable: bool = True
+    model_uri: str,
+    dst_path: str | None = None,
+    *,
+    trainable: bool = True,
+    allow_ops: Collection[str] = (),
 ) -> "tf_keras.Model":
     """The compiled tf_keras model with its custom objects, as it was when training ended.
 
@@ -173,6 +181,7 @@ def load_model(
       model_uri: ``models:/taxi/3``, ``runs:/ID/model``, a folder, and so on.
       dst_path: a folder to download to; by default a temporary one.
       trainable: see ``huberflow.load``.
+      allow_ops: likewise.
 
     Raises:
       InputError: the model has not the flavor ``huberflow``.
@@ -195,7 +204,8 @@ def load_model(
     Of a registered model: ``huberflow.mlflow.load_model("models:/taxi@champion")``.
     """
     folder = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=dst_path)
-    return reload.load(saved_model_in(Path(folder), model_uri), trainable=trainable)
+    saved_model = saved_model_in(Path(folder), model_uri)
+    return reload.load(saved_model, trainable=trainable, allow_ops=allow_ops)
 
 
 def write(

@@ -80,6 +80,16 @@ GOOD = {
 }
 
 WRONG_NETWORKS = {
+    "prints": Wrong(
+        build(
+            "hidden = Printing()(hidden)",
+            before=f"{REGISTERED}\nclass Printing(tf_keras.layers.Layer):\n"
+            "    def call(self, x):\n        tf.print(x)\n        return x\n",
+        ),
+        ".py: build_model: allow_ops",
+        "a model that only computes",
+        "PrintV2 prints",
+    ),
     "raises": Wrong(
         build("hidden = hidden + unknown"),
         ".py: build_model",

@@ -437,7 +437,7 @@ class TestCheck:
 
 
 def test_an_error_of_the_models_own_code_is_refused_in_a_line(monkeypatch, capsys):
-    def check(path, device):
+    def check(path, device, allow_ops):
         raise TypeError("in user code:\n\n    File x\n\n    TypeError: no structure\n")
 
     monkeypatch.setattr(reload, "check", check)

@@ -204,6 +204,24 @@ def test_a_signature_that_takes_something_else_is_named_as_not_proven(export):
     assert "other" in proof["statement"].partition("Does not prove")[2]
 
 
+def test_a_model_that_does_more_than_compute_is_refused_unless_that_is_allowed(export, tmp_path):
+    model = fitted(network(), loss="mse")
+    inner = parsing(model)
+
+    @tf.function(input_signature=inner.input_signature)
+    def serve(examples):
+        tf.io.write_file(str(tmp_path / "traces" / "file"), "written")
+        return inner(examples)
+
+    with pytest.raises(InputError) as refused:
+        export(model, signatures={"serving_default": serve})
+    assert refused.value.key == "allow_ops"
+    assert refused.value.received == "WriteFile writes files"
+    assert not (tmp_path / "traces").exists(), "it was asked"
+    exported = export(model, signatures={"serving_default": serve}, allow_ops="WriteFile")
+    assert reload.unsafe_ops(exported) == {"WriteFile": "writes files"}
+
+
 def needing_another_column(model):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def serve(examples):

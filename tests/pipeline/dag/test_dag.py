@@ -56,6 +56,7 @@ class TestWhatAChangeRuns:
             ("training.loss.config.threshold=2.0", {"Trainer"}),
             ("training.metrics=[]", {"Trainer"}),
             ("seed=1", {"Trainer"}),
+            ("export.allow_ops=[PrintV2]", {"ServingExport"}),
             ("evaluation.metrics.0.config.threshold=2.0", {"Evaluator"}),
             ("evaluation.gate.0.upper_bound=0.5", {"Evaluator"}),
             ("evaluation.slices=[]", {"Evaluator"}),

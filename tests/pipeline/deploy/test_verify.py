@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 from small_bundles import edited, rewritten
+from tensorflow.core.protobuf import saved_model_pb2
 
 from huberflow.components.bundle import reload
 from huberflow.pipeline.cli.main import cli
@@ -71,6 +72,17 @@ class TestVerify:
         assert (done.exit_code, done.stdout) == (1, "")
         assert done.stderr.startswith("huberflow: refused: saved_model.pb: changed")
         assert len(done.stderr.splitlines()) == 1
+
+    def test_refuses_a_model_that_does_more_than_compute_unless_that_is_allowed(self, copy):
+        saved_model = saved_model_pb2.SavedModel.FromString((copy / "saved_model.pb").read_bytes())
+        saved_model.meta_graphs[0].graph_def.node.add(name="more", op="PrintV2")
+        (copy / "saved_model.pb").write_bytes(saved_model.SerializeToString())
+        done = huberflow("verify", rewritten(copy))
+        assert done.exit_code == 1
+        assert done.stderr.startswith(
+            "huberflow: refused: the model does more than compute: PrintV2 prints what it is given"
+        )
+        assert huberflow("verify", copy, "--allow-op", "PrintV2").exit_code == 0
 
     def test_warns_of_other_versions(self, copy):
         versions = {**reload.versions(), "tensorflow": "2.18.0"}

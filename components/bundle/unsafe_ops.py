@@ -1,0 +1,25 @@
+"""Refuses to export what a loader would refuse: a model that does more than compute."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from huberflow.components.bundle import reload
+from huberflow.custom_objects.input_error import InputError
+
+
+def refuse_unsafe_ops(saved_model: Path, allowed: Collection[str]) -> None:
+    """Refuses a model that a loader would refuse: see ``reload.refuse_unsafe_ops``.
+
+    Raises:
+      InputError: it has ops that do more than compute, and are not allowed.
+    """
+    refused = {op: deed for op, deed in reload.unsafe_ops(saved_model).items() if op not in allowed}
+    if refused:
+        raise InputError(
+            "allow_ops",
+            expected="a model that only computes",
+            received=reload.in_deeds(refused),
+            hint="leave them out; or allow them, here and wherever the model is loaded: as an "
+            "argument, as export.allow_ops of a config, or with --allow-op of a verb",
+            write=f"allow_ops={[*refused]}",
+        )
