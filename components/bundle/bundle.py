@@ -126,4 +126,4 @@ def assemble(
 
 def _digests(root: Path) -> dict[str, str]:
     files = (path for path in sorted(root.rglob("*")) if path.is_file())
-    return {path.relative_to(root).as_posix(): reload.digest(path) for path in files}
+    return reload.digests(root, [path.relative_to(root).as_posix() for path in files])

@@ -35,7 +35,7 @@ class CheckError(Exception):
 def check_bundle(
     bundle: Path, device: str | None = None, allow_ops: Collection[str] = ()
 ) -> "CheckReport":
-    """Compares the bundle's files with its certificate, then runs its own ``reload.py --check``.
+    """Compares the bundle's loader with its certificate, then runs it: ``reload.py --check``.
 
     Args:
       bundle: the SavedModel's folder; the check runs on a copy of it, in another place.
@@ -46,12 +46,13 @@ def check_bundle(
       The report of ``huberflow.components.bundle.reload.check``; its ``ok`` is true.
 
     Raises:
-      ReloadError: see ``huberflow.components.bundle.reload.verify``; no code of the bundle was run.
-      CheckError: a value is further off than the certificate allows, or the process died.
+      ReloadError: the certificate or the loader was changed; no code of the bundle was run.
+      CheckError: the loader refuses it, a value is further off than the certificate allows, or the
+        process died.
     """
     from huberflow.components.bundle import installed, reload  # not at the top: see TYPE_CHECKING
 
-    required = reload.verify(bundle)["source"]["requirements"]
+    required = reload.verify_loader(bundle)["source"]["requirements"]
     modules = installed.modules(each["name"] for each in required)
     with contextlib.closing(_prepared.pop() if _prepared else _CleanProcess()) as process:
         report = process.check(bundle.resolve(), device, modules, allow_ops)

@@ -41,6 +41,7 @@ import time
 import types
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from importlib.machinery import ModuleSpec
 from pathlib import Path, PurePosixPath
@@ -238,8 +239,14 @@ def load(
     if certificate["keras_generation"] is None:
         raise ReloadError(f"no Keras model: {certificate['proof']['statement']} Use predictor.")
     _refuse_fork()
-    tf_keras = _tf_keras()
+    _tf_keras()  # or there is none, in words
     refuse_unsafe_ops(root, allow_ops)
+    return _loaded(root, certificate, trainable)
+
+
+def _loaded(root: Path, certificate: Certificate, trainable: bool) -> tf_keras.Model:
+    """The model of a bundle that is verified."""
+    tf_keras = _tf_keras()
     _warn_of_other_versions(certificate)
     _refuse_missing(certificate["source"]["requirements"])
     source = _Source(root / EXTRA, certificate["files"], certificate["objects"])
@@ -288,9 +295,20 @@ def predictor(
         >>> huberflow.predictor(path)(x=rows)["y"].shape
         (2, 1)
     """
+    import tensorflow as tf  # noqa: F401 (takes seconds, in which a file could change)
+
+    return predictor_of(path, verify(path), signature, allow_ops)
+
+
+def predictor_of(
+    path: str | os.PathLike[str],
+    certificate: Certificate,
+    signature: str,
+    allow_ops: Collection[str],
+) -> Callable[..., dict[str, np.ndarray]]:
+    """See ``predictor``; of a bundle that is verified."""
     import tensorflow as tf
 
-    certificate = verify(path)
     if signature not in certificate["signatures"]:
         expected = ", ".join(certificate["signatures"])
         raise ReloadError(f"signature: expected one of {expected}, received {signature!r}")
@@ -337,8 +355,22 @@ def verify(path: str | os.PathLike[str]) -> Certificate:
     for name in sorted(present - {CERTIFICATE, SIGNATURE}):
         if name not in expected:
             raise ReloadError(f"{name}: not part of the bundle; remove it, or export again")
-        if digest(root / name) != expected[name]:
+    for name, received in digests(root, sorted(expected)).items():
+        if received != expected[name]:
             raise ReloadError(f"{name}: changed after the export; copy the model again")
+    return certificate
+
+
+def verify_loader(path: str | os.PathLike[str]) -> Certificate:
+    """The certificate, after the bundle's own ``reload.py``, which compares the rest, alone.
+
+    Raises:
+      ReloadError: one of the two was changed.
+    """
+    root = Path(path).resolve()
+    certificate = _read_certificate(root)
+    if (root / LOADER).is_symlink() or digest(root / LOADER) != certificate["files"].get(LOADER):
+        raise ReloadError(f"{LOADER}: changed after the export; copy the model again")
     return certificate
 
 
@@ -347,6 +379,12 @@ def seal(certificate: Mapping[str, object]) -> str:
     body = {key: value for key, value in certificate.items() if key != "sha256"}
     sha256 = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     return json.dumps({**body, "sha256": sha256}, indent=1, sort_keys=True) + "\n"
+
+
+def digests(root: Path, names: Sequence[str]) -> dict[str, str]:
+    """SHA-256 of files below a folder, in hex; of several at a time, in little memory."""
+    with ThreadPoolExecutor() as pool:  # a hash is computed outside of Python's lock
+        return dict(zip(names, pool.map(digest, [root / name for name in names]), strict=True))
 
 
 def digest(path: Path) -> str:
@@ -488,7 +526,7 @@ def _warn_of_other_versions(certificate: Certificate) -> None:
         if current[name] not in (version, None)
     ]
     if differences:
-        warnings.warn(f"exported with other versions: {'; '.join(differences)}", stacklevel=3)
+        warnings.warn(f"exported with other versions: {'; '.join(differences)}", stacklevel=4)
 
 
 def _refuse_missing(requirements: Sequence[Distribution]) -> None:
@@ -1512,10 +1550,10 @@ def check(
         'Proves: predictions, loss, metrics, two training steps and the answers of \
 serving_default, as in the training process.'
     """
-    root, certificate = Path(path).resolve(), verify(path)
     _refuse_fork()
-    import tensorflow as tf
+    import tensorflow as tf  # takes seconds, in which a file could change
 
+    root, certificate = Path(path).resolve(), verify(path)
     refuse_unsafe_ops(root, allow_ops)
     if device == "gpu" and not tf.config.list_logical_devices("GPU"):
         raise ReloadError(
@@ -1525,7 +1563,7 @@ serving_default, as in the training process.'
     with tf.device(f"/{device.upper()}:0") if device else nullcontext(), deterministic_sums():
         measured = _Measured()
         if certificate["keras_generation"] is not None:
-            measured.load(root, allow_ops)
+            measured.load(root, certificate)
         measured.ask_signatures(root, expected.requests, certificate["signatures"])
         if expected.inputs is not None:
             measured.ask_model(expected)
@@ -1560,9 +1598,9 @@ class _Measured:
         self.seconds: dict[str, float] = {}
         self.device: str | None = None
 
-    def load(self, root: Path, allow_ops: Collection[str]) -> None:
+    def load(self, root: Path, certificate: Certificate) -> None:
         """Loads the Keras model."""
-        self.seconds["load"], self.model = _timed(load, root, allow_ops=allow_ops)
+        self.seconds["load"], self.model = _timed(_loaded, root, certificate, True)
 
     def ask_signatures(
         self,

@@ -41,7 +41,7 @@ class Scorer:
         if form is None:
             raise _no_columns(certificate["signatures"])
         self._form = form
-        self._predict = reload.predictor(bundle, form.signature, allow_ops=allow_ops)
+        self._predict = reload.predictor_of(bundle, certificate, form.signature, allow_ops)
         self._bundle = bundle
         self.certificate: str = certificate["sha256"]
         """The hash of the certificate."""
@@ -59,7 +59,7 @@ class Scorer:
 
         One row without values where it was not asked.
         """
-        recorded = reload.golden(self._bundle).requests.get(self._form.signature)
+        recorded = reload.read_golden(self._bundle).requests.get(self._form.signature)
         if recorded is None:
             return pd.DataFrame({name: [None] for name in self.columns}, dtype=object)
         rows = self._form.rows(recorded)

@@ -7,7 +7,7 @@ import click
 import pytest
 from journals import Story
 
-from benchmarks import __main__, export, generated_runs, harness, losses, whole_runs
+from benchmarks import __main__, export, generated_runs, harness, losses, verifying, whole_runs
 from benchmarks.harness import Pairs, duration, show
 from huberflow.custom_objects.losses import HuberLoss
 from huberflow.pipeline.history import run_history
@@ -130,6 +130,23 @@ def test_export_is_what_the_trainer_and_the_export_took(tmp_path):
     log.write_text("")
     with pytest.raises(click.ClickException, match="run-1 exported nothing"):
         export.export_seconds(tmp_path)
+
+
+def test_the_files_of_a_bundle_are_compared_as_sha256sum_does(monkeypatch, capsys):
+    monkeypatch.setattr(verifying, "BYTES", 10**6)
+    monkeypatch.setattr(verifying, "NODES", (1000,))
+
+    verifying.run(1)
+
+    shown = capsys.readouterr().out
+    assert "1 0.0 GB in 8 files" in shown
+    assert "GB/s at best" in shown
+    assert "1 1,000 nodes" in shown
+
+
+def test_a_command_that_fails_is_not_measured():
+    with pytest.raises(click.ClickException, match="exit code 1"):
+        verifying.used(["false"])
 
 
 def test_generated_runs_compare_like_real_ones(tmp_path):

@@ -1,0 +1,110 @@
+"""How fast the files of a large bundle are compared with its certificate, and its graph is read.
+
+The files are compared by the bundle's own ``reload.py``, in a process of its own, in turn with
+``sha256sum``, which computes the same hashes one after another; both find the files in the disk's
+cache. The ops of a graph are looked through in turn with TensorFlow's parser alone, which is the
+least that any look into the file costs.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from benchmarks.harness import Pairs, console, in_turn, seconds_of, show, temporary_folder
+from huberflow.components.bundle import reload
+
+BYTES = 2 * 10**9
+FILES = (1, 8)
+"""Numbers of files with these bytes in all."""
+FILES_GOAL, GRAPH_GOAL = 1.1, 3.0
+NODES = (10_000, 100_000)
+
+
+def run(pairs: int) -> None:
+    """Measures files and graphs of each size, and prints the results.
+
+    Raises:
+      click.ClickException: a command failed.
+    """
+    with temporary_folder() as folder:
+        files = [_files(large_bundle(folder / "bundle", count), count, pairs) for count in FILES]
+        show("Files", files, ("sha256sum", "reload.py"))
+        graphs = [_graph(folder / "graph", nodes, pairs) for nodes in NODES]
+        show("Ops of a graph", graphs, ("parsed", "looked through"))
+
+
+def _files(bundle: Path, count: int, pairs: int) -> Pairs:
+    paths = [str(path) for path in bundle.rglob("*") if path.is_file()]
+    verify = [sys.executable, str(bundle / reload.LOADER)]
+    name = f"{BYTES / 1e9:.1f} GB in {count} file{'s' if count > 1 else ''}"
+    theirs = ("sha256sum", lambda: used(["sha256sum", *paths])[0])
+    ours = ("reload.py", lambda: used(verify)[0])
+    measured = in_turn(name, FILES_GOAL, theirs, ours, pairs)
+    best = min(seconds for _, seconds in measured.seconds)
+    memory = used(verify)[1]
+    console.print(f"{name}: {BYTES / best / 1e9:.2f} GB/s at best, {memory / 1e6:.0f} MB of memory")
+    shutil.rmtree(bundle)
+    return measured
+
+
+def large_bundle(folder: Path, count: int) -> Path:
+    """A bundle with ``BYTES`` of weights in so many files, and without a model to load."""
+    names = [f"variables/variables.data-{n:05}-of-{count:05}" for n in range(count)]
+    (folder / "variables").mkdir(parents=True)
+    block = os.urandom(2**20)
+    for name in names:
+        with (folder / name).open("wb") as file:
+            for start in range(0, BYTES // count, len(block)):
+                file.write(block[: BYTES // count - start])
+    (folder / reload.EXTRA).mkdir()
+    shutil.copyfile(reload.__file__, folder / reload.LOADER)
+    certificate = {
+        **dict.fromkeys(reload.Certificate.__annotations__),
+        "schema_version": reload.SCHEMA_VERSION,
+        "files": reload.digests(folder, [reload.LOADER, *names]),
+    }
+    (folder / reload.CERTIFICATE).write_text(reload.seal(certificate))
+    return folder
+
+
+def used(command: Sequence[str]) -> tuple[float, int]:
+    """The seconds of a command, and its largest memory in bytes.
+
+    Raises:
+      click.ClickException: it does not exit with 0.
+    """
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise click.ClickException(f"exit code {process.returncode} from {command}")
+    return seconds, usage.ru_maxrss * 1024
+
+
+def _graph(folder: Path, nodes: int, pairs: int) -> Pairs:
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    saved_model = SavedModel()
+    library = saved_model.meta_graphs.add().graph_def.library
+    for number in range(nodes // 100):
+        function = library.function.add()
+        function.signature.name = f"function_{number}"
+        for place in range(100):
+            node = function.node_def.add(name=f"node_{place}", op="MatMul", input=["a", "b"])
+            node.attr["T"].type = 1
+            node.attr["transpose_a"].b = False
+    folder.mkdir(exist_ok=True)
+    file = folder / "saved_model.pb"
+    file.write_bytes(saved_model.SerializeToString())
+    parsed = ("parsed", lambda: seconds_of(lambda: SavedModel.FromString(file.read_bytes())))
+    scanned = ("looked through", lambda: seconds_of(reload.unsafe_ops, folder))
+    scanned[1]()  # imports
+    return in_turn(f"{nodes:,} nodes", GRAPH_GOAL, parsed, scanned, pairs)
