@@ -118,6 +118,9 @@ OWN = [
     "--set=data.weight=wind",
     "--set=training.loss={name: QuantileLoss, config: {quantile: 0.8}}",
     "--set=training.metrics=[{name: Coverage}]",
+    "--set=training.optimizer={name: Lion, config: {use_ema: true, ema_momentum: 0.9}}",
+    "--set=training.optimizer.config.learning_rate={name: CosineDecay, config: {decay_steps: 200}}",
+    "--set=training.optimizer.config.learning_rate.config.initial_learning_rate=0.003",
     "--set=model.build=my_model.py:build_model",
     "--set=evaluation.metrics=[{name: HuberMetric, key: huber}, {name: Coverage, key: coverage}]",
     "--set=evaluation.slices=[[weather]]",
@@ -164,6 +167,7 @@ class TestOwnObjects:
         )
         names = {each["name"] for each in certificate["objects"]}
         assert {"my_losses>QuantileLoss", "my_model>CrossLayer", "my_model>sharpened"} <= names
+        assert certificate["proof"]["weights"] == "moving average"
 
     def test_unchanged_run_nothing_again(self, own: Trained) -> None:
         assert set(self.run_again(own).values()) == {"cached", "resolved"}

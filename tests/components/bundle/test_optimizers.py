@@ -136,6 +136,18 @@ def test_the_source_of_a_users_own_travels(folder, tmp_path):
     assert certificate["source"]["taken"] == ["own_optimizers"]
 
 
+def test_of_a_model_on_two_devices_goes_on(two_replicas, tmp_path):
+    with two_replicas.scope():
+        model = compiled(without_decay_of_biases())
+        own = compiled(own_optimizers.Fading(own_optimizers.Warmup()))
+    for each in (model, own):
+        fit(each)
+        path = tmp_path / each.optimizer.name
+        huberflow.save_bundle(each, path, X, Y, check=False)
+        assert reload.check(path)["ok"]
+        assert "steps" in reload.golden(path).values
+
+
 def test_a_changed_learning_rate_goes_on(tmp_path):
     model = compiled("adam")
     model.optimizer.learning_rate = 0.123
