@@ -97,8 +97,9 @@ class Pool(Generic[Job, Result]):
 
 
 def _run_worker(pipe: Connection, work: Callable[[Iterator[Any]], Iterator[Any]]) -> None:
-    # Ctrl-C reaches all processes of a terminal; a worker would be interrupted twice.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # These reach all processes of a terminal; a worker would be interrupted twice.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for result in work(_received(pipe)):
         pipe.send(result)

@@ -84,16 +84,16 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
             _mark_partial_run(pipeline, run_options.partial_run)
         nodes = [node.pipeline_node for node in pipeline.nodes]
         chosen = [node for node in nodes if not node.execution_options.HasField("skip")]
-        self._call("run_started", self._run_id, [node.node_info.id for node in chosen])
         status: RunStatus = "interrupted"
         try:
+            self._call("run_started", self._run_id, [node.node_info.id for node in chosen])
             with self._epochs_reported():
                 fingerprints = dict(_fingerprints(nodes))
                 for node in chosen:
                     with self._locked(fingerprints[node.node_info.id]):
                         self._run_node(pipeline, node)
             status = "done"
-        except NodeFailedError:
+        except Exception:
             status = "failed"
             raise
         finally:

@@ -1,4 +1,4 @@
-"""How a run ends early: the cause of a failure in one line, and SIGTERM."""
+"""How a run ends early: the cause of a failure in one line, and its end from outside."""
 
 import signal
 from collections.abc import Iterator
@@ -15,13 +15,22 @@ def first_line(error: BaseException) -> str:
 
 @contextmanager
 def termination_as_interrupt() -> Iterator[None]:
-    """Inside the block SIGTERM raises KeyboardInterrupt, so that every cleanup runs."""
+    """Inside the block SIGTERM and SIGHUP raise KeyboardInterrupt, so that every cleanup runs.
+
+    SIGHUP comes where a terminal is lost. Under ``nohup``, which ignores it, the block goes on.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:  # the shell and the kernel each send one
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if (number, handler) != (signal.SIGHUP, signal.SIG_IGN):
+            signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,15 +1,20 @@
 """Redirects what libraries print to a log file, so that the terminal shows the run alone."""
 
+import errno
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedWriter, FileIO, TextIOWrapper
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from huberflow.pipeline.system.private_files import only_for_owner
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -38,7 +43,8 @@ def captured(path: Path, *, verbose: bool) -> Iterator[IO[str]]:
         try:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-            with os.fdopen(os.dup(terminal), "w", encoding="utf-8", buffering=1) as stream:
+            raw = _Terminal(os.dup(terminal), "w")
+            with TextIOWrapper(BufferedWriter(raw), "utf-8", line_buffering=True) as stream:
                 yield stream
         finally:
             sys.stdout.flush()
@@ -47,6 +53,21 @@ def captured(path: Path, *, verbose: bool) -> Iterator[IO[str]]:
             os.dup2(errors, 2)
             os.close(terminal)
             os.close(errors)
+
+
+class _Terminal(FileIO):
+    """A terminal that may be lost meanwhile; what is written then is dropped, and the run goes on.
+
+    A closed pipe is another matter: its reader wants no more.
+    """
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return memoryview(data).nbytes
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
@@ -227,6 +228,31 @@ def broken(runs, request):
     with pytest.raises((NodeFailedError, KeyboardInterrupt)) as caught:
         runs.run("run-1", recorder)
     return runs, recorder, caught.value
+
+
+class ClosedPipe(Recorder):
+    """A display whose reader, such as `head`, has ended before the event's line is printed."""
+
+    def __init__(self, event: str) -> None:
+        super().__init__()
+        setattr(self, event, self.break_off)
+
+    def break_off(self, *_) -> None:
+        raise SystemExit(1)  # as rich does
+
+
+class FullDisk(ClosedPipe):
+    def break_off(self, *_) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("event", ["run_started", "node_started", "node_finished"])
+@pytest.mark.parametrize(("display", "status"), [(ClosedPipe, "interrupted"), (FullDisk, "failed")])
+def test_a_run_that_cannot_be_shown_ends_with_a_word_to_all_hooks(runs, event, display, status):
+    recorder = Recorder()
+    with pytest.raises((SystemExit, OSError)):
+        runs.run("run-1", recorder, display(event))
+    assert recorder.events[-1] == ("run finished", status)
 
 
 class TestBrokenRun:

@@ -1,4 +1,4 @@
-"""The cause of a failure in one line, and SIGTERM."""
+"""The cause of a failure in one line; SIGTERM, and SIGHUP from a lost terminal."""
 
 from __future__ import annotations
 
@@ -9,11 +9,39 @@ import pytest
 from huberflow.pipeline.system.interruption import first_line, termination_as_interrupt
 
 
-def test_termination_unwinds_like_an_interrupt_and_only_inside_the_block():
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt, match="SIGTERM"), termination_as_interrupt():
-        signal.raise_signal(signal.SIGTERM)
-    assert signal.getsignal(signal.SIGTERM) is before
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_an_end_from_outside_unwinds_like_an_interrupt_and_only_inside_the_block(number):
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt, match=number.name), termination_as_interrupt():
+        signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+
+
+def test_a_lost_terminal_interrupts_once():
+    """The shell and the kernel each send the signal; the second must not break the cleanup."""
+    cleaned = []
+
+    def run():
+        with termination_as_interrupt():
+            try:
+                signal.raise_signal(signal.SIGHUP)
+            finally:
+                signal.raise_signal(signal.SIGHUP)
+                cleaned.append("all")
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert cleaned == ["all"]
+
+
+def test_nohup_is_respected():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with termination_as_interrupt():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize(

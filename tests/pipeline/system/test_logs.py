@@ -143,3 +143,30 @@ class TestLog:
                 logging.getLogger("tfx").info("größe")
         """).log
         )
+
+
+LOSE_TERMINAL = """
+import os, pty
+from pathlib import Path
+from huberflow.pipeline.system.logs import captured
+
+keyboard, screen = pty.openpty()
+os.dup2(screen, 1)
+os.close(screen)
+with captured(Path("run.log"), verbose=False) as terminal:
+    assert terminal.isatty()
+    terminal.write("shown\\n")
+    os.read(keyboard, 100)
+    os.close(keyboard)
+    terminal.write("lost\\n")
+    terminal.flush()
+    print("to the log")
+"""
+
+
+def test_a_lost_terminal_takes_no_run_with_it(tmp_path):
+    """As under nohup, or where a run unwinds because its terminal is lost."""
+    script = [sys.executable, "-c", LOSE_TERMINAL]
+    done = subprocess.run(script, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "run.log").read_text() == "to the log\n"
