@@ -36,32 +36,17 @@ def signer(keys: Signing, password: str | None) -> Signer:
     Raises:
       InputError: a key or a certificate cannot be used; the field of ``Signing`` is its key.
     """
-    chain = [Path(file) for file in keys.certificate_chain]
-    for file in chain:
-        certificates("certificate_chain", file)
-    certificate = Path(keys.certificate) if keys.certificate else None
-    own = certificates("certificate", certificate)[:1] if certificate else []
     if keys.pkcs11_uri is not None:
         return partial(_ask_token, keys, password)
     path = Path(str(keys.private_key))
     key = _private_key(path, password)
     with missing_extra_named("huberflow.sign", "signing"):
-        from model_signing import signing
-    if certificate is None:
-        # The library calls it text, and gives it to cryptography, which takes bytes.
-        secret: Any = password and password.encode()
-        config = signing.Config().use_elliptic_key_signer(private_key=path, password=secret)
-        return partial(_write, config)
-    if password is not None:
-        expected, hint = "none beside a certificate", "model_signing reads no password there"
-        raise InputError("password", expected=expected, received="one", hint=hint)
-    if [each.public_key() for each in own] != [key.public_key()]:
-        expected = "the certificate of the private key"
-        raise InputError("certificate", expected=expected, received=f"{certificate}, of another")
-    config = signing.Config().use_certificate_signer(
-        private_key=path, signing_certificate=certificate, certificate_chain=chain
-    )
-    return partial(_write, config)
+        from model_signing.signing import Config
+    if keys.certificate is not None:
+        return partial(_write, _with_certificate(Config(), keys, key, password))
+    # The library calls it text, and gives it to cryptography, which takes bytes.
+    secret: Any = password and password.encode()
+    return partial(_write, Config().use_elliptic_key_signer(private_key=path, password=secret))
 
 
 def check(keys: Signing) -> str:
@@ -146,6 +131,25 @@ def _no_key(received: str) -> InputError:
     return InputError("private_key", expected=expected, received=received, write=_NEW_KEY)
 
 
+def _with_certificate(
+    config: "Config", keys: Signing, key: ec.EllipticCurvePrivateKey, password: str | None
+) -> "Config":
+    if password is not None:
+        expected, hint = "none beside a certificate", "model_signing reads no password there"
+        raise InputError("password", expected=expected, received="one", hint=hint)
+    certificate, chain = Path(str(keys.certificate)), [*map(Path, keys.certificate_chain)]
+    for file in chain:
+        certificates("certificate_chain", file)
+    if certificates("certificate", certificate)[0].public_key() != key.public_key():
+        expected = "the certificate of the private key"
+        raise InputError("certificate", expected=expected, received=f"{certificate}, of another")
+    return config.use_certificate_signer(
+        private_key=Path(str(keys.private_key)),
+        signing_certificate=certificate,
+        certificate_chain=chain,
+    )
+
+
 def _write(config: "Config", folder: Path, signature: Path) -> None:
     from model_signing import hashing
 
@@ -161,8 +165,6 @@ def _ask_token(
     given = "" if pin is None else f"{'&' if '?' in uri else '?'}pin-value={quote(pin, safe='')}"
     request = {
         "uri": f"{uri}{given}",
-        "certificate": keys.certificate,
-        "chain": keys.certificate_chain,
         "folder": folder and str(folder),
         "ignored": _IGNORED,
         "signature": signature and str(signature),

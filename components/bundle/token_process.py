@@ -21,8 +21,8 @@ def run(request: Mapping[str, object]) -> None:
     """Logs in to a token, and signs a folder.
 
     Args:
-      request: ``uri`` with the PIN; ``certificate``, a path or None, with its ``chain``;
-        ``folder``, None to log in only; ``ignored``, paths in it; ``signature``, the file to write.
+      request: ``uri`` with the PIN; ``folder``, None to log in only; ``ignored``, paths in it;
+        ``signature``, the file to write.
 
     Raises:
       TokenError: it failed.
@@ -36,19 +36,9 @@ def run(request: Mapping[str, object]) -> None:
 
 
 def _sign(request: Mapping[str, Any]) -> None:
-    from pathlib import Path
-
     from model_signing import hashing, signing
 
-    config, uri = signing.Config(), request["uri"]
-    if request["certificate"] is None:
-        config.use_pkcs11_signer(pkcs11_uri=uri)
-    else:
-        config.use_pkcs11_certificate_signer(
-            pkcs11_uri=uri,
-            signing_certificate=Path(request["certificate"]),
-            certificate_chain=[*map(Path, request["chain"])],
-        )
+    config = signing.Config().use_pkcs11_signer(pkcs11_uri=request["uri"])
     if request["folder"] is not None:
         files = hashing.Config().set_ignored_paths(paths=request["ignored"], ignore_git_paths=False)
         config.set_hashing_config(files).sign(request["folder"], request["signature"])
@@ -58,4 +48,4 @@ if __name__ == "__main__":
     try:
         _sign(json.load(sys.stdin))
     except Exception as error:  # of PyKCS11, or of the driver
-        sys.exit(f"{error or type(error).__name__}")
+        sys.exit(" ".join(str(error).split()) or type(error).__name__)

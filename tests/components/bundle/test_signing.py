@@ -279,6 +279,8 @@ class TestKeysThatCannotSign:
     def test_beside_arguments_of_another_method(self, refused, keys):
         assert refused(method="pkcs11", private_key=keys.private).key == "pkcs11_uri"
         assert refused(private_key=keys.private, certificate="own.pem").key == "certificate"
+        token = {"method": "pkcs11", "pkcs11_uri": "pkcs11:token=a;object=b"}
+        assert refused(**token, certificate="own.pem").key == "certificate"
         assert refused(method="sigstore").key == "method"
 
     def test_with_a_pin_where_it_would_be_recorded(self):
