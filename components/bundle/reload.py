@@ -250,7 +250,7 @@ def _loaded(root: Path, certificate: Certificate, trainable: bool) -> tf_keras.M
     _warn_of_other_versions(certificate)
     _refuse_missing(certificate["source"]["requirements"])
     source = _Source(root / EXTRA, certificate["files"], certificate["objects"])
-    with source.registered():
+    with source.registered(), _older_keras_named(certificate["versions"]["tf_keras"]):
         model = tf_keras.models.load_model(root)
         if not trainable:
             model.trainable = False
@@ -521,12 +521,43 @@ def _warn_of_other_versions(certificate: Certificate) -> None:
     }
     current = {name: _installed(name) for name in exported} | versions()
     differences = [
-        f"{name} {version}, now {current[name]}"
+        f"{name} {version}, now {now}"
         for name, version in exported.items()
-        if current[name] not in (version, None)
+        if (now := current[name]) not in (version, None)
+        and not (_is_tested(name, version) and _is_tested(name, now))
     ]
     if differences:
         warnings.warn(f"exported with other versions: {'; '.join(differences)}", stacklevel=4)
+
+
+@contextmanager
+def _older_keras_named(saved: str) -> Iterator[None]:
+    """Names the versions where an older tf_keras does not understand what a newer one saved."""
+    try:
+        yield
+    except Exception as error:
+        current = _tf_keras().__version__
+        if _release(current) >= _release(saved):
+            raise
+        raise ReloadError(
+            f"tf_keras: expected {saved}, which saved the model, or newer; received {current}, "
+            f"which cannot load it ({type(error).__name__}): pip install "
+            f'"tf-keras=={saved}", or use predictor'
+        ) from error
+
+
+_TESTED = {"python": ("3.11", "3.13"), "tensorflow": ("2.20", "2.21"), "tf_keras": ("2.20", "2.21")}
+"""The oldest and the newest versions in which bundles were loaded with their golden values."""
+
+
+def _is_tested(name: str, version: str) -> bool:
+    oldest, newest = _TESTED.get(name, ("0", "0"))
+    return _release(oldest) <= _release(version) <= _release(newest)
+
+
+def _release(version: str) -> list[int]:
+    """``[2, 21]`` of ``2.21.0``."""
+    return [int(part) for part in re.findall(r"\d+", version)[:2]]
 
 
 def _refuse_missing(requirements: Sequence[Distribution]) -> None:

@@ -376,13 +376,33 @@ class TestRefusal:
 
     def test_other_versions_are_one_warning_with_both(self, copy):
         now = reload.versions()
-        rewritten(copy, versions={**now, "tensorflow": "2.20.9", "python": "3.9"})
+        rewritten(copy, versions={**now, "tensorflow": "2.19.1", "python": "3.9"})
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             reload.load(copy)
         (warning,) = (each for each in caught if "other versions" in str(each.message))
         assert f"python 3.9, now {now['python']}" in str(warning.message)
-        assert f"tensorflow 2.20.9, now {now['tensorflow']}" in str(warning.message)
+        assert f"tensorflow 2.19.1, now {now['tensorflow']}" in str(warning.message)
+
+    def test_no_warning_where_the_versions_are_tested(self, copy):
+        now = reload.versions()
+        rewritten(copy, versions={**now, "tensorflow": "2.20.0", "tf_keras": "2.20.1"})
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            reload.load(copy)
+        assert not [each for each in caught if "other versions" in str(each.message)]
+
+    def test_of_an_older_keras_that_cannot_load_it(self, copy, monkeypatch):
+        def load_model(path):
+            raise TypeError("unknown argument 'optional'")
+
+        rewritten(copy, versions={**reload.versions(), "tf_keras": "2.99.0"})
+        monkeypatch.setattr(tf_keras.models, "load_model", load_model)
+        with (
+            pytest.warns(UserWarning, match=r"tf_keras 2\.99\.0"),
+            pytest.raises(reload.ReloadError, match=r'pip install "tf-keras==2\.99\.0"'),
+        ):
+            reload.load(copy)
 
 
 class TestCheck:
