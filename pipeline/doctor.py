@@ -44,6 +44,7 @@ PACKAGES = {
     ),
     "ml-metadata": ("huberflow[tfx]", "every run of the pipeline: it records what ran"),
     "mlflow": ("huberflow[mlflow]", "tracking runs and comparing them"),
+    "model-signing": ("huberflow[signing]", "signing models, and checking who signed one"),
 }
 """For each package: what installs it, and what does not work without it."""
 
