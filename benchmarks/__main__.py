@@ -41,7 +41,7 @@ def main(only: str | None, pairs: int | None) -> None:
     compare   `huberflow compare` of 1,000 runs, in seconds
     export    the export's share of its run, and `reload.load` against a plain load_model; a
               minute per run
-    verifying the files of a bundle of 2 GB against `sha256sum`, and its graph; two minutes
+    verifying the files of a bundle of 2 GB against openssl, and its graph; two minutes
     serving   `huberflow serve` against MLflow's stock flavor; two minutes, then seconds per pair
     container `huberflow serve` in a container against outside; needs Docker; a minute per pair
     scale     `huberflow run` on 15,002 rows, and on 50 and 100 times as many; ten minutes
