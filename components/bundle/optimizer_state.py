@@ -102,7 +102,7 @@ def _lost(optimizer: Any, weights: Sequence[tf.Variable]) -> Iterator[str]:
     smallest = min(weights, key=lambda each: each.shape.num_elements(), default=None)
     if smallest is not None:
         make = getattr(rebuilt, "_create_all_weights", None) or rebuilt.build
-        make([tf.Variable(tf.zeros(smallest.shape, smallest.dtype))])
+        make([tf.Variable(tf.zeros(smallest.shape, smallest.dtype)) for _ in weights])
     others = _settings(rebuilt)
     for name, value in _settings(optimizer).items():
         if name not in others or others[name] != value:

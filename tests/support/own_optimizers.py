@@ -32,6 +32,7 @@ class Fading(tf_keras.optimizers.Optimizer):
             return
         self.pasts = [self.add_variable_from_reference(each, "past") for each in variables]
         self.strength = tf.Variable(1.0, trainable=False)
+        self.count = len(variables)
         self._built = True
 
     def update_step(self, gradient, variable):
