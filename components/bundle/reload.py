@@ -609,7 +609,21 @@ def _process_lock() -> threading.RLock:
     return lock
 
 
-_forked = False
+def _has_started() -> bool:
+    """Whether TensorFlow has started its threads, here or where this process was forked from."""
+    eager = sys.modules.get("tensorflow.python.eager.context")
+    context = eager.context_safe() if eager else None
+    return getattr(context, "_context_handle", None) is not None
+
+
+def _has_lost_threads() -> bool:
+    """Whether this process was forked after that, and before it imported this file."""
+    tasks = Path("/proc/self/task")
+    threads = len(list(tasks.iterdir())) if tasks.exists() else sys.maxsize
+    return _has_started() and threads <= threading.active_count()
+
+
+_forked = _has_lost_threads()
 
 
 def _note_fork() -> None:
@@ -621,18 +635,9 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
-def _has_started() -> bool:
-    """Whether TensorFlow has started its threads, here or where this process was forked from."""
-    eager = sys.modules.get("tensorflow.python.eager.context")
-    context = eager.context_safe() if eager else None
-    return getattr(context, "_context_handle", None) is not None
-
-
 def _refuse_fork() -> None:
     """Refuses a process that was forked after TensorFlow had started, where it waits for ever."""
-    tasks = Path("/proc/self/task")  # shows a fork before this file was imported, too
-    threads = len(list(tasks.iterdir())) if tasks.exists() else sys.maxsize
-    if _forked or (_has_started() and threads <= threading.active_count()):
+    if _forked:
         raise ReloadError(
             "this process was forked from one in which TensorFlow had started, and would hang: "
             "load the model after the fork and use no TensorFlow before it, or start workers by "
