@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,6 +27,8 @@ from huberflow.pipeline.deploy.ending import GRACE
 if TYPE_CHECKING:
     from huberflow.components.bundle.reload import CheckReport
     from huberflow.pipeline.deploy.batch import BatchResult
+
+_existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 _device = click.option(
     "--device",
@@ -169,21 +171,21 @@ def predict(
     show_default=True,
     help="Seconds for requests on their way when the server is stopped; then it ends.",
 )
-def serve(
-    model: str | None,
-    options: Options,
-    host: str,
-    port: int,
-    device: str | None,
-    trust: Trust,
-    allow_ops: tuple[str, ...],
-    share_port: bool,
-    grace: float,
-) -> None:
+@click.option(
+    "--token-file",
+    type=_existing_file,
+    metavar="FILE",
+    help="Answer only requests with a token of this file, one a line; probes need none.",
+)
+@click.option("--tls-cert", type=_existing_file, metavar="FILE", help="Serve HTTPS, with this PEM.")
+@click.option("--tls-key", type=_existing_file, metavar="FILE", help="The key of --tls-cert.")
+@click.option("--access-log", is_flag=True, help="Print a line of JSON for each request.")
+@click.option("--name", help="The model's name in TensorFlow Serving's API; default: its folder's.")
+def serve(model: str | None, options: Options, trust: Trust, **settings: Any) -> None:
     """Serve an exported model over HTTP; Ctrl-C stops it.
 
-    The API is that of MLflow's scoring server. The model is first compared with its certificate:
-    /health answers from the start, /ready once the model is served.
+    The API is that of MLflow's scoring server, and of TensorFlow Serving's REST. The model is first
+    compared with its certificate: /health answers from the start, /ready once the model is served.
 
     MODEL is a folder, a run (its id, the start of its id, its name, `latest`) or an address in
     MLflow (models:/NAME@ALIAS, runs:/ID/model); default: the newest pushed version.
@@ -198,24 +200,22 @@ def serve(
     Serve nothing that somebody else signed, or nobody:
       huberflow serve --require-signature --public-key signing.pub
     """  # noqa: D301 (click reads the \b)
-    from huberflow.pipeline.deploy import server
+    from huberflow.pipeline.deploy import access, server
+
+    chosen = server.Settings(**settings)
+    if not access.is_loopback(chosen.host) and not (chosen.token_file and chosen.tls_cert):
+        say(
+            f"who can reach {chosen.host}:{chosen.port} can ask the model, or read the answers; "
+            "unless a proxy prevents it, add --token-file, --tls-cert and --tls-key"
+        )
 
     def on_ready(url: str, body: str) -> None:
         click.echo(f"serving: {url} {model or bundle}")
-        click.echo(f"try:     {server.curl(url, body)}")
+        click.echo(f"try:     {server.curl(url, body, chosen)}")
 
     try:
         with _located(model, options, trust) as (bundle, _):
-            server.serve(
-                bundle,
-                host=host,
-                port=port,
-                device=device,
-                share_port=share_port,
-                grace=grace,
-                allow_ops=allow_ops,
-                on_ready=on_ready,
-            )
+            server.serve(bundle, chosen, on_ready=on_ready)
     except server.ServerError as error:
         stop(str(error), FAILED)
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -13,12 +13,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.deploy import protocol
+from huberflow.pipeline.deploy import predict_api, protocol
 from huberflow.pipeline.deploy.intake import Intake
+from huberflow.pipeline.deploy.metrics import Metrics
+from huberflow.pipeline.deploy.request_csv import parse_csv
 
 if TYPE_CHECKING:  # it imports TensorFlow, which takes longer than all else
     from huberflow.pipeline.deploy.scorer import Scorer
@@ -43,9 +45,12 @@ class ServedModel:
     model: str
     """The folder of the bundle."""
     version: str
+    """The folder's name."""
     certificate: str
     """The hash of the certificate."""
     device: str
+    name: str = "model"
+    """In the addresses of TensorFlow Serving's REST."""
 
 
 class ReplaceableApp:
@@ -72,37 +77,25 @@ def waiting_app() -> Starlette:
 def serving_app(
     scorer: "Scorer", model: ServedModel, most_requests: int = _MOST_REQUESTS
 ) -> Starlette:
-    """The pages of MLflow's scoring server, and ``/ready``.
+    """The pages of MLflow's scoring server, of TensorFlow Serving's REST, and ``/ready``.
 
     Args:
-      scorer: answers ``/invocations``; see ``huberflow.pipeline.deploy.protocol``.
+      scorer: answers; see ``huberflow.pipeline.deploy.protocol`` and its neighbours.
       model: for ``/ready``.
       most_requests: for predictions, at the same time; more are answered with 503.
     """
-    intake = Intake(most_requests)
-    # Not asyncio's own threads, for which its end would wait.
-    threads = ThreadPoolExecutor(_THREADS, "predictions")
+    answers = _Answers(scorer, most_requests)
 
     async def ready(_: Request) -> Response:
         return JSONResponse(asdict(model))
 
     async def invocations(request: Request) -> Response:
-        try:
-            _check_kind(request)
-            async with intake.body(request) as body:
-                answer = asyncio.get_running_loop().run_in_executor(
-                    threads, _predictions, scorer, body
-                )
-                return Response(await answer, media_type="application/json")
-        except HTTPException as error:
-            return _refusal(error.detail, error.status_code, error.headers)
-        except asyncio.CancelledError:
-            return _refusal("the server is being stopped", 503)
-        except InputError as error:
-            too_large = isinstance(error, protocol.TooLargeError)
-            return _refusal(str(error), 413 if too_large else 400)
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody reads it
+        kind = request.headers.get("content-type", "none")
+        predict = _READERS.get(kind.partition(";")[0].strip().lower())
+        if predict is None:
+            kinds = " or ".join(_READERS)
+            return _refusal(f"Content-Type: expected {kinds}, received {kind[:60]}", 415)
+        return await answers.answer(request, predict, _refusal)
 
     async def failed(_: Request, error: Exception) -> Response:
         # The log has the traceback.
@@ -112,8 +105,86 @@ def serving_app(
         *_alive(),
         Route("/ready", ready),
         Route("/invocations", invocations, methods=["POST"]),
+        *_predict_api(answers, model),
     ]
     return Starlette(routes=routes, exception_handlers={Exception: failed})
+
+
+def with_metrics(application: ASGIApp, metrics: Metrics) -> Starlette:
+    """An application, and ``/metrics``."""
+    return Starlette(routes=[Route("/metrics", metrics.page), Mount("", application)])
+
+
+_Predict = Callable[["Scorer", bytes, int], tuple[bytes, int]]
+"""Gets a body, and how many rows it may have; returns an answer, and how many it has."""
+
+
+def _from_json(scorer: "Scorer", body: bytes, most_rows: int) -> tuple[bytes, int]:
+    table = protocol.parse_request(body, scorer.columns, most_rows)
+    return protocol.encode_predictions(scorer.predict(table)), len(table)
+
+
+def _from_csv(scorer: "Scorer", body: bytes, most_rows: int) -> tuple[bytes, int]:
+    table = parse_csv(body, scorer.columns, most_rows)
+    return protocol.encode_predictions(scorer.predict(table)), len(table)
+
+
+_READERS: Mapping[str, _Predict] = {"application/json": _from_json, "text/csv": _from_csv}
+"""By the content type of MLflow's requests."""
+
+
+class _Answers:
+    """Predictions, each in a thread, for requests of any form."""
+
+    def __init__(self, scorer: "Scorer", most_requests: int) -> None:
+        self._scorer, self._intake = scorer, Intake(most_requests)
+        self._most_rows = protocol.most_rows(len(scorer.columns) + len(scorer.outputs))
+        # Not asyncio's own threads, for which its end would wait.
+        self._threads = ThreadPoolExecutor(_THREADS, "predictions")
+
+    async def answer(
+        self, request: Request, predict: _Predict, refusal: Callable[..., Response]
+    ) -> Response:
+        """The answer, or what ``refusal`` makes of a message, a status and headers."""
+        try:
+            async with self._intake.body(request) as body:
+                work = self._threads.submit(predict, self._scorer, body, self._most_rows)
+                content, request.state.rows = await asyncio.wrap_future(work)
+                return Response(content, media_type="application/json")
+        except HTTPException as error:
+            return refusal(error.detail, error.status_code, error.headers)
+        except asyncio.CancelledError:
+            return refusal("the server is being stopped", 503)
+        except InputError as error:
+            too_large = isinstance(error, protocol.TooLargeError)
+            return refusal(str(error), 413 if too_large else 400)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody reads it
+
+
+def _predict_api(answers: _Answers, model: ServedModel) -> list[Route]:
+    """The pages of TensorFlow Serving's REST."""
+    served = int(model.version) if model.version.isdecimal() else 1
+
+    def unknown(request: Request) -> Response | None:
+        name, version = request.path_params["name"], request.path_params.get("version", served)
+        if (name, version) == (model.name, served):
+            return None
+        return _error(f"expected /v1/models/{model.name}, or its /versions/{served}", 404)
+
+    async def status(request: Request) -> Response:
+        return unknown(request) or JSONResponse(predict_api.model_status(str(served)))
+
+    async def predict(request: Request) -> Response:
+        return unknown(request) or await answers.answer(request, predict_api.predict, _error)
+
+    page, version = "/v1/models/{name}", "/versions/{version:int}"
+    return [
+        Route(f"{page}:predict", predict, methods=["POST"]),
+        Route(f"{page}{version}:predict", predict, methods=["POST"]),
+        Route(page, status),
+        Route(f"{page}{version}", status),
+    ]
 
 
 def _alive() -> list[Route]:
@@ -126,24 +197,21 @@ def _alive() -> list[Route]:
     return [Route("/ping", alive), Route("/health", alive), Route("/version", huberflow_version)]
 
 
-def _predictions(scorer: "Scorer", body: bytes) -> bytes:
-    most_rows = protocol.most_rows(len(scorer.columns) + len(scorer.outputs))
-    table = protocol.parse_request(body, scorer.columns, most_rows)
-    return protocol.encode_predictions(scorer.predict(table))
-
-
-def _check_kind(request: Request) -> None:
-    kind = request.headers.get("content-type", "none")
-    if kind.partition(";")[0].strip().lower() != "application/json":
-        detail = f"Content-Type: expected application/json, received {kind[:60]}"
-        raise HTTPException(415, detail)
+def _error(message: str, status: int, more_headers: Mapping[str, str] | None = None) -> Response:
+    """An error in the form of TensorFlow Serving's."""
+    return _failure({"error": message}, status, more_headers)
 
 
 def _refusal(message: str, status: int, more_headers: Mapping[str, str] | None = None) -> Response:
     """An error in the form of MLflow's."""
-    headers = {"Connection": "close"} if status in _UNREAD_BODY else {}
-    headers |= more_headers or {}
     code = _ERROR_CODES.get(status, "BAD_REQUEST")
+    return _failure({"error_code": code, "message": message}, status, more_headers)
+
+
+def _failure(
+    error: Mapping[str, str], status: int, more_headers: Mapping[str, str] | None
+) -> Response:
+    closing = {"Connection": "close"} if status in _UNREAD_BODY else {}
     # As ASCII, since a client may have sent half of a character.
-    content = json.dumps({"error_code": code, "message": message})
-    return Response(content, status, headers, media_type="application/json")
+    content = json.dumps(error)
+    return Response(content, status, {**closing, **(more_headers or {})}, "application/json")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pyarrow import types
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import tables
 from huberflow.pipeline.deploy.request_columns import Kind
+from huberflow.pipeline.deploy.request_csv import parsed_number
 from huberflow.pipeline.deploy.scorer import Scorer
 from huberflow.pipeline.deploy.tables import BadRow, RowBatch
 
@@ -169,15 +169,4 @@ def _values(column: pa.ChunkedArray, kind: Kind) -> Sequence[object] | np.ndarra
     if types.is_floating(column.type) or (types.is_integer(column.type) and not column.null_count):
         return column.to_numpy()
     # By way of objects: whole numbers beside a missing value would become floats.
-    return pd.Series([_parsed(value) for value in column.to_pylist()], dtype=object)
-
-
-def _parsed(value: str | int | Decimal | None) -> float | str | None:
-    """The number; text that is no number stays, for the scorer to name."""
-    text = "" if value is None else str(value)
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return text or None
+    return pd.Series([parsed_number(value) for value in column.to_pylist()], dtype=object)

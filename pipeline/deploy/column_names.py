@@ -24,3 +24,16 @@ def check_names(names: Iterable[object], known: Collection[str]) -> None:
                 received=reprlib.repr(name),
                 hint=did_you_mean(str(name)[:_MOST_LETTERS], known),
             )
+
+
+def refuse_twice(names: Iterable[str], key: str = "columns", expected: str = "each once") -> None:
+    """Checks that no name is there twice.
+
+    Raises:
+      InputError: one is.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise InputError(key, expected=expected, received=f"{reprlib.repr(name)} twice")
+        seen.add(name)

@@ -9,6 +9,7 @@ import logging
 import resource
 import socket
 import time
+from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -73,7 +74,8 @@ class BoundedConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Takes a slot."""
         super().connection_made(transport)
-        transport.set_write_buffer_limits(high=0)  # so that every delay of an answer is known
+        # So that every delay of an answer is known. With 0, one of TLS would never go on.
+        transport.set_write_buffer_limits(high=1)
         self._expect_head()
         self._note()
         self._slots.make_room(len(self.connections))
@@ -135,6 +137,16 @@ class BoundedConnection(H11Protocol):
         if self._head:
             self._head.cancel()
             self._head = None
+
+
+class BoundedLoop(asyncio.SelectorEventLoop):
+    """An event loop that gives a client as much time to begin an encryption as to send a head."""
+
+    async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
+        """See asyncio."""
+        if options.get("ssl"):
+            options["ssl_handshake_timeout"] = HEAD_PATIENCE
+        return await super().create_server(*args, **options)
 
 
 class Listener(socket.socket):

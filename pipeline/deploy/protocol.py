@@ -7,8 +7,7 @@ tracebacks into its answers.
 
 import json
 import re
-import reprlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 import numpy as np
@@ -16,7 +15,7 @@ import pandas as pd
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
-from huberflow.pipeline.deploy.column_names import check_names
+from huberflow.pipeline.deploy.column_names import check_names, refuse_twice
 
 MOST_ROWS = 100_000
 """Of one request; each of them costs memory, however short its JSON is."""
@@ -57,7 +56,8 @@ def parse_request(
     Args:
       body: an object with one key. ``dataframe_split`` has ``columns`` and ``data``, and an
         ``index`` that is ignored. ``dataframe_records``, ``instances`` and ``inputs`` have a list
-        of objects, one for each row; the last two may have lists by column instead.
+        of objects, one for each row; the last two may have lists by column instead. ``params``
+        beside it may be empty.
       columns: the names that may be in it.
       most_rows: how many it may have.
 
@@ -65,7 +65,10 @@ def parse_request(
       TooLargeError: it has more rows, or more than ``MOST_VALUES`` values.
       InputError: the body is something else, or a name is unknown or there twice.
     """
-    request = _parsed(body)
+    request = parsed(body)
+    if isinstance(request, dict) and request.pop("params", None):
+        expected, hint = "none, for the model takes none", "leave params out"
+        raise InputError("params", expected=expected, received="some", hint=hint)
     if not isinstance(request, dict) or len(request) != 1 or not request.keys() <= {*_FORMATS}:
         received = _list_keys(request) if isinstance(request, dict) else _describe(request)
         expected = f"an object with one key of {', '.join(_FORMATS)}"
@@ -74,8 +77,8 @@ def parse_request(
     if key == "dataframe_split":
         return _from_split(rows, columns, most_rows)
     if key in ("instances", "inputs") and isinstance(rows, dict):
-        return _from_columns(key, rows, columns, most_rows)
-    return _from_records(key, rows, columns, most_rows)
+        return from_columns(key, rows, columns, most_rows)
+    return from_records(key, rows, columns, most_rows)
 
 
 def encode_predictions(outputs: pd.DataFrame) -> bytes:
@@ -85,22 +88,46 @@ def encode_predictions(outputs: pd.DataFrame) -> bytes:
       InputError: an output is no number of JSON.
     """
     for name, column in outputs.select_dtypes("number").items():
-        wrong = np.flatnonzero(~np.isfinite(column))
-        if wrong.size:
-            raise InputError(
-                f"row {wrong[0] + 1} of {len(column)}",
-                expected="values like those that the model was trained on",
-                received=f"values for which it gives {column[wrong[0]]} as {name}",
-            )
+        check_finite(name, column)
     rows = outputs.to_dict("records")
     return json.dumps({"predictions": rows}, allow_nan=False).encode()
 
 
-def _parsed(body: bytes) -> JSON:
+def check_finite(name: object, values: np.ndarray | pd.Series) -> None:
+    """Checks that an output, with a value or several for each row, is of numbers of JSON.
+
+    Raises:
+      InputError: it is not.
+    """
+    found = np.asarray(values)
+    wrong = np.argwhere(~np.isfinite(found))
+    if wrong.size:
+        raise InputError(
+            f"row {wrong[0][0] + 1} of {len(found)}",
+            expected="values like those that the model was trained on",
+            received=f"values for which it gives {found[tuple(wrong[0])]} as {name}",
+        )
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is none of its numbers; write: null")
+
+
+def parsed(body: bytes, constant: Callable[[str], JSON] = _refuse_constant) -> JSON:
+    """A body's JSON.
+
+    Args:
+      body: in UTF-8.
+      constant: the value of NaN, Infinity and -Infinity; they are no JSON.
+
+    Raises:
+      TooLargeError: it has more than ``MOST_VALUES`` values.
+      InputError: it is no JSON, or a key of an object is there twice.
+    """
     try:
         text = body.decode(json.detect_encoding(body))
-        _check_count("values", _count_values(text), MOST_VALUES)
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_each_once)
+        check_count("values", _count_values(text), MOST_VALUES)
+        return json.loads(text, parse_constant=constant, object_pairs_hook=_each_once)
     except RecursionError as error:
         expected = "JSON of a few levels"
         raise InputError("body", expected=expected, received="a deeper one") from error
@@ -122,7 +149,12 @@ def _count_marks(text: str) -> int:
     return sum(map(text.count, ",[{"))
 
 
-def _check_count(what: str, count: int, most: int) -> None:
+def check_count(what: str, count: int, most: int) -> None:
+    """Checks that a request has at most so many rows or values.
+
+    Raises:
+      TooLargeError: it has more.
+    """
     if count > most:
         expected = f"at most {most:,} {what} in a request"
         raise TooLargeError("body", expected=expected, received=f"{count:,}")
@@ -132,20 +164,8 @@ def _each_once(pairs: Sequence[tuple[str, JSON]]) -> dict[str, JSON]:
     """The object of these pairs, where Python would take the last of those with one key."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        _refuse_twice("body", "each key of an object once", (key for key, _ in pairs))
+        refuse_twice((key for key, _ in pairs), "body", "each key of an object once")
     return found
-
-
-def _refuse_twice(key: str, expected: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise InputError(key, expected=expected, received=f"{reprlib.repr(name)} twice")
-        seen.add(name)
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is none of its numbers; write: null")
 
 
 def _from_split(split: JSON, known: Collection[str], most_rows: int) -> pd.DataFrame:
@@ -158,9 +178,9 @@ def _from_split(split: JSON, known: Collection[str], most_rows: int) -> pd.DataF
         )
     columns = _list("dataframe_split.columns", split["columns"], str, "a list of names")
     check_names(columns, known)
-    _refuse_twice("columns", "each once", columns)
+    refuse_twice(columns)
     data = _list("dataframe_split.data", split["data"], list, "a list of lists")
-    _check_count("rows", len(data), most_rows)
+    check_count("rows", len(data), most_rows)
     for number, row in enumerate(data, start=1):
         if len(row) != len(columns):
             raise InputError(
@@ -171,9 +191,15 @@ def _from_split(split: JSON, known: Collection[str], most_rows: int) -> pd.DataF
     return pd.DataFrame(data, columns=columns, dtype=object, index=range(len(data)))
 
 
-def _from_records(key: str, rows: JSON, known: Collection[str], most_rows: int) -> pd.DataFrame:
+def from_records(key: str, rows: JSON, known: Collection[str], most_rows: int) -> pd.DataFrame:
+    """The table of a list of objects, one for each row.
+
+    Raises:
+      TooLargeError: it has more rows.
+      InputError: it is something else, or a name is unknown.
+    """
     records = _list(key, rows, dict, "a list of objects")
-    _check_count("rows", len(records), most_rows)
+    check_count("rows", len(records), most_rows)
     names: dict[str, None] = {}
     for row in records:
         check_names(row, known)
@@ -182,16 +208,22 @@ def _from_records(key: str, rows: JSON, known: Collection[str], most_rows: int) 
     return _frame({name: [row.get(name) for row in records] for name in names}, len(records))
 
 
-def _from_columns(
+def from_columns(
     key: str, columns: Mapping[str, JSON], known: Collection[str], most_rows: int
 ) -> pd.DataFrame:
+    """The table of lists by column.
+
+    Raises:
+      TooLargeError: it has more rows.
+      InputError: it is something else, or a name is unknown.
+    """
     check_names(columns, known)
     lists = {name: _list(f"{key}.{name}", each, object, "a list") for name, each in columns.items()}
     lengths = {len(values) for values in lists.values()}
     if len(lengths) > 1:
         received = f"between {min(lengths)} and {max(lengths)}"
         raise InputError(key, expected="as many values in each column", received=received)
-    _check_count("rows", count := max(lengths, default=0), most_rows)
+    check_count("rows", count := max(lengths, default=0), most_rows)
     return _frame(lists, count)
 
 
@@ -216,5 +248,5 @@ def _list_keys(request: Mapping[str, JSON]) -> str:
 
 
 def _describe(value: JSON) -> str:
-    kinds = {dict: "another object", list: "another list", str: "text", type(None): "null"}
+    kinds = {dict: "another object", list: "a bare list", str: "text", type(None): "null"}
     return kinds.get(type(value), repr(value)[:60])

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from huberflow.components.bundle import reload
 from huberflow.components.serving.parsing_spec import ParsedColumn, parsing_spec
@@ -79,6 +80,11 @@ class RequestForm(ABC):
             refuse_twice(self.columns, field.names())
             self.columns |= field.columns()
 
+    @property
+    def by_field(self) -> dict[str, list[str]]:
+        """The columns of each argument, or parsed column."""
+        return {field.name: field.names() for field in self._fields}
+
     @abstractmethod
     def arguments(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The signature's arguments for ``[rows]`` arrays: float64, or int or bytes as objects."""
@@ -116,6 +122,15 @@ def request_form(bundle: Path, certificate: reload.Certificate) -> RequestForm |
         if form := _form(bundle, name, inputs):
             return form
     return None
+
+
+def example_form(bundle: Path, certificate: reload.Certificate) -> "_Examples | None":
+    """The form of ``serving_default``, if it takes ``tf.Example``s."""
+    name = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
+    if name not in certificate["signatures"]:
+        return None
+    form = _form(bundle, name, certificate["signatures"][name]["inputs"])
+    return form if isinstance(form, _Examples) else None
 
 
 def _form(bundle: Path, signature: str, inputs: Mapping[str, reload.Tensor]) -> RequestForm | None:
@@ -237,6 +252,29 @@ class _Examples(RequestForm):
             for name, values in columns.items()
         }
 
+    def table(self, examples: Sequence[bytes]) -> pd.DataFrame:
+        """The columns of serialized ``tf.Example``s, as a request has them.
+
+        Raises:
+          InputError: one is none, or a value is of the wrong type.
+        """
+        if not examples:
+            return pd.DataFrame(index=range(0))
+        try:
+            columns = self.rows({self._argument: np.array(examples, object)})
+        except DecodeError as error:
+            expected = "serialized tf.Examples"
+            raise InputError("b64", expected=expected, received="other bytes") from error
+        return pd.DataFrame(
+            {
+                name: [value.decode(errors="surrogateescape") for value in values]
+                if self.columns[name].kind == "text"
+                else values
+                for name, values in columns.items()
+            },
+            dtype=object,
+        )
+
 
 def _example(row: Mapping[_Field, np.ndarray]) -> tf.train.Example:
     example = tf.train.Example()
@@ -256,8 +294,18 @@ def _example(row: Mapping[_Field, np.ndarray]) -> tf.train.Example:
 def _values(row: Mapping[str, tf.train.Feature], field: _Field) -> Iterator[bytes | float | None]:
     """A value for each of the field's columns; missing ones where the row has fewer."""
     feature = row[field.name] if field.name in row else tf.train.Feature()
-    kind = feature.WhichOneof("kind")
+    kind, missing = feature.WhichOneof("kind"), b"" if field.dtype == tf.string else None
     values = list(getattr(feature, kind).value) if kind else []
-    missing = b"" if field.dtype == tf.string else None
-    for place in range(len(field.names())):
+    names, expected = field.names(), _list_of(field.dtype)
+    if kind not in (None, expected) or len(values) > len(names):
+        received = f"a {kind} of {len(values)}"
+        raise InputError(field.name, expected=f"a {expected} of {len(names)}", received=received)
+    for place in range(len(names)):
         yield values[place] if place < len(values) else missing
+
+
+def _list_of(dtype: tf.DType) -> str:
+    """The kind of a ``tf.Example``'s feature."""
+    if dtype == tf.string:
+        return "bytes_list"
+    return "float_list" if dtype.is_floating else "int64_list"

@@ -1,7 +1,7 @@
 """Raw columns in, predictions out: by a signature of an exported model."""
 
 import reprlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,12 @@ from huberflow.components.bundle import reload
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy.column_names import check_names
 from huberflow.pipeline.deploy.column_values import Mistakes, converted
-from huberflow.pipeline.deploy.request_columns import is_missing, refuse_twice, request_form
+from huberflow.pipeline.deploy.request_columns import (
+    example_form,
+    is_missing,
+    refuse_twice,
+    request_form,
+)
 
 
 class Scorer:
@@ -43,6 +48,11 @@ class Scorer:
         self._form = form
         self._predict = reload.predictor_of(bundle, certificate, form.signature, allow_ops)
         self._bundle = bundle
+        self._examples = example_form(bundle, certificate)
+        self.signature = form.signature
+        """The one by which the model is asked."""
+        self.fields = form.by_field
+        """The columns of each of its arguments, or of those that it parses."""
         self.certificate: str = certificate["sha256"]
         """The hash of the certificate."""
         self.columns = {name: column.kind for name, column in form.columns.items()}
@@ -71,19 +81,36 @@ class Scorer:
         Raises:
           InputError: a column is unknown or there twice, or a value is of the wrong type.
         """
+        outputs = dict(_columns(self.answers(table), len(table)))
+        return pd.DataFrame(
+            {
+                name: outputs[name] if dtype != "string" else texts(name, outputs[name])
+                for name, dtype in self.outputs.items()
+            }
+        )
+
+    def answers(self, table: pd.DataFrame) -> Mapping[str, np.ndarray]:
+        """The model's outputs as it gives them: a value for each row, or several.
+
+        Raises:
+          InputError: as ``predict``.
+        """
         columns, mistakes = self._read(table)
         for name, found in mistakes.items():
             for position, (expected, received) in found.items():
                 where = f"row {position + 1} of {len(table)}: {name}"
                 raise InputError(where, expected=expected, received=received)
-        answers = self._predict(**self._form.arguments(columns))
-        outputs = dict(_columns(answers, len(table)))
-        return pd.DataFrame(
-            {
-                name: outputs[name] if dtype != "string" else _texts(name, outputs[name])
-                for name, dtype in self.outputs.items()
-            }
-        )
+        return self._predict(**self._form.arguments(columns))
+
+    def from_examples(self, examples: Sequence[bytes]) -> pd.DataFrame | None:
+        """The table of serialized ``tf.Example``s; None if ``serving_default`` takes none.
+
+        Raises:
+          InputError: one is none, or a value is of the wrong type.
+        """
+        form = self._examples
+        known = form is not None and form.columns.keys() <= self.columns.keys()
+        return form.table(examples) if form and known else None
 
     def bad_rows(self, table: pd.DataFrame) -> Mapping[int, InputError]:
         """The first mistake in each bad row, by the row's position.
@@ -172,7 +199,12 @@ def _columns(answers: Mapping[str, np.ndarray], rows: int) -> Iterator[tuple[str
         yield from zip(names, values, strict=True)
 
 
-def _texts(name: str, values: np.ndarray) -> list[str]:
+def texts(name: str, values: np.ndarray) -> list[str]:
+    """An output of text as such.
+
+    Raises:
+      InputError: it is no text.
+    """
     try:
         return [value.decode() for value in values]
     except UnicodeDecodeError as error:

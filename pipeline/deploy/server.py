@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -20,19 +21,24 @@ from starlette.types import ASGIApp
 
 from huberflow.components.bundle import clean_process, reload
 from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.deploy.access import TokenRequired, read_tokens
 from huberflow.pipeline.deploy.application import (
     ReplaceableApp,
     ServedModel,
     serving_app,
     waiting_app,
+    with_metrics,
 )
 from huberflow.pipeline.deploy.connections import (
     BoundedConnection,
+    BoundedLoop,
     Listener,
     OnePerSecond,
     Slots,
 )
 from huberflow.pipeline.deploy.ending import GRACE, ending_within
+from huberflow.pipeline.deploy.metrics import Metrics
+from huberflow.pipeline.deploy.observed import ObservedApp, PrintedLog
 
 _WARM_UP = (1, 256)
 """Rows of a small and a large request; the first of each size takes longer than the next."""
@@ -58,17 +64,35 @@ class ServerError(Exception):
     """The server ended by itself."""
 
 
-def serve(
-    bundle: Path,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 8080,
-    device: str | None = None,
-    share_port: bool = False,
-    grace: float = GRACE,
-    allow_ops: Collection[str] = (),
-    on_ready: Callable[[str, str], None],
-) -> None:
+@dataclass(frozen=True)
+class Settings:
+    """Where a server listens, and to whom."""
+
+    host: str = "127.0.0.1"
+    """Address of this machine."""
+    port: int = 8080
+    """0 for any that is free."""
+    share_port: bool = False
+    """Listen beside another server of this user on this port."""
+    device: str | None = None
+    """"cpu" or "gpu", where the model must run; None for TensorFlow's choice."""
+    allow_ops: Collection[str] = ()
+    """Ops of the model that may do more than compute."""
+    name: str | None = None
+    """Of the model, in the addresses of TensorFlow Serving's REST; None for its folder's."""
+    grace: float = GRACE
+    """Seconds for the requests on their way; then the process ends, whatever it computes."""
+    access_log: bool = False
+    """Whether a line of JSON is printed for each request."""
+    token_file: Path | None = None
+    """See ``access.read_tokens``."""
+    tls_cert: Path | None = None
+    """The certificate for HTTPS, with those above it, as PEM."""
+    tls_key: Path | None = None
+    """Its key, if that is another file."""
+
+
+def serve(bundle: Path, settings: Settings, *, on_ready: Callable[[str, str], None]) -> None:
     """Checks the model, and answers until Ctrl-C or SIGTERM, requests on their way included.
 
     ``/health`` answers 200 at once, ``/ready`` once the model is checked and warm. A server that
@@ -76,72 +100,84 @@ def serve(
 
     Args:
       bundle: the exported model.
-      host: address of this machine to listen on.
-      port: 0 for any that is free.
-      device: "cpu" or "gpu", where it must run; None for TensorFlow's choice.
-      share_port: listen beside another server of this user on this port.
-      grace: seconds for the requests on their way; then the process ends, whatever it computes.
-      allow_ops: ops of the model that may do more than compute.
+      settings: where it listens.
       on_ready: gets the server's URL, and a body for its ``/invocations``.
 
     Raises:
-      InputError: the port is taken, or the address is not one of this machine.
+      InputError: the port is taken, the address is not one of this machine, or a file is wrong.
       ReloadError: the bundle is not as it was written, or this machine cannot run it.
       CheckError: a value is further off than the certificate allows.
       ServerError: the server ended by itself.
     """
-    app, slots = ReplaceableApp(waiting_app()), Slots()
+    host, shared = settings.host, settings.share_port
+    pages, metrics, slots = ReplaceableApp(waiting_app()), Metrics(), Slots()
+    app = guarded(pages, metrics, settings)
     with (
         suppress(KeyboardInterrupt),
-        ending_within(grace),
-        closing(bind_port(host, port, shared=share_port)) as listener,
+        ending_within(settings.grace),
+        closing(bind_port(host, settings.port, shared=shared)) as listener,
     ):
-        if share_port:
-            body = _load(app, bundle, device, allow_ops, slots.most_requests)
-        with running_server(app, listener, slots, grace) as ended:
-            if not share_port:
-                body = _load(app, bundle, device, allow_ops, slots.most_requests)
+        if shared:
+            pages.current, body = _loaded(bundle, settings, slots, metrics)
+        with running_server(app, listener, slots, settings) as ended:
+            if not shared:
+                pages.current, body = _loaded(bundle, settings, slots, metrics)
             address = f"[{host}]" if ":" in host else host
-            on_ready(f"http://{address}:{listener.getsockname()[1]}", body)
+            scheme = "https" if settings.tls_cert else "http"
+            on_ready(f"{scheme}://{address}:{listener.getsockname()[1]}", body)
             while not ended.wait(_WAIT):
                 pass
             raise ServerError("the server ended by itself; its log says why")
 
 
-def curl(url: str, body: str) -> str:
+def curl(url: str, body: str, settings: Settings) -> str:
     """A command that asks the server for a prediction."""
-    return f"curl {url}/invocations -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    options = ["-H 'Content-Type: application/json'"]
+    if settings.token_file:
+        file = shlex.quote(str(settings.token_file))
+        options.append(f'-H "Authorization: Bearer $(head -1 {file})"')
+    if settings.tls_cert:
+        options.append(f"--cacert {shlex.quote(str(settings.tls_cert))}")
+    return f"curl {url}/invocations {' '.join(options)} -d {shlex.quote(body)}"
 
 
-def _load(
-    app: ReplaceableApp,
-    bundle: Path,
-    device: str | None,
-    allow_ops: Collection[str],
-    most_requests: int,
-) -> str:
-    """Replaces the app by the model's, once that is checked and warm; a body for a request."""
+def guarded(pages: ASGIApp, metrics: Metrics, settings: Settings) -> ASGIApp:
+    """Pages with metrics, behind the token, with what is known of each request."""
+    app: ASGIApp = with_metrics(pages, metrics)
+    if settings.token_file:
+        app = TokenRequired(app, read_tokens(settings.token_file))
+    return ObservedApp(app, metrics, PrintedLog() if settings.access_log else None)
+
+
+def _loaded(
+    bundle: Path, settings: Settings, slots: Slots, metrics: Metrics
+) -> tuple[ASGIApp, str]:
+    """The model's pages, once it is checked and warm; a body for a request."""
     reload.verify(bundle)  # before the seconds that the imports take
     clean_process.prepare()
     import tensorflow as tf
 
     from huberflow.pipeline.deploy.scorer import Scorer
 
-    if device == "cpu":
+    if settings.device == "cpu":
         tf.config.set_visible_devices([], "GPU")
     for gpu in tf.config.list_physical_devices("GPU"):
         # All of its memory otherwise, and none for the server that replaces this one.
         tf.config.experimental.set_memory_growth(gpu, True)
-    report = clean_process.check_bundle(bundle, device, allow_ops)
-    scorer = Scorer(bundle, allow_ops)
+    report = clean_process.check_bundle(bundle, settings.device, settings.allow_ops)
+    scorer = Scorer(bundle, settings.allow_ops)
     rows = scorer.golden_rows()
     for count in _WARM_UP:
         scorer.predict(rows.iloc[np.arange(count) % len(rows)])
-    model = ServedModel(str(bundle), bundle.name, scorer.certificate, report["device"])
+    name = settings.name or (bundle.parent if bundle.name.isdecimal() else bundle).name
+    model = ServedModel(
+        str(bundle), bundle.name, scorer.certificate, report["device"], name or "model"
+    )
+    metrics.model.labels(model.name, model.version, model.certificate, model.device).set(1)
     gc.freeze()  # Python would look through all of TensorFlow every few requests.
-    app.current = serving_app(scorer, model, most_requests)
     row = rows.iloc[0].dropna().to_dict()
-    return json.dumps({"dataframe_records": [row]})
+    body = json.dumps({"dataframe_records": [row]})
+    return serving_app(scorer, model, slots.most_requests), body
 
 
 def bind_port(host: str, port: int, *, shared: bool) -> socket.socket:
@@ -189,7 +225,7 @@ def bind_port(host: str, port: int, *, shared: bool) -> socket.socket:
 
 @contextmanager
 def running_server(
-    application: ASGIApp, listener: socket.socket, slots: Slots, grace: float = GRACE
+    application: ASGIApp, listener: socket.socket, slots: Slots, settings: Settings
 ) -> Iterator[threading.Event]:
     """Serves while the block runs; at its end, answers every request that has arrived.
 
@@ -197,12 +233,15 @@ def running_server(
       application: answers.
       listener: of ``bind_port``.
       slots: bounds the connections.
-      grace: seconds for the last answers; the requests that are left get a 503.
+      settings: the time for the last answers, after which requests get a 503, and HTTPS.
 
     Yields:
       An event that is set if the server ends by itself.
+
+    Raises:
+      InputError: the certificate or its key cannot be read.
     """
-    parting = min(_PARTING, grace / 4)
+    parting = min(_PARTING, settings.grace / 4)
     config = uvicorn.Config(
         application,
         http=cast(type[asyncio.Protocol], partial(BoundedConnection, slots)),
@@ -212,8 +251,20 @@ def running_server(
         server_header=False,
         ws="none",
         timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=cast(int, max(grace - parting - _LEAVING, 0)),
+        timeout_graceful_shutdown=cast(int, max(settings.grace - parting - _LEAVING, 0)),
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+        loop=cast(str, BoundedLoop),
     )
+    try:
+        config.load()
+    except OSError as error:  # one of OpenSSL's, too
+        files = ", ".join(str(file) for file in (settings.tls_cert, settings.tls_key) if file)
+        raise InputError(
+            "--tls-cert",
+            expected="a certificate and its key as PEM, the key by --tls-key if in another file",
+            received=f"{files} ({error.strerror or error})",
+        ) from error
     server = _Server(config, parting)
     ended = threading.Event()
 

@@ -15,7 +15,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
         "tensorflow_transform", "tfx", "tfx_bsl", *_COMMAND_LINE,
     ),
     "mlflow": ("mlflow", "requests", "sqlalchemy", *_COMMAND_LINE),
-    "serving": ("starlette", "uvicorn", *_COMMAND_LINE),
+    "serving": ("prometheus_client", "starlette", "uvicorn", *_COMMAND_LINE),
     "signing": ("cryptography", "model_signing", "OpenSSL", "PyKCS11", *_COMMAND_LINE),
     "kubeflow": ("kfp",),
 }  # fmt: skip

@@ -107,6 +107,7 @@ class TestReady:
             "version": bundles[1].name,
             "certificate": certificate["sha256"],
             "device": "CPU:0",
+            "name": bundles[1].name,
         }
 
     @pytest.mark.parametrize("page", ["/ping", "/health"])
