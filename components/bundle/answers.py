@@ -28,7 +28,7 @@ class Asked:
     """A signature that can be asked."""
 
     answer: Callable[..., Mapping[str, tf.Tensor]]
-    """A function of its arguments, by keyword; its outputs by name."""
+    """A function of its arguments, by keyword; its outputs by name. The model stays as it is."""
     inputs: Mapping[str, tf.TensorSpec]
     """Its arguments."""
 
@@ -50,16 +50,21 @@ def of_model(
     # ``model.save`` need not trace it again.
     with save_context.save_context(tf.saved_model.SaveOptions()):
         concrete, *_ = signature_serialization.canonicalize_signatures(signatures)
-    return {name: _asked(each, names.get(name, {})) for name, each in concrete.items()}
+    return {name: _asked(model, each, names.get(name, {})) for name, each in concrete.items()}
 
 
-def _asked(signature: tf.types.experimental.ConcreteFunction, names: Mapping[str, str]) -> Asked:
+def _asked(
+    model: tf_keras.Model,
+    signature: tf.types.experimental.ConcreteFunction,
+    names: Mapping[str, str],
+) -> Asked:
     taken = _inputs(signature)
     arguments = {names.get(argument, argument): argument for argument in taken}
 
     def answer(**given: np.ndarray) -> Mapping[str, tf.Tensor]:
         named = ((arguments[name], each) for name, each in given.items())
-        return signature(**{n: tf.constant(each, taken[n].dtype) for n, each in named})
+        with reload.unchanged(model):
+            return signature(**{n: tf.constant(each, taken[n].dtype) for n, each in named})
 
     return Asked(answer, {name: taken[argument] for name, argument in arguments.items()})
 
@@ -73,9 +78,21 @@ def of_saved_model(saved_model: Path) -> dict[str, Asked]:
     """The signatures of a SavedModel."""
     loaded = tf.saved_model.load(str(saved_model))
     return {
-        name: Asked(reload.signature_of(loaded, name, each["inputs"]), specs(each["inputs"]))
+        name: Asked(_unchanging(loaded, name, each["inputs"]), specs(each["inputs"]))
         for name, each in described(saved_model).items()
     }
+
+
+def _unchanging(
+    loaded: object, name: str, inputs: Mapping[str, reload.Tensor]
+) -> Callable[..., Mapping[str, tf.Tensor]]:
+    ask = reload.signature_of(loaded, name, inputs)
+
+    def answer(**given: np.ndarray) -> Mapping[str, tf.Tensor]:
+        with reload.unchanged(loaded):
+            return ask(**given)
+
+    return answer
 
 
 def described(saved_model: Path) -> dict[str, reload.Signature]:

@@ -54,6 +54,7 @@ import inspect
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from huberflow.components.bundle import answers, reload
@@ -111,6 +112,7 @@ def assemble(
                     dict.fromkeys(signatures, NONE) | fields["signatures"],
                     values.values.keys(),
                     fields["lacking"],
+                    _differing(values, signatures),
                 ),
                 "golden": {
                     "rows": fields["rows"],
@@ -122,6 +124,20 @@ def assemble(
         (new / reload.CERTIFICATE).write_text(text, encoding="utf-8")
     certificate: reload.Certificate = json.loads(text)
     return certificate
+
+
+def _differing(
+    values: reload.Golden, signatures: Mapping[str, reload.Signature]
+) -> dict[str, list[str]]:
+    """The outputs of signatures that were asked, and have no answer that can be compared."""
+    return {
+        name: [
+            output
+            for output in signatures[name]["outputs"]
+            if f"answers/{reload.escaped(name)}/{reload.escaped(output)}" not in values.values
+        ]
+        for name in values.requests
+    }
 
 
 def _digests(root: Path) -> dict[str, str]:

@@ -34,7 +34,7 @@ def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
     """
     _refuse_lambda_layers(model)
     registry.registered()  # also those of a model that was loaded from a bundle
-    configs = [_compile_config(model), *map(_layer_config, _network(model))]
+    configs = [_compile_config(model), *map(_layer_config, network(model))]
     held = _held(model)
     targets: dict[str, Any] = {}
     used: dict[tuple[str, str], JSON] = {}
@@ -44,14 +44,23 @@ def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
     return [_entry(name, targets[name], used[name, text]) for name, text in sorted(used)]
 
 
-def _network(model: tf_keras.Model) -> list[tf_keras.layers.Layer]:
+def network(model: tf_keras.Model) -> list[tf_keras.layers.Layer]:
     """The model's layers; not those that are attached to it, as a transform is for serving."""
     called = [layer for layer in model.layers if layer.inbound_nodes]
     return called if isinstance(model, Functional) and called else model.layers
 
 
+def inside(model: tf_keras.Model) -> list[tf.Module]:
+    """All layers and models inside a model, those inside these as well.
+
+    Its ``submodules`` fail where a recurrent layer has a dropout and was trained.
+    """
+    _, *found = tf.train.TrackableView(model).descendants()
+    return [each for each in found if isinstance(each, tf.Module)]
+
+
 def _refuse_lambda_layers(model: tf_keras.Model) -> None:
-    for layer in model.submodules:
+    for layer in inside(model):
         if isinstance(layer, tf_keras.layers.Lambda):
             raise InputError(
                 layer.name,
@@ -167,12 +176,12 @@ def _held(model: tf_keras.Model) -> _Held:
     A Keras config has a function's name alone, and no module of a class in a script.
     """
     compiled = getattr(model, "_compile_config", None)
-    owners = [*(tf.nest.flatten(compiled.config) if compiled else []), *model.submodules]
-    inside = (
+    owners = [*(tf.nest.flatten(compiled.config) if compiled else []), *inside(model)]
+    attributes = (
         getattr(each, "__dict__", {}).values() for each in owners if not inspect.isfunction(each)
     )
     held: dict[str, list[Callable[..., Any]]] = {}
-    for each in (*owners, *itertools.chain.from_iterable(inside)):
+    for each in (*owners, *itertools.chain.from_iterable(attributes)):
         target = each if inspect.isfunction(each) or inspect.isclass(each) else type(each)
         others = held.setdefault(target.__name__, [])
         if all(target is not other for other in others):

@@ -26,7 +26,7 @@ from huberflow.components.bundle.captured import (
     write_fields,
 )
 from huberflow.components.bundle.fit_rows import Rows, first_rows
-from huberflow.components.bundle.proof import EXPORTING, NONE, TRAINING
+from huberflow.components.bundle.proof import DIFFER, EXPORTING, NONE, TRAINING
 from huberflow.custom_objects import registry
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
@@ -64,11 +64,10 @@ def capture(
       training: how the model was trained, for the certificate.
 
     Raises:
-      InputError: the rows are no dense arrays, or prove nothing; a request does not fit; the source
-        of a custom object cannot be copied; or the model keeps a state from one batch to the next.
+      InputError: the rows are no dense arrays, or prove nothing; a request does not fit; or the
+        source of a custom object cannot be copied.
     """
     start = time.perf_counter()
-    own_class.refuse_state(model)
     optimizer_state.refuse_foreign(model)
     rows = _taken_at_once(model, first_rows(inputs, labels, sample_weight))
     if rows and model.save_spec() is None:  # it was never called
@@ -80,11 +79,14 @@ def capture(
     with golden.unchanged(model):
         asked = answers.of_model(model, signatures, argument_names or {})
         arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))
-        record = golden.record(model, rows, asked, arguments, steps=not unknown)
+        keeps_graph = own_class.keeps_graph(model, objects)
+        record = golden.record(
+            model, rows, asked, arguments, steps=not unknown, keeps_graph=keeps_graph
+        )
     Captured(
         record=record,
         origin=TRAINING,
-        signatures=dict.fromkeys(arguments, TRAINING),
+        signatures=dict.fromkeys(record.answered(), TRAINING),
         lacking=_lacking(model, record, unknown),
         is_keras=True,
         objects=objects,
@@ -142,15 +144,13 @@ def capture_saved(
     asked = answers.of_saved_model(saved_model)
     arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))
     rows = rows if model is not None else Rows()
-    if model is not None and rows:
-        own_class.refuse_state(model)
     continues = model is not None and _restore_optimizer(model, saved_model)
     unknown = _unknown_steps(model, saved_model, continues)
     record = golden.record(model, rows, asked, arguments, steps=not unknown)
     Captured(
         record=record,
         origin=EXPORTING if rows else NONE,
-        signatures=dict.fromkeys(arguments, EXPORTING),
+        signatures=dict.fromkeys(record.answered(), EXPORTING),
         lacking=lacking or _lacking(model, record, unknown),
         is_keras=model is not None,
         objects=objects,
@@ -254,12 +254,12 @@ def _lacking(model: tf_keras.Model, record: golden.Record, unknown: str = "") ->
     if not record.rows:
         return "no rows"
     if not reload.is_compiled(model):
-        return "not compiled"
-    if not reload.has_loss(model, record.rows.labels):
-        return "no labels"
-    if unknown:
-        return unknown
-    return "" if "steps" in record.values else "they differ each time, as with Dropout"
+        reason = "not compiled"
+    elif not reload.has_loss(model, record.rows.labels):
+        reason = "no labels"
+    else:
+        reason = unknown
+    return "; ".join(filter(None, ("" if record.repeats else DIFFER, reason)))
 
 
 def _capture_bundle(bundle: Path, folder: Path, inputs: object, requests: Requests | None) -> None:
@@ -298,7 +298,7 @@ def _capture_bundle(bundle: Path, folder: Path, inputs: object, requests: Reques
                 "weights": proof["weights"],
                 "signatures": {
                     **{n: each for n, each in proof["signatures"].items() if each != NONE},
-                    **dict.fromkeys(new, EXPORTING),
+                    **dict.fromkeys(record.answered(), EXPORTING),
                 },
                 "lacking": proof["lacking"],
             },

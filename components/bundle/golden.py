@@ -1,6 +1,5 @@
 """Golden values: a model's values for some rows, as one process saw them."""
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +28,13 @@ class Record:
     tolerances: reload.Tolerances
     machine: reload.Machine
     """The machine that computed the values."""
+    repeats: bool
+    """Whether the model gives all its values again; those that it does not are left out."""
+
+    def answered(self) -> list[str]:
+        """The signatures that have answers; those of the others differ each time."""
+        found = {name.split("/")[1] for name in self.values if name.startswith("answers/")}
+        return [name for name in self.requests if reload.escaped(name) in found]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays of ``golden.npz``."""
@@ -47,11 +53,13 @@ def record(
     requests: Mapping[str, Mapping[str, np.ndarray]],
     *,
     steps: bool = True,
+    keeps_graph: bool = False,
 ) -> Record:
-    """Computes a model's values, and leaves it as it was.
+    """Computes the values that a model gives each time it is asked, and leaves it as it was.
 
-    A model that ``compile`` was told to run with XLA, or several steps at a time, is asked without:
-    a SavedModel says nothing of it.
+    It draws random numbers as in a check, see ``reload.seeded``; its signatures draw their own. A
+    model that ``compile`` was told to run with XLA, eagerly, or several steps at a time, is asked
+    without: a SavedModel says nothing of it.
 
     Args:
       model: asked for ``rows``; None for its signatures alone.
@@ -59,26 +67,40 @@ def record(
       asked: its signatures.
       requests: the arguments of those to ask.
       steps: whether two training steps belong to the values.
+      keeps_graph: whether a reload takes a graph of this process, and the seeds in it.
 
     Raises:
       InputError: a request is none that the signature answers; a metric has the name of another
         value; or values are not finite, so that they would prove nothing.
     """
-    values: dict[str, np.ndarray] = {}
+    repeats = True
     with reload.deterministic_sums():
-        answered = {name: _answer(name, asked[name], given) for name, given in requests.items()}
-        for name, answers in answered.items():
-            values |= reload.answer_values(name, answers)
-        device = reload.device_of_tensors(tf.nest.flatten(answered))
+        values, device = _answers(asked, requests)
         if model is not None and rows:
             model = _on_one_device(model, rows)
             with unchanged(model), _as_reloaded(model):
-                values |= _of_model(model, rows, steps)
-                device = reload.device_of(model, rows.inputs)
-                allowed = tolerances(model, rows, values)
+                held, repeats = _of_model(model, rows, steps, keeps_graph)
+                values |= held
+                with reload.seeded(model):
+                    device = reload.device_of(model, rows.inputs)
+                predicts = any(map(_is_prediction, values))
+                allowed = tolerances(model if predicts else None, rows, values)
         else:
             allowed = tolerances(None, rows, values)
-    return Record(rows, requests, values, allowed, reload.machine(device))
+    return Record(rows, requests, values, allowed, reload.machine(device), repeats)
+
+
+def _answers(
+    asked: Mapping[str, Asked], requests: Mapping[str, Mapping[str, np.ndarray]]
+) -> tuple[dict[str, np.ndarray], str]:
+    """The outputs of signatures that are the same each time, and the device that they are on."""
+    values: dict[str, np.ndarray] = {}
+    tensors: list[tf.Tensor] = []
+    for name, request in requests.items():
+        first, again = (_answer(name, asked[name], request) for _ in range(2))
+        values |= _same(reload.answer_values(name, first), reload.answer_values(name, again))
+        tensors += first.values()
+    return values, reload.device_of_tensors(tensors)
 
 
 def _answer(name: str, asked: Asked, request: Mapping[str, np.ndarray]) -> Mapping[str, tf.Tensor]:
@@ -89,14 +111,49 @@ def _answer(name: str, asked: Asked, request: Mapping[str, np.ndarray]) -> Mappi
         raise InputError(f"requests[{name!r}]", expected=expected, received=received) from error
 
 
-def _of_model(model: tf_keras.Model, rows: Rows, steps: bool) -> dict[str, np.ndarray]:
-    given = vars(rows).values()
-    values = reload.model_values(model, *given)
-    _refuse_names(model)
-    if steps and reload.has_loss(model, rows.labels):
-        values |= _repeatable_steps(model, rows)
-    _refuse_not_finite(values)
-    return values
+def _of_model(
+    model: tf_keras.Model, rows: Rows, steps: bool, keeps_graph: bool
+) -> tuple[dict[str, np.ndarray], bool]:
+    """The values that are the same where the same numbers are drawn; whether these are all."""
+
+    def computed() -> dict[str, np.ndarray]:
+        given = vars(rows).values()
+        with unchanged(model):
+            values = reload.model_values(model, *given)
+            _refuse_names(model)
+            if steps and reload.has_loss(model, rows.labels):
+                with optimizer_state.as_built(model):
+                    values["steps"] = reload.step_losses(model, *given)
+        return values
+
+    with reload.seeded(model):
+        first = computed()
+        _refuse_not_finite(first)
+        again = computed() if keeps_graph else None  # it goes on with other random numbers
+    if again is None:
+        with reload.seeded(model):
+            again = computed()
+    same = _same(first, again)
+    others = {_kind(name) for name in first.keys() - same.keys()}
+    return {name: each for name, each in same.items() if _kind(name) not in others}, not others
+
+
+def _same(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The values that are equal in both."""
+    return {name: each for name, each in one.items() if _equal(each, other[name])}
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+    return np.array_equal(one, other, equal_nan=one.dtype.kind not in "OSU")
+
+
+def _kind(name: str) -> str:
+    """The values that are proven together: predictions, the loss and the metrics, steps."""
+    return "prediction" if _is_prediction(name) else name.partition("/")[0]
+
+
+def _is_prediction(name: str) -> bool:
+    return f"{name}/".startswith("model/prediction/")
 
 
 def _refuse_names(model: tf_keras.Model) -> None:
@@ -112,7 +169,7 @@ def _refuse_not_finite(values: Mapping[str, np.ndarray]) -> None:
     """Refuses rows that prove nothing: a NaN equals any other."""
     for name, value in values.items():
         of_rows = np.atleast_1d(value).reshape(len(np.atleast_1d(value)), -1)
-        if f"{name}/".startswith("model/prediction/"):
+        if _is_prediction(name):
             key, is_proof = "inputs", _is_finite(of_rows).any(axis=1)
         elif name in ("model/loss_per_example", "model/loss", "steps"):
             key, is_proof = "labels", _is_finite(of_rows).all(axis=1)
@@ -133,36 +190,11 @@ def _is_finite(array: np.ndarray) -> np.ndarray:
     return np.isfinite(array) if is_number else np.ones(array.shape, bool)
 
 
-def _repeatable_steps(model: tf_keras.Model, rows: Rows) -> dict[str, np.ndarray]:
-    """The losses of two training steps; none where they differ from one time to the next."""
-    if _draws_random_numbers(model, rows):
-        return {}
-    first, second = (_steps(model, rows) for _ in range(2))
-    return {"steps": first} if np.array_equal(first, second, equal_nan=True) else {}
-
-
-def _draws_random_numbers(model: tf_keras.Model, rows: Rows) -> bool:
-    """Whether a training step does, as with Dropout; no reload draws the same ones."""
-    data = tf_keras.utils.pack_x_y_sample_weight(*reload.tensors(vars(rows)).values())
-    graph = tf.function(model.train_step).get_concrete_function(data).graph.as_graph_def()
-    inside = (node for function in graph.library.function for node in function.node_def)
-    return any(_RANDOM.search(node.op) for node in (*graph.node, *inside))
-
-
-_RANDOM = re.compile(
-    "Random|TruncatedNormal|Multinomial|Stateful(Uniform|StandardNormal)|Rng|NonDeterministic"
-)
-"""The ops of TensorFlow that draw random numbers."""
-
-
-def _steps(model: tf_keras.Model, rows: Rows) -> np.ndarray:
-    with unchanged(model), optimizer_state.as_built(model):
-        return reload.step_losses(model, *vars(rows).values())
-
-
 def _on_one_device(model: tf_keras.Model, rows: Rows) -> tf_keras.Model:
     """The model, or a copy without the strategy under which each device sees some of the rows."""
-    if model.distribute_strategy.num_replicas_in_sync == 1:
+    strategy = model.distribute_strategy
+    in_threads = isinstance(strategy, tf.distribute.MirroredStrategy)  # one device has one, too
+    if strategy.num_replicas_in_sync == 1 and not in_threads:
         return model
     if isinstance(model, tf_keras.Sequential) or hasattr(model, "_is_graph_network"):
         copy = tf_keras.models.clone_model(model, clone_function=_cloned)
@@ -187,43 +219,33 @@ def _cloned(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
 
 @contextmanager
 def unchanged(model: tf_keras.Model) -> Iterator[None]:
-    """Restores all variables of the model, its layers and its optimizers after the block."""
-    found = [
-        *model.variables,
-        *reload.optimizer_variables(model),
-        *tf.train.TrackableView(model).descendants(),
-    ]
-    # The vocabulary of a lookup layer, which no training changes, is in a table.
-    variables = {id(each): each for each in found if isinstance(each, tf.Variable)}.values()
-    before = [variable.numpy() for variable in variables]
-    try:
-        yield
-    finally:
-        for variable, value in zip(variables, before, strict=True):
-            variable.assign(value)
-        model.reset_metrics()
+    """Restores the state of the model, its layers and its optimizers after the block."""
+    with reload.unchanged(model, *model.variables, *reload.optimizer_variables(model)):
+        try:
+            yield
+        finally:
+            model.reset_metrics()
 
 
 @contextmanager
 def _as_reloaded(model: tf_keras.Model) -> Iterator[None]:
-    """Runs the model without XLA and one step at a time in the block."""
+    """Runs the model as a graph, without XLA and one step at a time, where it is traced anew."""
     steps = model.steps_per_execution
-    several = steps is not None and int(steps.numpy()) > 1
-    if not (several or model.jit_compile):
-        yield
-        return
-    before = model.jit_compile, int(steps.numpy())
+    before = model._jit_compile, model._run_eagerly, None if steps is None else int(steps.numpy())
     try:
-        _run(model, False, 1)
+        _run(model, False, model.dynamic, 1)
         yield
     finally:
         _run(model, *before)
 
 
-def _run(model: tf_keras.Model, jit_compile: bool, steps_per_execution: int) -> None:
-    model.jit_compile, model.steps_per_execution = jit_compile, steps_per_execution
-    # Keras makes them anew.
-    model.train_function = model.test_function = model.predict_function = None
+def _run(
+    model: tf_keras.Model, jit_compile: bool, run_eagerly: bool, steps_per_execution: int | None
+) -> None:
+    # The setters would drop the functions that the model has.
+    model._jit_compile, model._run_eagerly = jit_compile, run_eagerly
+    if model.steps_per_execution is not None and steps_per_execution is not None:
+        model.steps_per_execution.assign(steps_per_execution)
 
 
 def write_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:

@@ -7,25 +7,10 @@ from pathlib import Path
 import tf_keras
 from tf_keras.protobuf import saved_metadata_pb2
 
-from huberflow.components.bundle import reload
+from huberflow.components.bundle import bundle_source, reload
 from huberflow.custom_objects.input_error import InputError
 
 _STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
-
-
-def refuse_state(model: tf_keras.Model) -> None:
-    """Raises an ``InputError`` where an answer depends on the batches before it."""
-    for layer in model.submodules:
-        is_metric = isinstance(layer, tf_keras.metrics.Metric)
-        if isinstance(layer, tf_keras.layers.Layer) and layer.stateful and not is_metric:
-            kind = type(layer).__name__
-            raise InputError(
-                "model",
-                expected="layers that keep no state from one batch to the next",
-                received=f"{kind} {layer.name} with stateful=True",
-                hint="build the model again, and give it the weights of this one",
-                write=f"{kind}(…, stateful=False)",
-            )
 
 
 def refuse_lost_steps(model: tf_keras.Model, objects: Sequence[reload.CustomObject]) -> None:
@@ -37,10 +22,7 @@ def refuse_lost_steps(model: tf_keras.Model, objects: Sequence[reload.CustomObje
     """
     own = type(model)
     steps = [name for name in _STEPS if not _is_of_keras(getattr(own, name).__module__)]
-    travels = any(
-        (each["module"], each["class"]) == (own.__module__, own.__qualname__) for each in objects
-    )
-    if steps and not travels:
+    if steps and not _travels(own, objects):
         raise InputError(
             "model",
             expected=f"a class that travels, as it has its own {steps[0]}",
@@ -48,6 +30,23 @@ def refuse_lost_steps(model: tf_keras.Model, objects: Sequence[reload.CustomObje
             hint="define it at the top of a module that can be imported, with get_config",
             write="def get_config(self): return {…}, the arguments of __init__",
         )
+
+
+def keeps_graph(model: tf_keras.Model, objects: Sequence[reload.CustomObject]) -> bool:
+    """Whether the class of the model, or of a layer, does not travel: a reload takes its graph.
+
+    Args:
+      model: any.
+      objects: what travels with it.
+    """
+    classes = {type(each) for each in (model, *bundle_source.network(model))}
+    return not all(_is_of_keras(own.__module__) or _travels(own, objects) for own in classes)
+
+
+def _travels(own: type, objects: Sequence[reload.CustomObject]) -> bool:
+    return any(
+        (each["module"], each["class"]) == (own.__module__, own.__qualname__) for each in objects
+    )
 
 
 def _is_of_keras(module: str) -> bool:

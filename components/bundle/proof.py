@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from huberflow.components.bundle import reload
 
 TRAINING, EXPORTING, NONE = "training process", "exporting process", "none"
+DIFFER = "they differ each time, whatever the seed"
 
 AS_TRAINED, AVERAGE = "as trained", "moving average"
 NOT_AVERAGE = "as trained, not their moving average"
@@ -18,6 +19,7 @@ def proof(
     signatures: Mapping[str, str],
     values: Collection[str],
     lacking: str,
+    differing: Mapping[str, Collection[str]] | None = None,
 ) -> reload.Proof:
     """The certificate's ``proof``.
 
@@ -27,6 +29,7 @@ def proof(
       signatures: the same for the answers of each signature.
       values: the names of all golden values.
       lacking: why some values of the model are not there.
+      differing: for signatures that were asked, the outputs that differ each time.
 
     Example::
 
@@ -44,7 +47,13 @@ loss and metrics (no labels); the answers of raw (no requests). Weights: moving 
     ]
     missing = [each for each in _KINDS if each not in held]
     unproven = [f"{_listed(missing)} ({lacking})"] if missing else []
-    unproven += [f"{each} (no requests)" for each in _answers(signatures, NONE)]
+    differing = {name: outputs for name, outputs in (differing or {}).items() if outputs}
+    unproven += [
+        f"{_listed(sorted(outputs))} of the answers of {name} ({DIFFER})"
+        for name, outputs in sorted(differing.items())
+    ]
+    unasked = {name: each for name, each in signatures.items() if name not in differing}
+    unproven += [f"{each} (no requests)" for each in _answers(unasked, NONE)]
     statement = f"Proves: {'; '.join(statements)}." if statements else _FILES_ALONE
     if unproven:
         statement += f" Does not prove: {'; '.join(unproven)}."

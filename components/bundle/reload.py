@@ -33,6 +33,7 @@ import importlib.metadata
 import importlib.util
 import json
 import linecache
+import logging
 import os
 import platform
 import re
@@ -42,7 +43,7 @@ import types
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from importlib.machinery import ModuleSpec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypeAlias, TypedDict
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
     Nested: TypeAlias = np.ndarray | Sequence["Nested"] | Mapping[str, "Nested"] | None
     """An array, or a list or a dict of them, as Keras takes inputs, labels and weights."""
+    _Function: TypeAlias = Callable[..., Any]
 
 SCHEMA_VERSION = 2
 KERAS_GENERATION = "tf_keras 2"
@@ -603,9 +605,9 @@ def _tf_keras() -> types.ModuleType:
     return tf_keras
 
 
-def _process_lock() -> threading.RLock:
+def _process_lock(name: str = "_reload_lock") -> threading.RLock:
     """One lock for all copies of this file in the process: each bundle brings one."""
-    lock: threading.RLock = vars(_tf_keras()).setdefault("_reload_lock", threading.RLock())
+    lock: threading.RLock = vars(_tf_keras()).setdefault(name, threading.RLock())
     return lock
 
 
@@ -1180,7 +1182,7 @@ def _texts(content: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     return texts.reshape(lengths.shape)
 
 
-# -- What a model computes: measured when it is exported, and again when it is checked -------------
+# -- The optimizer's state, and the order of sums --------------------------------------------------
 
 
 def is_compiled(model: tf_keras.Model) -> bool:
@@ -1294,6 +1296,177 @@ def deterministic_sums() -> Iterator[None]:
         yield
 
 
+# -- Random numbers and states: the same in every process ------------------------------------------
+
+_SEED = 1
+
+
+@contextmanager
+def seeded(model: tf_keras.Model) -> Iterator[None]:
+    """Makes a model draw the same random numbers in this block, in every process.
+
+    What it runs is traced anew, as a graph, where each op has its seed by its place; and every
+    generator starts from one state. After the block, the model has the functions that it had, which
+    go on with the numbers that they would have drawn; so do all generators.
+    """
+    import tensorflow as tf
+    from tensorflow.python.eager.polymorphic_function import function_context
+    from tensorflow.python.framework import random_seed
+    from tensorflow.python.ops import stateful_random_ops
+
+    own = _own_generator()
+    one_at_a_time = _process_lock("_reload_seeds_lock")
+    with one_at_a_time, generators_unchanged(model), ExitStack() as block:
+        for owner, name, value in (
+            (random_seed, "get_seed", _seeds_by_place(random_seed.get_seed)),
+            (function_context, _CONTEXT, _context_of_block(function_context, own)),
+            (stateful_random_ops, "global_generator", own),
+            *((model, function, None) for function in _FUNCTIONS),
+        ):
+            block.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, value)
+        tf.get_logger().addFilter(_is_no_advice)
+        block.callback(tf.get_logger().removeFilter, _is_no_advice)
+        block.callback(tf.config.run_functions_eagerly, tf.config.functions_run_eagerly())
+        tf.config.run_functions_eagerly(False)
+        for generator in (own, *_generators(model)):
+            _restart(generator)
+        yield
+
+
+_CONTEXT = "make_function_context"
+"""TensorFlow's function that tells when a ``tf.function`` is to be traced anew."""
+_FUNCTIONS = ("train_function", "train_tf_function", "test_function", "predict_function")
+"""Keras traces them anew where they are None."""
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    """Not TensorFlow's advice to trace less often, which no user of a bundle can follow."""
+    return "triggered tf.function retracing" not in record.getMessage()
+
+
+def _seeds_by_place(get_seed: _Function) -> _Function:
+    """In place of TensorFlow's ``get_seed``: a graph's first op has the seeds 1 and 1, and so on.
+
+    Whatever seeds a layer or the process has: with each trace, Keras gives a layer another one.
+    """
+    import tensorflow as tf
+
+    places: dict[tf.Graph, int] = {}
+
+    def seeds(op_seed: int | None) -> tuple[int, int]:
+        graph = tf.compat.v1.get_default_graph()
+        places[graph] = places.get(graph, 0) + 1
+        return _SEED, places[graph]
+
+    return _in_this_thread(seeds, get_seed)
+
+
+def _context_of_block(function_context: types.ModuleType, mark: object) -> _Function:
+    """In place of TensorFlow's: functions inside a model are traced anew as well."""
+    make: _Function = getattr(function_context, _CONTEXT)
+
+    def marked(*args: Any) -> Any:
+        found = make(*args)
+        return found._replace(context=(found.context, mark))
+
+    return _in_this_thread(marked, make)
+
+
+def _in_this_thread(function: _Function, elsewhere: _Function) -> _Function:
+    """One function in the thread that asks for it, and another one in all others."""
+    thread = threading.get_ident()
+
+    def chosen(*args: Any) -> Any:
+        return (function if threading.get_ident() == thread else elsewhere)(*args)
+
+    return chosen
+
+
+@functools.cache
+def _own_generator() -> tf.random.Generator:
+    """In place of the global generator, which the process may not have made yet."""
+    import tensorflow as tf
+
+    return tf.random.Generator.from_seed(_SEED)
+
+
+def _generators(root: Any) -> Iterator[Any]:
+    """The random generators below an object: TensorFlow's, and Keras's, ready for use."""
+    import tensorflow as tf
+
+    for each in tf.train.TrackableView(root).descendants():
+        found: Any
+        for found in (each, getattr(each, "_random_generator", None)):
+            if hasattr(found, "make_legacy_seed"):  # Keras's has no public name.
+                found._maybe_init()
+                yield found
+            elif isinstance(found, tf.random.Generator):
+                yield found
+
+
+def _restart(generator: Any) -> None:
+    of_tensorflow = getattr(generator, "_generator", generator)
+    if of_tensorflow is None:
+        generator._seed = _SEED
+    else:
+        of_tensorflow.reset_from_seed(_SEED)
+
+
+@contextmanager
+def generators_unchanged(root: Any) -> Iterator[None]:
+    """Restores the seeds and states of the generators below an object after the block."""
+    generators = list(_generators(root))
+    seeds = [(each, each._seed) for each in generators if hasattr(each, "_seed")]
+    of_tensorflow = (getattr(each, "_generator", each) for each in generators)
+    states = [(each.state, each.state.numpy()) for each in of_tensorflow if each is not None]
+    try:
+        yield
+    finally:
+        for generator, seed in seeds:
+            generator._seed = seed
+        for state, value in states:
+            state.assign(value)
+
+
+@contextmanager
+def unchanged(root: Any, *more: tf.Variable) -> Iterator[None]:
+    """Restores the state of a model, or of a loaded SavedModel, after the block.
+
+    That is all its variables and ``more``, the states of its layers, and its random generators.
+    """
+    import tensorflow as tf
+
+    found = (*tf.train.TrackableView(root).descendants(), *_states(root), *more)
+    # The vocabulary of a lookup layer, which no training changes, is in a table.
+    variables = {id(each): each for each in found if isinstance(each, tf.Variable)}.values()
+    before = [variable.numpy() for variable in variables]
+    with generators_unchanged(root):
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
+
+
+def _states(root: Any) -> list[tf.Variable]:
+    """What recurrent layers with ``stateful=True`` keep from one batch to the next."""
+    import tensorflow as tf
+
+    below = tf.train.TrackableView(root).descendants()
+    layers = [each for each in below if isinstance(each, _tf_keras().layers.RNN) and each.stateful]
+    states = (state for layer in layers for state in tf.nest.flatten(layer.states))
+    return [state for state in states if isinstance(state, tf.Variable)]
+
+
+def _reset_states(model: tf_keras.Model) -> None:
+    for state in _states(model):
+        state.assign(state * 0)
+
+
+# -- What a model computes: measured when it is exported, and again when it is checked -------------
+
+
 def model_values(
     model: tf_keras.Model, inputs: Nested, labels: Nested = None, sample_weight: Nested = None
 ) -> dict[str, np.ndarray]:
@@ -1305,12 +1478,14 @@ def model_values(
     """
     import numpy as np
 
+    _reset_states(model)
     prediction = model.predict_on_batch(inputs)
     values = flat("model/prediction", prediction)
     if not has_loss(model, labels):
         return values
     values |= loss_per_example(model, labels, prediction)
     model.reset_metrics()
+    _reset_states(model)
     measured = model.test_on_batch(inputs, labels, sample_weight, return_dict=True)
     return values | {f"model/{escaped(name)}": np.asarray(each) for name, each in measured.items()}
 
@@ -1349,6 +1524,7 @@ def step_losses(
     """
     import numpy as np
 
+    _reset_states(model)
     steps = [
         model.train_on_batch(inputs, labels, sample_weight, return_dict=True) for _ in range(2)
     ]
@@ -1651,20 +1827,22 @@ class _Measured:
         for name in sorted(requests, key=lambda name: name != "serving_default"):
             arguments = requests[name]
             ask = signature_of(loaded, name, signatures[name]["inputs"])
-            seconds, answers = _timed(ask, **arguments)
-            if "first_prediction" not in self.seconds:
-                self.seconds["first_prediction"] = seconds
-                self.seconds["warm_prediction"], _ = _timed(ask, **arguments)
+            with unchanged(loaded):
+                seconds, answers = _timed(ask, **arguments)
+                if "first_prediction" not in self.seconds:
+                    self.seconds["first_prediction"] = seconds
+                    self.seconds["warm_prediction"], _ = _timed(ask, **arguments)
             self.device = self.device or device_of_tensors([*answers.values()])
             self.values |= answer_values(name, answers)
 
     def ask_model(self, rows: Golden) -> None:
         """Asks the Keras model."""
         given = rows.inputs, rows.labels, rows.sample_weight
-        self.device = device_of(self.model, rows.inputs)
-        self.values |= model_values(self.model, *given)
-        if "steps" in rows.values:
-            self.values["steps"] = step_losses(self.model, *given)
+        with seeded(self.model):
+            self.values |= model_values(self.model, *given)
+            if "steps" in rows.values:
+                self.values["steps"] = step_losses(self.model, *given)
+            self.device = device_of(self.model, rows.inputs)
 
 
 def _allowed(certificate: Certificate, precision: str, name: str) -> float:

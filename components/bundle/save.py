@@ -86,10 +86,17 @@ serving_default, as in the training process.'
         saved_model, captured, new = (
             folder / name for name in ("saved_model", "captured", "bundle")
         )
-        bundle.capture(
-            model, captured, inputs, labels, sample_weight, signatures=signatures, requests=requests
-        )
-        model.save(saved_model, save_format="tf", signatures=signatures)
+        with reload.generators_unchanged(model):  # traced anew, a layer takes its next seed
+            bundle.capture(
+                model,
+                captured,
+                inputs,
+                labels,
+                sample_weight,
+                signatures=signatures,
+                requests=requests,
+            )
+            model.save(saved_model, save_format="tf", signatures=signatures)
         refuse_unsafe_ops(saved_model, allow_ops)
         certificate = bundle.assemble(saved_model, captured, new, lineage)
         if check:

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 from tf_keras.src.engine.functional import Functional
 
-from huberflow.components.bundle import bundle_source
+from huberflow.components.bundle import bundle_source, reload
 from huberflow.components.bundle.unsafe_ops import refuse_unsafe_ops
 from huberflow.components.objects import round_trip
 from huberflow.components.objects.discovery import Candidate
@@ -52,7 +52,7 @@ def check(question: NetworkQuestion, modules: Collection[str], folder: Path) -> 
         model, io = _built(question)
     _check_interface(model, io, key)
     expected = "layers and functions whose source can be copied into the model"
-    for layer in model.submodules:  # those of models and layers inside the model included
+    for layer in bundle_source.inside(model):
         target = type(layer)
         if isinstance(layer, tf_keras.layers.Lambda):
             received, write = f"the Lambda {layer.name}", "class MyLayer(tf_keras.layers.Layer)"
@@ -166,7 +166,7 @@ def _check_reload(
         for name, each in io.inputs().items()
     }
 
-    before = model(rows, training=False).numpy()
+    before = _predicted(model, rows)
     with (
         user_code(key, "a model that can be saved and reloaded", folder),
         tempfile.TemporaryDirectory() as saved,
@@ -176,13 +176,19 @@ def _check_reload(
             refuse_unsafe_ops(Path(saved), allow_ops)
         except InputError as error:
             raise prefixed(error, key) from error
-        after = tf_keras.models.load_model(saved)(rows, training=False)
+        after = _predicted(tf_keras.models.load_model(saved), rows)
     if not np.array_equal(before, after, equal_nan=True):
         raise InputError(
             key,
             expected="the same predictions from the saved and reloaded model",
             received="others",
             hint="return in get_config of each layer all that decides what it computes, create all "
-            "weights in build, where a layer that holds others calls them, and be random in "
-            "training alone, as tf_keras.layers.Dropout is",
+            "weights in build, where a layer that holds others calls them, and draw random numbers "
+            "by TensorFlow alone, as tf_keras.layers.Dropout does",
         )
+
+
+def _predicted(model: tf_keras.Model, rows: Mapping[str, tf.Tensor]) -> np.ndarray:
+    with reload.seeded(model):
+        predicted: np.ndarray = model.predict_on_batch(rows)
+    return predicted

@@ -238,18 +238,6 @@ class TestModels:
         assert (refused.value.key, refused.value.received) == ("model", "builtins.object")
 
 
-class TestRandomness:
-    def test_of_steps_is_said_and_they_are_not_held(self, path):
-        """Each step with Dropout has another mask, so that no reload could repeat it."""
-        inputs = tf_keras.Input((4,), name="x")
-        hidden = tf_keras.layers.Dropout(0.5)(tf_keras.layers.Dense(8)(inputs))
-        model = tf_keras.Model(inputs, tf_keras.layers.Dense(1, name="out")(hidden))
-        fitted(model, INPUTS, NUMBERS)
-        assert checked(model, path, INPUTS, NUMBERS) == WHOLE - {"steps"}
-        statement = reload.verify(path)["proof"]["statement"]
-        assert "two training steps (they differ each time" in statement.partition("Does not")[2]
-
-
 def test_a_vocabulary_that_was_learned_travels(path):
     words = np.array([["cash"], ["card"]] * 20, object)
     lookup = tf_keras.layers.StringLookup(output_mode="one_hot")
