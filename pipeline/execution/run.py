@@ -114,6 +114,7 @@ def run_once(
         workspace.trial_locks(sweep.id) if sweep else None,
         run.beam.arguments,
         lineage,
+        workspace.root,
     )
     try:
         with run.beam.worker_imports():

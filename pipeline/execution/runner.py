@@ -31,6 +31,7 @@ from tfx.proto.orchestration import (
 
 from huberflow.components.contracts.epoch_progress import EpochProgress
 from huberflow.components.contracts.lineage import LINEAGE, RunLineage
+from huberflow.pipeline.execution import cache_key
 from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.metadata_store import FINISHED, Records
@@ -50,6 +51,8 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
       beam_arguments: for the nodes that use Beam. They are not part of the cache's key, so that
         results are reused whichever runner made them.
       lineage: the run as the certificate of an exported model names it; not part of the key either.
+      root: the folder of the workspace, which is not part of the key: cached results can be moved.
+        None: the keys are TFX's own, so that other runners find the results.
     """
 
     def __init__(
@@ -59,8 +62,10 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         node_locks: Path | None = None,
         beam_arguments: Sequence[str] = (),
         lineage: RunLineage | None = None,
+        root: Path | None = None,
     ) -> None:
         super().__init__()
+        self._root = root
         self._run_id = run_id
         self._hooks = hooks
         self._beam_arguments = beam_arguments
@@ -107,7 +112,9 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
             if node.execution_options.run.perform_snapshot:
                 with metadata.Metadata(connection_of(pipeline)) as store:
                     partial_run_utils.snapshot(store, pipeline)
-            launched = _launcher(pipeline, node, self._beam_arguments, self._lineage).launch()
+            node_launcher = _launcher(pipeline, node, self._beam_arguments, self._lineage)
+            with cache_key.independent_of(self._root):
+                launched = node_launcher.launch()
             if launched is None or launched.execution_id is None:
                 self._call("node_skipped", name)
                 return

@@ -61,7 +61,9 @@ def open_session(run: ResolvedRun, *, verbose: bool) -> Iterator[Session]:
             console = Console(file=terminal, force_terminal=False if verbose else None)
             session = Session(session_id, workspace, console)
             with _tracked(session, run.config):
-                for killed in Records.of(workspace).close_unfinished():
+                records = Records.of(workspace)
+                records.follow_move()
+                for killed in records.close_unfinished():
                     console.print(f"closed {killed.node} of run {killed.run}, which was killed")
                 yield session
 

@@ -16,6 +16,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
+from huberflow.pipeline.history.moved_workspace import former_root, moved
 from huberflow.pipeline.history.workspace import Workspace
 
 NodeState = Literal["ran", "cached", "resolved", "failed", "running"]
@@ -41,6 +42,17 @@ class Artifact:
     id: int
     uri: Path
     properties: Mapping[str, JSON]
+
+    def found_in(self, root: Path) -> "Artifact":
+        """The artifact with its paths as they are now that its workspace lies in ``root``."""
+        former = former_root(self.uri, root)
+        if former is None:
+            return self
+        properties = {
+            name: moved(value, former, root) if isinstance(value, str) else value
+            for name, value in self.properties.items()
+        }
+        return Artifact(self.id, root / self.uri.relative_to(former), properties)
 
 
 @dataclass(frozen=True)
@@ -175,6 +187,28 @@ class Records:
                 execution.last_known_state = pb.Execution.FAILED
                 self._store.put_executions([execution])
         return closed
+
+    def follow_move(self) -> None:
+        """Corrects the paths of artifacts, in one transaction, where the workspace was moved.
+
+        A copy with its artifacts gets paths of its own. Only for records of a workspace that this
+        process has locked.
+        """
+        if not self._exists:
+            return
+        root = self._artifacts_folder.parent
+        corrected = []
+        for artifact in self._store.get_artifacts():
+            former = former_root(Path(artifact.uri), root)
+            if former is None:
+                continue
+            artifact.uri = moved(artifact.uri, former, root)
+            for value in (*artifact.properties.values(), *artifact.custom_properties.values()):
+                if value.HasField("string_value"):
+                    value.string_value = moved(value.string_value, former, root)
+            corrected.append(artifact)
+        if corrected:
+            self._store.put_artifacts(corrected)
 
     def _run_context(self, run_id: str) -> pb.Context | None:
         """The context of a run, where there is one."""

@@ -231,7 +231,7 @@ def _replay(journal: Path, lines: Iterable[bytes]) -> Run:
                 raise ValueError(f"expected an event in line 1, received {line[:40]!r}")
             damage = f"{journal}: line {number} is damaged; its run is read up to there"
             return _cut_short(run, time, damage)
-        run = _begun(event) if run is None else _after(run, event)
+        run = _begun(event) if run is None else _after(run, event, journal.parents[1])
         time = event["time"]
     if run is None:
         raise ValueError("expected a journal that begins with a run, received an empty one")
@@ -265,7 +265,7 @@ def _started(event: Mapping[str, Any]) -> Run:
     return Run(started=event["time"], metadata=RunMetadata.from_json(event["facts"]), **fields)
 
 
-def _after(run: Run, event: Mapping[str, Any]) -> Run:
+def _after(run: Run, event: Mapping[str, Any], root: Path) -> Run:
     time = event["time"]
     match event["event"]:
         case "started":
@@ -273,7 +273,7 @@ def _after(run: Run, event: Mapping[str, Any]) -> Run:
         case "node_started":
             return _with(run, Node(event["node"], "running", started=time))
         case "node_finished":
-            execution = _execution(event["execution"])
+            execution = _execution(event["execution"], root)
             found = (
                 {"report": EvaluationReport.from_json(event["report"])} if "report" in event else {}
             )
@@ -282,7 +282,7 @@ def _after(run: Run, event: Mapping[str, Any]) -> Run:
             kept = {name: node for name, node in run.nodes.items() if name != event["node"]}
             return replace(run, nodes=kept)
         case "node_failed":
-            recorded = _execution(event["execution"]) if "execution" in event else None
+            recorded = _execution(event["execution"], root) if "execution" in event else None
             return _ended(run, event, state="failed", cause=event["cause"], execution=recorded)
         case "epoch":
             epoch = Epoch(event["number"], time, event["values"])
@@ -301,10 +301,12 @@ def _with(run: Run, node: Node) -> Run:
     return replace(run, nodes={**run.nodes, node.name: node})
 
 
-def _execution(values: Mapping[str, Any]) -> Execution:
+def _execution(values: Mapping[str, Any], root: Path) -> Execution:
     groups = {
         direction: {
-            key: tuple(Artifact(a["id"], Path(a["uri"]), a["properties"]) for a in artifacts)
+            key: tuple(
+                Artifact(a["id"], Path(a["uri"]), a["properties"]).found_in(root) for a in artifacts
+            )
             for key, artifacts in values[direction].items()
         }
         for direction in ("inputs", "outputs")

@@ -3,6 +3,7 @@
 import os
 import shlex
 import socket
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -19,6 +20,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking.tracker import TrackingError, UnreachableError
+from huberflow.pipeline.tracking.workspace_database import follow_move, way_out
 
 LONGEST = 400
 """Characters of MLflow's message; a server may answer with a whole page."""
@@ -37,6 +39,7 @@ _ENVIRONMENT = {
 _FAILURES = (
     MlflowException,
     SQLAlchemyError,
+    sqlite3.Error,
     OSError,  # requests' exceptions too
     ImportError,  # the driver of a database
 )
@@ -52,7 +55,8 @@ def create_client(uri: str) -> MlflowClient:
 
     Raises:
       TrackingError: the address is invalid.
-      MlflowException, SQLAlchemyError, OSError, ImportError: the database cannot be opened.
+      MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError: the database cannot be
+        opened.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -74,10 +78,13 @@ def _database_client(uri: str) -> MlflowClient:
     """Locks out other processes while MLflow opens a database and creates its tables."""
     url = sqlalchemy.make_url(uri)
     lock: AbstractContextManager[object] = nullcontext()
-    if url.get_backend_name() == "sqlite" and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(f"{url.database}.lock")
+    file = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(f"{file}.lock")
     with lock:
+        if file is not None:
+            follow_move(file)
         # Fails at once where MLflow would try again for two minutes.
         sqlalchemy.inspect(sqlalchemy.create_engine(url)).has_table("experiments")
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -127,6 +134,8 @@ def _why(chain: Sequence[BaseException], server: str) -> str:
             f"it cannot be reached ({innermost})",
             shlex.join(["curl", f"{server.rstrip('/')}/health"]),
         )
+    elif "file is not a database" in line or "disk image is malformed" in line:
+        remedy = way_out(Path(str(sqlalchemy.make_url(server).database)))
     elif isinstance(error, MlflowException) and error.get_http_status_code() in (401, 403):
         remedy = "export MLFLOW_TRACKING_USERNAME=... MLFLOW_TRACKING_PASSWORD=..."
     else:

@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from huberflow.pipeline.system.interruption import termination_as_interrupt
 from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.system.private_files import only_for_owner
 from huberflow.pipeline.tracking.tracker import TrackingError
+from huberflow.pipeline.tracking.workspace_database import follow_move, way_out
 
 _HOST = "127.0.0.1"
 _PATIENCE = 120
@@ -49,6 +51,7 @@ def serve(
       TrackingError: it did not start, or ended by itself.
       InputError: the port cannot be used.
     """
+    _follow_move(workspace.tracking / "mlflow.db")
     port = _free_port(port)
     url, url_file = f"http://{_HOST}:{port}", _url_file(workspace)
     log = workspace.log("ui")
@@ -63,6 +66,15 @@ def serve(
             finally:
                 url_file.unlink(missing_ok=True)
         raise _ended_error(log)
+
+
+def _follow_move(database: Path) -> None:
+    try:
+        follow_move(database)
+    except sqlite3.OperationalError as error:
+        raise TrackingError(f"{database}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise TrackingError(f"{database}: {error}; write: {way_out(database)}") from error
 
 
 def running(workspace: Workspace) -> str | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import logging
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import tiny_nodes
@@ -85,7 +87,7 @@ class Runs:
         )
 
     def run(self, run_id: str, *hooks, **options) -> None:
-        LocalRunner(run_id, hooks).run(self.pipeline(**options))
+        LocalRunner(run_id, hooks, root=self.workspace.root).run(self.pipeline(**options))
 
     def states(self, run_id: str) -> dict[str, str]:
         found = Records.of(self.workspace).run(run_id)
@@ -163,6 +165,81 @@ class TestRun:
         runs.run("run-1")
         runs.run("run-2", **change)
         assert runs.states("run-2") == dict.fromkeys(NODES, "ran")
+
+
+class TestMovedWorkspace:
+    """Artifacts are found relative to the workspace, wherever it lies now."""
+
+    @pytest.fixture
+    def old(self, tmp_path):
+        old = Runs(Workspace(tmp_path / "old" / "runs"))
+        old.workspace.root.mkdir(parents=True)
+        old.run("run-1")
+        return old
+
+    def goes_on(self, folder: Path) -> Runs:
+        """The runs of a folder, which a session has locked."""
+        runs = Runs(Workspace(folder))
+        Records.of(runs.workspace).follow_move()
+        return runs
+
+    def test_goes_on_from_the_cache(self, old, tmp_path):
+        new = self.goes_on(shutil.move(old.workspace.root, tmp_path / "new"))
+        new.run("run-2")
+        assert new.states("run-2") == dict.fromkeys(NODES, "cached")
+        report = Records.of(new.workspace).run("run-2")["Report"].output("report")
+        assert (report.uri / "report.txt").read_text() == "10"
+        assert report.uri.is_relative_to(tmp_path / "new")
+
+    def test_writes_nothing_into_its_old_place(self, old, tmp_path):
+        new = self.goes_on(shutil.move(old.workspace.root, tmp_path / "new"))
+        new.trouble.write_text("train")
+        new.run("run-2", cache=False)
+        new.run("run-3", count=7)
+        assert new.states("run-3") == dict.fromkeys(NODES, "ran")
+        assert list((tmp_path / "old").iterdir()) == []
+
+    def test_goes_on_after_a_second_move_too(self, old, tmp_path):
+        self.goes_on(shutil.move(old.workspace.root, tmp_path / "new")).run("run-2", count=7)
+        back = self.goes_on(shutil.move(tmp_path / "new", tmp_path / "old" / "runs"))
+        back.run("run-3")
+        back.run("run-4", count=7)
+        assert {**back.states("run-3"), **back.states("run-4")} == dict.fromkeys(NODES, "cached")
+
+    def test_a_copy_leaves_the_original_as_it_is(self, old, tmp_path):
+        before = contents(old.workspace.root)
+        copy = self.goes_on(shutil.copytree(old.workspace.root, tmp_path / "copy"))
+        copy.run("run-2")
+        assert copy.states("run-2") == dict.fromkeys(NODES, "cached")
+        copy.run("run-3", count=7)
+        assert contents(old.workspace.root) == before
+        shutil.rmtree(old.workspace.root)
+        report = Records.of(copy.workspace).run("run-2")["Report"].output("report")
+        assert (report.uri / "report.txt").read_text() == "10"
+
+    def test_an_artifact_that_is_not_there_keeps_its_path(self, old, tmp_path):
+        """Such as one of a workspace whose database alone was copied."""
+        copy = Workspace(tmp_path / "copy")
+        copy.root.mkdir()
+        shutil.copy(old.workspace.metadata, copy.metadata)
+        numbers = tiny_nodes.Numbers(count=5)
+        total = tiny_nodes.Total(numbers=numbers.outputs["numbers"], trouble="none")
+        new = self.goes_on(copy.root)
+        LocalRunner("run-2", [], root=copy.root).run(new.pipeline_of(numbers, total))
+        assert new.states("run-2") == {"Numbers": "cached", "Total": "ran"}
+        found = Records.of(copy).run("run-2")
+        assert found["Numbers"].output("numbers").uri.is_relative_to(old.workspace.root)
+        assert found["Total"].output("total").uri.is_relative_to(copy.root)
+
+    def test_keys_of_other_runners_are_tfxs_own(self, old):
+        """So that LocalDagRunner and MlflowDagRunner reuse each other's results."""
+        for run_id in ("run-2", "run-3"):
+            LocalRunner(run_id, []).run(old.pipeline())
+        assert old.states("run-3") == dict.fromkeys(NODES, "cached")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 class TestConditions:

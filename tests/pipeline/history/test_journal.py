@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import shlex
+import shutil
 import stat
 import subprocess
 from contextlib import contextmanager
@@ -237,6 +238,21 @@ class TestHistory:
             Epoch(1, 1700.25, {"loss": 2.5}),
             Epoch(2, 1701.5, {"loss": 1.25}),
         )
+
+
+def test_artifacts_are_found_where_the_workspace_lies_now(tmp_path):
+    old = Workspace(tmp_path / "old")
+    model = old.artifacts / "Trainer" / "model" / "7"
+    model.mkdir(parents=True)
+    where = str(old.root / "serving" / "taxi" / "1")
+    outputs = {"model": (model, {"pushed_destination": where}), "gone": (model / "../8", {})}
+    Story(old.journals).runs("Trainer", outputs=outputs)
+    new = Workspace(shutil.move(old.root, tmp_path / "new"))
+    run = run_history.read_run(new.journal("run-1"))
+    found = run.artifact("model")
+    assert found.uri == new.artifacts / "Trainer" / "model" / "7"
+    assert found.properties == {"pushed_destination": str(new.root / "serving" / "taxi" / "1")}
+    assert run.artifact("gone").uri == model / "../8"
 
 
 class TestKilledRuns:
