@@ -75,7 +75,7 @@ def capture(
     objects = bundle_source.used_objects(model)
     own_class.refuse_lost_steps(model, objects)
     optimizer_state.refuse_lost(model, objects)
-    unknown = optimizer_state.unknown_steps(model)
+    unknown = optimizer_state.unknown_steps(model) or own_class.lost_setting(model)
     with golden.unchanged(model):
         asked = answers.of_model(model, signatures, argument_names or {})
         arguments = answers.arguments(asked, requests, answers.by_name(model, rows.inputs))

@@ -258,10 +258,31 @@ def _loaded(root: Path, certificate: Certificate, trainable: bool) -> tf_keras.M
             model.trainable = False
             if is_compiled(model) and type(model).compile is tf_keras.Model.compile:
                 # `trainable` takes effect; the same optimizer, for Keras loses a user's schedule.
-                model.compile(**{**model._compile_config.config, "optimizer": model.optimizer})
+                # Serialized metrics have their last names.
+                own = {"optimizer": model.optimizer, "from_serialized": True}
+                model.compile(**{**model._compile_config.config, **own})
+        _name_metrics(model)
     if trainable and OPTIMIZER in certificate["files"]:
         restore_optimizer(model, read_arrays(root / OPTIMIZER))
     return model
+
+
+def _name_metrics(model: tf_keras.Model) -> None:
+    """Gives each output of a dict its metrics; Keras saves them as a list, by order of names."""
+    container = getattr(model, "compiled_metrics", None)
+    if container is None:
+        return
+    build = container.build
+
+    def build_by_name(predicted: Any, labels: Any) -> None:
+        for kind in ("_metrics", "_weighted_metrics"):
+            saved = getattr(container, kind)
+            lists = isinstance(saved, list) and all(isinstance(each, list) for each in saved)
+            if isinstance(predicted, Mapping) and saved and lists:
+                setattr(container, kind, dict(zip(sorted(predicted), saved, strict=True)))
+        build(predicted, labels)
+
+    container.build = build_by_name
 
 
 def predictor(
@@ -1491,8 +1512,9 @@ def model_values(
 
 
 def has_loss(model: tf_keras.Model, labels: Nested) -> bool:
-    """Whether the model can be evaluated: its own loss may need no labels."""
-    return is_compiled(model) and (labels is not None or model.loss is None)
+    """Whether a model that was called can be evaluated: a loss that it adds may need no labels."""
+    adds_all = model.loss is None or (not model.loss and model.losses)
+    return is_compiled(model) and bool(labels is not None or adds_all)
 
 
 def loss_per_example(

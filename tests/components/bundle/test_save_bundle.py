@@ -186,6 +186,37 @@ class TestModels:
             *("answers/serving_default/a", "answers/serving_default/b"),
         }
 
+    @pytest.mark.parametrize("trainable", [True, False])
+    def test_of_several_outputs_by_name_keep_their_metrics(self, trainable, path):
+        inputs = tf_keras.Input((4,))
+        outputs = {"b": tf_keras.layers.Dense(1)(inputs), "a": tf_keras.layers.Dense(1)(inputs)}
+        model = tf_keras.Model(inputs, outputs)
+        rows = INPUTS, {"a": NUMBERS, "b": -NUMBERS}
+        metrics = {"b": ["mae", tf_keras.metrics.RootMeanSquaredError()]}
+        fitted(model, *rows, metrics=metrics, weighted_metrics={"a": ["mae"]})
+        huberflow.save_bundle(model, path, *rows, check=False)
+        reloaded = huberflow.load(path, trainable=trainable)
+        expected = model.evaluate(*rows, verbose=0, return_dict=True)
+        assert reloaded.evaluate(*rows, verbose=0, return_dict=True) == pytest.approx(expected)
+
+    def test_with_a_setting_that_keras_does_not_save_do_not_prove_training_steps(self, path):
+        layers = [
+            tf_keras.layers.BatchNormalization(synchronized=True, name="bn"),
+            tf_keras.layers.Dense(1, name="out"),
+        ]
+        model = fitted(tf_keras.Sequential(layers), INPUTS, NUMBERS)
+        assert checked(model, path, INPUTS, NUMBERS) == WHOLE - {"steps"}
+        statement = reload.verify(path)["proof"]["statement"]
+        assert "two training steps (Keras does not save synchronized=True of bn)" in statement
+
+    def test_that_add_their_whole_loss_need_no_labels(self, path):
+        inputs = tf_keras.Input((4,))
+        decoded = tf_keras.layers.Dense(4, name="out")(tf_keras.layers.Dense(2)(inputs))
+        model = tf_keras.Model(inputs, decoded)
+        model.add_loss(tf.reduce_mean(tf.square(decoded - inputs)))
+        model.compile("adam")
+        assert checked(model, path, INPUTS) == WHOLE - {"model/loss_per_example"}
+
     def test_of_several_inputs(self, path):
         a, b = tf_keras.Input((4,), name="a"), tf_keras.Input((4,), name="b")
         model = tf_keras.Model([a, b], tf_keras.layers.Dense(1, name="out")(a + b))
