@@ -181,7 +181,14 @@ def predict(
 @click.option("--tls-key", type=_existing_file, metavar="FILE", help="The key of --tls-cert.")
 @click.option("--access-log", is_flag=True, help="Print a line of JSON for each request.")
 @click.option("--name", help="The model's name in TensorFlow Serving's API; default: its folder's.")
-def serve(model: str | None, options: Options, trust: Trust, **settings: Any) -> None:
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that serve; each has the model in memory.",
+)
+def serve(model: str | None, options: Options, trust: Trust, workers: int, **settings: Any) -> None:
     """Serve an exported model over HTTP; Ctrl-C stops it.
 
     The API is that of MLflow's scoring server, and of TensorFlow Serving's REST. The model is first
@@ -201,6 +208,7 @@ def serve(model: str | None, options: Options, trust: Trust, **settings: Any) ->
       huberflow serve --require-signature --public-key signing.pub
     """  # noqa: D301 (click reads the \b)
     from huberflow.pipeline.deploy import access, server
+    from huberflow.pipeline.deploy.workers import serve_by_workers
 
     chosen = server.Settings(**settings)
     if not access.is_loopback(chosen.host) and not (chosen.token_file and chosen.tls_cert):
@@ -215,7 +223,10 @@ def serve(model: str | None, options: Options, trust: Trust, **settings: Any) ->
 
     try:
         with _located(model, options, trust) as (bundle, _):
-            server.serve(bundle, chosen, on_ready=on_ready)
+            if workers > 1:
+                serve_by_workers(bundle, chosen, workers, on_ready=on_ready)
+            else:
+                server.serve(bundle, chosen, on_ready=on_ready)
     except server.ServerError as error:
         stop(str(error), FAILED)
 

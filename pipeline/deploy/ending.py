@@ -16,19 +16,24 @@ GRACE = 8.0
 def ending_within(seconds: float) -> Iterator[None]:
     """Inside the block SIGTERM and Ctrl-C raise KeyboardInterrupt, and the process ends in time.
 
-    Python would wait at its end for threads that compute, and TensorFlow cannot be interrupted.
+    Python would wait at its end for threads that compute, and TensorFlow cannot be interrupted. A
+    second signal changes nothing.
 
     Args:
       seconds: from the signal; if the process has not ended by then, its exit code is 1.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
         watch = threading.Timer(seconds, _leave, [seconds])
         watch.daemon = True
         watch.start()
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    before = {each: signal.signal(each, interrupt) for each in (signal.SIGTERM, signal.SIGINT)}
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    for each in before:
+        signal.signal(each, interrupt)
     try:
         yield
     finally:

@@ -74,3 +74,8 @@ class Metrics:
     async def page(self, _: Request) -> Response:
         """Answers ``/metrics``."""
         return Response(self.written(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def forget_process(process: int | None) -> None:
+    """Leaves the gauges of a process that ended out of those that several share."""
+    multiprocess.mark_process_dead(process, os.environ[SHARED_FOLDER])

@@ -1,7 +1,6 @@
 """Serves an exported model over HTTP, after a check that it is the one that was trained."""
 
 import asyncio
-import errno
 import gc
 import json
 import logging
@@ -32,11 +31,11 @@ from huberflow.pipeline.deploy.application import (
 from huberflow.pipeline.deploy.connections import (
     BoundedConnection,
     BoundedLoop,
-    Listener,
     OnePerSecond,
     Slots,
 )
 from huberflow.pipeline.deploy.ending import GRACE, ending_within
+from huberflow.pipeline.deploy.listening import bind_port
 from huberflow.pipeline.deploy.metrics import Metrics
 from huberflow.pipeline.deploy.observed import ObservedApp, PrintedLog
 
@@ -92,7 +91,13 @@ class Settings:
     """Its key, if that is another file."""
 
 
-def serve(bundle: Path, settings: Settings, *, on_ready: Callable[[str, str], None]) -> None:
+def serve(
+    bundle: Path,
+    settings: Settings,
+    *,
+    on_ready: Callable[[str, str], None],
+    listener: socket.socket | None = None,
+) -> None:
     """Checks the model, and answers until Ctrl-C or SIGTERM, requests on their way included.
 
     ``/health`` answers 200 at once, ``/ready`` once the model is checked and warm. A server that
@@ -102,6 +107,7 @@ def serve(bundle: Path, settings: Settings, *, on_ready: Callable[[str, str], No
       bundle: the exported model.
       settings: where it listens.
       on_ready: gets the server's URL, and a body for its ``/invocations``.
+      listener: has the port already; None to bind it.
 
     Raises:
       InputError: the port is taken, the address is not one of this machine, or a file is wrong.
@@ -115,7 +121,7 @@ def serve(bundle: Path, settings: Settings, *, on_ready: Callable[[str, str], No
     with (
         suppress(KeyboardInterrupt),
         ending_within(settings.grace),
-        closing(bind_port(host, settings.port, shared=shared)) as listener,
+        closing(listener or bind_port(host, settings.port, shared=shared)) as listener,
     ):
         if shared:
             pages.current, body = _loaded(bundle, settings, slots, metrics)
@@ -178,49 +184,6 @@ def _loaded(
     row = rows.iloc[0].dropna().to_dict()
     body = json.dumps({"dataframe_records": [row]})
     return serving_app(scorer, model, slots.most_requests), body
-
-
-def bind_port(host: str, port: int, *, shared: bool) -> socket.socket:
-    """A socket that has the port, and does not listen yet.
-
-    Args:
-      host: address of this machine.
-      port: 0 for any that is free.
-      shared: take the port even if another huberflow server of this user listens on it; each then
-        gets some of the connections.
-
-    Raises:
-      InputError: the port is taken, or the address is not one of this machine.
-    """
-    listener = None
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        )[0]
-        # With the protocol: else asyncio sends no answer before the client confirms its head.
-        listener = Listener(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
-        listener.bind(address)
-        # Only now: set before, it would let two servers start that do not expect each other.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    except OSError as error:
-        if listener is not None:
-            listener.close()
-        if error.errno != errno.EADDRINUSE:
-            reason = f"{host} ({error.strerror})"
-            expected = "an address of this machine"
-            raise InputError("--host", expected=expected, received=reason) from error
-        server = "a server that does not share it" if shared else "another server"
-        hint = "to take over from a running `huberflow serve`, add --share-port"
-        raise InputError(
-            "--port",
-            expected="a free port",
-            received=f"{port}, taken by {server}",
-            hint=None if shared else hint,
-            write=f"--port {port + 1}",
-        ) from error
-    return listener
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import pytest
 
 from huberflow.pipeline.deploy import application, connections, intake
 from huberflow.pipeline.deploy.connections import Slots
-from huberflow.pipeline.deploy.server import Settings, bind_port, running_server
+from huberflow.pipeline.deploy.listening import bind_port
+from huberflow.pipeline.deploy.server import Settings, running_server
 
 HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 MODEL = application.ServedModel("bundle", "1", "c0ffee", "CPU:0")
@@ -194,7 +195,8 @@ SERVER = """
 import signal
 from huberflow.pipeline.deploy.application import waiting_app
 from huberflow.pipeline.deploy.connections import Slots
-from huberflow.pipeline.deploy.server import Settings, bind_port, running_server
+from huberflow.pipeline.deploy.listening import bind_port
+from huberflow.pipeline.deploy.server import Settings, running_server
 with bind_port("127.0.0.1", 0, shared=False) as listener:
     with running_server(waiting_app(), listener, Slots(), Settings()):
         print(listener.getsockname()[1], flush=True)

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.deploy.server import bind_port
+from huberflow.pipeline.deploy.listening import bind_port
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import access, application, connections, server
 from huberflow.pipeline.deploy.connections import Slots
+from huberflow.pipeline.deploy.listening import bind_port
 from huberflow.pipeline.deploy.metrics import Metrics
-from huberflow.pipeline.deploy.server import Settings, bind_port, running_server
+from huberflow.pipeline.deploy.server import Settings, running_server
 
 MODEL = application.ServedModel("bundle", "1", "c0ffee", "CPU:0")
 BODY = '{"inputs": [{"miles": 1}, {"miles": 2}]}'

@@ -13,7 +13,8 @@ from huberflow.components.bundle import reload
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import application, predict_api
 from huberflow.pipeline.deploy.connections import Slots
-from huberflow.pipeline.deploy.server import Settings, bind_port, running_server
+from huberflow.pipeline.deploy.listening import bind_port
+from huberflow.pipeline.deploy.server import Settings, running_server
 
 MODEL = application.ServedModel("models/taxi/3", "3", "c0ffee", "CPU:0", "taxi")
 ROWS = [{"miles": 1.5, "company": "Red"}, {"miles": -2.0, "company": "Blue"}]

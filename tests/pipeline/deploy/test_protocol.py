@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import application, intake, protocol
 from huberflow.pipeline.deploy.connections import Slots
-from huberflow.pipeline.deploy.server import Settings, bind_port, running_server
+from huberflow.pipeline.deploy.listening import bind_port
+from huberflow.pipeline.deploy.server import Settings, running_server
 
 MODEL = application.ServedModel("bundle", "1", "c0ffee", "CPU:0")
 COLUMNS = ["company", "miles"]
