@@ -22,7 +22,7 @@ certificate.json           the fields below, as the one text that ``reload.seal`
 Beside the SavedModel, where somebody has signed it: ``model.sig``, see ``bundle.signing``.
 
 ========================== ===================================================================
-schema_version             2; a loader refuses another one
+schema_version             3; a loader refuses another one
 keras_generation           "tf_keras 2"; null where there is no Keras model that can be loaded
 versions                   of Python, TensorFlow, tf_keras
 machine                    the machine of the golden values: processor, threads, device, versions,

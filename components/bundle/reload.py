@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     """An array, or a list or a dict of them, as Keras takes inputs, labels and weights."""
     _Function: TypeAlias = Callable[..., Any]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 KERAS_GENERATION = "tf_keras 2"
 
 EXTRA = "assets.extra"
