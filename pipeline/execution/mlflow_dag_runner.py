@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +25,7 @@ from huberflow.pipeline.execution.runner import LocalRunner, connection_of, reco
 from huberflow.pipeline.execution.session import delivered_meanwhile, print_line
 from huberflow.pipeline.history import pipeline_runs, run_history, run_metadata
 from huberflow.pipeline.history.journal import Journal
+from huberflow.pipeline.history.lock_watch import told
 from huberflow.pipeline.history.run_history import RunMetadata
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.report.result import NOTHING_PUSHED, print_verdict
@@ -125,6 +126,7 @@ class _Run:
             hooks = [self._journal(metadata), display]
             lineage = run_metadata.lineage(self._workspace.identity, self._id, metadata.git)
             with (
+                self._lock_told(console),
                 delivered_meanwhile(
                     self._workspace,
                     self._given_uri or default_uri(),
@@ -153,6 +155,11 @@ class _Run:
         name = f"{self._name} {self._started:%m-%d %H:%M:%S}"
         path = self._workspace.journal(self._id)
         return Journal(path, name, self._experiment, {}, metadata)
+
+    def _lock_told(self, console: Console) -> AbstractContextManager[None]:
+        store = Path(connection_of(self._pipeline).sqlite.filename_uri)
+        tell = partial(console.print, soft_wrap=True, highlight=False, markup=False)
+        return told(store, tell) if store.is_file() else nullcontext()
 
     @contextmanager
     def _log_kept_on_failure(self, console: Console) -> Iterator[None]:

@@ -34,7 +34,7 @@ from huberflow.components.contracts.lineage import LINEAGE, RunLineage
 from huberflow.pipeline.execution import cache_key
 from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.history.hooks import Hooks
-from huberflow.pipeline.history.metadata_store import FINISHED, Records
+from huberflow.pipeline.history.metadata_store import FINISHED, Records, open_store, patient
 from huberflow.pipeline.history.run_history import RunStatus
 
 
@@ -110,7 +110,7 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
         self._call("node_started", name)
         try:
             if node.execution_options.run.perform_snapshot:
-                with metadata.Metadata(connection_of(pipeline)) as store:
+                with _PatientMetadata(connection_of(pipeline)) as store:
                     partial_run_utils.snapshot(store, pipeline)
             node_launcher = _launcher(pipeline, node, self._beam_arguments, self._lineage)
             with cache_key.independent_of(self._root):
@@ -164,7 +164,16 @@ class _EpochHandler(logging.Handler):
 def connection_of(pipeline: pipeline_pb2.Pipeline) -> metadata_store_pb2.ConnectionConfig:
     """The connection to the pipeline's metadata store."""
     config = runner_utils.extract_local_deployment_config(pipeline).metadata_connection_config
-    return getattr(config, config.WhichOneof("connection_config"))
+    return patient(getattr(config, config.WhichOneof("connection_config")))
+
+
+class _PatientMetadata(metadata.Metadata):
+    """TFX's handle of a store; waits while another program has locked it."""
+
+    def __enter__(self) -> "_PatientMetadata":
+        self._store = open_store(self._connection_config)
+        self._users += 1
+        return self
 
 
 def records_of(pipeline: pipeline_pb2.Pipeline) -> Records:
@@ -203,7 +212,7 @@ def _launcher(
     deployment = runner_utils.extract_local_deployment_config(pipeline)
     return launcher.Launcher(
         pipeline_node=node,
-        mlmd_connection=metadata.Metadata(connection_of(pipeline)),
+        mlmd_connection=_PatientMetadata(connection_of(pipeline)),
         pipeline_info=pipeline.pipeline_info,
         pipeline_runtime_spec=pipeline.runtime_spec,
         executor_spec=runner_utils.extract_executor_spec(deployment, node.node_info.id),

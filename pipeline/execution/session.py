@@ -12,6 +12,7 @@ from rich.console import Console
 
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.history.journal import close_killed
+from huberflow.pipeline.history.lock_watch import told
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.resolve.resolved_run import ResolvedRun
@@ -60,7 +61,8 @@ def open_session(run: ResolvedRun, *, verbose: bool) -> Iterator[Session]:
         with logs.captured(workspace.log(session_id), verbose=verbose) as terminal:
             console = Console(file=terminal, force_terminal=False if verbose else None)
             session = Session(session_id, workspace, console)
-            with _tracked(session, run.config):
+            tell = partial(console.print, soft_wrap=True, highlight=False, markup=False)
+            with told(workspace.metadata, tell), _tracked(session, run.config):
                 records = Records.of(workspace)
                 records.follow_move()
                 for killed in records.close_unfinished():

@@ -3,11 +3,12 @@
 import json
 import shlex
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import ml_metadata
 from google.protobuf import json_format, struct_pb2
@@ -18,6 +19,8 @@ from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.history.moved_workspace import former_root, moved
 from huberflow.pipeline.history.workspace import Workspace
+
+Connection = TypeVar("Connection", pb.ConnectionConfig, pb.MetadataStoreClientConfig)
 
 NodeState = Literal["ran", "cached", "resolved", "failed", "running"]
 """How a node went: ``cached`` reused its earlier result, ``resolved`` only looks something up."""
@@ -104,7 +107,7 @@ class Records:
     @cached_property
     def _store(self) -> ml_metadata.MetadataStore:
         try:
-            return ml_metadata.MetadataStore(self._connection)
+            return open_store(self._connection)
         except (RuntimeError, errors.StatusError) as error:
             path = self._connection.sqlite.filename_uri or "the metadata store"
             raise InputError(
@@ -251,10 +254,40 @@ class Records:
 
 
 def sqlite_connection(path: Path) -> pb.ConnectionConfig:
-    """The connection to a store in a file."""
+    """The connection to a store in a file, which waits while another program has locked it."""
     config = pb.ConnectionConfig()
     config.sqlite.filename_uri = str(path)
-    return config
+    return patient(config)
+
+
+def patient(connection: Connection) -> Connection:
+    """The same connection; calls wait while another program has locked the store.
+
+    By default they give up after a quarter of a minute. ``lock_watch`` tells who has locked it.
+    """
+    if isinstance(connection, pb.ConnectionConfig):  # else a server, with patience of its own
+        connection.retry_options.max_num_retries = 2**31
+    return connection
+
+
+def open_store(connection: pb.ConnectionConfig) -> ml_metadata.MetadataStore:
+    """Opens a store; waits while another program has locked it.
+
+    Raises:
+      RuntimeError, errors.StatusError: it cannot be opened.
+    """
+    at_once = 0
+    while True:
+        began = time.monotonic()
+        try:
+            return ml_metadata.MetadataStore(connection)
+        except RuntimeError as error:
+            # ML Metadata takes a locked store for one whose tables another process creates.
+            locked = "retry the connection" in str(error) or "aborted" in str(error)
+            at_once = at_once + 1 if time.monotonic() - began < 1 else 0
+            if not locked or at_once == 3:
+                raise
+            time.sleep(0.2)
 
 
 def store_error(error: Exception) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import logging
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -165,6 +167,26 @@ class TestRun:
         runs.run("run-1")
         runs.run("run-2", **change)
         assert runs.states("run-2") == dict.fromkeys(NODES, "ran")
+
+
+HOLD = """
+import sqlite3, sys, time
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def test_a_run_waits_for_a_program_that_has_locked_the_metadata(runs):
+    """ML Metadata itself gives up after a quarter of a minute."""
+    runs.run("run-1")
+    command = [sys.executable, "-c", HOLD, runs.workspace.metadata, "30"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        runs.run("run-2", count=7)
+        assert holder.wait() == 0
+    assert runs.states("run-2") == dict.fromkeys(NODES, "ran")
 
 
 class TestMovedWorkspace:
