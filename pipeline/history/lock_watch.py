@@ -51,7 +51,10 @@ def told(database: Path, tell: Callable[[str], None]) -> Iterator[None]:
 def _watch(file: int, name: str, tell: Callable[[str], None], ended: threading.Event) -> None:
     holder, since, is_told = None, 0.0, False
     while not ended.wait(_INTERVAL):
-        now = _holder(file)
+        try:
+            now = _holder(file)
+        except OSError:  # a file system without locks
+            return
         if now != holder:
             if is_told:
                 tell(f"{name} is free again; the run goes on")

@@ -1,6 +1,7 @@
 """Why a node ran again, or where its reused result comes from."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from huberflow.components.contracts import node_ids
 from huberflow.custom_objects.json_record import JSON
@@ -60,6 +61,8 @@ _OF_THE_DATA = {"input_fingerprint", "span", "version"}
 
 def _changes(before: Execution, now: Execution) -> Iterable[str]:
     old, new = flatten(before.properties), flatten(now.properties)
+    if _is_of_moved_workspace(old.get(_PUSHED_TO), new.get(_PUSHED_TO)):
+        del old[_PUSHED_TO], new[_PUSHED_TO]
     code, config = [], []
     if any(old[key] != new[key] for key in _OF_THE_DATA if key in old and key in new):
         yield "new data"
@@ -78,6 +81,17 @@ def _changes(before: Execution, now: Execution) -> Iterable[str]:
     gone = [key for key in sorted(before.inputs) if key not in now.inputs]
     if inputs or gone:
         yield _listed("new input", [key.replace("_", " ") for key in inputs + gone])
+
+
+_PUSHED_TO = "push_destination.filesystem.base_directory"
+
+
+def _is_of_moved_workspace(old: JSON, new: JSON) -> bool:
+    """Whether both are ``serving/<name>`` of a workspace, which is no change of the config."""
+    if not (isinstance(old, str) and isinstance(new, str)):
+        return False
+    before, now = Path(old), Path(new)
+    return before.parent.name == "serving" and before.parts[-2:] == now.parts[-2:]
 
 
 def _ids(execution: Execution, key: str) -> list[int]:

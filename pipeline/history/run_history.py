@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -203,11 +204,20 @@ def read_run(journal: Path) -> Run:
     """The run of one journal, up to the first damaged line.
 
     Raises:
-      InputError: it does not begin with a run, or has an event that this version does not know.
+      InputError: it may not be read, does not begin with a run, or has an event that this version
+        does not know.
     """
     try:
         with journal.open("rb") as lines:
             return _replay(journal, lines)
+    except PermissionError as error:
+        raise InputError(
+            str(journal),
+            expected="a journal that you may read",
+            received=f"one of the user with the number {journal.stat().st_uid}",
+            hint="journals are for their owner alone; its run is left out",
+            write=shlex.join(["sudo", "chown", "-R", str(os.getuid()), str(journal.parents[1])]),
+        ) from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         # Another version of huberflow, or an editor, may have written anything.
         kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "

@@ -15,6 +15,7 @@ import filelock
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.atomic_write import written_atomically
+from huberflow.pipeline.system.private_files import only_for_owner
 from huberflow.pipeline.system.utf8 import check_utf8
 
 VERSION = "1"
@@ -214,8 +215,15 @@ class Workspace:
             )
 
     def _keep_private(self) -> None:
-        """Takes what may hold secrets from other users; an empty database is for ML Metadata."""
-        self.metadata.touch(0o600)
+        """Takes what may hold secrets from other users; an empty database is for ML Metadata.
+
+        Raises:
+          InputError: the database is another user's.
+        """
+        try:
+            open(self.metadata, "ab", opener=only_for_owner).close()
+        except OSError as error:
+            raise unwritable(self.metadata, error) from error
         for path in (self.metadata, *self.journals.glob("*"), *self.log("").parent.glob("*")):
             if path.stat().st_mode & 0o077:
                 with suppress(PermissionError):  # another user's, whose matter it is

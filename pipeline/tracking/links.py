@@ -39,7 +39,7 @@ def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
     receipts = [each for run in run_ids if (each := receipt(workspace, run)) is not None]
     if not receipts:
         return None
-    receipts = [each for each in receipts if each.server == receipts[0].server]
+    receipts = [each for each in receipts if _store(each) == _store(receipts[0])]
     server = _server(receipts[0]) or ui.running(workspace)
     if server is not None:
         return _comparison(server, receipts)
@@ -51,6 +51,12 @@ def _server(delivered: Receipt) -> str | None:
     """The server's address; None for a database."""
     address = delivered.server
     return address.replace("***@", "").rstrip("/") if address.startswith("http") else None
+
+
+def _store(delivered: Receipt) -> str:
+    """The server's address; of the workspace's own database one that stays when it is moved."""
+    own = "/mlflow/mlflow.db"
+    return own if delivered.server.endswith(own) else delivered.server
 
 
 def _comparison(server: str, receipts: Sequence[Receipt]) -> str:

@@ -49,6 +49,35 @@ def test_every_command_starts(outcome, variables):
     assert line.startswith("huberflow: ")
 
 
+def test_a_workspace_of_another_user_is_refused_in_words(outcome, tmp_path):
+    """Such as a restored backup: journals and metadata are for their owner alone."""
+    private = [tmp_path / "journal" / "run-1.jsonl", tmp_path / "metadata.sqlite"]
+    (tmp_path / "journal").mkdir()
+    for path in private:
+        path.write_text("x\n")
+        path.chmod(0)
+    done = outcome(
+        f"""
+        from pathlib import Path
+        from huberflow.pipeline.history import run_history
+        from huberflow.pipeline.history.workspace import InputError, Workspace
+        workspace = Workspace(Path({str(tmp_path)!r}))
+        assert run_history.all_runs(workspace, print) == []
+        try:
+            with workspace.locked():
+                pass
+        except InputError as error:
+            print(error)
+        """
+    )
+    assert done.returncode == 0, done.stderr
+    journal, metadata = done.stdout.splitlines()
+    assert journal.startswith(f"{private[0]}: expected a journal that you may read")
+    assert journal.endswith(f"write: sudo chown -R 1234 {tmp_path}")
+    assert metadata.startswith("workspace: expected a folder that can be written")
+    assert f"{private[1]} (Permission denied)" in metadata
+
+
 @pytest.mark.parametrize("variables", [{}, {"HOME": "/"}], ids=str)
 def test_a_run_is_remembered_by_the_number(outcome, variables):
     """Also outside of a command: MlflowDagRunner runs in the user's own script."""

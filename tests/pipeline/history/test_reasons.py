@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import create_autospec
 
@@ -38,6 +39,25 @@ def why(now: Execution, *earlier: Execution, cache: bool = True) -> str:
     records = create_autospec(Records, instance=True)
     records.before.return_value = list(earlier)
     return reason(records, now, cache=cache)
+
+
+def pushed_to(*folders: str) -> list[Execution]:
+    """A Pusher's executions with these places of the served model."""
+    place = "push_destination", "filesystem", "base_directory"
+    return [
+        replace(execution(number), properties={place[0]: {place[1]: {place[2]: folder}}})
+        for number, folder in enumerate(folders)
+    ]
+
+
+class TestPlaceOfTheServedModel:
+    def test_in_a_moved_workspace_is_no_change(self):
+        now, before = pushed_to("/new/serving/taxi", "/old/serving/taxi")
+        assert why(now, before) == "its cached result was deleted"
+
+    def test_elsewhere_is_a_change(self):
+        now, before = pushed_to("/srv/b/taxi", "/srv/a/taxi")
+        assert why(now, before).startswith("config: push_destination.filesystem.base_directory")
 
 
 HUBER = {"loss": {"name": "HuberLoss", "config": {"threshold": 1.0}}}

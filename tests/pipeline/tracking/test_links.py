@@ -92,5 +92,11 @@ class TestComparePage:
         page = links.compare_page(workspace, ["run-1", "run-2", "run-3", "never delivered"])
         assert shown(page) == ("http://mlflow.example", runs, ["taxi"])
 
+    def test_of_a_moved_workspace_shows_its_earlier_runs_too(self, workspace, deliver):
+        places = {"run-1": "/old", "run-2": str(workspace.root)}
+        runs = [deliver(name, f"sqlite:///{at}/mlflow/mlflow.db") for name, at in places.items()]
+        page = links.compare_page(workspace, [*places]).partition("  ")[0]
+        assert shown(page)[1] == runs
+
     def test_is_none_where_nothing_was_delivered(self, workspace):
         assert links.compare_page(workspace, ["run-1"]) is None
