@@ -42,8 +42,8 @@ proof                      the process that gave the golden values of the ``mode
                            ``lacking``: why values of the model are not there; ``statement``: all
                            this in words
 tolerances                 how far a value may be off, absolute: ``same_machine`` is 0; ``float32``,
-                           ``tf32``, ``mixed_float16`` have a number for each golden value;
-                           ``chosen`` describes how they were chosen
+                           ``tf32``, ``mixed_float16``, ``mixed_bfloat16`` have a number for each
+                           golden value; ``chosen`` describes how they were chosen
 golden                     ``rows``, and the ``sha256`` of golden.npz
 files                      SHA-256 of every file of the SavedModel, all those above included
 sha256                     of the certificate itself

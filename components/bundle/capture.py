@@ -311,5 +311,6 @@ def _merged(first: reload.Tolerances, second: reload.Tolerances) -> reload.Toler
         "float32": first["float32"] | second["float32"],
         "tf32": first["tf32"] | second["tf32"],
         "mixed_float16": first["mixed_float16"] | second["mixed_float16"],
+        "mixed_bfloat16": first["mixed_bfloat16"] | second["mixed_bfloat16"],
     }
     return merged

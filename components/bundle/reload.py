@@ -122,6 +122,7 @@ class Tolerances(TypedDict):
     float32: dict[str, float]
     tf32: dict[str, float]
     mixed_float16: dict[str, float]
+    mixed_bfloat16: dict[str, float]
 
 
 class GoldenFile(TypedDict):
@@ -1138,7 +1139,9 @@ def flat(name: str, nested: Nested) -> dict[str, np.ndarray]:
     elif isinstance(nested, list | tuple):
         children = {f"[{place}]": child for place, child in enumerate(nested)}
     else:
-        return {name: np.asarray(nested)}
+        array = np.asarray(nested)
+        # bfloat16, which NumPy writes but cannot read; as float32 it is the same number
+        return {name: array.astype(np.float32) if array.dtype.kind == "V" else array}
     parts = (flat(f"{name}/{key}", child) for key, child in children.items())
     return {key: array for part in parts for key, array in part.items()}
 
@@ -1882,8 +1885,10 @@ def _precision(model: tf_keras.Model | None, there: Machine, here: Machine) -> s
     """The name of the certificate's tolerances for a model, from its machine to this one."""
     if there == here:
         return "same_machine"
-    if model is not None and any(layer.compute_dtype == "float16" for layer in model.layers):
-        return "mixed_float16"
+    dtypes = {each.compute_dtype for each in model._flatten_layers()} if model is not None else ()
+    for dtype in ("bfloat16", "float16"):
+        if dtype in dtypes:
+            return f"mixed_{dtype}"
     return "tf32" if "on" in (there.get("tf32"), here.get("tf32")) else "float32"
 
 

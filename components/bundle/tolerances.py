@@ -12,9 +12,9 @@ from huberflow.components.bundle.fit_rows import Rows
 
 Arrays = Mapping[str, np.ndarray]
 
-# Relative to the largest prediction. A float32 has 24 bits of mantissa, TF32 and float16 have 11:
-# room for some hundred roundings of the first kind, some ten of the others.
-_ROUNDING = {"float32": 1e-5, "tf32": 5e-3, "mixed_float16": 1e-2}
+# Relative to the largest prediction. A float32 has 24 bits of mantissa, TF32 and float16 have 11,
+# bfloat16 has 8: room for some hundred roundings of the first kind, some ten of the others.
+_ROUNDING = {"float32": 1e-5, "tf32": 5e-3, "mixed_float16": 1e-2, "mixed_bfloat16": 5e-2}
 _CHOSEN = (
     f"Absolute. A prediction may be off by this share of the largest one: {json.dumps(_ROUNDING)}. "
     "A loss or metric may be off by the same share of its largest value, and twice as much as it "
@@ -47,6 +47,7 @@ def tolerances(model: tf_keras.Model | None, rows: Rows, values: Arrays) -> relo
         "float32": allowed(_ROUNDING["float32"]),
         "tf32": allowed(_ROUNDING["tf32"]),
         "mixed_float16": allowed(_ROUNDING["mixed_float16"]),
+        "mixed_bfloat16": allowed(_ROUNDING["mixed_bfloat16"]),
     }
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 import tf_keras
+from small_bundles import rewritten
 
 import huberflow
 from huberflow.components.bundle import bundle, fit_rows, reload
@@ -262,6 +263,20 @@ class TestModels:
         assert found == WHOLE - {"answers/serving_default/out"} | {
             "answers/serving_default/output_1"
         }
+
+    @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "bfloat16", "mixed_float16"])
+    def test_of_less_precision_may_be_some_of_its_roundings_off_elsewhere(self, dtype, path):
+        inner = tf_keras.Sequential([tf_keras.layers.Dense(3, dtype=dtype)])
+        inputs = tf_keras.Input((4,), name="x")
+        model = fitted(tf_keras.Model(inputs, inner(inputs)), INPUTS, NUMBERS)
+        checked(model, path, INPUTS, NUMBERS)
+        rewritten(path, machine={**reload.verify(path)["machine"], "threads": 999})
+        report = huberflow.check(path)
+        assert report["ok"]
+        assert report["precision"] == f"mixed_{dtype.removeprefix('mixed_')}"
+        largest = np.abs(reload.golden(path).values["model/prediction"]).max()
+        share = {"mixed_float16": 0.01}.get(dtype, 0.05)
+        assert report["values"]["model/prediction"]["allowed"] == pytest.approx(share * largest)
 
     def test_of_another_keras_are_refused_in_words(self, path):
         with pytest.raises(InputError) as refused:
