@@ -34,8 +34,9 @@ from huberflow.components.contracts.lineage import LINEAGE, RunLineage
 from huberflow.pipeline.execution import cache_key
 from huberflow.pipeline.execution.node_failure import NodeFailedError
 from huberflow.pipeline.history.hooks import Hooks
-from huberflow.pipeline.history.metadata_store import FINISHED, Records, open_store, patient
+from huberflow.pipeline.history.metadata_store import FINISHED, Records
 from huberflow.pipeline.history.run_history import RunStatus
+from huberflow.pipeline.history.store_connection import open_store, patient
 
 
 class LocalRunner(local_dag_runner.LocalDagRunner):

@@ -17,13 +17,9 @@ from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2 as pb
 
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.history.metadata_store import (
-    Execution,
-    Records,
-    sqlite_connection,
-    store_error,
-)
+from huberflow.pipeline.history.metadata_store import Execution, Records
 from huberflow.pipeline.history.run_history import Node, Run, RunStatus
+from huberflow.pipeline.history.store_connection import sqlite_connection, store_error
 
 _EXAMPLE = "--metadata metadata.db"
 
