@@ -139,9 +139,10 @@ class TestOldRuns:
         new.ends()
         assert watched.finish()
         assert delivered(workspace, "c-new")
+        assert delivered(workspace, "a-damaged"), "up to the damage"
         assert not delivered(workspace, "b-gone")
         of_damaged, of_gone = watched.warnings
-        assert of_damaged.startswith(f"{damaged}: expected the journal of a run")
+        assert of_damaged == f"{damaged}: line 2 is damaged; its run is read up to there"
         assert of_gone.startswith("b-gone: cannot be delivered: FileNotFoundError: ")
         assert str(workspace.artifacts / "gone") in of_gone
         assert "Traceback" in capfd.readouterr().err, "the log has the whole story"
@@ -160,7 +161,7 @@ class TestServerThatIsDown:
         assert not delivered(workspace)
         assert warnings == [
             f"http://***@{address}: cannot open the run name of run-1: it cannot be reached "
-            f"(Connection refused); write: curl http://***@{address}/health"
+            f"(Connection refused); write: curl 'http://***@{address}/health'"
         ]
         assert "huberflow.pipeline.tracking.delivery_process" in command
         assert "hunter2" not in command, "every user of the machine sees it"
