@@ -13,6 +13,7 @@ BENCHMARKS = {
     "export": ("benchmarks.export", "run", 3),
     "verifying": ("benchmarks.verifying", "run", 5),
     "serving": ("benchmarks.serving", "run", 10),
+    "load": ("benchmarks.load", "run", 3),
     "container": ("benchmarks.container", "run", 5),
     "scale": ("benchmarks.scale", "run", 1),
     "costs": ("benchmarks.costs", "run", 1),
@@ -28,7 +29,7 @@ DEFAULT = ", ".join(f"{count} for {name}" for name, (*_, count) in BENCHMARKS.it
 @click.option(
     "--pairs",
     type=click.IntRange(min=1),
-    help=f"Pairs to measure; repetitions of compare, scale and costs.  [default: {DEFAULT}]",
+    help=f"Pairs to measure; repetitions of compare, load, scale and costs.  [default: {DEFAULT}]",
 )
 def main(only: str | None, pairs: int | None) -> None:
     """Compare huberflow with other implementations, in interleaved pairs, and with itself.
@@ -43,6 +44,7 @@ def main(only: str | None, pairs: int | None) -> None:
               minute per run
     verifying the files of a bundle of 2 GB against openssl, and its graph; two minutes
     serving   `huberflow serve` against MLflow's stock flavor; two minutes, then seconds per pair
+    load      the same with 64 clients at once, and the signature in process; a minute each
     container `huberflow serve` in a container against outside; needs Docker; a minute per pair
     scale     `huberflow run` on 15,002 rows, and on 50 and 100 times as many; ten minutes
     costs     the cost of each node per row, and one process against several; ten minutes

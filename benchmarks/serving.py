@@ -82,7 +82,7 @@ def run(pairs: int) -> None:
     """
     with temporary_folder() as folder:
         bundle = trained_bundle(folder, *NO_CUSTOM_OBJECTS)
-        with _stock(bundle, folder) as stock, _huberflow(bundle, folder) as new:
+        with stock_server(bundle, folder) as stock, own_server(bundle, folder) as new:
             measured = [
                 in_turn(name, GOAL, ("stock", of(stock)), ("huberflow", of(new)), pairs)
                 for name, of in (
@@ -94,7 +94,7 @@ def run(pairs: int) -> None:
 
 
 @contextmanager
-def _stock(bundle: Path, folder: Path) -> Iterator[Side]:
+def stock_server(bundle: Path, folder: Path) -> Iterator[Side]:
     """The network, saved and served by MLflow."""
     # MLflow uses tf.keras, in this process and in the server's.
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
@@ -124,7 +124,8 @@ def _stock(bundle: Path, folder: Path) -> Iterator[Side]:
 
 
 @contextmanager
-def _huberflow(bundle: Path, folder: Path) -> Iterator[Side]:
+def own_server(bundle: Path, folder: Path) -> Iterator[Side]:
+    """The bundle, served by huberflow."""
     port = free_port()
     command = [str(HUBERFLOW), "serve", str(bundle), f"--port={port}"]
     with running(command, port, "/ready", folder / "huberflow.log") as server:
