@@ -126,8 +126,17 @@ def by_name(model: tf_keras.Model | None, inputs: "reload.Nested") -> dict[str, 
         return {name: each for name, each in inputs.items() if isinstance(each, np.ndarray)}
     given = inputs if isinstance(inputs, list | tuple) else [inputs]
     arrays = [each for each in given if isinstance(each, np.ndarray)]
-    names = getattr(model, "input_names", None) or ["inputs"]
+    names = _input_names(model)
     return dict(zip(names, arrays, strict=True)) if len(names) == len(arrays) else {}
+
+
+def _input_names(model: tf_keras.Model | None) -> list[str]:
+    """The names of a model's inputs; those of a subclassed one are made up at its first call."""
+    if model is None:
+        return ["inputs"]
+    return getattr(model, "input_names", None) or [
+        spec.name for spec in tf.nest.flatten(model.save_spec()[0])
+    ]
 
 
 def arguments(

@@ -278,6 +278,13 @@ class TestModels:
         share = {"mixed_float16": 0.01}.get(dtype, 0.05)
         assert report["values"]["model/prediction"]["allowed"] == pytest.approx(share * largest)
 
+    def test_of_a_subclass_that_takes_a_list_are_asked_with_it(self, path):
+        """Keras makes up names for its inputs."""
+        linear, deep = tf_keras.experimental.LinearModel(1), dense()
+        model, rows = tf_keras.experimental.WideDeepModel(linear, deep), [INPUTS, 2 * INPUTS]
+        found = checked(fitted(model, rows, NUMBERS), path, rows, NUMBERS)
+        assert "answers/serving_default/output_1" in found
+
     def test_of_another_keras_are_refused_in_words(self, path):
         with pytest.raises(InputError) as refused:
             huberflow.save_bundle(object(), path, INPUTS)
