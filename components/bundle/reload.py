@@ -1516,8 +1516,10 @@ def model_values(
 
 def has_loss(model: tf_keras.Model, labels: Nested) -> bool:
     """Whether a model that was called can be evaluated: a loss that it adds may need no labels."""
+    if not is_compiled(model):
+        return False
     adds_all = model.loss is None or (not model.loss and model.losses)
-    return is_compiled(model) and bool(labels is not None or adds_all)
+    return bool(labels is not None or adds_all)
 
 
 def loss_per_example(

@@ -24,7 +24,9 @@ _NAME = r"""(?:
   | \bpwd (?= [ ]?= [^;\n]{1,200} ; [\w ]{1,40} = )     # the first in a connection string
   | (?<=[_.-])pat                                      # personal access token
   | secrets? | credentials? | authorization
-  | (?<!oov_|pad_|unk_|bos_|eos_|cls_|sep_)(?<!mask_)token    # tokens of a vocabulary
+  # Not tokens of a vocabulary, and not the name of a token that keeps keys.
+  | (?<!oov_|pad_|unk_|bos_|eos_|cls_|sep_)(?<!mask_)(?<!pkcs11:)token
+  | (?<=[?&;])pin-value
   | (?:access|api|auth|refresh)[ _.-]?tokens
   | (?:access|account|api|private|secret)[ _.-]?keys?
 )\d*"""

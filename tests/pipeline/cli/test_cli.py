@@ -93,7 +93,9 @@ class TestHelp:
             *[("verify",), ("serve",), ("predict",), ("init",), ("compile",)],
         ],
     )
-    def test_the_examples_in_it_are_right(self, verb):
+    def test_the_examples_in_it_are_right(self, verb, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "signing.pub").touch()
         text = huberflow(*verb, "--help").output
         examples = re.findall(r"^ +(huberflow .*)$", text.replace("\\\n", ""), re.M)
         assert examples

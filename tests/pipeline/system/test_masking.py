@@ -96,6 +96,7 @@ class TestText:
             ("Pwd=hunter2;Uid=ada", "Pwd=***;Uid=ada"),
             ("//registry.npmjs.org/:_authToken=x", "//registry.npmjs.org/:_authToken=***"),
             ("https://h/a?token=x&n=1", "https://h/a?token=***&n=1"),
+            ("pkcs11:token=t;object=o?pin-value=1234", "pkcs11:token=t;object=o?pin-value=***"),
             ("https://h/a?n=1&sig=x%3D#end", "https://h/a?n=1&sig=***"),
             ("https://h/a?X-Amz-Signature=0a&n=1", "https://h/a?X-Amz-Signature=***&n=1"),
             ("run --db_password=hunter2 --steps=5", "run --db_password=*** --steps=5"),
