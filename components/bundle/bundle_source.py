@@ -44,6 +44,11 @@ def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
     return [_entry(name, targets[name], used[name, text]) for name, text in sorted(used)]
 
 
+def by_name(objects: Iterable[reload.CustomObject]) -> dict[str, Any]:
+    """The classes and functions themselves, as a custom object scope takes them."""
+    return {each["name"]: getattr(sys.modules[each["module"]], each["class"]) for each in objects}
+
+
 def network(model: tf_keras.Model) -> list[tf_keras.layers.Layer]:
     """The model's layers; not those that are attached to it, as a transform is for serving."""
     called = [layer for layer in model.layers if layer.inbound_nodes]

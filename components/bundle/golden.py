@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 import tf_keras
+from tf_keras.src.engine.functional import Functional
 
-from huberflow.components.bundle import optimizer_state, reload
+from huberflow.components.bundle import bundle_source, optimizer_state, reload
 from huberflow.components.bundle.answers import Asked
 from huberflow.components.bundle.fit_rows import Rows
 from huberflow.components.bundle.tolerances import tolerances
@@ -196,17 +197,36 @@ def _on_one_device(model: tf_keras.Model, rows: Rows) -> tf_keras.Model:
     in_threads = isinstance(strategy, tf.distribute.MirroredStrategy)  # one device has one, too
     if strategy.num_replicas_in_sync == 1 and not in_threads:
         return model
-    if isinstance(model, tf_keras.Sequential) or hasattr(model, "_is_graph_network"):
-        copy = tf_keras.models.clone_model(model, clone_function=_cloned)
-    else:
-        copy = type(model).from_config(model.get_config())
-        copy.predict_on_batch(rows.inputs)
-    copy.set_weights(model.get_weights())
-    if reload.is_compiled(model):
-        with optimizer_state.found_by_name(model):
+    with tf_keras.utils.custom_object_scope(
+        bundle_source.by_name(bundle_source.used_objects(model))
+    ):
+        copy = _copied(model)
+        if not copy.built:
+            copy.predict_on_batch(rows.inputs)
+        copy.set_weights(model.get_weights())
+        if reload.is_compiled(model):
             copy.compile_from_config(model.get_compile_config())
     reload.restore_optimizer(copy, reload.optimizer_state(model))
     return copy
+
+
+def _copied(model: tf_keras.Model) -> tf_keras.Model:
+    """A model of the same class and the same layers."""
+    own = type(model)
+    own_config = own.get_config.__module__.partition(".")[0] != "tf_keras"
+    if isinstance(model, Functional) and not own_config:
+        copy = tf_keras.models.clone_model(model, clone_function=_cloned)
+        copy.__class__ = own  # Keras makes a Sequential of any model derived from it
+        return copy
+    try:
+        return own.from_config(model.get_config())
+    except (TypeError, NotImplementedError) as error:
+        raise InputError(
+            "model",
+            expected="a class that can be made anew, for one device",
+            received=f"{own.__qualname__} of {own.__module__}, on several devices",
+            write="def get_config(self): return {…}, the arguments of __init__",
+        ) from error
 
 
 def _cloned(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:

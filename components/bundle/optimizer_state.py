@@ -4,7 +4,6 @@ A bundle carries an optimizer's class, its config, its variables, and the names 
 not decay. Anything else that decides a training step would be lost without a word.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from huberflow.components.bundle import reload
+from huberflow.components.bundle import bundle_source, reload
 from huberflow.components.bundle.proof import AS_TRAINED, AVERAGE, NOT_AVERAGE, NOT_KNOWN
 from huberflow.custom_objects.input_error import InputError
 
@@ -81,8 +80,7 @@ def refuse_lost(model: tf_keras.Model, objects: Sequence[reload.CustomObject] = 
     """
     if not reload.is_compiled(model):
         return
-    scope = {each["name"]: getattr(sys.modules[each["module"]], each["class"]) for each in objects}
-    with tf_keras.utils.custom_object_scope(scope):
+    with tf_keras.utils.custom_object_scope(bundle_source.by_name(objects)):
         weights = model.trainable_variables if model.built else []
         lost = next(_lost(reload.inner_optimizer(model), weights), None)
     if lost is not None:
@@ -147,19 +145,6 @@ def unknown_steps(model: tf_keras.Model) -> str:
     if not model.run_eagerly and (counted == 1 or int(optimizer.iterations) + 2 > counted):
         return ""
     return "Nadam counts its steps in Python, and has taken too few of them"
-
-
-@contextmanager
-def found_by_name(model: tf_keras.Model) -> Iterator[None]:
-    """Lets Keras find a schedule that is not registered, as it finds other classes."""
-    optimizer = reload.inner_optimizer(model)
-    held = [each for each in vars(optimizer).values() if isinstance(each, _SCHEDULE)]
-    users = (type(each) for each in held if not type(each).__module__.startswith("tf_keras."))
-    with tf_keras.utils.custom_object_scope({each.__name__: each for each in users}):
-        yield
-
-
-_SCHEDULE = tf_keras.optimizers.schedules.LearningRateSchedule
 
 
 @contextmanager

@@ -423,7 +423,7 @@ def _read_certificate(root: Path) -> Certificate:
         parsed = json.loads(text)
     except FileNotFoundError as error:
         raise ReloadError(f"{root}: no {CERTIFICATE}; expected an exported model") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReloadError(f"{CERTIFICATE}: changed after the export: {error}") from error
     certificate: Certificate = parsed
     if not isinstance(parsed, dict) or seal(certificate) != text:
@@ -522,7 +522,7 @@ def _signed(root: Path) -> tuple[bytes, bytes, dict[str, str]]:
     except FileNotFoundError as error:
         expected = f"expected {root / SIGNATURE}, which huberflow sign writes"
         raise ReloadError(f"not signed: {expected}, received none") from error
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         expected = "expected a signature of OpenSSF Model Signing"
         raise ReloadError(f"{SIGNATURE}: {expected}, received another file") from error
 
@@ -723,9 +723,10 @@ def unsafe_ops(path: str | os.PathLike[str]) -> dict[str, str]:
     file = Path(path, "saved_model.pb")
     try:
         saved_model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-    except (OSError, DecodeError) as error:
+        found = [pair for meta in saved_model.meta_graphs for pair in _Graph(meta).unsafe_ops()]
+    except (OSError, DecodeError, LookupError, RecursionError) as error:
+        # A node lacks an input, or there is no such node, or a chain is without end.
         raise ReloadError(f"{file.name}: cannot be read: {error}") from error
-    found = [pair for meta in saved_model.meta_graphs for pair in _Graph(meta).unsafe_ops()]
     return dict(sorted(found))
 
 

@@ -84,7 +84,7 @@ def sign(
 
 def sign_with(path: PathLike, keys: Signing, password: str | None) -> None:
     """As ``sign``, with the keys as a config names them."""
-    root, sign = Path(path).absolute(), signing_keys.signer(keys, password)
+    root, sign = Path(path).resolve(), signing_keys.signer(keys, password)
     certificate = reload.verify(root)
     with tempfile.TemporaryDirectory(prefix=f".{root.name}.", dir=root.parent) as folder:
         sign(root, Path(folder, reload.SIGNATURE))

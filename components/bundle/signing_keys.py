@@ -146,7 +146,7 @@ def _with_certificate(
     return config.use_certificate_signer(
         private_key=Path(str(keys.private_key)),
         signing_certificate=certificate,
-        certificate_chain=chain,
+        certificate_chain=chain or [certificate],  # the library cannot read an empty chain
     )
 
 

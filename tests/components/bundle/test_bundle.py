@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import random_layers
 import tensorflow as tf
 import tf_keras
+from replicated_models import Halved, OfAnArgument, Tripled, own_loss
 from small_bundles import (
     PLAIN,
     Transform,
@@ -20,6 +22,7 @@ from small_bundles import (
 )
 from tensorflow_serving.apis import prediction_log_pb2
 
+import huberflow
 from huberflow.components.bundle import bundle, reload
 from huberflow.components.training.model import build_model
 from huberflow.custom_objects import losses
@@ -177,6 +180,31 @@ class TestCapture:
         model = trained(strategy=two_replicas)
         assert model.distribute_strategy.num_replicas_in_sync == 2
         assert reload.check(bundled(model, tmp_path))["ok"]
+
+    @pytest.mark.parametrize(
+        "make", [random_layers.Subclassed, Halved, lambda: Tripled([tf_keras.layers.Dense(1)])]
+    )
+    def test_so_is_one_of_a_users_own_class(self, make, two_replicas, tmp_path):
+        inputs, labels = np.float32([[1, 2], [3, 4]]), np.float32([[1], [2]])
+        with two_replicas.scope():
+            model = make()
+            model.compile("adam", own_loss)
+        model.fit(inputs, labels, verbose=0)
+        huberflow.save_bundle(model, tmp_path / "b", inputs, labels, check=False)
+        assert reload.check(tmp_path / "b")["ok"]
+        assert "steps" in reload.golden(tmp_path / "b").values
+
+    def test_one_that_cannot_be_made_for_one_device_is_refused_in_words(
+        self, two_replicas, tmp_path
+    ):
+        with two_replicas.scope():
+            model = OfAnArgument(tf_keras.layers.Dense(3))
+            model.compile("adam", "mse")
+        rows = np.float32([[1, 2], [3, 4]])
+        model.fit(rows, rows[:, :1], verbose=0)
+        with pytest.raises(InputError, match="OfAnArgument") as refused:
+            huberflow.save_bundle(model, tmp_path / "b", rows, rows[:, :1], check=False)
+        assert "def get_config" in refused.value.write
 
 
 class TestAssemble:

@@ -71,6 +71,17 @@ class TestOfAKey:
         told = huberflow.check_signature(copy, public_key=key.public)
         assert told == f"signed with the key of {key.public}"
 
+    def test_of_a_bundle_behind_a_link(self, copy, keys, tmp_path):
+        (tmp_path / "current").symlink_to(copy)
+        huberflow.sign(tmp_path / "current", private_key=keys.private)
+        huberflow.check_signature(copy, public_key=keys.public)
+
+    @pytest.mark.parametrize("name", [reload.SIGNATURE, reload.CERTIFICATE])
+    def test_a_file_of_endless_lists_is_refused_in_words(self, name, signed, keys):
+        (signed / name).write_text("[" * 100_000)
+        with pytest.raises(ReloadError, match=name):
+            huberflow.check_signature(signed, public_key=keys.public)
+
     def test_covers_every_file_and_holds_no_key(self, signed, keys):
         *_, files = reload._signed(signed)
         assert files.keys() == {*reload.verify(signed)["files"], reload.CERTIFICATE}
@@ -199,6 +210,11 @@ class TestOfACertificate:
     def test_names_its_owner(self, signed, certified):
         told = huberflow.check_signature(signed, root_certificates=[certified.root])
         assert told == "signed with the certificate of CN=release team"
+
+    def test_with_none_between_it_and_the_root(self, copy, certified):
+        own = {"private_key": certified.key.private, "certificate": certified.certificate}
+        huberflow.sign(copy, "certificate", **own)
+        huberflow.check_signature(copy, root_certificates=[certified.chain, certified.root])
 
     def test_is_accepted_by_its_public_key_too(self, signed, certified):
         huberflow.check_signature(signed, public_key=certified.key.public)

@@ -247,6 +247,28 @@ class TestOrdinaryModels:
         }
 
 
+def lacking_inputs():
+    saved_model = saved_model_pb2.SavedModel()
+    saved_model.meta_graphs.add().graph_def.node.add(name="a", op="InitializeTableFromTextFileV2")
+    return saved_model
+
+
+def endless_chain():
+    saved_model = saved_model_pb2.SavedModel()
+    meta = saved_model.meta_graphs.add()
+    for place in range(3000):
+        meta.graph_def.node.add(name=f"n{place}", op="Identity", input=[f"n{place + 1}"])
+    meta.graph_def.node.add(name="a", op="InitializeTableFromTextFileV2", input=["table", "n0"])
+    meta.asset_file_def.add(filename="words.txt").tensor_info.name = "asset:0"
+    return saved_model
+
+
+@pytest.mark.parametrize("made", [lacking_inputs, endless_chain])
+def test_a_graph_that_tensorflow_never_wrote_is_refused_in_words(made, tmp_path):
+    with pytest.raises(reload.ReloadError, match=r"saved_model.pb: cannot be read"):
+        reload.unsafe_ops(rewritten(tmp_path / "model", made()))
+
+
 class TestTheSaver:
     """Every model has ops that save and restore it; they are its own while nothing calls them."""
 
