@@ -15,11 +15,12 @@ def refuse_unsafe_ops(saved_model: Path, allowed: Collection[str]) -> None:
     """
     refused = {op: deed for op, deed in reload.unsafe_ops(saved_model).items() if op not in allowed}
     if refused:
+        options = " ".join(f"--allow-op {op}" for op in refused)
         raise InputError(
             "allow_ops",
             expected="a model that only computes",
             received=reload.in_deeds(refused),
-            hint="leave them out; or allow them, here and wherever the model is loaded: as an "
-            "argument, as export.allow_ops of a config, or with --allow-op of a verb",
-            write=f"allow_ops={[*refused]}",
+            hint="leave them out, or allow them, here and wherever the model is loaded",
+            write=f"allow_ops={[*refused]} in Python, {options} for a verb, "
+            f"export.allow_ops: [{', '.join(refused)}] in a config",
         )

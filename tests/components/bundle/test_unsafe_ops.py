@@ -175,7 +175,10 @@ class TestExporting:
             huberflow.save_bundle(model, tmp_path / "bundle", ROWS, signatures=signatures)
         assert refused.value.key == "allow_ops"
         assert refused.value.received == "PrintV2 prints what it is given"
-        assert refused.value.write == "allow_ops=['PrintV2']"
+        python, verb, config = refused.value.write.split(", ")
+        assert python == "allow_ops=['PrintV2'] in Python"
+        assert verb == "--allow-op PrintV2 for a verb"
+        assert config == "export.allow_ops: [PrintV2] in a config"
         assert not (tmp_path / "bundle").exists()
         given = {"signatures": signatures, "allow_ops": ["PrintV2"]}
         huberflow.save_bundle(model, tmp_path / "bundle", ROWS, **given)
