@@ -74,7 +74,7 @@ class TestPredict:
             {"inputs": EXAMPLES},
             {"inputs": {"examples": EXAMPLES}},
         ],
-        ids=str,
+        ids=["row", "named-row", "column", "named-column"],
     )
     @pytest.mark.parametrize("named", [{}, {"signature_name": "serving_default"}])
     def test_of_examples(self, scorer, expected, values, named):
