@@ -37,7 +37,7 @@ def _explained(mistake: Any) -> InputError:
     else:
         received = flow(mistake["input"])
         wrong = InputError(".".join(path), expected=_expectation(mistake), received=received)
-    return wrong if wrong.write else _with_default(wrong)
+    return wrong if wrong.write or wrong.hint else _with_default(wrong)
 
 
 def _expectation(mistake: Any) -> str:
@@ -57,7 +57,7 @@ def _with_default(wrong: InputError) -> InputError:
     path = wrong.key.split(".")
     default = _lookup(Config().plain(), path)
     if default is None:
-        wrong.hint = wrong.hint or "see: huberflow config"
+        wrong.hint = "see: huberflow config"
     elif isinstance(default, dict | list) and not path[-1].isdigit():
         wrong.write = f"{path[-1]}: {flow(_plain_default(path))}"
     else:
