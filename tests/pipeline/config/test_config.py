@@ -181,12 +181,12 @@ data.label= |  | a column, or a list of columns, each once | null | =fare
 training.loss=HuberLoss |  | an object | HuberLoss | loss: {name: HuberLoss
 training.metrics=[HuberMetric] | training.metrics.0 | an object | HuberMetric | ={name: HuberMetric
 evaluation.gate.0.slice={hour: 7.5} | evaluation.gate.0.slice.hour | text or a whole | 7.5 | see:
-training.loss.name=HuberLos |  | a loss: huber_fn, HuberLoss, CustomMSE | 'HuberLos' | did you mean HuberLoss?
+training.loss.name=HuberLos |  | a loss: huber_fn, HuberLoss | 'HuberLos' | did you mean HuberLoss?
 training.loss.name=Zonk |  | a loss: huber_fn, HuberLoss, CustomMSE | 'Zonk' | =HuberLoss
-training.optimizer.name=SDG |  | an optimizer: Adadelta, Adafactor, Adagrad | 'SDG' | did you mean SGD?
+training.optimizer.name=SDG |  | an optimizer: Adadelta, Adafactor | 'SDG' | did you mean SGD?
 training.optimizer.config.learnin_rate=1 |  | an argument | 'learnin_rate' | mean learning_rate?
 training.optimizer.config.learning_rate.name=Cos |  | a schedule: CosineDecay, | 'Cos' | see:
-training.metrics=[{name: Hubr}] | training.metrics.0.name | a metric: | 'Hubr' | did you mean HuberMetric?
+training.metrics=[{name: Hubr}] | training.metrics.0.name | a metric: | 'Hubr' | mean HuberMetric?
 model.constraint.name=NonNegg |  | a constraint: | 'NonNegg' | did you mean NonNeg?
 training.metrics=[{}] | training.metrics.0.name | this key | {} | =HuberMetric
 evaluation.metrics=[{name: AUC}] | evaluation.metrics.0.key | this key | {name: AUC} | =huber
