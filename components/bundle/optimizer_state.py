@@ -82,6 +82,7 @@ def refuse_lost(model: tf_keras.Model, objects: Sequence[reload.CustomObject] = 
         return
     with tf_keras.utils.custom_object_scope(bundle_source.by_name(objects)):
         weights = model.trainable_variables if model.built else []
+        _refuse_other_weights(reload.inner_optimizer(model), weights)
         lost = next(_lost(reload.inner_optimizer(model), weights), None)
     if lost is not None:
         raise InputError(
@@ -91,6 +92,23 @@ def refuse_lost(model: tf_keras.Model, objects: Sequence[reload.CustomObject] = 
             hint="a reload has its config and its variables, nothing else",
             write='self.add_variable([], name="…") in build, in place of a Python number; '
             "or the setting in get_config",
+        )
+
+
+def _refuse_other_weights(optimizer: Any, weights: Sequence[tf.Variable]) -> None:
+    """Refuses an optimizer that was built for others than the model's trainable weights.
+
+    Keras trains those that were trainable in ``compile``; a reload those that are so now.
+    """
+    held = getattr(optimizer, "_index_dict", {}).keys()
+    if held and held != {optimizer._var_key(each) for each in weights}:
+        raise InputError(
+            "optimizer",
+            expected="one that was built for all trainable weights, and for no others",
+            received=f"one for {len(held)} weights, of a model with {len(weights)} trainable ones",
+            hint="what is trainable was changed after compile, or a train_step trains some weights",
+            write="model.compile(…) after the change; or, for a train_step, in its class's "
+            "compile, self.optimizer.build(self.trainable_variables)",
         )
 
 

@@ -189,6 +189,21 @@ def test_what_a_reload_would_train_on_otherwise_is_refused(name, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("trainable", [True, False])
+def test_what_was_frozen_or_unfrozen_after_compile_is_refused_in_words(trainable, tmp_path):
+    model = compiled("adam")
+    model.layers[1].trainable = not trainable
+    model.compile("adam", "mse")
+    fit(model)
+    model.layers[1].trainable = trainable
+    with pytest.raises(InputError, match="trainable") as refused:
+        huberflow.save_bundle(model, tmp_path / "b", X, Y, check=False)
+    assert "model.compile" in refused.value.write
+    model.compile("adam", "mse")
+    huberflow.save_bundle(model, tmp_path / "b", X, Y, check=False)
+    assert reload.load(tmp_path / "b").layers[1].trainable is trainable
+
+
 def test_a_nadam_whose_graphs_counted_too_far_is_not_said_to_go_on(tmp_path):
     """It counts in Python while Keras traces; three traces are ahead of one step each."""
     model = compiled("nadam")
