@@ -711,8 +711,9 @@ _TABLE = "InitializeTableFromTextFile"
 def unsafe_ops(path: str | os.PathLike[str]) -> dict[str, str]:
     """The ops of a SavedModel that do more than compute, and what they do; nothing is loaded.
 
-    TensorFlow's own do not count: those that save and restore the model's variables, which nothing
-    that is asked calls, and those that fill tables from the model's assets.
+    TensorFlow's and Keras's own do not count: those that save and restore the model's variables,
+    and those that learn the bins of a layer, as long as nothing that is asked calls them; and those
+    that fill tables from the model's assets.
 
     Raises:
       ReloadError: the file is not there, or is none.
@@ -777,10 +778,11 @@ class _Graph:
 
     def unsafe_ops(self) -> Iterator[tuple[str, str]]:
         """Each op with what it does."""
-        asked, assets = self._asked(), self._assets()
+        asked, assets, adapting = self._asked(), self._assets(), self._adapting()
         for body, node, deed in self._found:
-            is_saver = deed in _SAVER and (body, body or node.name) not in asked
-            if is_saver or (_TABLE in node.op and self._is_path(body, node.input[1], assets)):
+            is_own = deed in _SAVER or body in adapting
+            is_idle = is_own and (body, body or node.name) not in asked
+            if is_idle or (_TABLE in node.op and self._is_path(body, node.input[1], assets)):
                 continue
             yield node.op, deed
 
@@ -790,7 +792,7 @@ class _Graph:
         signatures, collections = self._meta.signature_def, self._meta.collection_def
         names = [tensor.name for each in signatures.values() for tensor in each.outputs.values()]
         names += [name for each in collections.values() for name in each.node_list.value]
-        functions = [*objects.concrete_functions]
+        functions = [*(objects.concrete_functions.keys() - self._adapting())]
         functions += [each.gradient_func for each in library.gradient]
         functions += [each.gradient_func for each in library.registered_gradients]
         # TensorFlow may call one of these in place of another.
@@ -805,6 +807,25 @@ class _Graph:
                 if not body and name in self._nodes:
                     reached += [("", _node(tensor)) for tensor in self._nodes[name].input]
         return asked
+
+    def _adapting(self) -> set[str]:
+        """The functions by which Keras's layers learn bins or words; a reload calls none."""
+        nodes = self._meta.object_graph_def.nodes
+        adapting, others = set[str](), set[str]()
+        for node in nodes:
+            is_layer = node.user_object.identifier == "_tf_keras_layer"
+            for child in node.children:
+                held = nodes[child.node_id]
+                names = {
+                    *held.function.concrete_functions,
+                    held.bare_concrete_function.concrete_function_name,
+                }
+                is_adapting = is_layer and child.local_name == "_adapt_function"
+                # A function also holds its own traces.
+                (adapting if is_adapting else others).update(
+                    names - {*node.function.concrete_functions}
+                )
+        return adapting - others
 
     def _assets(self) -> list[Any]:
         """The model's assets; none where one of them is outside of the folder for assets."""

@@ -234,6 +234,22 @@ class TestOrdinaryModels:
         assert "InitializeTableFromTextFileV2" in nodes, "a poor example"
         assert reload.unsafe_ops(path) == {}
 
+    def test_that_learned_the_bins_of_a_layer_has_none(self, tmp_path):
+        """Keras learns them with NumPy, in a function that is saved, and that nothing calls."""
+        layer = tf_keras.layers.Discretization(num_bins=3)
+        layer.adapt(ROWS[:, :1])
+        inputs = tf_keras.Input((1,))
+        tf_keras.Model(inputs, layer(inputs)).save(tmp_path, save_format="tf")
+        graph = read(tmp_path).meta_graphs[0].graph_def
+        ops = {node.op for each in graph.library.function for node in each.node_def}
+        assert "PyFunc" in ops, "a poor example"
+        assert reload.unsafe_ops(tmp_path) == {}
+        saved = read(tmp_path)
+        for node in saved.meta_graphs[0].object_graph_def.nodes:
+            for child in node.children:
+                child.local_name = child.local_name.replace("_adapt_function", "call")
+        assert reload.unsafe_ops(rewritten(tmp_path, saved)) == {"PyFunc": "runs Python code"}
+
     def test_of_a_strategy_has_none(self, two_replicas, tmp_path):
         with two_replicas.scope():
             model = dense(tf_keras.layers.BatchNormalization())
