@@ -34,7 +34,7 @@ def refuse_lost_steps(model: tf_keras.Model, objects: Sequence[reload.CustomObje
 
 def lost_setting(model: tf_keras.Model) -> str:
     """What Keras does not save of a layer, so that a reload trains otherwise; mostly nothing."""
-    for layer in model.submodules:
+    for layer in bundle_source.inside(model):
         if type(layer) is tf_keras.layers.BatchNormalization and layer.synchronized:
             return f"Keras does not save synchronized=True of {layer.name}"
     return ""
