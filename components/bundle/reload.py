@@ -1822,12 +1822,7 @@ serving_default, as in the training process.'
         )
     expected = read_golden(root)
     with tf.device(f"/{device.upper()}:0") if device else nullcontext(), deterministic_sums():
-        measured = _Measured()
-        if certificate["keras_generation"] is not None:
-            measured.load(root, certificate)
-        measured.ask_signatures(root, expected.requests, certificate["signatures"])
-        if expected.inputs is not None:
-            measured.ask_model(expected)
+        measured = _measure(root, certificate, expected)
     used = measured.device or device_of_tensors([])
     if device and not used.startswith(device.upper()):
         raise ReloadError(f"device: expected {device}, but the model's ops ran on {used}")
@@ -1848,6 +1843,16 @@ serving_default, as in the training process.'
         "statement": certificate["proof"]["statement"],
         "signature": signer(root),
     }
+
+
+def _measure(root: Path, certificate: Certificate, rows: Golden) -> _Measured:
+    measured = _Measured()
+    if certificate["keras_generation"] is not None:
+        measured.load(root, certificate)
+    measured.ask_signatures(root, rows.requests, certificate["signatures"])
+    if rows.inputs is not None:
+        measured.ask_model(rows)
+    return measured
 
 
 class _Measured:

@@ -8,13 +8,13 @@ not offered.
 import base64
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
 
 from huberflow.components.bundle import reload, signing_keys
+from huberflow.components.bundle.scratch import scratch_folder
 from huberflow.components.contracts.signing import Signing
 from huberflow.custom_objects.input_error import InputError
 from huberflow.installation.extras import missing_extra_named
@@ -86,9 +86,9 @@ def sign_with(path: PathLike, keys: Signing, password: str | None) -> None:
     """As ``sign``, with the keys as a config names them."""
     root, sign = Path(path).resolve(), signing_keys.signer(keys, password)
     certificate = reload.verify(root)
-    with tempfile.TemporaryDirectory(prefix=f".{root.name}.", dir=root.parent) as folder:
-        sign(root, Path(folder, reload.SIGNATURE))
-        os.replace(Path(folder, reload.SIGNATURE), root / reload.SIGNATURE)
+    with scratch_folder(root) as folder:
+        sign(root, folder / reload.SIGNATURE)
+        os.replace(folder / reload.SIGNATURE, root / reload.SIGNATURE)
     reload.compare_signed(root, certificate)  # no file was changed meanwhile
 
 

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from huberflow.pipeline.system.interruption import handled
+
 GRACE = 8.0
 """Seconds from SIGTERM to the end, by default: Docker kills after 10, Kubernetes after 30."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
@@ -24,21 +28,15 @@ def ending_within(seconds: float) -> Iterator[None]:
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        for each in before:
+        for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         watch = threading.Timer(seconds, _leave, [seconds])
         watch.daemon = True
         watch.start()
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
-    for each in before:
-        signal.signal(each, interrupt)
-    try:
+    with handled(_SIGNALS, interrupt):
         yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def _leave(seconds: float) -> None:

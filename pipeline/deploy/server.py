@@ -205,6 +205,31 @@ def running_server(
       InputError: the certificate or its key cannot be read.
     """
     parting = min(_PARTING, settings.grace / 4)
+    config = _loaded_config(application, slots, settings, parting)
+    server = _Server(config, parting)
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            server.run([listener])
+        finally:
+            ended.set()
+
+    listener.listen(config.backlog)
+    thread = threading.Thread(target=run, name="http")
+    thread.start()
+    with _a_line_per_second():
+        try:
+            # Not the thread: a signal that interrupts a join makes Python take it for ended.
+            yield ended
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _loaded_config(
+    application: ASGIApp, slots: Slots, settings: Settings, parting: float
+) -> uvicorn.Config:
     config = uvicorn.Config(
         application,
         http=cast(type[asyncio.Protocol], partial(BoundedConnection, slots)),
@@ -228,27 +253,18 @@ def running_server(
             expected="a certificate and its key as PEM, the key by --tls-key if in another file",
             received=f"{files} ({error.strerror or error})",
         ) from error
-    server = _Server(config, parting)
-    ended = threading.Event()
+    return config
 
-    def run() -> None:
-        try:
-            server.run([listener])
-        finally:
-            ended.set()
 
-    listener.listen(config.backlog)
-    thread = threading.Thread(target=run, name="http")
-    thread.start()
+@contextmanager
+def _a_line_per_second() -> Iterator[None]:
+    """Bounds what connections can make the server log in the block."""
     quiet = OnePerSecond()
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(quiet)
     try:
-        # Not the thread: a signal that interrupts a join makes Python take it for ended.
-        yield ended
+        yield
     finally:
-        server.should_exit = True
-        thread.join()
         for name in _LOGGERS:
             logging.getLogger(name).removeFilter(quiet)
 

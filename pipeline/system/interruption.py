@@ -1,7 +1,7 @@
 """How a run ends early: the cause of a failure in one line, and its end from outside."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -25,12 +25,21 @@ def termination_as_interrupt() -> Iterator[None]:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if (number, handler) != (signal.SIGHUP, signal.SIG_IGN):
-            signal.signal(number, interrupt)
+    is_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    with handled([signal.SIGTERM] if is_nohup else [signal.SIGTERM, signal.SIGHUP], interrupt):
+        yield
+
+
+@contextmanager
+def handled(
+    signals: Sequence[signal.Signals], handler: Callable[[int, FrameType | None], None]
+) -> Iterator[None]:
+    """Inside the block these signals are handled so, and after it as before."""
+    before = {number: signal.getsignal(number) for number in signals}
+    for number in signals:
+        signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

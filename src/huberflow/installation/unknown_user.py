@@ -1,6 +1,7 @@
 """Users that the system has no entry of, as in containers that run as any number."""
 
 import os
+import sys
 
 
 def name_unknown_user() -> None:
@@ -11,12 +12,12 @@ def name_unknown_user() -> None:
     ``HOME`` is not set either, a home. ``/nonexistent`` is Debian's home of users without one:
     nobody can put a file there for this process to read.
     """
-    try:
-        import pwd
+    if sys.platform == "win32":  # has neither these numbers nor this file
+        return
+    import pwd
 
+    try:
         pwd.getpwuid(os.getuid())
     except KeyError:
         os.environ.setdefault("USER", str(os.getuid()))
         os.environ.setdefault("HOME", "/nonexistent")
-    except ImportError:
-        pass  # Windows
