@@ -97,7 +97,11 @@ def test_only_the_threshold_differs_in_config(page: Page, comparison: str) -> No
 def shown_huber(page: Page) -> list[float]:
     """The Huber loss in each row of the list of runs, from the top."""
     rows = page.locator("[role=row][row-index]", has=page.locator("[col-id*='evaluation/huber']"))
-    shown = {int(row.get_attribute("row-index")): row.inner_text() for row in rows.all()}
+    # All rows in one step: the page takes rows away and adds others while it sorts them.
+    found = rows.evaluate_all(
+        "rows => rows.map(r => [Number(r.getAttribute('row-index')), r.innerText])"
+    )
+    shown = dict(found)
     return [float(shown[index].split()[1]) for index in sorted(shown) if "-" not in shown[index]]
 
 

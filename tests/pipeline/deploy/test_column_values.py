@@ -88,4 +88,4 @@ class TestOutputs:
 
     def test_of_bytes_that_are_no_text_are_refused(self):
         with pytest.raises(InputError, match="UTF-8"):
-            scorer._texts("y", np.array([b"a", b"\xff"], object))
+            scorer.texts("y", np.array([b"a", b"\xff"], object))
