@@ -75,10 +75,22 @@ def _table(data: bytes, columns: Sequence[str]) -> pa.Table:
     if not data.strip(b"\r\n"):  # Arrow refuses what has no row
         return pa.schema(text.items()).empty_table()
     return pa_csv.read_csv(
-        pa.BufferReader(data),
+        pa.BufferReader(_of_arrow(data)),
         read_options=pa_csv.ReadOptions(column_names=columns, block_size=len(data)),
         parse_options=pa_csv.ParseOptions(newlines_in_values=True),
         convert_options=pa_csv.ConvertOptions(
             column_types=text, null_values=[""], strings_can_be_null=True
         ),
     )
+
+
+def _of_arrow(data: bytes) -> pa.Buffer:
+    """A copy in Arrow's own memory.
+
+    Its threads still let go of the text after the rows are there; for Python's memory they need
+    Python, and where that is ending meanwhile, the process aborts.
+    """
+    copy = pa.allocate_buffer(len(data))
+    with pa.FixedSizeBufferWriter(copy) as writer:
+        writer.write(data)
+    return copy

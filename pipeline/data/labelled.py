@@ -66,7 +66,9 @@ def count_rows(source: Source, column: ColumnProfile, target: Target) -> Tally:
             continue
         labels = is_labelled(batch, target)[present.to_numpy()].astype(int)
         rows = pa.table({"value": _normalized(text.filter(present), column), "labels": labels})
-        for row in rows.group_by("value").aggregate([("labels", "sum")]).to_pylist():
+        # Without threads, which would need Python to let go of NumPy's memory: see csv_reading.
+        by_text = rows.group_by("value", use_threads=False)
+        for row in by_text.aggregate([("labels", "sum")]).to_pylist():
             by_value[row["value"]] += row["labels_sum"]
     return counted
 
