@@ -20,6 +20,7 @@ import click
 
 from benchmarks.harness import Pairs, console, in_turn, seconds_of, show, temporary_folder
 from huberflow.components.bundle import reload
+from huberflow.components.bundle.loader_copy import copy_loader
 
 BYTES = 2 * 10**9
 FILES = (1, 8)
@@ -43,7 +44,7 @@ def run(pairs: int) -> None:
 
 def _files(bundle: Path, count: int, pairs: int) -> Pairs:
     paths = [str(path) for path in bundle.rglob("*") if path.is_file()]
-    verify = [sys.executable, str(bundle / reload.LOADER)]
+    verify = [sys.executable, str(bundle / reload.layout.LOADER)]
     name = f"{BYTES / 1e9:.1f} GB in {count} file{'s' if count > 1 else ''}"
     theirs = ("openssl", lambda: used(["openssl", "dgst", "-sha256", *paths]).seconds)
     runs: list[Usage] = []
@@ -73,14 +74,15 @@ def large_bundle(folder: Path, count: int) -> Path:
         with (folder / name).open("wb") as file:
             for start in range(0, BYTES // count, len(block)):
                 file.write(block[: BYTES // count - start])
-    (folder / reload.EXTRA).mkdir()
-    shutil.copyfile(reload.__file__, folder / reload.LOADER)
+    (folder / reload.layout.EXTRA).mkdir()
+    copy_loader(folder / reload.layout.EXTRA)
+    files = [str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()]
     certificate = {
         **dict.fromkeys(reload.Certificate.__annotations__),
-        "schema_version": reload.SCHEMA_VERSION,
-        "files": reload.digests(folder, [reload.LOADER, *names]),
+        "schema_version": reload.layout.SCHEMA_VERSION,
+        "files": reload.integrity.digests(folder, files),
     }
-    (folder / reload.CERTIFICATE).write_text(reload.seal(certificate))
+    (folder / reload.layout.CERTIFICATE).write_text(reload.integrity.seal(certificate))
     return folder
 
 
@@ -127,6 +129,6 @@ def _graph(folder: Path, nodes: int, pairs: int) -> Pairs:
     file = folder / "saved_model.pb"
     file.write_bytes(saved_model.SerializeToString())
     parsed = ("parsed", lambda: seconds_of(lambda: SavedModel.FromString(file.read_bytes())))
-    scanned = ("looked through", lambda: seconds_of(reload.unsafe_ops, folder))
+    scanned = ("looked through", lambda: seconds_of(reload.graph_ops.unsafe_ops, folder))
     scanned[1]()  # imports
     return in_turn(f"{nodes:,} nodes", GRAPH_GOAL, parsed, scanned, pairs)

@@ -63,7 +63,7 @@ def _asked(
 
     def answer(**given: np.ndarray) -> Mapping[str, tf.Tensor]:
         named = ((arguments[name], each) for name, each in given.items())
-        with reload.unchanged(model):
+        with reload.model_state.unchanged(model):
             return signature(**{n: tf.constant(each, taken[n].dtype) for n, each in named})
 
     return Asked(answer, {name: taken[argument] for name, argument in arguments.items()})
@@ -84,18 +84,18 @@ def of_saved_model(saved_model: Path) -> dict[str, Asked]:
 
 
 def _unchanging(
-    loaded: object, name: str, inputs: Mapping[str, reload.Tensor]
+    loaded: object, name: str, inputs: Mapping[str, reload.layout.Tensor]
 ) -> Callable[..., Mapping[str, tf.Tensor]]:
-    ask = reload.signature_of(loaded, name, inputs)
+    ask = reload.asking.signature_of(loaded, name, inputs)
 
     def answer(**given: np.ndarray) -> Mapping[str, tf.Tensor]:
-        with reload.unchanged(loaded):
+        with reload.model_state.unchanged(loaded):
             return ask(**given)
 
     return answer
 
 
-def described(saved_model: Path) -> dict[str, reload.Signature]:
+def described(saved_model: Path) -> dict[str, reload.layout.Signature]:
     """The signatures of a SavedModel as a certificate describes them."""
     graph = read_saved_model(saved_model).meta_graphs[0]
     return {
@@ -105,7 +105,7 @@ def described(saved_model: Path) -> dict[str, reload.Signature]:
     }
 
 
-def _tensors(infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, reload.Tensor]:
+def _tensors(infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, reload.layout.Tensor]:
     return {
         name: {
             "dtype": tf.as_dtype(info.dtype).name,
@@ -115,12 +115,12 @@ def _tensors(infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, reload
     }
 
 
-def specs(tensors: Mapping[str, reload.Tensor]) -> dict[str, tf.TensorSpec]:
+def specs(tensors: Mapping[str, reload.layout.Tensor]) -> dict[str, tf.TensorSpec]:
     """The arguments of a signature that a certificate describes."""
     return {name: tf.TensorSpec(each["shape"], each["dtype"]) for name, each in tensors.items()}
 
 
-def by_name(model: tf_keras.Model | None, inputs: "reload.Nested") -> dict[str, np.ndarray]:
+def by_name(model: tf_keras.Model | None, inputs: "reload.arrays.Nested") -> dict[str, np.ndarray]:
     """The arrays of a model's inputs, by the names that its own signature takes them by."""
     if isinstance(inputs, Mapping):
         return {name: each for name, each in inputs.items() if isinstance(each, np.ndarray)}

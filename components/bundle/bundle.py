@@ -5,7 +5,10 @@ The files that a bundle adds to a SavedModel, in ``assets.extra/``, where TF Ser
 ========================== ===================================================================
 huberflow/custom_objects/  the source of huberflow's custom objects; user-defined packages are
                            beside it, under their own names
-reload.py                  ``huberflow.components.bundle.reload``: loads the model and checks it
+reload.py                  loads the model and checks it, with the modules in ``reload_modules/``:
+                           a copy of ``huberflow.components.bundle.reload``
+__pycache__                in each folder with source, an empty file: there, Python can neither
+                           write bytecode nor read any
 golden.npz                 rows: ``inputs``, ``labels``, ``sample_weight``, of a list
                            ``inputs/[0]``, of a dict ``inputs/<name>``; the model's values for them:
                            ``model/prediction``, ``model/loss_per_example``, ``model/loss``,
@@ -16,13 +19,13 @@ golden.npz                 rows: ``inputs``, ``labels``, ``sample_weight``, of a
 optimizer.npz              the optimizer's variables, in order, and which weights do not decay
                            (``without_weight_decay``), where they are known
 tf_serving_warmup_requests one row and 32 rows for each signature that was asked
-certificate.json           the fields below, as the one text that ``reload.seal`` writes
+certificate.json           the fields below, as the one text that ``reload.integrity.seal`` writes
 ========================== ===================================================================
 
 Beside the SavedModel, where somebody has signed it: ``model.sig``, see ``bundle.signing``.
 
 ========================== ===================================================================
-schema_version             3; a loader refuses another one
+schema_version             4; a loader refuses another one
 keras_generation           "tf_keras 2"; null where there is no Keras model that can be loaded
 versions                   of Python, TensorFlow, tf_keras
 machine                    the machine of the golden values: processor, threads, device, versions,
@@ -50,7 +53,6 @@ sha256                     of the certificate itself
 ========================== ===================================================================
 """
 
-import inspect
 import json
 import shutil
 import tempfile
@@ -60,7 +62,9 @@ from pathlib import Path
 from huberflow.components.bundle import answers, reload
 from huberflow.components.bundle.capture import capture, capture_saved
 from huberflow.components.bundle.captured import CAPTURED, read_fields, unfinished
+from huberflow.components.bundle.loader_copy import copy_loader, guard_from_bytecode
 from huberflow.components.bundle.proof import NONE, proof
+from huberflow.components.bundle.reload.arrays import escaped
 from huberflow.components.serving import warmup
 from huberflow.custom_objects.json_record import JSON
 
@@ -89,21 +93,23 @@ def assemble(
     fields = read_fields(captured)
     with unfinished(out) as new:
         shutil.copytree(saved_model, new, dirs_exist_ok=True)
-        for written in (reload.CERTIFICATE, reload.SIGNATURE):
+        for written in (reload.layout.CERTIFICATE, reload.layout.SIGNATURE):
             (new / written).unlink(missing_ok=True)  # of a bundle that is bundled again
         ignored = shutil.ignore_patterns(CAPTURED)
-        shutil.copytree(captured, new / reload.EXTRA, ignore=ignored, dirs_exist_ok=True)
-        shutil.copyfile(inspect.getfile(reload), new / reload.LOADER)
+        shutil.copytree(captured, new / reload.layout.EXTRA, ignore=ignored, dirs_exist_ok=True)
+        copy_loader(new / reload.layout.EXTRA)
+        guard_from_bytecode(new / reload.layout.EXTRA)
         signatures = answers.described(new)
-        values = reload.read_golden(new)
+        values = reload.golden_record.read_golden(new)
         specs = {name: answers.specs(each["inputs"]) for name, each in signatures.items()}
-        requests = new / reload.EXTRA / warmup.REQUESTS
-        if not requests.exists() or (saved_model / reload.CERTIFICATE).exists():  # not the user's
+        requests = new / reload.layout.EXTRA / warmup.REQUESTS
+        is_bundle = (saved_model / reload.layout.CERTIFICATE).exists()
+        if is_bundle or not requests.exists():  # they are not the user's
             warmup.write_requests(values.requests, specs, requests)
-        text = reload.seal(
+        text = reload.integrity.seal(
             {
                 **fields["certified"],
-                "schema_version": reload.SCHEMA_VERSION,
+                "schema_version": reload.layout.SCHEMA_VERSION,
                 "signatures": signatures,
                 "lineage": lineage,
                 "proof": proof(
@@ -116,25 +122,25 @@ def assemble(
                 ),
                 "golden": {
                     "rows": fields["rows"],
-                    "sha256": reload.digest(new / reload.GOLDEN_VALUES),
+                    "sha256": reload.integrity.digest(new / reload.layout.GOLDEN_VALUES),
                 },
                 "files": _digests(new),
             }
         )
-        (new / reload.CERTIFICATE).write_text(text, encoding="utf-8")
+        (new / reload.layout.CERTIFICATE).write_text(text, encoding="utf-8")
     certificate: reload.Certificate = json.loads(text)
     return certificate
 
 
 def _differing(
-    values: reload.Golden, signatures: Mapping[str, reload.Signature]
+    values: reload.Golden, signatures: Mapping[str, reload.layout.Signature]
 ) -> dict[str, list[str]]:
     """The outputs of signatures that were asked, and have no answer that can be compared."""
     return {
         name: [
             output
             for output in signatures[name]["outputs"]
-            if f"answers/{reload.escaped(name)}/{reload.escaped(output)}" not in values.values
+            if f"answers/{escaped(name)}/{escaped(output)}" not in values.values
         ]
         for name in values.requests
     }
@@ -142,4 +148,4 @@ def _differing(
 
 def _digests(root: Path) -> dict[str, str]:
     files = (path for path in sorted(root.rglob("*")) if path.is_file())
-    return reload.digests(root, [path.relative_to(root).as_posix() for path in files])
+    return reload.integrity.digests(root, [path.relative_to(root).as_posix() for path in files])

@@ -22,7 +22,7 @@ from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 
 
-def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
+def used_objects(model: tf_keras.Model) -> list[reload.layout.CustomObject]:
     """Every custom object that the model or its compile arguments name.
 
     One that is not registered has the name of its class or function, by which Keras looks for it.
@@ -44,7 +44,7 @@ def used_objects(model: tf_keras.Model) -> list[reload.CustomObject]:
     return [_entry(name, targets[name], used[name, text]) for name, text in sorted(used)]
 
 
-def by_name(objects: Iterable[reload.CustomObject]) -> dict[str, Any]:
+def by_name(objects: Iterable[reload.layout.CustomObject]) -> dict[str, Any]:
     """The classes and functions themselves, as a custom object scope takes them."""
     return {each["name"]: getattr(sys.modules[each["module"]], each["class"]) for each in objects}
 
@@ -111,7 +111,7 @@ def __getattr__(name):
 '''
 
 
-def copy_source(modules: Iterable[str], folder: Path) -> reload.Source:
+def copy_source(modules: Iterable[str], folder: Path) -> reload.layout.Source:
     """Copies the source of the user's modules among these, and of those that they import.
 
     Each keeps the name that it is imported by. huberflow's custom objects are always copied, for
@@ -273,7 +273,9 @@ def _refuse_second(name: str, one: object, other: object) -> None:
         )
 
 
-def _entry(name: str, target: Callable[..., Any] | None, config: JSON) -> reload.CustomObject:
+def _entry(
+    name: str, target: Callable[..., Any] | None, config: JSON
+) -> reload.layout.CustomObject:
     if target is None or not _is_at_the_top(target):
         raise _not_importable(name, target)
     module = sys.modules[target.__module__]
@@ -284,7 +286,7 @@ def _entry(name: str, target: Callable[..., Any] | None, config: JSON) -> reload
         "class": target.__qualname__,
         "config": config,
         "file": file,
-        "sha256": reload.digest(Path(inspect.getfile(module))),
+        "sha256": reload.integrity.digest(Path(inspect.getfile(module))),
     }
 
 

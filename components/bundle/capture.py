@@ -90,7 +90,7 @@ def capture(
         lacking=_lacking(model, record, unknown),
         is_keras=True,
         objects=objects,
-        optimizer=reload.optimizer_state(model),
+        optimizer=reload.resuming.optimizer_state(model),
         weights=optimizer_state.served_weights(model),
         training=training,
     ).write(folder)
@@ -133,7 +133,7 @@ def capture_saved(
         does not find a custom object.
       ReloadError: it is a bundle, and a file of it has changed.
     """
-    if (saved_model / reload.CERTIFICATE).is_file():
+    if (saved_model / reload.layout.CERTIFICATE).is_file():
         _capture_bundle(saved_model, folder, inputs, requests)
         return
     model, objects, lacking = _loaded(saved_model)
@@ -154,20 +154,20 @@ def capture_saved(
         lacking=lacking or _lacking(model, record, unknown),
         is_keras=model is not None,
         objects=objects,
-        optimizer=reload.optimizer_state(model) if continues else None,
+        optimizer=reload.resuming.optimizer_state(model) if continues else None,
         weights=optimizer_state.served_weights(model, known=continues),
     ).write(folder)
 
 
 def _loaded(
     saved_model: Path,
-) -> tuple[tf_keras.Model | None, list[reload.CustomObject], str]:
+) -> tuple[tf_keras.Model | None, list[reload.layout.CustomObject], str]:
     """The Keras model and its custom objects; or None, and why it cannot be loaded."""
     if not (saved_model / "keras_metadata.pb").is_file():
         return None, [], "not saved by Keras 2"
     registry.registered()
     try:
-        with tf_keras.utils.custom_object_scope(reload.unlisted_optimizers()):
+        with tf_keras.utils.custom_object_scope(reload.keras_2.unlisted_optimizers()):
             model = tf_keras.models.load_model(saved_model)
         return model, bundle_source.used_objects(model), ""
     except (ValueError, TypeError, RuntimeError, KeyError, AttributeError) as error:
@@ -229,7 +229,7 @@ def _restore_optimizer(model: tf_keras.Model, saved_model: Path) -> bool:
     """
     if not isinstance(getattr(model, "optimizer", None), tf_keras.optimizers.Optimizer):
         return False
-    reload.optimizer_variables(model)  # makes them
+    reload.resuming.optimizer_variables(model)  # makes them
     checkpoint = tf.train.Checkpoint(optimizer=model.optimizer)
     try:
         status = checkpoint.read(str(saved_model / "variables" / "variables")).expect_partial()
@@ -253,9 +253,9 @@ def _lacking(model: tf_keras.Model, record: golden.Record, unknown: str = "") ->
     """Why the record has not all values of a model; nothing where it has."""
     if not record.rows:
         return "no rows"
-    if not reload.is_compiled(model):
+    if not reload.resuming.is_compiled(model):
         reason = "not compiled"
-    elif not reload.has_loss(model, record.rows.labels):
+    elif not reload.measuring.has_loss(model, record.rows.labels):
         reason = "no labels"
     else:
         reason = unknown
@@ -277,15 +277,17 @@ def _capture_bundle(bundle: Path, folder: Path, inputs: object, requests: Reques
     given = answers.arguments(asked, requests, {})
     new = {name: each for name, each in given.items() if proof["signatures"][name] == NONE}
     record = golden.record(None, Rows(), asked, new)
-    others = reload.machine_differences(certificate["machine"], record.machine)
+    others = reload.machines.machine_differences(certificate["machine"], record.machine)
     if new and others:
-        _LOG.warning("no answers are added to %s: %s", bundle, reload.on_another_machine(others))
+        _LOG.warning(
+            "no answers are added to %s: %s", bundle, reload.comparing.on_another_machine(others)
+        )
         record, new = golden.record(None, Rows(), asked, {}), {}
     with unfinished(folder) as copy:
-        shutil.copytree(bundle / reload.EXTRA, copy, dirs_exist_ok=True)
-        (copy / Path(reload.CERTIFICATE).name).unlink()
-        values = copy / Path(reload.GOLDEN_VALUES).name
-        golden.write_arrays({**reload.read_arrays(values), **record.arrays()}, values)
+        shutil.copytree(bundle / reload.layout.EXTRA, copy, dirs_exist_ok=True)
+        (copy / Path(reload.layout.CERTIFICATE).name).unlink()
+        values = copy / Path(reload.layout.GOLDEN_VALUES).name
+        golden.write_arrays({**reload.arrays.read_arrays(values), **record.arrays()}, values)
         write_fields(
             copy,
             {
@@ -305,8 +307,10 @@ def _capture_bundle(bundle: Path, folder: Path, inputs: object, requests: Reques
         )
 
 
-def _merged(first: reload.Tolerances, second: reload.Tolerances) -> reload.Tolerances:
-    merged: reload.Tolerances = {
+def _merged(
+    first: reload.layout.Tolerances, second: reload.layout.Tolerances
+) -> reload.layout.Tolerances:
+    merged: reload.layout.Tolerances = {
         **first,
         "float32": first["float32"] | second["float32"],
         "tf32": first["tf32"] | second["tf32"],

@@ -60,10 +60,10 @@ class Captured:
     """Why the record has not all values of the Keras model."""
     is_keras: bool
     """Whether a loader can load it as a Keras model."""
-    objects: Sequence[reload.CustomObject] = ()
+    objects: Sequence[reload.layout.CustomObject] = ()
     """The custom objects that it uses."""
     optimizer: Mapping[str, np.ndarray] | None = None
-    """``reload.optimizer_state``; None where it is not known."""
+    """``reload.resuming.optimizer_state``; None where it is not known."""
     weights: str = AS_TRAINED
     """See ``optimizer_state.served_weights``."""
     training: JSON = None
@@ -73,16 +73,16 @@ class Captured:
         """Writes the folder, which appears when it is complete."""
         with unfinished(folder) as new:
             source = bundle_source.copy_source([each["module"] for each in self.objects], new)
-            golden.write_arrays(self.record.arrays(), new / _name(reload.GOLDEN_VALUES))
+            golden.write_arrays(self.record.arrays(), new / _name(reload.layout.GOLDEN_VALUES))
             if self.optimizer:
-                golden.write_arrays(self.optimizer, new / _name(reload.OPTIMIZER))
+                golden.write_arrays(self.optimizer, new / _name(reload.layout.OPTIMIZER))
             write_fields(new, self._fields(source))
 
-    def _fields(self, source: reload.Source) -> Fields:
+    def _fields(self, source: reload.layout.Source) -> Fields:
         return {
             "certified": {
-                "keras_generation": reload.KERAS_GENERATION if self.is_keras else None,
-                "versions": reload.versions(),
+                "keras_generation": reload.layout.KERAS_GENERATION if self.is_keras else None,
+                "versions": reload.releases.versions(),
                 "machine": self.record.machine,
                 "objects": self.objects,
                 "source": source,

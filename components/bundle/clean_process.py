@@ -52,13 +52,17 @@ def check_bundle(
     """
     from huberflow.components.bundle import installed, reload  # not at the top: see TYPE_CHECKING
 
-    required = reload.verify_loader(bundle)["source"]["requirements"]
+    required = reload.integrity.verify_loader(bundle)["source"]["requirements"]
     modules = installed.modules(each["name"] for each in required)
     with contextlib.closing(_prepared.pop() if _prepared else _CleanProcess()) as process:
         report = process.check(bundle.resolve(), device, modules, allow_ops)
-    wrong = [reload.in_words(*value) for value in report["values"].items() if not value[1]["ok"]]
+    wrong = [
+        reload.comparing.in_words(*value)
+        for value in report["values"].items()
+        if not value[1]["ok"]
+    ]
     if wrong and report["differences"]:
-        wrong.append(reload.on_another_machine(report["differences"]))
+        wrong.append(reload.comparing.on_another_machine(report["differences"]))
     if wrong:
         raise CheckError(f"the reloaded model is not the one that was trained: {'; '.join(wrong)}")
     return report
@@ -164,8 +168,9 @@ class _Hidden(importlib.abc.MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> None:
         """Raises for a hidden module, and finds no other."""
-        visible = fullname in self._namespaces or not self._visible.isdisjoint(_prefixes(fullname))
-        if not visible and PathFinder.find_spec(fullname, self._folders if path is None else path):
+        names = _prefixes(fullname)
+        visible = fullname in self._namespaces or not self._visible.isdisjoint(names)
+        if not visible and PathFinder.find_spec(names[0], self._folders):
             raise ModuleNotFoundError(f"{fullname}: not in a clean process", name=fullname)
 
 

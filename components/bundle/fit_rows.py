@@ -22,13 +22,13 @@ _BYTES = 16_000_000
 class Rows:
     """Rows as ``fit`` takes them: an array, or a list or a dict of arrays; None for none."""
 
-    inputs: "reload.Nested" = None
-    labels: "reload.Nested" = None
-    sample_weight: "reload.Nested" = None
+    inputs: "reload.arrays.Nested" = None
+    labels: "reload.arrays.Nested" = None
+    sample_weight: "reload.arrays.Nested" = None
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Every array by its name in ``golden.npz``."""
-        parts = (reload.flat(part, nested) for part, nested in vars(self).items())
+        parts = (reload.arrays.flat(part, nested) for part, nested in vars(self).items())
         return {name: array for part in parts for name, array in part.items()}
 
     def first(self, count: int) -> "Rows":
@@ -41,7 +41,7 @@ class Rows:
             expected = f"{count} rows, as many as the model takes at once"
             raise InputError("inputs", expected=expected, received=f"{len(self)} rows")
         arrays = {name: array[:count] for name, array in self.arrays().items()}
-        return Rows(*(reload.nested(part, arrays) for part in vars(self)))
+        return Rows(*(reload.arrays.nested(part, arrays) for part in vars(self)))
 
     def small(self) -> "Rows":
         """As many of the first rows as take ``_BYTES``, but at least two."""
@@ -129,7 +129,7 @@ def _of_dataset(dataset: tf.data.Dataset) -> Rows:
         raise InputError("inputs", expected="a tf.data.Dataset of batches", received="an empty one")
     each = [batch.arrays() for batch in batches]
     arrays = {name: np.concatenate([arrays[name] for arrays in each])[:ROWS] for name in each[0]}
-    return Rows(*(reload.nested(part, arrays) for part in vars(batches[0])))
+    return Rows(*(reload.arrays.nested(part, arrays) for part in vars(batches[0])))
 
 
 def _shapes(rows: Rows) -> dict[str, tuple[int, ...]]:
@@ -141,7 +141,7 @@ def _rows(inputs: object, labels: object, sample_weight: object) -> Rows:
     return Rows(**{part: _arrays(part, value) for part, value in given.items()})
 
 
-def _arrays(key: str, value: object) -> "reload.Nested":
+def _arrays(key: str, value: object) -> "reload.arrays.Nested":
     if value is None:
         return None
     if isinstance(value, Mapping):
@@ -153,7 +153,7 @@ def _arrays(key: str, value: object) -> "reload.Nested":
     return _first_array(key, value)
 
 
-def _each_array(key: str, value: object) -> "reload.Nested":
+def _each_array(key: str, value: object) -> "reload.arrays.Nested":
     if value is None:
         hint = "give those of several outputs as a dict, without this one"
         raise InputError(key, expected="an array", received="None", hint=hint)

@@ -26,8 +26,8 @@ class Record:
     """The arguments of each signature that was asked."""
     values: Mapping[str, np.ndarray]
     """As in ``reload.Golden``."""
-    tolerances: reload.Tolerances
-    machine: reload.Machine
+    tolerances: reload.layout.Tolerances
+    machine: reload.layout.Machine
     """The machine that computed the values."""
     repeats: bool
     """Whether the model gives all its values again; those that it does not are left out."""
@@ -35,12 +35,12 @@ class Record:
     def answered(self) -> list[str]:
         """The signatures that have answers; those of the others differ each time."""
         found = {name.split("/")[1] for name in self.values if name.startswith("answers/")}
-        return [name for name in self.requests if reload.escaped(name) in found]
+        return [name for name in self.requests if reload.arrays.escaped(name) in found]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays of ``golden.npz``."""
         requests = {
-            f"requests/{reload.escaped(name)}/{reload.escaped(argument)}": array
+            f"requests/{reload.arrays.escaped(name)}/{reload.arrays.escaped(argument)}": array
             for name, arguments in self.requests.items()
             for argument, array in arguments.items()
         }
@@ -58,9 +58,9 @@ def record(
 ) -> Record:
     """Computes the values that a model gives each time it is asked, and leaves it as it was.
 
-    It draws random numbers as in a check, see ``reload.seeded``; its signatures draw their own. A
-    model that ``compile`` was told to run with XLA, eagerly, or several steps at a time, is asked
-    without: a SavedModel says nothing of it.
+    It draws random numbers as in a check, see ``reload.seeding.seeded``; its signatures draw their
+    own. A model that ``compile`` was told to run with XLA, eagerly, or several steps at a time, is
+    asked without: a SavedModel says nothing of it.
 
     Args:
       model: asked for ``rows``; None for its signatures alone.
@@ -82,13 +82,13 @@ def record(
             with unchanged(model), _as_reloaded(model):
                 held, repeats = _of_model(model, rows, steps, keeps_graph)
                 values |= held
-                with reload.seeded(model):
-                    device = reload.device_of(model, rows.inputs)
+                with reload.seeding.seeded(model):
+                    device = reload.asking.device_of(model, rows.inputs)
                 predicts = any(map(_is_prediction, values))
                 allowed = tolerances(model if predicts else None, rows, values)
         else:
             allowed = tolerances(None, rows, values)
-    return Record(rows, requests, values, allowed, reload.machine(device), repeats)
+    return Record(rows, requests, values, allowed, reload.machines.machine(device), repeats)
 
 
 def _answers(
@@ -99,9 +99,11 @@ def _answers(
     tensors: list[tf.Tensor] = []
     for name, request in requests.items():
         first, again = (_answer(name, asked[name], request) for _ in range(2))
-        values |= _same(reload.answer_values(name, first), reload.answer_values(name, again))
+        values |= _same(
+            reload.asking.answer_values(name, first), reload.asking.answer_values(name, again)
+        )
         tensors += first.values()
-    return values, reload.device_of_tensors(tensors)
+    return values, reload.asking.device_of_tensors(tensors)
 
 
 def _answer(name: str, asked: Asked, request: Mapping[str, np.ndarray]) -> Mapping[str, tf.Tensor]:
@@ -120,19 +122,19 @@ def _of_model(
     def computed() -> dict[str, np.ndarray]:
         given = vars(rows).values()
         with unchanged(model):
-            values = reload.model_values(model, *given)
+            values = reload.measuring.model_values(model, *given)
             _refuse_names(model)
-            if steps and reload.has_loss(model, rows.labels):
+            if steps and reload.measuring.has_loss(model, rows.labels):
                 with optimizer_state.as_built(model):
-                    values["steps"] = reload.step_losses(model, *given)
+                    values["steps"] = reload.measuring.step_losses(model, *given)
         return values
 
-    with reload.seeded(model):
+    with reload.seeding.seeded(model):
         first = computed()
         _refuse_not_finite(first)
         again = computed() if keeps_graph else None  # it goes on with other random numbers
     if again is None:
-        with reload.seeded(model):
+        with reload.seeding.seeded(model):
             again = computed()
     same = _same(first, again)
     others = {_kind(name) for name in first.keys() - same.keys()}
@@ -204,9 +206,9 @@ def _on_one_device(model: tf_keras.Model, rows: Rows) -> tf_keras.Model:
         if not copy.built:
             copy.predict_on_batch(rows.inputs)
         copy.set_weights(model.get_weights())
-        if reload.is_compiled(model):
+        if reload.resuming.is_compiled(model):
             copy.compile_from_config(model.get_compile_config())
-    reload.restore_optimizer(copy, reload.optimizer_state(model))
+    reload.resuming.restore_optimizer(copy, reload.resuming.optimizer_state(model))
     return copy
 
 
@@ -240,7 +242,9 @@ def _cloned(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
 @contextmanager
 def unchanged(model: tf_keras.Model) -> Iterator[None]:
     """Restores the state of the model, its layers and its optimizers after the block."""
-    with reload.unchanged(model, *model.variables, *reload.optimizer_variables(model)):
+    with reload.model_state.unchanged(
+        model, *model.variables, *reload.resuming.optimizer_variables(model)
+    ):
         try:
             yield
         finally:
@@ -269,7 +273,7 @@ def _run(
 
 
 def write_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """Writes an .npz file that ``reload.read_arrays`` reads."""
+    """Writes an .npz file that ``reload.arrays.read_arrays`` reads."""
     stored = {name: part for key, array in arrays.items() for name, part in _stored(key, array)}
     np.savez(path, allow_pickle=False, **stored)
 

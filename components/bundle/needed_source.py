@@ -19,6 +19,7 @@ import tensorflow as tf
 import tf_keras
 
 from huberflow.components.bundle import installed, plain_source
+from huberflow.components.bundle.reload import layout
 from huberflow.custom_objects.input_error import InputError
 
 _STANDARD = [Path(sysconfig.get_path(each)).resolve() for each in ("stdlib", "platstdlib")]
@@ -151,7 +152,8 @@ def _source_file(name: str, spec: ModuleSpec) -> Path:
 
 def is_reserved(root: str) -> bool:
     """Whether a module of this name would take another's place where a model is loaded."""
-    return root in {*sys.stdlib_module_names, *installed.base_modules(), "reload"}
+    loader = (Path(each).stem for each in (layout.LOADER, layout.LOADER_MODULES))
+    return root in {*sys.stdlib_module_names, *installed.base_modules(), *loader}
 
 
 def _is_shared(package: str) -> bool:

@@ -27,13 +27,13 @@ def served_weights(model: tf_keras.Model | None, *, known: bool = True) -> str:
       model: None for one that is not Keras's.
       known: whether the optimizer has its state.
     """
-    if model is None or not reload.is_compiled(model):
+    if model is None or not reload.resuming.is_compiled(model):
         return AS_TRAINED
     if not getattr(model.optimizer, "use_ema", False):
         return AS_TRAINED
     if not known:
         return NOT_KNOWN
-    reload.optimizer_variables(model)  # makes them
+    reload.resuming.optimizer_variables(model)  # makes them
     pairs = zip(model.trainable_variables, averages(model), strict=True)
     same = all(np.array_equal(weight.numpy(), average.numpy()) for weight, average in pairs)
     return AVERAGE if same else NOT_AVERAGE
@@ -41,15 +41,17 @@ def served_weights(model: tf_keras.Model | None, *, known: bool = True) -> str:
 
 def averages(model: tf_keras.Model) -> Sequence[tf.Variable]:
     """The moving average of each trainable variable; of an optimizer that has been built."""
-    held: Sequence[tf.Variable] = reload.inner_optimizer(model)._model_variables_moving_average
+    held: Sequence[tf.Variable] = reload.resuming.inner_optimizer(
+        model
+    )._model_variables_moving_average
     return held
 
 
 def refuse_foreign(model: tf_keras.Model) -> None:
     """Raises an ``InputError`` where the optimizer is not one of tf_keras, or has a name of one."""
-    if not reload.is_compiled(model):
+    if not reload.resuming.is_compiled(model):
         return
-    own = type(reload.inner_optimizer(model))
+    own = type(reload.resuming.inner_optimizer(model))
     if not issubclass(own, _KINDS):
         raise InputError(
             "optimizer",
@@ -71,19 +73,19 @@ _KINDS = (tf_keras.optimizers.Optimizer, tf_keras.optimizers.legacy.Optimizer)
 _NAMES = {name.lower() for name in vars(tf_keras.optimizers)}
 
 
-def refuse_lost(model: tf_keras.Model, objects: Sequence[reload.CustomObject] = ()) -> None:
+def refuse_lost(model: tf_keras.Model, objects: Sequence[reload.layout.CustomObject] = ()) -> None:
     """Raises an ``InputError`` where a reload would train on with other settings, without a word.
 
     Args:
       model: trained or not.
       objects: its custom objects.
     """
-    if not reload.is_compiled(model):
+    if not reload.resuming.is_compiled(model):
         return
     with tf_keras.utils.custom_object_scope(bundle_source.by_name(objects)):
         weights = model.trainable_variables if model.built else []
-        _refuse_other_weights(reload.inner_optimizer(model), weights)
-        lost = next(_lost(reload.inner_optimizer(model), weights), None)
+        _refuse_other_weights(reload.resuming.inner_optimizer(model), weights)
+        lost = next(_lost(reload.resuming.inner_optimizer(model), weights), None)
     if lost is not None:
         raise InputError(
             "optimizer",
@@ -155,10 +157,12 @@ def unknown_steps(model: tf_keras.Model) -> str:
     Nadam counts in Python, while a graph is traced: until it has taken as many steps, a step is
     another one in another trace.
     """
-    optimizer = reload.inner_optimizer(model) if reload.is_compiled(model) else None
+    optimizer = (
+        reload.resuming.inner_optimizer(model) if reload.resuming.is_compiled(model) else None
+    )
     if not isinstance(optimizer, tf_keras.optimizers.Nadam):
         return ""
-    reload.optimizer_variables(model)  # makes them
+    reload.resuming.optimizer_variables(model)  # makes them
     counted = optimizer._u_product_counter
     if not model.run_eagerly and (counted == 1 or int(optimizer.iterations) + 2 > counted):
         return ""
@@ -168,7 +172,7 @@ def unknown_steps(model: tf_keras.Model) -> str:
 @contextmanager
 def as_built(model: tf_keras.Model) -> Iterator[None]:
     """Lets Nadam count in the block as it does after a reload."""
-    optimizer = reload.inner_optimizer(model)
+    optimizer = reload.resuming.inner_optimizer(model)
     if not isinstance(optimizer, tf_keras.optimizers.Nadam):
         yield
         return

@@ -13,7 +13,7 @@ from huberflow.custom_objects.input_error import InputError
 _STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 
 
-def refuse_lost_steps(model: tf_keras.Model, objects: Sequence[reload.CustomObject]) -> None:
+def refuse_lost_steps(model: tf_keras.Model, objects: Sequence[reload.layout.CustomObject]) -> None:
     """Raises an ``InputError`` where a class with its own training step does not travel.
 
     Args:
@@ -40,7 +40,7 @@ def lost_setting(model: tf_keras.Model) -> str:
     return ""
 
 
-def keeps_graph(model: tf_keras.Model, objects: Sequence[reload.CustomObject]) -> bool:
+def keeps_graph(model: tf_keras.Model, objects: Sequence[reload.layout.CustomObject]) -> bool:
     """Whether the class of the model, or of a layer, does not travel: a reload takes its graph.
 
     Args:
@@ -51,7 +51,7 @@ def keeps_graph(model: tf_keras.Model, objects: Sequence[reload.CustomObject]) -
     return not all(_is_of_keras(own.__module__) or _travels(own, objects) for own in classes)
 
 
-def _travels(own: type, objects: Sequence[reload.CustomObject]) -> bool:
+def _travels(own: type, objects: Sequence[reload.layout.CustomObject]) -> bool:
     return any(
         (each["module"], each["class"]) == (own.__module__, own.__qualname__) for each in objects
     )

@@ -20,7 +20,7 @@ def proof(
     values: Collection[str],
     lacking: str,
     differing: Mapping[str, Collection[str]] | None = None,
-) -> reload.Proof:
+) -> reload.layout.Proof:
     """The certificate's ``proof``.
 
     Args:

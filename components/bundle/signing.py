@@ -87,9 +87,9 @@ def sign_with(path: PathLike, keys: Signing, password: str | None) -> None:
     root, sign = Path(path).resolve(), signing_keys.signer(keys, password)
     certificate = reload.verify(root)
     with scratch_folder(root) as folder:
-        sign(root, folder / reload.SIGNATURE)
-        os.replace(folder / reload.SIGNATURE, root / reload.SIGNATURE)
-    reload.compare_signed(root, certificate)  # no file was changed meanwhile
+        sign(root, folder / reload.layout.SIGNATURE)
+        os.replace(folder / reload.layout.SIGNATURE, root / reload.layout.SIGNATURE)
+    reload.origin.compare_signed(root, certificate)  # no file was changed meanwhile
 
 
 def check_signature(
@@ -128,26 +128,28 @@ certificates to compare with, received none
         received = "both" if root_certificates else "none"
         raise InputError("public_key", expected=expected, received=received)
     if public_key is not None:
-        return reload.signer(path, public_key)
+        return reload.origin.signer(path, public_key)
     return _check_certificate(Path(path), [*map(Path, root_certificates)])
 
 
 def _check_certificate(root: Path, trusted: list[Path]) -> str:
-    reload.compare_signed(root, reload.verify(root))
+    reload.origin.compare_signed(root, reload.verify(root))
     with missing_extra_named("huberflow.check_signature", "signing"):
         from model_signing.verifying import Config  # 3 s, which a public key does without
     for file in trusted:
         signing_keys.certificates("root_certificates", file)
-    chain = json.loads((root / reload.SIGNATURE).read_bytes()).get("verificationMaterial", {})
+    chain = json.loads((root / reload.layout.SIGNATURE).read_bytes()).get(
+        "verificationMaterial", {}
+    )
     if "x509CertificateChain" not in chain:
         wrong = "signed with a key, not with a certificate: --public-key FILE"
-        raise reload.ReloadError(f"{reload.SIGNATURE}: {wrong}")
+        raise reload.ReloadError(f"{reload.layout.SIGNATURE}: {wrong}")
     try:
         verifier = Config().use_certificate_verifier(certificate_chain=trusted)
-        verifier.verify(root, root / reload.SIGNATURE)
+        verifier.verify(root, root / reload.layout.SIGNATURE)
         first = chain["x509CertificateChain"]["certificates"][0]["rawBytes"]
         owner = x509.load_der_x509_certificate(base64.b64decode(first)).subject
     except Exception as error:  # of OpenSSL, cryptography or pydantic
         wrong = f"not signed with a certificate of {', '.join(map(str, trusted))}"
-        raise reload.ReloadError(f"{reload.SIGNATURE}: {wrong}: {error}") from error
+        raise reload.ReloadError(f"{reload.layout.SIGNATURE}: {wrong}: {error}") from error
     return f"signed with the certificate of {owner.rfc4514_string()}"

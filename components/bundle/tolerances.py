@@ -27,7 +27,9 @@ _CHOSEN = (
 )
 
 
-def tolerances(model: tf_keras.Model | None, rows: Rows, values: Arrays) -> reload.Tolerances:
+def tolerances(
+    model: tf_keras.Model | None, rows: Rows, values: Arrays
+) -> reload.layout.Tolerances:
     """How far each value may be off, for each precision.
 
     Args:
@@ -102,19 +104,22 @@ def _evaluation(model: tf_keras.Model, rows: Rows) -> Callable[[Arrays], Arrays]
     def evaluated(predictions: Arrays) -> Arrays:
         probabilities = {name: each for name, each in predictions.items() if _is_probability(each)}
         own = type(model).test_step is not tf_keras.Model.test_step
-        if own or not reload.has_loss(model, rows.labels):
+        if own or not reload.measuring.has_loss(model, rows.labels):
             return probabilities
-        prediction = reload.nested("model/prediction", predictions)
+        prediction = reload.arrays.nested("model/prediction", predictions)
         model.reset_metrics()
         measured = evaluate(tensors, tf.nest.map_structure(tf.constant, prediction))
         model.reset_metrics()
         return {
             **probabilities,
-            **reload.loss_per_example(model, rows.labels, prediction),
-            **{f"model/{reload.escaped(n)}": np.asarray(each) for n, each in measured.items()},
+            **reload.measuring.loss_per_example(model, rows.labels, prediction),
+            **{
+                f"model/{reload.arrays.escaped(n)}": np.asarray(each)
+                for n, each in measured.items()
+            },
         }
 
-    tensors = reload.tensors(vars(rows))
+    tensors = reload.asking.tensors(vars(rows))
     return evaluated
 
 

@@ -92,7 +92,7 @@ def publish(model: str, base: str) -> str:
         os.path.join(base, f"{version}"),
     )
     io_utils.copy_dir(model, temporary)
-    if fileio.exists(os.path.join(temporary, reload.CERTIFICATE)):
+    if fileio.exists(os.path.join(temporary, reload.layout.CERTIFICATE)):
         with local_copy(temporary) as copy:
             reload.verify(copy)
     fileio.rename(temporary, final)

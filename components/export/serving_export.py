@@ -85,7 +85,7 @@ def _export(
         if signing:
             _sign(out, Signing.from_text(signing))
             exported_model.set_string_custom_property("signed_with", public_key)
-        report["signature"] = reload.signer(out)
+        report["signature"] = reload.origin.signer(out)
     exported_model.set_string_custom_property("certificate", certificate["sha256"])
     exported_model.set_string_custom_property("weights", certificate["proof"]["weights"])
     exported_model.set_string_custom_property("checked", json.dumps(report, sort_keys=True))

@@ -189,6 +189,6 @@ def _check_reload(
 
 
 def _predicted(model: tf_keras.Model, rows: Mapping[str, tf.Tensor]) -> np.ndarray:
-    with reload.seeded(model):
+    with reload.seeding.seeded(model):
         predicted: np.ndarray = model.predict_on_batch(rows)
     return predicted

@@ -57,7 +57,7 @@ def check_optimizer(candidate: Candidate) -> None:
         raise error.with_key(candidate.key) from error
     resumed = _model(type(model.optimizer).from_config(model.optimizer.get_config()))
     resumed.set_weights(after)
-    reload.restore_optimizer(resumed, reload.optimizer_state(model))
+    reload.resuming.restore_optimizer(resumed, reload.resuming.optimizer_state(model))
     _take_steps(model, 1)
     _take_steps(resumed, 1)
     if not all(map(np.array_equal, model.get_weights(), resumed.get_weights())):

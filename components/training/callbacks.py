@@ -158,7 +158,7 @@ class SaveBundle(tf_keras.callbacks.ModelCheckpoint):
         optimizer_state.refuse_foreign(self.model)
         optimizer_state.refuse_lost(self.model, bundle_source.used_objects(self.model))
         target = Path(self.filepath)
-        if target.exists() and not (target / reload.CERTIFICATE).exists():
+        if target.exists() and not (target / reload.layout.CERTIFICATE).exists():
             raise InputError(
                 "path", expected="a new folder, or one with a bundle", received=str(target)
             )

@@ -250,7 +250,7 @@ def _checked(
 
     with logs.quiet(), warnings.catch_warnings(record=True) as seen:
         report = reload.check(folder, device, allow_ops=allow_ops)
-    return report, [str(each.message) for each in seen if each.filename == reload.__file__]
+    return report, [str(each.message) for each in seen if each.filename == reload.checking.__file__]
 
 
 def _predicted(
@@ -305,7 +305,7 @@ def _show(report: "CheckReport", model: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from huberflow.components.bundle.reload import on_another_machine
+    from huberflow.components.bundle.reload.comparing import on_another_machine
 
     table = Table("value", box=None, pad_edge=False)
     for heading in ("off by", "relative", "allowed"):

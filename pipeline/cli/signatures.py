@@ -42,7 +42,7 @@ class Trust:
                 received="none",
                 write="--public-key FILE",
             )
-        return reload.signer(bundle)
+        return reload.origin.signer(bundle)
 
 
 def trust_options(command: Verb) -> Verb:
@@ -155,4 +155,4 @@ def sign(
             raise error.with_key(f"--{error.key.replace('_', '-')}") from error
         except OSError as error:
             stop(f"not signed: {error}", FAILED)
-        click.echo(f"signed: {folder / reload.SIGNATURE}")
+        click.echo(f"signed: {folder / reload.layout.SIGNATURE}")

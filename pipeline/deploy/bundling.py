@@ -267,7 +267,7 @@ class _Columns:
         except (TypeError, ValueError, OverflowError) as error:
             raise InputError(where, expected=f"{kind} in each row", received=str(error)) from error
 
-    def inputs(self, specs: Specs, rest: Sequence[str]) -> "reload.Nested":
+    def inputs(self, specs: Specs, rest: Sequence[str]) -> "reload.arrays.Nested":
         """The model's inputs: columns of their names; or all columns as the only input."""
         (name, spec), *others = specs.items()
         if not others and name not in rest:
@@ -287,7 +287,7 @@ class _Columns:
         }
         return arrays if others else arrays[name]
 
-    def labels(self, names: Sequence[str], outputs: Specs) -> "reload.Nested":
+    def labels(self, names: Sequence[str], outputs: Specs) -> "reload.arrays.Nested":
         """What the model was trained on: for several outputs, by their names."""
         columns = {name: self.array(name, np.float32)[:, np.newaxis] for name in names}
         if len(outputs) == 1:

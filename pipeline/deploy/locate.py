@@ -63,9 +63,11 @@ def _no_model(
 
 
 def _bundle_at(folder: Path) -> Path:
-    bundle = folder if (folder / reload.CERTIFICATE).is_file() else _newest_version(folder)
+    bundle = folder if (folder / reload.layout.CERTIFICATE).is_file() else _newest_version(folder)
     if bundle is None:
-        expected = f"an exported model, with {reload.CERTIFICATE} in it, or a folder of versions"
+        expected = (
+            f"an exported model, with {reload.layout.CERTIFICATE} in it, or a folder of versions"
+        )
         hint = "write the folder that `huberflow run` names as pushed"
         raise _no_model(expected, str(folder), hint=hint)
     return bundle

@@ -133,7 +133,9 @@ def example_form(bundle: Path, certificate: reload.Certificate) -> "_Examples | 
     return form if isinstance(form, _Examples) else None
 
 
-def _form(bundle: Path, signature: str, inputs: Mapping[str, reload.Tensor]) -> RequestForm | None:
+def _form(
+    bundle: Path, signature: str, inputs: Mapping[str, reload.layout.Tensor]
+) -> RequestForm | None:
     dtypes = [tensor["dtype"] for tensor in inputs.values()]
     parsed = parsing_spec(bundle, signature) if dtypes == ["string"] else {}
     if parsed:
@@ -174,7 +176,9 @@ class _Field:
         return np.stack([columns[name] for name in self.names()], axis=1)
 
 
-def _argument_field(name: str, tensor: reload.Tensor, cast: ParsedColumn | None) -> _Field | None:
+def _argument_field(
+    name: str, tensor: reload.layout.Tensor, cast: ParsedColumn | None
+) -> _Field | None:
     """The argument as a field; None where a row of it is no list of numbers or texts."""
     _, *row = tensor["shape"] or [0, None]
     dtype = tf.as_dtype(tensor["dtype"])

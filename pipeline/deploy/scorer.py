@@ -46,7 +46,7 @@ class Scorer:
         if form is None:
             raise _no_columns(certificate["signatures"])
         self._form = form
-        self._predict = reload.predictor_of(bundle, certificate, form.signature, allow_ops)
+        self._predict = reload.loading.predictor_of(bundle, certificate, form.signature, allow_ops)
         self._bundle = bundle
         self._examples = example_form(bundle, certificate)
         self.signature = form.signature
@@ -69,7 +69,7 @@ class Scorer:
 
         One row without values where it was not asked.
         """
-        recorded = reload.read_golden(self._bundle).requests.get(self._form.signature)
+        recorded = reload.golden_record.read_golden(self._bundle).requests.get(self._form.signature)
         if recorded is None:
             return pd.DataFrame({name: [None] for name in self.columns}, dtype=object)
         rows = self._form.rows(recorded)
@@ -156,7 +156,7 @@ class Scorer:
             raise InputError("columns", expected="each once", received=f"{twice!r} twice")
 
 
-def _no_columns(signatures: Mapping[str, reload.Signature]) -> InputError:
+def _no_columns(signatures: Mapping[str, reload.layout.Signature]) -> InputError:
     takes = [
         f"{name} with {argument} {tensor['dtype']} {tensor['shape']}"
         for name, signature in signatures.items()
@@ -170,7 +170,7 @@ def _no_columns(signatures: Mapping[str, reload.Signature]) -> InputError:
     )
 
 
-def _outputs(tensors: Mapping[str, reload.Tensor]) -> dict[str, str]:
+def _outputs(tensors: Mapping[str, reload.layout.Tensor]) -> dict[str, str]:
     outputs: dict[str, str] = {}
     for name, tensor in tensors.items():
         shape = [None] if tensor["shape"] is None else tensor["shape"]

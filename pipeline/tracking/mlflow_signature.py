@@ -25,7 +25,7 @@ def signature_of(certificate: reload.Certificate, name: str) -> ModelSignature:
     return ModelSignature(_schema(inputs), _schema(tensors["outputs"]))
 
 
-def _schema(tensors: Mapping[str, reload.Tensor]) -> Schema:
+def _schema(tensors: Mapping[str, reload.layout.Tensor]) -> Schema:
     """A single tensor has no name, as MLflow infers it: its array is passed as it is."""
     return Schema(
         [
@@ -39,7 +39,7 @@ def _schema(tensors: Mapping[str, reload.Tensor]) -> Schema:
     )
 
 
-def _as_given(tensor: reload.Tensor) -> reload.Tensor:
+def _as_given(tensor: reload.layout.Tensor) -> reload.layout.Tensor:
     """An input that MLflow passes as it is, where it would make 1 of 1.7 in a table."""
     is_whole = tensor["dtype"].startswith(("int", "uint", "bool"))
     if is_whole and tensor["shape"] in ([None], [None, 1]):

@@ -78,8 +78,8 @@ def test_the_same_model_is_blessed(cluster, compose, tmp_path):
 def test_the_same_model_is_pushed(cluster, bundle, place):
     pushed = place / "models" / "serving" / NAME / "1"
     with (
-        np.load(bundle / reload.GOLDEN_VALUES) as here,
-        np.load(pushed / reload.GOLDEN_VALUES) as there,
+        np.load(bundle / reload.layout.GOLDEN_VALUES) as here,
+        np.load(pushed / reload.layout.GOLDEN_VALUES) as there,
     ):
         assert set(there) == set(here)
         for name in here:

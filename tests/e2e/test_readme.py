@@ -109,7 +109,9 @@ def test_compiling_for_kubeflow(tmp_path: Path) -> None:
 
 def test_training_goes_on_as_the_guide_of_deploying_says(folder: Path) -> None:
     (code,) = readme.blocks("python", readme.DEPLOY)
-    shutil.copy(folder / "workspace/serving/taxi/1/assets.extra/reload.py", folder)
+    extra = folder / "workspace/serving/taxi/1/assets.extra"
+    shutil.copy(extra / "reload.py", folder)
+    shutil.copytree(extra / "reload_modules", folder / "reload_modules")
     (folder / "train.py").write_text(code)
     done = subprocess.run([sys.executable, "train.py"], capture_output=True, text=True, cwd=folder)
     assert done.returncode == 0, done.stderr

@@ -110,7 +110,7 @@ def test_a_bundle_is_loaded_with_its_values_or_refused(bundles, version, release
 
 
 def test_an_older_python_is_refused_in_a_line():
-    script = ROOT / "components" / "bundle" / "reload.py"
+    script = ROOT / "components" / "bundle" / "reload" / "script.py"
     done = subprocess.run([python("3.10"), script], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("reload.py: expected Python 3.11 or newer, received 3.10")

@@ -42,7 +42,7 @@ def compiled(folder: Path) -> Path:
 def answers(program: Path, model: Path) -> dict[str, np.ndarray]:
     """What each signature answers to its golden requests, by the names of golden values."""
     (graph,) = read_saved_model(model).meta_graphs
-    requests = reload.read_golden(model).requests
+    requests = reload.golden_record.read_golden(model).requests
     asked = {name: graph.signature_def[name] for name in requests}
     done = subprocess.run(
         [program, model],
@@ -54,7 +54,9 @@ def answers(program: Path, model: Path) -> dict[str, np.ndarray]:
     assert done.returncode == 0, done.stderr.decode()
     answered = io.BytesIO(done.stdout)
     return {
-        f"answers/{reload.escaped(name)}/{reload.escaped(output)}": _read_tensor(answered)
+        f"answers/{reload.arrays.escaped(name)}/{reload.arrays.escaped(output)}": _read_tensor(
+            answered
+        )
         for name in asked
         for output in sorted(asked[name].outputs)
     }

@@ -47,12 +47,13 @@ def done(
             **quiet,
         )
     return {
-        **reload.flat("predict", predicted),
-        **reload.flat("evaluate", evaluated),
+        **reload.arrays.flat("predict", predicted),
+        **reload.arrays.flat("evaluate", evaluated),
         **{f"resume/history/{name}": np.array(each) for name, each in resumed.history.items()},
-        **reload.flat("resume/weights", _arrays(model)),
-        **reload.flat(
-            "resume/optimizer", [each.numpy() for each in reload.optimizer_variables(model)]
+        **reload.arrays.flat("resume/weights", _arrays(model)),
+        **reload.arrays.flat(
+            "resume/optimizer",
+            [each.numpy() for each in reload.resuming.optimizer_variables(model)],
         ),
     }
 
@@ -78,7 +79,11 @@ def _reloaded(bundle: Path, class_weight: Mapping[str, float] | None) -> dict[st
     golden = reload.golden(bundle)
     weights = {int(label): weight for label, weight in (class_weight or {}).items()} or None
     values = done(reload, reload.load(bundle), golden[:3], weights)
-    wrong = [reload.in_words(*each) for each in checked["values"].items() if each[1]["absolute"]]
+    wrong = [
+        reload.comparing.in_words(*each)
+        for each in checked["values"].items()
+        if each[1]["absolute"]
+    ]
     return {**values, "check": np.array(wrong, str), "held": np.array([*golden.values], str)}
 
 

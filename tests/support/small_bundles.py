@@ -124,17 +124,17 @@ def bundled(model, folder):
 
 def rewritten(path, **changes):
     """Changes the certificate as an honest exporter would have written it."""
-    certificate = json.loads((path / reload.CERTIFICATE).read_text())
+    certificate = json.loads((path / reload.layout.CERTIFICATE).read_text())
     for name in certificate["files"]:
         if (path / name).exists():
-            certificate["files"][name] = reload.digest(path / name)
-    (path / reload.CERTIFICATE).write_text(reload.seal({**certificate, **changes}))
+            certificate["files"][name] = reload.integrity.digest(path / name)
+    (path / reload.layout.CERTIFICATE).write_text(reload.integrity.seal({**certificate, **changes}))
     return path
 
 
 def edited(path, file, old, new):
     """Changes one source file of a bundle, certificate included."""
-    source = path / reload.EXTRA / file
+    source = path / reload.layout.EXTRA / file
     text = source.read_text()
     assert old in text
     source.write_text(text.replace(old, new))
@@ -143,7 +143,9 @@ def edited(path, file, old, new):
 
 def loader_of(path):
     """The bundle's own ``reload.py``, as somebody elsewhere imports it."""
-    spec = importlib.util.spec_from_file_location("reload", path / reload.EXTRA / "reload.py")
+    spec = importlib.util.spec_from_file_location(
+        "reload", path / reload.layout.EXTRA / "reload.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -58,7 +58,7 @@ def original(tmp_path_factory):
 def told(environment, original):
     """What a user's script there prints; of the bundle, it finds ``assets.extra`` alone."""
     (original.folder / "user.py").write_text(USERS_SCRIPT)
-    extra = str(original.folder / "model" / reload.EXTRA)
+    extra = str(original.folder / "model" / reload.layout.EXTRA)
     finished = environment.run("user.py", cwd=original.folder, PYTHONPATH=extra)
     assert finished.returncode == 0, finished.stderr
     return json.loads(finished.stdout.splitlines()[-1])
@@ -85,7 +85,7 @@ def test_the_next_steps_are_those_of_the_original(told, original):
 
 def test_the_bundle_checks_itself(told, environment, original):
     """After a script imported its loader, too: Python has put bytecode beside it."""
-    script = str(original.folder / "model" / reload.EXTRA / "reload.py")
+    script = str(original.folder / "model" / reload.layout.EXTRA / "reload.py")
     finished = environment.run("-I", script, "--check", "--json", cwd=original.folder.parent)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     report = json.loads(finished.stdout)
@@ -96,7 +96,7 @@ def test_the_bundle_checks_itself(told, environment, original):
 def test_a_changed_bundle_is_refused_there(environment, original, tmp_path):
     copy = shutil.copytree(original.folder / "model", tmp_path / "model")
     (copy / "saved_model.pb").write_bytes(b"")
-    script = str(copy / reload.EXTRA / "reload.py")
+    script = str(copy / reload.layout.EXTRA / "reload.py")
     finished = environment.run("-I", script, "--check", cwd=tmp_path)
     assert finished.returncode == 1
     assert finished.stdout.startswith("refused: saved_model.pb: changed after the export")

@@ -41,11 +41,11 @@ def path(model, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def certificate(path):
-    return json.loads((path / reload.CERTIFICATE).read_text())
+    return json.loads((path / reload.layout.CERTIFICATE).read_text())
 
 
 def state(model):
-    variables = [*model.variables, *reload.optimizer_variables(model)]
+    variables = [*model.variables, *reload.resuming.optimizer_variables(model)]
     return [variable.numpy().tobytes() for variable in variables]
 
 
@@ -76,7 +76,7 @@ class TestCertificate:
 
     def test_holds_the_hash_of_every_other_file(self, path, certificate):
         files = {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
-        assert set(certificate["files"]) == files - {reload.CERTIFICATE}
+        assert set(certificate["files"]) == files - {reload.layout.CERTIFICATE}
         assert {"saved_model.pb", "assets.extra/reload.py"} <= files
 
     def test_tells_what_the_signatures_take_and_give(self, certificate):

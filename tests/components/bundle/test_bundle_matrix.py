@@ -131,7 +131,7 @@ class TestReloaded:
         assert weights == expected_weights
 
     def test_the_bundle_says_what_it_carries(self, original):
-        certificate = json.loads((original.bundle / reload.CERTIFICATE).read_text())
+        certificate = json.loads((original.bundle / reload.layout.CERTIFICATE).read_text())
         carried = {entry["class"] for entry in certificate["objects"]}
         if original.name == TOGETHER:
             assert len(carried) == 9

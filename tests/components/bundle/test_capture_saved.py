@@ -51,7 +51,7 @@ def bundled(tmp_path):
 
 
 def optimizer_state(path):
-    with np.load(path / reload.OPTIMIZER) as file:
+    with np.load(path / reload.layout.OPTIMIZER) as file:
         places = [name for name in file.files if name.isdigit()]
         return [file[place] for place in sorted(places, key=int)]
 
@@ -87,8 +87,8 @@ class TestWithoutRows:
             "(no requests)."
         )
         assert huberflow.check(tmp_path / "bundle")["values"] == {}
-        expected = reload.optimizer_variables(model)
-        loaded = reload.optimizer_variables(huberflow.load(tmp_path / "bundle"))
+        expected = reload.resuming.optimizer_variables(model)
+        loaded = reload.resuming.optimizer_variables(huberflow.load(tmp_path / "bundle"))
         for found, variable in zip(loaded, expected, strict=True):
             np.testing.assert_array_equal(found.numpy(), variable.numpy())
 
@@ -114,12 +114,12 @@ class TestOptimizer:
     def test_goes_on_where_it_stopped(self, make, bundled, tmp_path):
         model = trained(make())
         path, _ = bundled(save(model, tmp_path / "model"), inputs=INPUTS, labels=LABELS)
-        expected = reload.optimizer_variables(model)
+        expected = reload.resuming.optimizer_variables(model)
         assert int(model.optimizer.iterations) > 0
         for found, variable in zip(optimizer_state(path), expected, strict=True):
             np.testing.assert_array_equal(found, variable.numpy())
         with reload.deterministic_sums():
-            steps = reload.step_losses(model, INPUTS[:256], LABELS[:256])
+            steps = reload.measuring.step_losses(model, INPUTS[:256], LABELS[:256])
         np.testing.assert_array_equal(reload.golden(path).values["steps"], steps)
 
     @pytest.mark.parametrize("kind", ["legacy", "not-saved"])
@@ -128,7 +128,7 @@ class TestOptimizer:
         if kind == "not-saved":
             model.compile("adam", "mse")
         path, certificate = bundled(save(model, tmp_path / "m"), inputs=INPUTS, labels=LABELS)
-        assert reload.OPTIMIZER not in certificate["files"]
+        assert reload.layout.OPTIMIZER not in certificate["files"]
         assert certificate["proof"]["lacking"] == "no state of the optimizer"
         report = huberflow.check(path)
         assert report["ok"]
@@ -166,11 +166,11 @@ def test_requests_are_asked_where_the_rows_do_not_fit_the_model(saved_model, bun
 
 def test_warmup_requests_of_the_users_own_are_kept(model, bundled, tmp_path):
     saved = save(model, tmp_path / "m")
-    own = saved / reload.EXTRA / "tf_serving_warmup_requests"
+    own = saved / reload.layout.EXTRA / "tf_serving_warmup_requests"
     own.parent.mkdir(exist_ok=True)
     own.write_bytes(b"mine")
     path, _ = bundled(saved, inputs=INPUTS, labels=LABELS)
-    assert (path / reload.EXTRA / own.name).read_bytes() == b"mine"
+    assert (path / reload.layout.EXTRA / own.name).read_bytes() == b"mine"
 
 
 class TestNoKerasModel:

@@ -18,7 +18,7 @@ from huberflow.components.bundle.save import save_bundle
 from huberflow.components.training.model import build_model
 from huberflow.custom_objects import CustomMSE, HuberLoss, HuberMetric, huber_fn, registry
 
-SCHEMA = json.loads(Path(reload.__file__).with_name("certificate.schema.json").read_text())
+SCHEMA = json.loads(Path(bundle.__file__).with_name("certificate.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
 
 
@@ -55,7 +55,7 @@ def joined(place):
 
 @pytest.fixture(scope="module")
 def certificate(bundle):
-    certificate = json.loads((bundle / reload.CERTIFICATE).read_text())
+    certificate = json.loads((bundle / reload.layout.CERTIFICATE).read_text())
     # As of a model with a source that imports an installed package.
     certificate["source"]["requirements"] = [{"name": "acme-tools", "version": "1.2"}]
     return certificate
@@ -174,18 +174,20 @@ class TestLoader:
     @pytest.mark.parametrize("name", SCHEMA["required"])
     def test_refuses_a_certificate_that_lacks_a_field(self, bundle, tmp_path, name):
         bare = Path(shutil.copytree(bundle, tmp_path / "copy"))
-        certificate = json.loads((bare / reload.CERTIFICATE).read_text())
+        certificate = json.loads((bare / reload.layout.CERTIFICATE).read_text())
         del certificate[name]
-        sealed = json.dumps(certificate) if name == "sha256" else reload.seal(certificate)
-        (bare / reload.CERTIFICATE).write_text(sealed)
+        sealed = json.dumps(certificate) if name == "sha256" else reload.integrity.seal(certificate)
+        (bare / reload.layout.CERTIFICATE).write_text(sealed)
         with pytest.raises(reload.ReloadError) as refused:
             reload.verify(bare)
         words = "changed after the export" if name == "sha256" else f"lacks {name}"
         assert words in str(refused.value)
 
-    @pytest.mark.parametrize("version", [2, 4])
+    @pytest.mark.parametrize("version", [3, 5])
     def test_of_another_form_it_says_so_whatever_it_lacks(self, bundle, tmp_path, version):
         newer = Path(shutil.copytree(bundle, tmp_path / "copy"))
-        (newer / reload.CERTIFICATE).write_text(reload.seal({"schema_version": version}))
-        with pytest.raises(reload.ReloadError, match=f"expected 3, received {version}"):
+        (newer / reload.layout.CERTIFICATE).write_text(
+            reload.integrity.seal({"schema_version": version})
+        )
+        with pytest.raises(reload.ReloadError, match=f"expected 4, received {version}"):
             reload.verify(newer)

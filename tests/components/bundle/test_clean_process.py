@@ -38,9 +38,9 @@ class TestCheck:
         assert not Path(report["path"]).exists()
 
     def test_of_a_model_that_answers_otherwise_says_what_differs(self, path):
-        golden = dict(np.load(path / reload.GOLDEN_VALUES))
+        golden = dict(np.load(path / reload.layout.GOLDEN_VALUES))
         golden["model/huber_metric"] = golden["model/huber_metric"] + 0.5
-        np.savez(path / reload.GOLDEN_VALUES, **golden)
+        np.savez(path / reload.layout.GOLDEN_VALUES, **golden)
         with pytest.raises(CheckError, match=r"not the one .*model/huber_metric is off by 0\.5,"):
             check_bundle(rewritten(path))
 
@@ -57,14 +57,14 @@ class TestCheck:
             check_bundle(path)
 
     def test_of_a_changed_bundle_runs_nothing_of_it(self, path, tmp_path):
-        with (path / reload.LOADER).open("a") as loader:
+        with (path / reload.layout.LOADER).open("a") as loader:
             loader.write(f"\nopen({str(tmp_path / 'ran')!r}, 'w')\n")
         with pytest.raises(reload.ReloadError, match=r"reload\.py: changed after the export"):
             check_bundle(path)
         assert not (tmp_path / "ran").exists()
 
     def test_of_a_loader_that_dies_says_so(self, path):
-        (path / reload.LOADER).write_text("raise SystemExit('no memory')")
+        (path / reload.layout.LOADER).write_text("raise SystemExit('no memory')")
         with pytest.raises(CheckError, match=r"ended with 1: no memory$"):
             check_bundle(rewritten(path))
 

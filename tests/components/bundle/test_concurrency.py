@@ -62,7 +62,7 @@ class TestThreads:
         def values(number):
             model = loaders[number].load(paths[number])
             with reload.deterministic_sums():
-                return reload.model_values(model, golden.inputs, golden.labels)
+                return reload.measuring.model_values(model, golden.inputs, golden.labels)
 
         found = at_once(len(paths), values)
         for path, received in zip(paths, found, strict=True):
@@ -101,7 +101,9 @@ def written(folder, texts):
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    return {f"{reload.EXTRA}/{name}": reload.digest(folder / name) for name in texts}
+    return {
+        f"{reload.layout.EXTRA}/{name}": reload.integrity.digest(folder / name) for name in texts
+    }
 
 
 class TestOtherImports:
@@ -117,9 +119,9 @@ class TestOtherImports:
         written(tmp_path / "installed", installed)
         monkeypatch.syspath_prepend(tmp_path / "installed")
         texts = {**installed, "acme/tables.py": "FACTOR = 2.0", "acme/factors.py": FACTORS}
-        files = written(tmp_path / reload.EXTRA, texts)
+        files = written(tmp_path / reload.layout.EXTRA, texts)
         entry = {"name": "acme>factor", "module": "acme.factors", "class": "factor"}
-        source = reload._Source(tmp_path / reload.EXTRA, files, [entry])
+        source = reload.own_imports.OwnImports(tmp_path / reload.layout.EXTRA, files, [entry])
 
         def load(other):
             def run():
@@ -203,7 +205,7 @@ class TestGlobalSettings:
         with reload.deterministic_sums():
             received = model.predict_on_batch(golden.inputs)
         np.testing.assert_array_equal(received, golden.values["model/prediction"])
-        state = [reload.optimizer_variables(each) for each in (model, reload.load(bundle))]
+        state = [reload.resuming.optimizer_variables(each) for each in (model, reload.load(bundle))]
         for there, here in zip(*state, strict=True):
             np.testing.assert_array_equal(there.numpy(), here.numpy())
 

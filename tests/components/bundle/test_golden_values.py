@@ -31,7 +31,7 @@ def captured(tmp_path):
 
     def capture(model, *rows, **arguments):
         bundle.capture(model, tmp_path / "captured", *rows, **arguments)
-        values = reload.read_arrays(tmp_path / "captured" / "golden.npz")
+        values = reload.arrays.read_arrays(tmp_path / "captured" / "golden.npz")
         return values, read_fields(tmp_path / "captured")["lacking"]
 
     return capture

@@ -43,18 +43,20 @@ def of_others():
 def own(tmp_path, monkeypatch):
     """The bundle's module, after it was loaded; this process has another ``acme.tables``."""
     texts = {"own.py": OWN, "acme/__init__.py": "", "acme/tables.py": "FACTOR = 2.0"}
-    folder = tmp_path / reload.EXTRA
+    folder = tmp_path / reload.layout.EXTRA
     (folder / "acme").mkdir(parents=True)
     for name, text in texts.items():
         (folder / name).write_text(text)
-    files = {f"{reload.EXTRA}/{name}": reload.digest(folder / name) for name in texts}
+    files = {
+        f"{reload.layout.EXTRA}/{name}": reload.integrity.digest(folder / name) for name in texts
+    }
     others = {name: types.ModuleType(name) for name in ("acme", "acme.tables")}
     others["acme"].tables = others["acme.tables"]
     others["acme.tables"].FACTOR = 200.0
     for name, module in others.items():
         monkeypatch.setitem(sys.modules, name, module)
     entry = {"name": "f", "module": "own", "class": "statement"}
-    with reload._Source(folder, files, [entry]).registered():
+    with reload.own_imports.OwnImports(folder, files, [entry]).registered():
         function = tf_keras.saving.get_registered_object("f")
     own = types.SimpleNamespace(**function.__globals__)
     assert sys.modules["acme.tables"] is others["acme.tables"]

@@ -77,7 +77,7 @@ def fit(model, epochs=1):
 
 
 def state(model):
-    variables = [*model.variables, *reload.optimizer_variables(model)]
+    variables = [*model.variables, *reload.resuming.optimizer_variables(model)]
     return [variable.numpy().tobytes() for variable in variables]
 
 
@@ -126,7 +126,7 @@ FOREIGN = ["Adafactor", "Nadam", "fixed loss scale", "without decay of biases", 
 def test_the_next_steps_are_the_same_where_only_tensorflow_is(made, tmp_path):
     paths = [str(made(name).path) for name in FOREIGN]
     environment = BareEnvironment(tmp_path / "environment")
-    extra = str(made(FOREIGN[0]).path / reload.EXTRA)
+    extra = str(made(FOREIGN[0]).path / reload.layout.EXTRA)
     done = environment.run("-c", IN_ANOTHER_PROCESS, extra, *paths, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == dict.fromkeys(paths, True)

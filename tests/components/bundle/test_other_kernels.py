@@ -39,7 +39,7 @@ def wide(tmp_path_factory):
 @pytest.fixture(scope="module")
 def reports(wide):
     """The bundle's report on itself with each of the ``KERNELS``, in a process of its own."""
-    script = str(wide / reload.LOADER)
+    script = str(wide / reload.layout.LOADER)
     processes = {
         name: subprocess.Popen(
             [sys.executable, script, "--check", "--json"],
@@ -85,17 +85,19 @@ def test_here_every_bit_is_the_same(wide):
     ],
 )
 def test_each_setting_belongs_to_the_machine(monkeypatch, variable, text, name, value):
-    here = reload.machine("CPU:0")
+    here = reload.machines.machine("CPU:0")
     monkeypatch.setenv(variable, text)
-    there = reload.machine("CPU:0")
+    there = reload.machines.machine("CPU:0")
     assert there == {**here, name: value}
-    assert reload.machine_differences(there, here) == [f"{name}: {value} there, default here"]
+    assert reload.machines.machine_differences(there, here) == [
+        f"{name}: {value} there, default here"
+    ]
 
 
 def test_the_text_of_a_check_names_the_difference(wide, monkeypatch, capsys):
-    machine = {**reload.machine("CPU:0"), "onednn": "unlike"}
-    monkeypatch.setattr(reload, "machine", lambda device: machine)
-    assert reload._main([str(wide), "--check"]) == 0
+    machine = {**reload.machines.machine("CPU:0"), "onednn": "unlike"}
+    monkeypatch.setattr(reload.checking, "machine", lambda device: machine)
+    assert reload.command_line.main(["--check"], wide) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.endswith(" there, unlike here") and "onednn: " in line for line in lines)
 

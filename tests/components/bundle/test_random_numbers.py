@@ -105,12 +105,12 @@ def test_steps_with_other_masks_would_show():
 
     def losses():
         model.set_weights(before)
-        return reload.step_losses(model, *given)[0]
+        return reload.measuring.step_losses(model, *given)[0]
 
-    with reload.seeded(model):
+    with reload.seeding.seeded(model):
         drawn = losses()
         assert losses() != drawn
-    with reload.seeded(model):
+    with reload.seeding.seeded(model):
         assert losses() == drawn
 
 

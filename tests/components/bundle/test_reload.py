@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from small_bundles import bundled, edited, examples, loader_of, parsed, rewritten, trained
+from small_bundles import bundled, edited, examples, parsed, rewritten, trained
 
 from huberflow.components.bundle import reload
 
@@ -92,7 +92,7 @@ def evaluated(model):
 def script(path, *arguments):
     """Runs the bundle's own ``reload.py``."""
     return subprocess.run(
-        [sys.executable, str(path / reload.EXTRA / "reload.py"), *arguments],
+        [sys.executable, str(path / reload.layout.EXTRA / "reload.py"), *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -212,13 +212,6 @@ class TestLoad:
         with nothing_leaks(), pytest.raises(ModuleNotFoundError, match="no_such"):
             reload.load(copy)
 
-    def test_imported_from_the_bundle_it_leaves_the_bundle_whole(self, copy, monkeypatch):
-        """Python writes bytecode beside what it imports."""
-        monkeypatch.setattr(sys, "dont_write_bytecode", False)
-        loader_of(copy)
-        assert list((copy / reload.EXTRA / "__pycache__").iterdir())
-        assert loader_of(copy).verify(copy)
-
 
 class TestPredictor:
     def test_answers_as_the_model_does(self, original):
@@ -263,7 +256,7 @@ def whole_numbers():
         return {"twice": 2 * i}
 
     loaded = types.SimpleNamespace(signatures={"twice": twice})
-    return reload.signature_of(loaded, "twice", {"i": {"dtype": "int32", "shape": [None]}})
+    return reload.asking.signature_of(loaded, "twice", {"i": {"dtype": "int32", "shape": [None]}})
 
 
 @pytest.fixture
@@ -278,6 +271,7 @@ class TestTampering:
     def test_a_changed_byte_in_any_file_is_refused_by_name(self, copy):
         files = [file for file in sorted(copy.rglob("*")) if file.is_file()]
         assert len(files) > 15
+        files = [file for file in files if file.name != reload.layout.NO_BYTECODE]  # empty
         for file in files:
             content = file.read_bytes()
             for position in (0, len(content) // 2, len(content) - 1):
@@ -292,6 +286,8 @@ class TestTampering:
 
     def test_a_missing_file_is_refused_by_name(self, copy):
         for file in [file for file in sorted(copy.rglob("*")) if file.is_file()]:
+            if file.name == reload.layout.NO_BYTECODE:
+                continue  # a copy may lack it
             content = file.read_bytes()
             file.unlink()
             with pytest.raises(reload.ReloadError, match=f"{file.relative_to(copy)}"):
@@ -325,7 +321,7 @@ class TestTampering:
         files = reload.verify(planted.bundle)["files"]
         module = planted.bundle / f"assets.extra/{name}.py"
         module.write_text(planted.code)
-        certified = {**files, f"assets.extra/{name}.py": reload.digest(module)}
+        certified = {**files, f"assets.extra/{name}.py": reload.integrity.digest(module)}
         with pytest.raises(reload.ReloadError, match=f"^{name}: "):
             reload.load(rewritten(planted.bundle, files=certified))
         assert not planted.ran()
@@ -353,7 +349,7 @@ class TestTampering:
             source.write_text(planted.code)
             return certificate
 
-        monkeypatch.setattr(reload, "verify", verify_then_change)
+        monkeypatch.setattr(reload.loading, "verify", verify_then_change)
         with nothing_leaks(), pytest.raises(reload.ReloadError, match="changed while it was read"):
             reload.load(planted.bundle)
         assert not planted.ran()
@@ -375,7 +371,7 @@ class TestRefusal:
             reload.load(original.bundle)
 
     def test_other_versions_are_one_warning_with_both(self, copy):
-        now = reload.versions()
+        now = reload.releases.versions()
         rewritten(copy, versions={**now, "tensorflow": "2.19.1", "python": "3.9"})
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -385,7 +381,7 @@ class TestRefusal:
         assert f"tensorflow 2.19.1, now {now['tensorflow']}" in str(warning.message)
 
     def test_no_warning_where_the_versions_are_tested(self, copy):
-        now = reload.versions()
+        now = reload.releases.versions()
         rewritten(copy, versions={**now, "tensorflow": "2.20.0", "tf_keras": "2.20.1"})
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -396,7 +392,7 @@ class TestRefusal:
         def load_model(path):
             raise TypeError("unknown argument 'optional'")
 
-        rewritten(copy, versions={**reload.versions(), "tf_keras": "2.99.0"})
+        rewritten(copy, versions={**reload.releases.versions(), "tf_keras": "2.99.0"})
         monkeypatch.setattr(tf_keras.models, "load_model", load_model)
         with (
             pytest.warns(UserWarning, match=r"tf_keras 2\.99\.0"),
@@ -407,7 +403,7 @@ class TestRefusal:
 
 class TestCheck:
     def test_another_machine_has_the_stated_tolerance(self, copy):
-        certificate = json.loads((copy / reload.CERTIFICATE).read_text())
+        certificate = json.loads((copy / reload.layout.CERTIFICATE).read_text())
         rewritten(copy, machine={**certificate["machine"], "processor": "another"})
         report = reload.check(copy)
         assert report["ok"]
@@ -417,10 +413,10 @@ class TestCheck:
 
     @pytest.mark.parametrize("name", ["answers/columns/prediction", "model/huber_metric", "steps"])
     def test_a_value_that_differs_fails(self, copy, name):
-        with np.load(copy / reload.GOLDEN_VALUES) as file:
+        with np.load(copy / reload.layout.GOLDEN_VALUES) as file:
             golden = dict(file)
         golden[name] = golden[name] + 0.5
-        np.savez(copy / reload.GOLDEN_VALUES, **golden)
+        np.savez(copy / reload.layout.GOLDEN_VALUES, **golden)
         report = reload.check(rewritten(copy))
         assert not report["ok"]
         assert [key for key, each in report["values"].items() if not each["ok"]] == [name]
@@ -428,9 +424,9 @@ class TestCheck:
 
     def test_a_lost_optimizer_state_fails(self, copy):
         """The first step's loss is the same; the second one's is not."""
-        with np.load(copy / reload.OPTIMIZER) as file:
+        with np.load(copy / reload.layout.OPTIMIZER) as file:
             empty = {name: np.zeros_like(array) for name, array in file.items()}
-        np.savez(copy / reload.OPTIMIZER, **empty)
+        np.savez(copy / reload.layout.OPTIMIZER, **empty)
         report = reload.check(rewritten(copy))
         assert [name for name, each in report["values"].items() if not each["ok"]] == ["steps"]
 
@@ -460,6 +456,6 @@ def test_an_error_of_the_models_own_code_is_refused_in_a_line(monkeypatch, capsy
     def check(path, device, allow_ops):
         raise TypeError("in user code:\n\n    File x\n\n    TypeError: no structure\n")
 
-    monkeypatch.setattr(reload, "check", check)
-    assert reload._main(["--check"]) == 1
+    monkeypatch.setattr(reload.command_line, "check", check)
+    assert reload.command_line.main(["--check"], Path("bundle")) == 1
     assert capsys.readouterr().out == "refused: TypeError: no structure\n"

@@ -422,11 +422,13 @@ class TestSignatures:
 
     def test_an_answer_of_another_shape_is_said_to_be_so(self, model, path):
         huberflow.save_bundle(model, path, INPUTS, NUMBERS, check=False)
-        arrays = reload.read_arrays(path / reload.GOLDEN_VALUES)
+        arrays = reload.arrays.read_arrays(path / reload.layout.GOLDEN_VALUES)
         name = "answers/serving_default/out"
-        wrong = reload._difference(arrays[name], arrays[name][:, 0], 1e9)
+        wrong = reload.comparing.difference_of(arrays[name], arrays[name][:, 0], 1e9)
         assert not wrong["ok"]
-        assert reload.in_words(name, wrong) == (f"{name}: shape: expected [256], received [256, 1]")
+        assert reload.comparing.in_words(name, wrong) == (
+            f"{name}: shape: expected [256], received [256, 1]"
+        )
 
 
 class TestFolder:
@@ -435,7 +437,7 @@ class TestFolder:
             model, path, INPUTS, lineage={"run": [1, None]}, check=False
         )
         assert certificate["lineage"] == {"run": [1, None]}
-        assert json.loads((path / reload.CERTIFICATE).read_text()) == certificate
+        assert json.loads((path / reload.layout.CERTIFICATE).read_text()) == certificate
 
     def test_with_files_is_not_written_over(self, model, tmp_path):
         (tmp_path / "mine").touch()
@@ -452,7 +454,7 @@ class TestFolder:
     def test_is_one_of_this_machine(self, model, tmp_path, monkeypatch):
         monkeypatch.setenv("HOME", str(tmp_path))
         huberflow.save_bundle(model, "~/mine", INPUTS, check=False)
-        assert (tmp_path / "mine" / reload.CERTIFICATE).exists()
+        assert (tmp_path / "mine" / reload.layout.CERTIFICATE).exists()
         with pytest.raises(InputError) as refused:
             huberflow.save_bundle(model, "gs://bucket/mine", INPUTS)
         assert refused.value.key == "path"

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from small_bundles import rewritten
 
 import huberflow
 from huberflow.components.bundle import reload
+from huberflow.components.bundle.loader_copy import copy_loader
 from huberflow.components.bundle.reload import ReloadError
 from huberflow.components.contracts.signing import Signing
 from huberflow.custom_objects.input_error import InputError
@@ -58,9 +60,11 @@ def theirs(*arguments):
 
 
 def script(path, *arguments, python=(sys.executable,)):
-    """A trusted ``reload.py``, alone."""
-    command = [*python, reload.__file__, str(path), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    """A trusted ``reload.py``, elsewhere."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy_loader(Path(folder))
+        command = [*python, f"{folder}/reload.py", str(path), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True)
 
 
 class TestOfAKey:
@@ -76,15 +80,15 @@ class TestOfAKey:
         huberflow.sign(tmp_path / "current", private_key=keys.private)
         huberflow.check_signature(copy, public_key=keys.public)
 
-    @pytest.mark.parametrize("name", [reload.SIGNATURE, reload.CERTIFICATE])
+    @pytest.mark.parametrize("name", [reload.layout.SIGNATURE, reload.layout.CERTIFICATE])
     def test_a_file_of_endless_lists_is_refused_in_words(self, name, signed, keys):
         (signed / name).write_text("[" * 100_000)
         with pytest.raises(ReloadError, match=name):
             huberflow.check_signature(signed, public_key=keys.public)
 
     def test_covers_every_file_and_holds_no_key(self, signed, keys):
-        *_, files = reload._signed(signed)
-        assert files.keys() == {*reload.verify(signed)["files"], reload.CERTIFICATE}
+        *_, files = reload.origin._signed(signed)
+        assert files.keys() == {*reload.verify(signed)["files"], reload.layout.CERTIFICATE}
         secret = keys.private.read_text().splitlines()[1].encode()
         assert not any(secret in path.read_bytes() for path in signed.rglob("*") if path.is_file())
 
@@ -101,7 +105,7 @@ class TestOfAKey:
     def test_of_no_key_is_refused(self, copy, keys):
         with pytest.raises(ReloadError, match=r"not signed: expected .*/model\.sig"):
             huberflow.check_signature(copy, public_key=keys.public)
-        assert reload.signer(copy) == "not signed"
+        assert reload.origin.signer(copy) == "not signed"
 
     def test_a_changed_file_is_refused(self, signed, keys):
         with (signed / "saved_model.pb").open("ab") as file:
@@ -111,15 +115,15 @@ class TestOfAKey:
 
     def test_a_file_that_was_changed_and_sealed_again_is_refused(self, signed, keys):
         """The certificate alone proves integrity, not origin: anyone can write one."""
-        with (signed / reload.LOADER).open("a") as file:
+        with (signed / reload.layout.LOADER).open("a") as file:
             file.write("# and more\n")
         rewritten(signed)
         assert huberflow.check(signed)["ok"]
         with pytest.raises(ReloadError) as refusal:
             huberflow.check_signature(signed, public_key=keys.public)
         assert set(str(refusal.value).partition(": ")[0].split(", ")) == {
-            reload.LOADER,
-            reload.CERTIFICATE,
+            reload.layout.LOADER,
+            reload.layout.CERTIFICATE,
         }
         assert "changed after the bundle was signed" in str(refusal.value)
 
@@ -128,21 +132,21 @@ class TestOfAKey:
         other, rows = tmp_path / "other", np.ones((2, 3), np.float32)
         model.predict(rows, verbose=0)
         huberflow.save_bundle(model, other, rows, check=False)
-        shutil.copy(signed / reload.SIGNATURE, other)
+        shutil.copy(signed / reload.layout.SIGNATURE, other)
         with pytest.raises(ReloadError, match="the signature of another bundle"):
             huberflow.check_signature(other, public_key=keys.public)
 
     @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"dsseEnvelope": {"payload": 1}}'])
     def test_another_file_in_its_place_is_refused(self, signed, keys, text):
-        (signed / reload.SIGNATURE).write_text(text)
+        (signed / reload.layout.SIGNATURE).write_text(text)
         with pytest.raises(ReloadError, match="expected a signature of OpenSSF Model Signing"):
             huberflow.check_signature(signed, public_key=keys.public)
 
     def test_a_changed_statement_is_refused(self, signed, keys):
-        found = json.loads((signed / reload.SIGNATURE).read_text())
+        found = json.loads((signed / reload.layout.SIGNATURE).read_text())
         payload = found["dsseEnvelope"]["payload"]
         found["dsseEnvelope"]["payload"] = payload[:-8] + "AAAA" + payload[-4:]
-        (signed / reload.SIGNATURE).write_text(json.dumps(found))
+        (signed / reload.layout.SIGNATURE).write_text(json.dumps(found))
         with pytest.raises(ReloadError, match=r"model\.sig: "):
             huberflow.check_signature(signed, public_key=keys.public)
 
@@ -150,7 +154,7 @@ class TestOfAKey:
         (copy / "more.txt").touch()
         with pytest.raises(ReloadError, match=r"more\.txt: not part of the bundle"):
             huberflow.sign(copy, private_key=keys.private)
-        assert not (copy / reload.SIGNATURE).exists()
+        assert not (copy / reload.layout.SIGNATURE).exists()
 
     def test_replaces_an_earlier_one(self, signed, tmp_path):
         other = write_key(tmp_path, "other")
@@ -161,27 +165,26 @@ class TestOfAKey:
         from huberflow.components.bundle import bundle
 
         bundle.assemble(signed, None, tmp_path / "again", {})
-        assert reload.signer(tmp_path / "again") == "not signed"
+        assert reload.origin.signer(tmp_path / "again") == "not signed"
 
 
 class TestTheirs:
     def test_reads_ours_also_once_its_loader_was_imported(self, signed, keys):
-        extra, writing = signed / reload.EXTRA, {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+        extra, writing = signed / reload.layout.EXTRA, {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
         subprocess.run([sys.executable, "-c", "import reload"], cwd=extra, env=writing, check=True)
-        assert (signed / reload.BYTECODE).is_dir()
         huberflow.check_signature(signed, public_key=keys.public)
-        where = ("--signature", signed / reload.SIGNATURE)
+        where = ("--signature", signed / reload.layout.SIGNATURE)
         theirs("verify", "key", signed, *where, "--public_key", keys.public)
 
     def test_is_read_by_ours(self, copy, keys):
-        where = ("--signature", copy / reload.SIGNATURE)
+        where = ("--signature", copy / reload.layout.SIGNATURE)
         theirs("sign", "key", copy, *where, "--private_key", keys.private)
         huberflow.check_signature(copy, public_key=keys.public)
         assert script(copy, "--public-key", keys.public).returncode == 0
 
     def test_with_a_certificate_both_ways(self, copy, certified):
         key, own = certified.key, ("--signing_certificate", certified.certificate)
-        where = ("--signature", copy / reload.SIGNATURE)
+        where = ("--signature", copy / reload.layout.SIGNATURE)
         chain = ("--certificate_chain", certified.chain)
         theirs("sign", "certificate", copy, *where, "--private_key", key.private, *own, *chain)
         huberflow.check_signature(copy, root_certificates=[certified.root])
@@ -252,7 +255,7 @@ class TestKeysThatCannotSign:
         def refused(**arguments) -> InputError:
             with pytest.raises(InputError) as refusal:
                 huberflow.sign(copy, **arguments)
-            assert not (copy / reload.SIGNATURE).exists()
+            assert not (copy / reload.layout.SIGNATURE).exists()
             return refusal.value
 
         return refused

@@ -153,7 +153,7 @@ def test_the_certificate_says_what_travels(original):
 
 
 def test_the_bundle_checks_itself(environment, original):
-    script = str(original.folder / "model" / reload.EXTRA / "reload.py")
+    script = str(original.folder / "model" / reload.layout.EXTRA / "reload.py")
     done = environment.run("-I", script, "--check", "--json", cwd=original.folder)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
@@ -179,7 +179,7 @@ def test_what_else_it_needs_is_named_where_it_is_missing(environment, acme, tmp_
     *_, certificate = bundled(acme, class_of_tables(1.0), tmp_path)
     (required,) = certificate["source"]["requirements"]
     assert required["name"] == "PyYAML"
-    script = str(tmp_path / "model" / reload.EXTRA / "reload.py")
+    script = str(tmp_path / "model" / reload.layout.EXTRA / "reload.py")
     done = environment.run("-I", script, "--check", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stdout.strip().endswith(f'pip install "PyYAML=={required["version"]}"')

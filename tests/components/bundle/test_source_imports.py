@@ -44,16 +44,18 @@ NAME = logging.getLogger(__name__).name
 @pytest.fixture
 def imported(tmp_path):
     """A function that imports a module of a bundle by name."""
-    folder = tmp_path / reload.EXTRA
+    folder = tmp_path / reload.layout.EXTRA
     for name, text in PACKAGE.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    files = {f"{reload.EXTRA}/{name}": reload.digest(folder / name) for name in PACKAGE}
+    files = {
+        f"{reload.layout.EXTRA}/{name}": reload.integrity.digest(folder / name) for name in PACKAGE
+    }
     before = dict(sys.modules)
 
     def imported(name):
         entry = {"name": name, "module": name, "class": "__name__"}
-        source = reload._Source(folder, files, [entry])
+        source = reload.own_imports.OwnImports(folder, files, [entry])
         source.objects()
         return source._module(name)
 

@@ -139,7 +139,7 @@ class TestLoading:
             assert "WriteFile writes files" in message
             assert "--allow-op WriteFile" in message
             assert "allow_ops=['WriteFile']" in message
-        assert reload._main([str(path), "--check"]) == 1
+        assert reload.command_line.main(["--check"], path) == 1
         assert capsys.readouterr().out.startswith("refused: the model does more than compute")
         assert not file.exists()
 
@@ -157,12 +157,12 @@ class TestLoading:
         assert answers["y"].tolist() == [2.0, 4.0]
         assert file.read_text() == "written"
         assert huberflow.check(path, allow_ops=["WriteFile"])["ok"]
-        assert reload._main([str(path), "--check", "--allow-op", "WriteFile"]) == 0
+        assert reload.command_line.main(["--check", "--allow-op", "WriteFile"], path) == 0
 
     def test_one_that_is_allowed_allows_no_other(self, tmp_path):
         path = written(tmp_path / "model", "ReadFile", "PyFunc")
         with pytest.raises(reload.ReloadError) as refused:
-            reload.refuse_unsafe_ops(path, ["ReadFile"])
+            reload.graph_ops.refuse_unsafe_ops(path, ["ReadFile"])
         assert "PyFunc runs Python code" in str(refused.value)
         assert "ReadFile" not in str(refused.value)
 
@@ -192,7 +192,9 @@ class TestExporting:
 class TestOps:
     @pytest.mark.parametrize("op", EVERY_KIND)
     def test_what_does_more_than_compute_is_found(self, op, tmp_path):
-        assert reload.unsafe_ops(written(tmp_path / "model", "MatMul", op)) == {op: EVERY_KIND[op]}
+        assert reload.graph_ops.unsafe_ops(written(tmp_path / "model", "MatMul", op)) == {
+            op: EVERY_KIND[op]
+        }
 
     def test_in_every_function_of_every_graph(self, tmp_path):
         saved_model = saved_model_pb2.SavedModel()
@@ -200,14 +202,14 @@ class TestOps:
         function = saved_model.meta_graphs.add().graph_def.library.function.add()
         function.node_def.add(name="read", op="ReadFile")
         path = rewritten(tmp_path / "model", saved_model)
-        assert reload.unsafe_ops(path) == {"ReadFile": "reads files"}
+        assert reload.graph_ops.unsafe_ops(path) == {"ReadFile": "reads files"}
 
     def test_every_op_of_tensorflow_that_names_something_outside_is_judged(self):
         """An op is new here: say in ``reload`` what it does, or above that it is harmless."""
         unknown = {}
         for name in dir(tf.raw_ops):
             definition = op_def_registry.get(name)
-            if definition is None or reload._deed(name) or name in HARMLESS:
+            if definition is None or reload.graph_ops._deed(name) or name in HARMLESS:
                 continue
             arguments = [each.name for each in (*definition.input_arg, *definition.attr)]
             if telling := [each for each in arguments if TELLING.search(each)]:
@@ -217,7 +219,7 @@ class TestOps:
 
 class TestOrdinaryModels:
     def test_of_our_own_pipeline_has_none(self, bundle):
-        assert reload.unsafe_ops(bundle) == {}
+        assert reload.graph_ops.unsafe_ops(bundle) == {}
 
     def test_with_tables_that_are_filled_from_assets(self, tmp_path):
         words = tf_keras.Input((1,), dtype=tf.string, name="word")
@@ -232,7 +234,7 @@ class TestOrdinaryModels:
             for node in each.node_def
         ]
         assert "InitializeTableFromTextFileV2" in nodes, "a poor example"
-        assert reload.unsafe_ops(path) == {}
+        assert reload.graph_ops.unsafe_ops(path) == {}
 
     def test_that_learned_the_bins_of_a_layer_has_none(self, tmp_path):
         """Keras learns them with NumPy, in a function that is saved, and that nothing calls."""
@@ -243,25 +245,27 @@ class TestOrdinaryModels:
         graph = read(tmp_path).meta_graphs[0].graph_def
         ops = {node.op for each in graph.library.function for node in each.node_def}
         assert "PyFunc" in ops, "a poor example"
-        assert reload.unsafe_ops(tmp_path) == {}
+        assert reload.graph_ops.unsafe_ops(tmp_path) == {}
         saved = read(tmp_path)
         for node in saved.meta_graphs[0].object_graph_def.nodes:
             for child in node.children:
                 child.local_name = child.local_name.replace("_adapt_function", "call")
-        assert reload.unsafe_ops(rewritten(tmp_path, saved)) == {"PyFunc": "runs Python code"}
+        assert reload.graph_ops.unsafe_ops(rewritten(tmp_path, saved)) == {
+            "PyFunc": "runs Python code"
+        }
 
     def test_of_a_strategy_has_none(self, two_replicas, tmp_path):
         with two_replicas.scope():
             model = dense(tf_keras.layers.BatchNormalization())
         model.fit(ROWS, ROWS[:, :1], verbose=0)
-        assert reload.unsafe_ops(saved(model, tmp_path / "model")) == {}
+        assert reload.graph_ops.unsafe_ops(saved(model, tmp_path / "model")) == {}
 
     def test_of_tfx_has_none(self):
         """Estimators, Keras, TFT: of TensorFlow 1 and 2."""
         (tfx,) = importlib.util.find_spec("tfx").submodule_search_locations
         found = sorted(Path(tfx, "components", "testdata").rglob("saved_model.pb"))
         assert len(found) >= 8
-        assert {str(path): reload.unsafe_ops(path.parent) for path in found} == {
+        assert {str(path): reload.graph_ops.unsafe_ops(path.parent) for path in found} == {
             str(path): {} for path in found
         }
 
@@ -285,7 +289,7 @@ def endless_chain():
 @pytest.mark.parametrize("made", [lacking_inputs, endless_chain])
 def test_a_graph_that_tensorflow_never_wrote_is_refused_in_words(made, tmp_path):
     with pytest.raises(reload.ReloadError, match=r"saved_model.pb: cannot be read"):
-        reload.unsafe_ops(rewritten(tmp_path / "model", made()))
+        reload.graph_ops.unsafe_ops(rewritten(tmp_path / "model", made()))
 
 
 class TestTheSaver:
@@ -304,7 +308,10 @@ class TestTheSaver:
 
         module = Saver()
         tf.saved_model.save(module, str(tmp_path / "model"), signatures=module.__call__)
-        assert reload.unsafe_ops(tmp_path / "model") == {"RestoreV2": RESTORES, "SaveV2": SAVES}
+        assert reload.graph_ops.unsafe_ops(tmp_path / "model") == {
+            "RestoreV2": RESTORES,
+            "SaveV2": SAVES,
+        }
 
     @pytest.mark.parametrize("called", ["by a function", "by a signature", "as a gradient"])
     def test_a_function_of_it_that_something_else_calls(self, called, tmp_path):
@@ -325,7 +332,7 @@ class TestTheSaver:
             graph.signature_def["serving_default"].outputs["file"].name = name
         else:
             graph.graph_def.library.gradient.add(function_name="any", gradient_func=own)
-        assert reload.unsafe_ops(rewritten(path, saved_model)) == {
+        assert reload.graph_ops.unsafe_ops(rewritten(path, saved_model)) == {
             "MergeV2Checkpoints": SAVES,
             "SaveV2": SAVES,
         }
@@ -352,7 +359,7 @@ class TestTables:
 
         module = Reader()
         tf.saved_model.save(module, str(tmp_path / "model"), signatures=module.__call__)
-        assert reload.unsafe_ops(tmp_path / "model") == {
+        assert reload.graph_ops.unsafe_ops(tmp_path / "model") == {
             "InitializeTableFromTextFileV2": "reads files"
         }
 
@@ -377,6 +384,6 @@ class TestTables:
             graph.graph_def.node.add(name="path", op="Const")
             inputs = [variable.name, "path"]
             graph.graph_def.node.add(name="more", op="AssignVariableOp", input=inputs)
-        assert reload.unsafe_ops(rewritten(path, saved_model)) == {
+        assert reload.graph_ops.unsafe_ops(rewritten(path, saved_model)) == {
             "InitializeTableFromTextFileV2": "reads files"
         }

@@ -219,7 +219,7 @@ def test_a_model_that_does_more_than_compute_is_refused_unless_that_is_allowed(e
     assert refused.value.received == "WriteFile writes files"
     assert not (tmp_path / "traces").exists(), "it was asked"
     exported = export(model, signatures={"serving_default": serve}, allow_ops="WriteFile")
-    assert reload.unsafe_ops(exported) == {"WriteFile": "writes files"}
+    assert reload.graph_ops.unsafe_ops(exported) == {"WriteFile": "writes files"}
 
 
 def needing_another_column(model):
@@ -236,8 +236,8 @@ def test_artifacts_on_a_remote_filesystem(export, tmp_path):
     """TensorFlow's file system in memory: nothing of it can be reached by a path."""
     bundle = export(fitted(network(), loss=HuberLoss(2.0)), label="fare", where="ram://pipeline")
     # File by file: in memory, the listing of `assets` has those of `assets.extra` too.
-    certificate = json.loads(tf.io.gfile.GFile(f"{bundle}/{reload.CERTIFICATE}").read())
-    for name in (*certificate["files"], reload.CERTIFICATE):
+    certificate = json.loads(tf.io.gfile.GFile(f"{bundle}/{reload.layout.CERTIFICATE}").read())
+    for name in (*certificate["files"], reload.layout.CERTIFICATE):
         (tmp_path / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
         tf.io.gfile.copy(f"{bundle}/{name}", str(tmp_path / "copy" / name))
     assert reload.check(tmp_path / "copy")["ok"]

@@ -31,14 +31,14 @@ def certified(folder: Path, graph: str) -> Path:
     (folder / "saved_model.pb").write_text(graph)
     about = {
         **dict.fromkeys(reload.Certificate.__annotations__),
-        "schema_version": reload.SCHEMA_VERSION,
-        "keras_generation": reload.KERAS_GENERATION,
+        "schema_version": reload.layout.SCHEMA_VERSION,
+        "keras_generation": reload.layout.KERAS_GENERATION,
         "files": {
-            name: reload.digest(folder / name)
+            name: reload.integrity.digest(folder / name)
             for name in ("saved_model.pb", "variables/variables.index")
         },
     }
-    (folder / reload.CERTIFICATE).write_text(reload.seal(about))
+    (folder / reload.layout.CERTIFICATE).write_text(reload.integrity.seal(about))
     return folder
 
 
@@ -105,7 +105,7 @@ class TestPublish:
         assert publish(str(model), str(base)) == f"{base}/12"
 
     def test_a_model_without_a_certificate_is_published_as_it_is(self, model, base):
-        (model / reload.CERTIFICATE).unlink()
+        (model / reload.layout.CERTIFICATE).unlink()
         assert publish(str(model), str(base)) == f"{base}/1"
         assert files(base / "1") == files(model)
 

@@ -37,7 +37,7 @@ def refusal(reference, workspace, *settings):
 
 def model(folder):
     """As much of a bundle as identifies it."""
-    certificate = folder / reload.CERTIFICATE
+    certificate = folder / reload.layout.CERTIFICATE
     certificate.parent.mkdir(parents=True)
     certificate.write_text("{}")
     return folder
@@ -78,7 +78,7 @@ class TestFolders:
         (tmp_path / "notes.txt").touch()
         for path in (tmp_path, tmp_path / "notes.txt"):
             error = refusal(str(path), workspace)
-            assert reload.CERTIFICATE in error.expected
+            assert reload.layout.CERTIFICATE in error.expected
             assert error.received == str(path)
 
 

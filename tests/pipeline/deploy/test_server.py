@@ -99,7 +99,7 @@ class TestReady:
         assert value == pytest.approx(batches[0].new[0])
 
     def test_names_the_model(self, server, bundles):
-        certificate = json.loads((bundles[1] / reload.CERTIFICATE).read_text())
+        certificate = json.loads((bundles[1] / reload.layout.CERTIFICATE).read_text())
         status, about = ask(server, "/ready")
         assert status == 200
         assert about == {

@@ -15,7 +15,7 @@ from key_files import write_certified, write_key
 from mlflow_servers import free_port
 from served import announced, started
 
-from huberflow.components.bundle import reload
+from huberflow.components.bundle.loader_copy import copy_loader
 from huberflow.pipeline.cli.main import cli
 
 
@@ -113,7 +113,7 @@ def test_the_guide_signs_checks_and_serves_as_it_says(bundle, tmp_path):
     """Each line of the section of docs/deploy.md, in a folder with a pushed model."""
     shutil.copytree(bundle, tmp_path / "workspace/serving/taxi/1")
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    shutil.copy(reload.__file__, tmp_path)
+    copy_loader(tmp_path)
     (code,) = re.findall(r"```sh\n(.*?)```", section("Who made it"), re.S)
     for line in code.replace("\\\n", " ").splitlines():
         if " serve " in line:

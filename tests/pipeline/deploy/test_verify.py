@@ -85,7 +85,7 @@ class TestVerify:
         assert huberflow("verify", copy, "--allow-op", "PrintV2").exit_code == 0
 
     def test_warns_of_other_versions(self, copy):
-        versions = {**reload.versions(), "tensorflow": "2.18.0"}
+        versions = {**reload.releases.versions(), "tensorflow": "2.18.0"}
         done = huberflow("verify", rewritten(copy, versions=versions))
         assert done.exit_code == 0
         assert "tensorflow 2.18.0" in done.stderr

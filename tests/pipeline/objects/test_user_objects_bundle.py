@@ -63,7 +63,7 @@ def bundle(tmp_path_factory):
 
 
 def test_the_certificate_names_each_with_its_config_and_source(bundle):
-    certificate = json.loads((bundle / reload.CERTIFICATE).read_text())
+    certificate = json.loads((bundle / reload.layout.CERTIFICATE).read_text())
     objects = {
         each["name"]: each["config"] for each in certificate["objects"] if each["module"] in MODULES
     }
@@ -79,7 +79,7 @@ def test_the_certificate_names_each_with_its_config_and_source(bundle):
 
 def test_the_source_travels(bundle):
     for name, text in MODULES.items():
-        assert (bundle / reload.EXTRA / f"{name}.py").read_text() == text
+        assert (bundle / reload.layout.EXTRA / f"{name}.py").read_text() == text
 
 
 def test_with_one_module_travel_those_that_it_may_import(bundle):
@@ -106,7 +106,8 @@ def test_training_goes_on_where_the_module_is_not_installed(bundle):
         "import reload\n"
         "golden = reload.golden(sys.argv[1])\n"
         "model = reload.load(sys.argv[1])\n"
-        "print(json.dumps(reload.step_losses(model, golden.inputs, golden.labels).tolist()))\n"
+        "steps = reload.measuring.step_losses(model, golden.inputs, golden.labels)\n"
+        "print(json.dumps(steps.tolist()))\n"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", script, str(bundle)], capture_output=True, text=True, cwd="/"
