@@ -7,6 +7,9 @@ EPOCHS = "epochs.csv"
 """In the Trainer's ``model_run``: a row per epoch, ``epoch`` from 0, ``time`` in seconds since
 1970, then loss and metrics."""
 
+CONSTANT = "constant.json"
+"""In the Trainer's ``model_run``: see ``contracts.constant_prediction``."""
+
 PREDICTIONS = "predictions.jsonl"
 """In the Trainer's ``model_run``: see ``contracts.predictions``."""
 

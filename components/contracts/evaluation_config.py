@@ -2,8 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
+from huberflow.components.contracts.target import of_label
 from huberflow.custom_objects.json_record import JSON, JsonRecord
+
+Direction = Literal["lower", "higher", "one"]
+"""Better values are lower, higher, or nearer to one."""
+
+_HIGHER_IS_BETTER = ("Accuracy", "AUC", "Precision", "Recall", "R2Score", "CosineSimilarity")
+"""Ends of the names of metric classes; all others are errors and losses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +52,31 @@ class EvaluationConfig(JsonRecord):
     slices: tuple[tuple[str, ...], ...] = ()
     """The columns of each group of slices."""
     gate: tuple[GateBound, ...]
+    must_beat_constant: bool = True
+    """Whether a model is blessed only where ``gate_metric`` is better than a constant's."""
 
     @property
     def gate_metric(self) -> str:
         """The metric that models are ranked by: the one that the gate names first."""
         return self.gate[0].metric
+
+    def metric_config(self, metric: str) -> MetricConfig | None:
+        """The config of a report's metric, which may be the metric of one label of several."""
+        metrics = sorted(self.metrics, key=lambda each: len(each.key), reverse=True)
+        exact = (each for each in metrics if each.key == metric)
+        of_one_label = (each for each in metrics if metric.startswith(of_label(each.key, "")))
+        return next(exact, None) or next(of_one_label, None)
+
+    def better_direction(self, metric: str) -> Direction | None:
+        """The direction in which a report's metric is better; None for a number of rows.
+
+        A gate that bounds its decrease decides; else the name of its class does.
+        """
+        config = self.metric_config(metric)
+        if config is None:
+            return "one" if metric.startswith("calibration") else None
+        is_bounded_below = any(
+            bound.metric == metric and bound.max_decrease is not None for bound in self.gate
+        )
+        is_higher = is_bounded_below or config.name.endswith(_HIGHER_IS_BETTER)
+        return "higher" if is_higher else "lower"

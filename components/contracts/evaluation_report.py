@@ -19,6 +19,8 @@ class SliceMetrics(JsonRecord):
     candidate: Mapping[str, float]
     baseline: Mapping[str, float] | None = None
     """None where there is no baseline."""
+    constant: Mapping[str, float] | None = None
+    """Of the constant prediction; None where it was not measured."""
 
     @property
     def name(self) -> str:
@@ -35,6 +37,10 @@ class SliceMetrics(JsonRecord):
         """The candidate's and the baseline's value; None where there is none."""
         return self.candidate.get(metric), (self.baseline or {}).get(metric)
 
+    def of_constant(self, metric: str) -> float | None:
+        """The value of the constant prediction; None where there is none."""
+        return (self.constant or {}).get(metric)
+
 
 @dataclass(frozen=True)
 class EvaluationReport(JsonRecord):
@@ -49,6 +55,8 @@ class EvaluationReport(JsonRecord):
     """All rows and every slice."""
     baseline_dropped: str | None = None
     """Why the last blessed model could not be compared with this one."""
+    constant: str | None = None
+    """What the constant prediction is, ``median`` or ``majority class``."""
 
     @property
     def overall(self) -> SliceMetrics:

@@ -39,6 +39,11 @@ class Target:
         return ("softmax" if self.width > 1 else "sigmoid") if self.classes else "linear"
 
     @property
+    def constant_name(self) -> str:
+        """What predicts the same for every row; see ``contracts.constant_prediction``."""
+        return "majority class" if self.classes else "median"
+
+    @property
     def number_outputs(self) -> tuple[str, ...]:
         """The outputs that are numbers: each class's probability, or each label's prediction."""
         if self.classes:

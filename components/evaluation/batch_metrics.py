@@ -1,6 +1,6 @@
 """Metrics that take a batch of rows at a time; TFMA's own take each row by itself, in Python."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import apache_beam as beam
 import numpy as np
@@ -22,17 +22,24 @@ class BatchMetric(tfma.metrics.Metric):
     Args:
       name: its key.
       metric: the tf_keras metric.
+      constant: what is predicted for every row, in place of the model's predictions.
     """
 
-    def __init__(self, name: str, metric: KerasMetric) -> None:
+    def __init__(
+        self, name: str, metric: KerasMetric, constant: Sequence[float] | None = None
+    ) -> None:
         super().__init__(
-            metric_util.merge_per_key_computations(_computations), name=name, metric=metric
+            metric_util.merge_per_key_computations(_computations),
+            name=name,
+            metric=metric,
+            constant=constant,
         )
 
 
 def _computations(
     name: str,
     metric: KerasMetric,
+    constant: Sequence[float] | None = None,
     eval_config: config_pb2.EvalConfig | None = None,
     model_name: str = "",
     output_name: str = "",
@@ -41,7 +48,7 @@ def _computations(
     key = metric_types.MetricKey(
         name, model_name, output_name=output_name, example_weighted=example_weighted
     )
-    combiner = _StateSum(key, metric, eval_config)
+    combiner = _StateSum(key, metric, constant, eval_config)
     return [metric_types.MetricComputation(keys=[key], preprocessors=None, combiner=combiner)]
 
 
@@ -50,9 +57,11 @@ class _StateSum(beam.CombineFn):
         self,
         key: metric_types.MetricKey,
         metric: KerasMetric,
+        constant: Sequence[float] | None,
         eval_config: config_pb2.EvalConfig | None,
     ) -> None:
         self._key, self._description, self._eval_config = key, metric, eval_config
+        self._constant = constant
 
     def setup(self) -> None:
         self._metric = SummedMetric(self._key.name, self._description)
@@ -72,9 +81,12 @@ class _StateSum(beam.CombineFn):
         )
         self._metric.reset_state()
         # To Keras, the last axis has the outputs of a row.
+        predictions = predictions.reshape(len(predictions), -1)
+        if self._constant is not None:
+            predictions = np.broadcast_to(np.asarray(self._constant, np.float32), predictions.shape)
         self._metric.update_state(
             labels.reshape(len(labels), -1),
-            predictions.reshape(len(predictions), -1),
+            predictions,
             weights if self._key.example_weighted else None,
         )
         return self.merge_accumulators([state, self._metric.get_weights()])

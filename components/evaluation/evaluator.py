@@ -14,10 +14,18 @@ from tfx.dsl.component.experimental.annotations import (
     Parameter,
 )
 from tfx.dsl.component.experimental.decorators import component
-from tfx.types.standard_artifacts import Examples, Model, ModelBlessing, ModelEvaluation, Schema
+from tfx.types.standard_artifacts import (
+    Examples,
+    Model,
+    ModelBlessing,
+    ModelEvaluation,
+    ModelRun,
+    Schema,
+)
 from tfx.utils import path_utils
 
 from huberflow.components.contracts import artifact_files
+from huberflow.components.contracts.constant_prediction import ConstantPrediction
 from huberflow.components.contracts.model_config import EvaluatorConfig
 from huberflow.components.evaluation import measurement
 from huberflow.components.evaluation.baseline import why_incomparable
@@ -34,6 +42,7 @@ def Evaluator(  # noqa: N802 (a component)
     blessing: OutputArtifact[ModelBlessing],
     custom_config: Parameter[str],
     baseline_model: InputArtifact[Model] = None,
+    model_run: InputArtifact[ModelRun] = None,
     beam_pipeline: BeamComponentParameter[beam.Pipeline] = None,
 ) -> None:
     """TFX's Evaluator with huberflow's gate and report.
@@ -46,6 +55,7 @@ def Evaluator(  # noqa: N802 (a component)
       blessing: whether the model is blessed.
       custom_config: an ``EvaluatorConfig`` as text.
       baseline_model: the last blessed model; there may be none, or one without files.
+      model_run: the Trainer's, with the constant prediction to compare with; there may be none.
       beam_pipeline: computes the metrics.
 
     Raises:
@@ -62,8 +72,11 @@ def Evaluator(  # noqa: N802 (a component)
     if baseline:
         dropped = why_incomparable(_saved_model(baseline), candidate, columns_schema)
         baseline = None if dropped else baseline
+    constant = _constant_prediction(model_run)
     tfma_config = tfma.utils.update_eval_config_with_defaults(
-        measurement.eval_config(config.evaluation, config.target, config.weight, catalogue),
+        measurement.eval_config(
+            config.evaluation, config.target, config.weight, catalogue, constant
+        ),
         has_baseline=bool(baseline),
         rubber_stamp=True,
     )
@@ -83,6 +96,11 @@ def Evaluator(  # noqa: N802 (a component)
 
 def _saved_model(model: types.Artifact) -> Path:
     return Path(path_utils.serving_model_path(model.uri))
+
+
+def _constant_prediction(model_run: types.Artifact | None) -> ConstantPrediction | None:
+    file = Path(model_run.uri) / artifact_files.CONSTANT if model_run else None
+    return ConstantPrediction.read(file) if file and file.is_file() else None
 
 
 def _bless(

@@ -16,6 +16,7 @@ from tfx.components.util import tfxio_utils
 from tfx_bsl.tfxio import tfxio
 
 from huberflow.components.contracts import weights
+from huberflow.components.contracts.constant_prediction import ConstantPrediction
 from huberflow.components.contracts.evaluation_config import EvaluationConfig, GateBound
 from huberflow.components.contracts.evaluation_report import BASELINE, CANDIDATE
 from huberflow.components.contracts.target import Target, of_label
@@ -33,12 +34,16 @@ from huberflow.custom_objects.input_error import InputError
 
 BATCH_ROWS = 8192
 
+OF_CONSTANT = "constant:"
+"""Begins the keys of the constant prediction's metrics; no key of a config has a colon."""
+
 
 def eval_config(
     evaluation: EvaluationConfig,
     target: Target,
     weight: str | None = None,
     catalogue: Catalogue = BUILT_IN,
+    constant: ConstantPrediction | None = None,
 ) -> config_pb2.EvalConfig:
     """TFMA's config for these metrics, slices and gate.
 
@@ -47,6 +52,7 @@ def eval_config(
       target: what the models predict.
       weight: raw column of each row's weight in every metric but ``example_count``.
       catalogue: has the metrics that ``evaluation`` names.
+      constant: measured beside the models; its metrics have keys of their own, see ``OF_CONSTANT``.
     """
     # The signatures contain the transform, so TFMA needs no Keras model, and cannot misread one.
     model = {
@@ -62,12 +68,15 @@ def eval_config(
         ],
         slicing_specs=[config_pb2.SlicingSpec()]
         + [config_pb2.SlicingSpec(feature_keys=columns) for columns in evaluation.slices],
-        metrics_specs=list(_metrics_specs(evaluation, target, catalogue)),
+        metrics_specs=list(_metrics_specs(evaluation, target, catalogue, constant)),
     )
 
 
 def _metrics_specs(
-    evaluation: EvaluationConfig, target: Target, catalogue: Catalogue
+    evaluation: EvaluationConfig,
+    target: Target,
+    catalogue: Catalogue,
+    constant: ConstantPrediction | None,
 ) -> Iterator[config_pb2.MetricsSpec]:
     modules = {name: entry.module for name, entry in catalogue.of_kind("metric").items()}
     metrics = {
@@ -88,10 +97,29 @@ def _metrics_specs(
         example_weights=config_pb2.ExampleWeightOptions(unweighted=True),
     )
     whole = {**ratio, **metrics} if "calibration" in target.builtin_metrics else metrics
+    values = constant.values if constant else ()
     yield config_pb2.MetricsSpec(metrics=_with_bounds(whole, gate), output_names=output_names)
-    for label in target.separate_labels:
+    yield from _of_constant(whole, values, output_names)
+    for place, label in enumerate(target.separate_labels):
+        of_one = {**ratio, **metrics}
         yield config_pb2.MetricsSpec(
-            metrics=_with_bounds({**ratio, **metrics}, gate, label), output_names=[label]
+            metrics=_with_bounds(of_one, gate, label), output_names=[label]
+        )
+        yield from _of_constant(of_one, values[place : place + 1], [label])
+
+
+def _of_constant(
+    metrics: Mapping[str, KerasMetric], values: Sequence[float], output_names: Sequence[str]
+) -> Iterator[config_pb2.MetricsSpec]:
+    """The metrics of the same prediction for every row; nothing without one."""
+    if values:
+        yield config_pb2.MetricsSpec(
+            metrics=[
+                _batch_metric(f"{OF_CONSTANT}{key}", metric, constant=values)
+                for key, metric in metrics.items()
+            ],
+            output_names=output_names,
+            model_names=[CANDIDATE],  # no model's predictions count, and so one is enough
         )
 
 
@@ -101,12 +129,19 @@ def _with_bounds(
     """The metrics, of one label or of all, with the gate's bounds for them."""
     for key, metric in metrics.items():
         name = key if label is None else of_label(key, label)
-        yield config_pb2.MetricConfig(
-            class_name=batch_metrics.BatchMetric.__name__,
-            module=batch_metrics.__name__,
-            config=json.dumps({"name": key, "metric": metric}, sort_keys=True),
-            per_slice_thresholds=[_threshold(bound) for bound in gate if bound.metric == name],
+        config = _batch_metric(key, metric)
+        config.per_slice_thresholds.extend(
+            _threshold(bound) for bound in gate if bound.metric == name
         )
+        yield config
+
+
+def _batch_metric(key: str, metric: KerasMetric, **arguments: object) -> config_pb2.MetricConfig:
+    return config_pb2.MetricConfig(
+        class_name=batch_metrics.BatchMetric.__name__,
+        module=batch_metrics.__name__,
+        config=json.dumps({"name": key, "metric": metric, **arguments}, sort_keys=True),
+    )
 
 
 def metric_name(key: metrics_for_slice_pb2.MetricKey) -> str:

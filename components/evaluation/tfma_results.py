@@ -16,7 +16,7 @@ from huberflow.components.contracts.evaluation_report import (
     slice_name,
 )
 from huberflow.components.contracts.target import Target
-from huberflow.components.evaluation.measurement import metric_name
+from huberflow.components.evaluation.measurement import OF_CONSTANT, metric_name
 
 
 def read_report(
@@ -42,16 +42,19 @@ def read_report(
     )
     validation = tfma.load_validation_result(uri)
     _require_all(metrics, slices)
-    undefined = list(dict.fromkeys(_undefined(evaluation, slices)))
+    # Whatever TFMA's thresholds say: an undefined metric, and one that a constant reaches.
+    missed = list(dict.fromkeys(_undefined(evaluation, slices)))
+    missed += _no_better_than_constant(evaluation, target, slices)
     # Without a baseline, a gate that only compares gives TFMA no threshold, and it does not bless.
     only_compares = all(bound.only_compares for bound in evaluation.gate)
     is_first = only_compares and all(row.baseline is None for row in slices)
     return EvaluationReport(
         metrics=tuple(metrics),
-        blessed=(bool(validation.validation_ok) or is_first) and not undefined,
-        reasons=(*undefined, *(() if is_first else _reasons(validation, slices))),
+        blessed=(bool(validation.validation_ok) or is_first) and not missed,
+        reasons=(*missed, *(() if is_first else _reasons(validation, slices))),
         slices=tuple(slices),
         baseline_dropped=baseline_dropped,
+        constant=None if slices[0].constant is None else target.constant_name,
     )
 
 
@@ -93,17 +96,42 @@ def _undefined(evaluation: EvaluationConfig, slices: Sequence[SliceMetrics]) -> 
                 yield f"{bound.metric} of {row.name} is undefined, and so within no bound"
 
 
+def _no_better_than_constant(
+    evaluation: EvaluationConfig, target: Target, slices: Sequence[SliceMetrics]
+) -> Iterator[str]:
+    """A sentence where the gate's first metric, over all rows, is no better than a constant's."""
+    metric = evaluation.gate_metric
+    direction = evaluation.better_direction(metric)
+    overall = next(row for row in slices if not row.slice)
+    value, constant = overall.candidate[metric], overall.of_constant(metric)
+    if not evaluation.must_beat_constant or constant is None:
+        return
+    is_lower, is_higher = (direction == each for each in ("lower", "higher"))
+    # Of a constant's NaN nothing is known.
+    if (is_lower and value >= constant) or (is_higher and value <= constant):
+        yield (
+            f"{metric} of all rows is {value:.4g}, no better than {constant:.4g} of the "
+            f"{target.constant_name} for every row; to bless it all the same, write: "
+            "--set evaluation.must_beat_constant=false"
+        )
+
+
 def _slice_metrics(
     result: metrics_for_slice_pb2.MetricsForSlice, metrics: Collection[str]
 ) -> SliceMetrics:
-    values: dict[str, dict[str, float]] = {CANDIDATE: {}, BASELINE: {}}
+    values: dict[str, dict[str, float]] = {CANDIDATE: {}, BASELINE: {}, OF_CONSTANT: {}}
     for pair in result.metric_keys_and_values:
         name, value = metric_name(pair.key), _number(pair.value)
         model = pair.key.model_name or CANDIDATE
+        if name.startswith(OF_CONSTANT):
+            model, name = OF_CONSTANT, name.removeprefix(OF_CONSTANT)
         if name in metrics and value is not None and model in values and not pair.key.is_diff:
             values[model][name] = value
     return SliceMetrics(
-        dict(deserialize_slice_key(result.slice_key)), values[CANDIDATE], values[BASELINE] or None
+        dict(deserialize_slice_key(result.slice_key)),
+        values[CANDIDATE],
+        values[BASELINE] or None,
+        values[OF_CONSTANT] or None,
     )
 
 

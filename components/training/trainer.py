@@ -21,6 +21,7 @@ from huberflow.components.features.preprocessing import truth
 from huberflow.components.serving import signatures
 from huberflow.components.serving.signatures import Signatures, Spec
 from huberflow.components.training import fitting, predictions
+from huberflow.components.training.constant import constant_prediction
 from huberflow.components.training.model import PLAIN, LabelScale, build_model
 from huberflow.components.training.rows import (
     blocks,
@@ -85,6 +86,7 @@ def _trained(
             _refuse_empty(sum(len(block[1]) for block in rows), split, config.target)
         if config.weight is not None:
             train, validation = scale_weights(train, validation, config.weight)
+        constant_prediction(train, config.target).write(log_dir / artifact_files.CONSTANT)
         with fitting.strategy(tf.config.list_logical_devices("GPU")).scope():
             scale = PLAIN if config.classes else _label_scale(train, config.model.label_scale)
             model = _model(config, transform, scale, catalogue)

@@ -6,16 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from huberflow.components.contracts import node_ids
+from huberflow.components.contracts.evaluation_config import Direction
 from huberflow.components.contracts.evaluation_report import EvaluationReport
 from huberflow.pipeline.history.metadata_store import NodeState
 from huberflow.pipeline.history.run_history import Run
-from huberflow.pipeline.report.metric_direction import (
-    Direction,
-    badness,
-    direction_in,
-    metric_config,
-    ranking_metric,
-)
+from huberflow.pipeline.report.metric_direction import badness, direction_in, ranking_metric
 from huberflow.pipeline.tracking import params
 
 _SOURCE = ".source."
@@ -146,7 +141,7 @@ def _by_slice(report: EvaluationReport | None, metric: str) -> dict[str, float]:
 def _direction(runs: Sequence[Run], metric: str) -> Direction | None:
     """The direction of better values; None where the runs have different metrics of this name."""
     evaluations = [run.evaluation for run in runs if run.config]
-    configs = [config for each in evaluations if (config := metric_config(each, metric))]
+    configs = [config for each in evaluations if (config := each.metric_config(metric))]
     if any(config != configs[0] for config in configs):
         return None
     directions = {direction_in(run, metric) for run in runs} - {None}

@@ -80,6 +80,12 @@ class Evaluation(Strict):
         (Bound(metric="huber", upper_bound=3.0, max_increase=0.1),),
         description="Conditions that a model must meet to be blessed and pushed.",
     )
+    must_beat_constant: bool = Field(
+        True,
+        description="Bless a model only if the gate's first metric, over all rows, is better than "
+        "that of a constant prediction: the median label, or the shares of the classes, of the "
+        "train rows.",
+    )
 
     @model_validator(mode="after")
     def _check_keys_and_slices(self) -> "Evaluation":

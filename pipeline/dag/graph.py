@@ -108,6 +108,7 @@ def create_nodes(config: Config, platform: Platform) -> list[BaseNode]:
         examples=examples,
         model=model,
         baseline_model=baseline.outputs["model"],
+        model_run=trainer.outputs["model_run"],
         schema=schema,
         custom_config=node_config.evaluator_config(config, objects).to_text(),
     )

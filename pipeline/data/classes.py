@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from huberflow.custom_objects.catalogue import Task
 from huberflow.custom_objects.input_error import InputError
@@ -55,6 +55,32 @@ def check_chosen_classes(column: ColumnProfile, asked: Iterable[str]) -> None:
             expected=f"values of {column.name!r}",
             received=repr(wrong[0]),
             write=shlex.join(["--set", f"data.classes={json.dumps(classes)}"]),
+        )
+
+
+def check_trained_classes(
+    classes: Sequence[str], counts: Mapping[str, int], label: str, split: str
+) -> None:
+    """Checks that the model can learn every class.
+
+    Args:
+      classes: of the config.
+      counts: the number of train rows of each.
+      label: the column.
+      split: the key of the config that says which rows are for training.
+
+    Raises:
+      InputError: no train row has one of the classes, as where other rows spell it otherwise.
+    """
+    lacking = [name for name in classes if not counts[name]]
+    if lacking:
+        trained = [name for name in classes if counts[name]]
+        raise InputError(
+            split,
+            expected=f"the classes of the train rows ({', '.join(trained)}) in {label!r}",
+            received=f"{', '.join(map(repr, lacking))}, in other rows only",
+            hint="spell them as the train rows do; or, to drop these rows",
+            write=shlex.join(["--set", f"data.classes={json.dumps(trained)}"]),
         )
 
 

@@ -1,6 +1,7 @@
 """Which rows are labelled, and how many have each value of a column or day of its dates."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import cast
@@ -22,12 +23,19 @@ def is_labelled(batch: pa.Table, target: Target) -> np.ndarray:
     """Whether each row is labelled, bool ``[rows]``."""
     if not target.classes:
         return np.all([np.isfinite(numbers(batch, name)) for name in target.labels], axis=0)
+    return np.any(_of_classes(batch, target), axis=0)
+
+
+def _of_classes(batch: pa.Table, target: Target) -> list[np.ndarray]:
+    """For each class, whether each row is of it."""
     (label,) = target.labels
     if (classes := classes_as_numbers(target.classes)) is not None:
-        return np.isin(numbers(batch, label), classes)
+        values = numbers(batch, label)
+        return [values == number for number in classes]
     if label not in batch.column_names:
-        return np.zeros(len(batch), bool)
-    return np.isin(batch[label].to_pandas().astype(str), target.classes)
+        return [np.zeros(len(batch), bool) for _ in target.classes]
+    texts = batch[label].to_pandas().astype(str).to_numpy()
+    return [texts == name for name in target.classes]
 
 
 def numbers(batch: pa.Table, name: str) -> np.ndarray:
@@ -71,6 +79,31 @@ def count_rows(source: Source, column: ColumnProfile, target: Target) -> Tally:
         for row in by_text.aggregate([("labels", "sum")]).to_pylist():
             by_value[row["value"]] += row["labels_sum"]
     return counted
+
+
+def count_classes(
+    source: Source, target: Target, column: ColumnProfile | None = None, words: Sequence[str] = ()
+) -> dict[str, int]:
+    """The number of rows of each class.
+
+    Args:
+      source: the rows.
+      target: has the classes.
+      column: with ``words``, only rows that have one of them in this column count.
+      words: some of the column's values, as ``count_rows`` has them.
+    """
+    counts = dict.fromkeys(target.classes, 0)
+    for batch in reading.read_batches(source):
+        counted = np.ones(len(batch), bool) if column is None else _has_word(batch, column, words)
+        for name, rows in zip(target.classes, _of_classes(batch, target), strict=True):
+            counts[name] += int((rows & counted).sum())
+    return counts
+
+
+def _has_word(batch: pa.Table, column: ColumnProfile, words: Sequence[str]) -> np.ndarray:
+    if column.kind == "integer":  # 07 is 7
+        return np.isin(numbers(batch, column.name), [float(word) for word in words])
+    return np.isin(_values(batch, column.name).cast(pa.string()).to_pandas().astype(str), words)
 
 
 def has_label(source: Source, target: Target) -> bool:

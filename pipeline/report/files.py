@@ -16,7 +16,6 @@ from huberflow.pipeline.report import (
     style,
     training_figure,
 )
-from huberflow.pipeline.report.metric_direction import better_direction
 from huberflow.pipeline.system.atomic_write import written_atomically
 
 _COMPARISONS: Mapping[ShiftKind, str] = {
@@ -127,7 +126,7 @@ def _evaluation(run: Run) -> Files:
         yield "slices.json", table.to_json()
     if report and run.config:
         metric = run.evaluation.gate_metric
-        direction = better_direction(run.evaluation, metric)
+        direction = run.evaluation.better_direction(metric)
         figure = slice_figure.error_by_slice(report, metric, direction)
         yield page.BY_SLICE, style.png(figure)
 

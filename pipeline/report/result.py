@@ -9,13 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from huberflow.components.contracts import artifact_files, node_ids
-from huberflow.components.contracts.evaluation_config import EvaluationConfig
+from huberflow.components.contracts.evaluation_config import Direction, EvaluationConfig
 from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
 from huberflow.components.contracts.validation_findings import ValidationFindings
 from huberflow.pipeline.history.metadata_store import Execution
 from huberflow.pipeline.report import slices
 from huberflow.pipeline.report.formatting import format_change, format_metric
-from huberflow.pipeline.report.metric_direction import Direction, better_direction
 from huberflow.pipeline.system.display_path import display_path
 
 MOST_LINES = 5
@@ -69,7 +68,7 @@ def print_result(console: Console, result: Result, evaluation: EvaluationConfig)
     """Prints the table at the end of a run, with the worst slice by the gate's metric."""
     report, gate_metric = result.report, evaluation.gate_metric
     console.print(_metrics_table(report))
-    worst = result.worst_slice(gate_metric, better_direction(evaluation, gate_metric))
+    worst = result.worst_slice(gate_metric, evaluation.better_direction(gate_metric))
     if worst is not None:
         name = " ".join(worst.name.split())  # a category may have line breaks
         console.print(
@@ -105,12 +104,14 @@ def _print_some(console: Console, name: str, lines: Sequence[str]) -> None:
 
 def _metrics_table(report: EvaluationReport) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("metric", "this model", "last blessed", "change"):
+    constant = [report.constant] if report.constant else []
+    for name in ("metric", "this model", "last blessed", "change", *constant):
         table.add_column(name, justify="left" if name == "metric" else "right")
     for metric in report.metrics:
         value, before = report.overall.values(metric)
-        cells = (format_metric(metric, each) for each in (value, before))
-        table.add_row(metric, *cells, format_change(value, before))
+        shown, shown_before = (format_metric(metric, each) for each in (value, before))
+        of_constant = [format_metric(metric, report.overall.of_constant(metric)) for _ in constant]
+        table.add_row(metric, shown, shown_before, format_change(value, before), *of_constant)
     return table
 
 

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from huberflow.components.contracts.evaluation_config import Direction
 from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
 from huberflow.pipeline.report import slices
 from huberflow.pipeline.report.formatting import format_count, format_number, format_rows
-from huberflow.pipeline.report.metric_direction import Direction
 from huberflow.pipeline.report.style import BLUE, INK, ORANGE, SKY, figure, legend, plain, tidy
 
 MOST_SLICES = 20

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from huberflow.components.contracts import strict_json
+from huberflow.components.contracts.evaluation_config import Direction
 from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
-from huberflow.pipeline.report.metric_direction import Direction, badness
+from huberflow.pipeline.report.metric_direction import badness
 
 SMALLEST_SLICE = 30
 """A slice of fewer rows is never called the worst: its mean is little evidence."""

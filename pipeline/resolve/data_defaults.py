@@ -17,7 +17,7 @@ from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config import Config, Splits, task_rules
 from huberflow.pipeline.data import checks, classes, infer
 from huberflow.pipeline.data import splits as row_splits
-from huberflow.pipeline.data.labelled import Tally
+from huberflow.pipeline.data.labelled import Tally, count_classes
 from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
 from huberflow.pipeline.resolve.data_rows import DataRows
 
@@ -60,7 +60,8 @@ def infer_defaults(asked: Mapping[str, JSON], rows: DataRows) -> DataDefaults:
     """
     data, table = cast(Mapping[str, Any], asked["data"]), rows.profile
     labels = [checks.check_label(table, label) for label in _labels(data, table)]
-    task = _task(asked, labels)
+    inferred_task = _infer_task(data, labels)
+    task = _asked_task(asked) or inferred_task
     target = Target(tuple(label.name for label in labels), _classes(data, labels, task))
     weight, splits = _weight(data, rows, target), _asked_splits(data)
     column = table.columns.get(splits.column or "")
@@ -77,7 +78,7 @@ def infer_defaults(asked: Mapping[str, JSON], rows: DataRows) -> DataDefaults:
     for section, defaults in task_rules.DEFAULTS[task].items():
         values[section] |= defaults
     # The task as inferred: what is set instead is a change, as for any key.
-    values["model"]["task"] = _task({}, labels)
+    values["model"]["task"] = inferred_task
     values["data"] |= {
         "classes": [*classes.class_names(labels[0])] if target.classes else [],
         "left_out": dict(uses.left_out),
@@ -109,6 +110,11 @@ def check_data(config: Config, rows: DataRows) -> Config:
     target = Target(data.labels, data.classes)
     if splits.files.train is not None:
         row_splits.check_split_files(rows.files, target)
+        if data.classes:
+            counts = count_classes(rows.files["data.splits.files.train"], target)
+            classes.check_trained_classes(
+                data.classes, counts, target.name, "data.splits.files.eval"
+            )
     if splits.column is None:
         return config
     column = checks.column_with_values("data.splits.column", rows.profile, splits.column)
@@ -117,6 +123,10 @@ def check_data(config: Config, rows: DataRows) -> Config:
         inferred = row_splits.infer_splits(counted, column, splits)
         splits = Splits.model_validate_json(json.dumps(splits.model_dump(mode="json") | inferred))
     row_splits.check_split_column(counted, column, splits, target)
+    if data.classes and splits.values:
+        words = [word for word, split in splits.values.items() if split == "train"]
+        counts = count_classes(rows.source, target, column, words)
+        classes.check_trained_classes(data.classes, counts, target.name, "data.splits.column")
     return config.model_copy(update={"data": data.model_copy(update={"splits": splits})})
 
 
@@ -169,16 +179,21 @@ def _weight(data: Mapping[str, Any], rows: DataRows, target: Target) -> str | No
     return weight
 
 
-def _task(asked: Mapping[str, Any], columns: Sequence[ColumnProfile]) -> Task:
-    """The task that the user sets, else the one that fits the label.
-
-    A word that is no task is left for the config to refuse.
-    """
+def _asked_task(asked: Mapping[str, Any]) -> Task | None:
+    """The task that the user sets; a word that is no task is left for the config to refuse."""
     model = asked.get("model")
     task = model.get("task") if isinstance(model, Mapping) else None
-    if task in get_args(Task):
-        return cast(Task, task)
-    return classes.infer_task(columns[0]) if len(columns) == 1 else "regression"
+    return cast(Task, task) if task in get_args(Task) else None
+
+
+def _infer_task(data: Mapping[str, Any], columns: Sequence[ColumnProfile]) -> Task:
+    """The task that fits the classes that the user sets, or else the label."""
+    if len(columns) > 1:
+        return "regression"
+    chosen = len(_names(data, "classes"))
+    if chosen > 1:
+        return "binary" if chosen == 2 else "multiclass"
+    return classes.infer_task(columns[0])
 
 
 def _classes(

@@ -3,13 +3,20 @@
 from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
 
 
-def slice_row(huber: float = 2.0, rows: int = 1000, before: float | None = None, **key):
-    """A slice; ``before`` is the baseline's value."""
+def slice_row(
+    huber: float = 2.0,
+    rows: int = 1000,
+    before: float | None = None,
+    constant: float | None = None,
+    **key,
+):
+    """A slice; ``before`` is the baseline's value, ``constant`` that of the constant prediction."""
 
     def values(huber: float) -> dict[str, float]:
         return {"example_count": float(rows), "calibration": 1.0, "huber": huber}
 
-    return SliceMetrics(key, values(huber), None if before is None else values(before))
+    of_constant = None if constant is None else {"calibration": 1.0, "huber": constant}
+    return SliceMetrics(key, values(huber), None if before is None else values(before), of_constant)
 
 
 def report(*rows: SliceMetrics, reasons=(), baseline_dropped=None) -> EvaluationReport:
@@ -21,4 +28,5 @@ def report(*rows: SliceMetrics, reasons=(), baseline_dropped=None) -> Evaluation
         reasons=tuple(reasons),
         slices=slices,
         baseline_dropped=baseline_dropped,
+        constant="median" if slices[0].constant else None,
     )

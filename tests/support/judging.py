@@ -10,7 +10,8 @@ from google.protobuf import text_format
 from tensorflow_transform.tf_metadata import schema_utils
 from tfx.types import standard_artifacts
 
-from huberflow.components.contracts.artifact_files import REPORT
+from huberflow.components.contracts.artifact_files import CONSTANT, REPORT
+from huberflow.components.contracts.constant_prediction import ConstantPrediction
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.components.contracts.evaluation_report import EvaluationReport
 from huberflow.components.contracts.model_config import EvaluatorConfig
@@ -77,14 +78,20 @@ class Bench:
         evaluation: EvaluationConfig,
         candidate: Path,
         baseline: Path | None,
+        *,
+        constant: ConstantPrediction | None = None,
         **config: Any,
     ) -> Judged:
         """Runs the Evaluator on a model; ``config`` has the label and what else is not default."""
+        model_run = _artifact(standard_artifacts.ModelRun, out / "model_run")
+        if constant:
+            constant.write(out / "model_run" / CONSTANT)
         model = standard_artifacts.Model
         inputs = {
             "examples": [self._rows],
             "model": [_artifact(model, candidate, CANDIDATE_ID)],
             "baseline_model": [_artifact(model, baseline, BASELINE_ID)] if baseline else [],
+            "model_run": [model_run] if constant else [],
             "schema": [self._schema],
         }
         custom_config = EvaluatorConfig(evaluation=evaluation, source={}, **config).to_text()

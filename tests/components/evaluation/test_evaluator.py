@@ -15,6 +15,7 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from judging import CANDIDATE_ID, Bench, Judged, write_model
 
+from huberflow.components.contracts.constant_prediction import ConstantPrediction
 from huberflow.components.contracts.evaluation_config import (
     EvaluationConfig,
     GateBound,
@@ -95,10 +96,17 @@ def judge(tmp_path_factory):
     bench = Bench(root, TYPES, [dict(zip(TYPES, row, strict=True)) for row in ROWS])
 
     def judge(
-        asked: EvaluationConfig, *, baseline: bool, empty: bool = False, weight: str | None = None
+        asked: EvaluationConfig,
+        *,
+        baseline: bool,
+        empty: bool = False,
+        weight: str | None = None,
+        constant: float | None = None,
     ) -> Judged:
         out = tmp_path_factory.mktemp("out")
         told = {"label": "fare", "weight": weight}
+        if constant is not None:
+            told["constant"] = ConstantPrediction((constant,))
         place = out / "no model" if empty else before
         return bench.judged(out, asked, candidate, place if baseline else None, **told)
 
@@ -155,6 +163,44 @@ class TestFirstModel:
             GateBound(metric="mae", max_increase=0.1), GateBound(metric="mae", upper_bound=0.1)
         )
         assert not judge(asked, baseline=False).report.blessed
+
+
+class TestConstant:
+    """The candidate's mean error is 0.8; that of 20 for every row 4, of 19.5 it is 0.5 in cards."""
+
+    @pytest.mark.parametrize("baseline", [False, True])
+    def test_is_measured_in_every_slice_beside_the_models(self, judge, baseline):
+        judged = judge(
+            evaluation(GateBound(metric="mae", max_increase=0.1)), baseline=baseline, constant=20.0
+        )
+        fare = np.array([row[0] for row in ROWS])
+        hour = np.array([row[4] for row in ROWS])
+        for key, seen in (({}, fare > 0), ({"hour": 7}, hour == 7)):
+            error = np.abs(fare[seen] - 20)
+            huber = np.where(error < 1, error**2 / 2, error - 0.5).mean()
+            found = judged.values(key, "constant")
+            assert (found["mae"], found["huber"]) == pytest.approx((error.mean(), huber))
+            assert found["calibration"] == pytest.approx(20 * seen.sum() / fare[seen].sum())
+        assert judged.report.constant == "median"
+        assert judged.report.blessed
+
+    @pytest.mark.parametrize("gate", [{"max_increase": 9.0}, {"upper_bound": 9.0}])
+    def test_that_a_model_does_not_beat_keeps_it_from_being_blessed(self, judge, gate):
+        asked = evaluation(GateBound(metric="median_error", **gate))
+        judged = judge(asked, baseline=False, constant=20.0)  # both medians are 0
+        (reason,) = judged.report.reasons
+        assert "median_error of all rows is 0, no better than 0 of the median" in reason
+        assert "--set evaluation.must_beat_constant=false" in reason
+        assert not judged.is_blessed_on_disk
+
+    def test_is_no_bar_where_one_switch_turns_it_off(self, judge):
+        asked = evaluation(GateBound(metric="median_error", upper_bound=9.0))
+        judged = judge(replace(asked, must_beat_constant=False), baseline=False, constant=20.0)
+        assert judged.is_blessed_on_disk
+
+    def test_a_metric_where_more_is_better(self, judge):
+        asked = evaluation(GateBound(metric="median_error", lower_bound=0.0, max_decrease=1.0))
+        assert not judge(asked, baseline=False, constant=0.0).is_blessed_on_disk  # 0 against 20
 
 
 class TestLabelled:

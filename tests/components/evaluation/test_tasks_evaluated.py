@@ -5,12 +5,15 @@ The models here answer with columns of the rows, so that each value is known bef
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from judging import Bench, write_model
 from sklearn import metrics
 
+from huberflow.components.contracts.constant_prediction import ConstantPrediction
 from huberflow.components.contracts.evaluation_config import (
     EvaluationConfig,
     GateBound,
@@ -23,6 +26,7 @@ TRUE = RANDOM.integers(0, 3, 60)
 SIZE = RANDOM.integers(0, 2, 60)
 WEIGHT = RANDOM.integers(0, 4, 60)
 LOGITS = RANDOM.normal(size=(60, 3)) + 1.5 * np.eye(3)[TRUE]
+SHARES = (0.2, 0.5, 0.3)
 PROBABILITY = (np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)).astype(np.float32)
 TYPES = {
     "kind": tf.string,
@@ -78,6 +82,7 @@ def several(bench, tmp_path_factory):
         metric("SparseCategoricalAccuracy", "accuracy"),
     )
     config = {"label": "kind", "classes": tuple(CLASSES), "weight": "weight"}
+    config["constant"] = ConstantPrediction(SHARES)
     return bench.judged(root, asked, model, None, **config)
 
 
@@ -95,6 +100,19 @@ def test_several_classes_by_slice_and_weight(several, size):
         },
         rel=1e-5,
     )
+
+
+def test_the_shares_of_the_classes_predict_the_majority_class(several):
+    found = several.report.overall.constant
+    probability = np.tile(SHARES, (60, 1))
+    assert found == pytest.approx(
+        {
+            "log_loss": metrics.log_loss(TRUE, probability, sample_weight=WEIGHT, labels=range(3)),
+            "accuracy": metrics.accuracy_score(TRUE, np.full(60, 1), sample_weight=WEIGHT),
+        },
+        rel=1e-5,
+    )
+    assert several.report.constant == "majority class"
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +137,7 @@ def two(bench, tmp_path_factory):
             GateBound(metric="accuracy", slice={"size": 0}, lower_bound=0.99),
         ],
     )
-    config = {"label": "kind", "classes": ("cat", "bee")}
+    config = {"label": "kind", "classes": ("cat", "bee"), "constant": ConstantPrediction((0.25,))}
     return {
         "better": bench.judged(root / "better", asked, model, baseline, **config),
         "worse": bench.judged(root / "worse", asked, baseline, model, **config),
@@ -146,8 +164,24 @@ def test_two_classes_are_measured_by_the_probability_of_the_second(two):
     )
 
 
+def test_of_two_classes_the_constant_is_the_share_of_the_second(two):
+    seen = TRUE > 0
+    true, constant = (TRUE[seen] == 1).astype(int), np.full(seen.sum(), 0.25)
+    found = two["better"].report.overall.constant
+    assert found["log_loss"] == pytest.approx(metrics.log_loss(true, constant))
+    assert found["accuracy"] == pytest.approx(1 - true.mean())
+    assert found["auc"] == pytest.approx(0.5)
+    assert found["recall"] == 0
+    assert np.isnan(found["precision"])
+    # The swapped model is worse than a constant, too.
+    reasons = two["worse"].report.reasons
+    assert any("no better than 0.5 of the majority class" in reason for reason in reasons)
+    assert not any("no better" in reason for reason in two["better"].report.reasons)
+
+
 def test_a_metric_that_may_not_fall_is_compared_with_the_baseline(two):
-    falls = [reason for reason in two["worse"].report.reasons if reason.startswith("auc")]
+    falls = [reason for reason in two["worse"].report.reasons if " against the base" in reason]
+    falls = [reason for reason in falls if reason.startswith("auc")]
     before = two["better"].values({})["auc"]
     assert [reason.partition(" against ")[2] for reason in falls] == [
         f"the baseline's {before:.4g}; the gate allows -10.0%"
@@ -202,7 +236,14 @@ def test_several_labels_are_judged_together_and_each_for_itself(bench, tmp_path)
             GateBound(metric="calibration_p0", upper_bound=100.0),
         ],
     )
-    found = bench.judged(tmp_path, asked, model, None, label=("p0", "p1"))
+    asked = replace(asked, must_beat_constant=False)
+    constant = ConstantPrediction((0.5, 0.25))
+    found = bench.judged(tmp_path, asked, model, None, label=("p0", "p1"), constant=constant)
+    of_constant = found.report.overall.constant
+    labels = np.concatenate([PROBABILITY, PROBABILITY[[0, 0]]])[:, :2]
+    off = np.abs(labels - [0.5, 0.25])
+    assert of_constant["mae"] == pytest.approx(off.mean())
+    assert [of_constant["mae_p0"], of_constant["mae_p1"]] == pytest.approx(off.mean(axis=0))
     errors = np.abs(PROBABILITY[:, :2] - PROBABILITY[:, 1:])
     errors = np.concatenate([errors, errors[[0, 0]]])  # rows without a kind have numbers
     whole = found.values({})

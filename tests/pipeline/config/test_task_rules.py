@@ -88,9 +88,19 @@ class TestTheUserHasTheLastWord:
         assert found.data.rows_without_label == 38 + 5  # the lilies, and those of no kind
 
     def test_and_it_is_a_change(self, resolved):
-        found = resolved("data.label=age", "model.task=multiclass", "data.classes=[1, 0, 2]")
+        found = resolved("data.label=age", "model.task=multiclass")
         changes = resolved_run.changes(found)
-        assert changes.keys() == {"data.path", "data.label", "data.classes", "model.task"}
+        assert changes.keys() == {"data.path", "data.label", "model.task"}
+
+    @pytest.mark.parametrize(
+        ("classes", "task"), [("rose, iris", "binary"), ("lily, rose, iris", "multiclass")]
+    )
+    def test_on_the_classes_from_which_the_task_follows(self, config, classes, task):
+        found = config("data.label=kind", f"data.classes=[{classes}]")
+        assert found.model.task == task
+
+    def test_on_the_classes_of_whole_numbers(self, config):
+        assert config("data.label=age", "data.classes=[1, 0, 2]").model.task == "multiclass"
 
 
 class TestWarnings:

@@ -47,8 +47,21 @@ def line(text: str, start: str) -> str:
         ([row(2.2, before=0.0)], ["huber 2.2 0"]),
         ([row(math.nan, before=2.0)], ["huber - 2"]),
         ([row(9.0, payment_type="Cash"), row(2.0)], ["huber 2 -"]),
+        (
+            [row(2.2, before=2.0, constant=4.5)],
+            ["metric this model last blessed change median", "huber 2.2 2 +10.0% 4.5"],
+        ),
+        ([row(2.2, constant=4.5)], ["huber 2.2 - 4.5", "example_count 1,000 - -"]),
     ],
-    ids=["a first model", "and the baseline", "none against zero", "undefined", "of all rows"],
+    ids=[
+        "a first model",
+        "and the baseline",
+        "none against zero",
+        "undefined",
+        "of all rows",
+        "and the median",
+        "only the median",
+    ],
 )
 def test_metrics_of_both_models_and_their_change(rows, lines):
     text = shown(finished(*rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import random
+import shlex
 from datetime import date
 
 import pytest
@@ -204,6 +205,31 @@ class TestCommandLine:
         assert done.exit_code == 0, done.stderr
         assert f"train: {houses}" in done.stdout
         assert f"eval: {tmp_path}/new.csv" in done.stdout
+
+    @pytest.mark.parametrize("way", ["files", "column"])
+    def test_a_class_that_train_lacks_is_refused_with_what_drops_its_rows(self, tmp_path, way):
+        """As in the census of 1994: the test rows end in a full stop."""
+        header, settings = "age,income\n", [f"data.path={tmp_path}/all.csv"]
+        train = [f"{n},{'>50K' if n % 2 else '<=50K'}\n" for n in range(20, 60)]
+        other = [f"{n},{'>50K.' if n % 2 else '<=50K.'}\n" for n in range(20, 60)]
+        if way == "files":
+            (tmp_path / "train.csv").write_text(header + "".join(train))
+            (tmp_path / "test.csv").write_text(header + "".join(other))
+            files = f"train: {tmp_path}/train.csv, eval: {tmp_path}/test.csv"
+            settings = [f"data.splits.files={{{files}}}"]
+        else:
+            lines = [f"07,{row}" for row in train] + [f"8,{row}" for row in other]
+            (tmp_path / "all.csv").write_text("part," + header + "".join(lines))
+            settings += ["data.splits.column=part", "data.splits.values={7: train, 8: eval}"]
+        settings += ["data.label=income"]
+        with pytest.raises(InputError) as refused:
+            resolve_config(None, settings)
+        assert refused.value.expected.startswith("the classes of the train rows (<=50K, >50K)")
+        assert refused.value.received.startswith("'<=50K.', '>50K.'")
+        written = shlex.split(refused.value.write)[1]
+        with pytest.raises(InputError, match="eval") as none_left:  # here all eval rows are such
+            resolve_config(None, [*settings, written])
+        assert "rows with income" in none_left.value.expected
 
     def test_what_it_prints_is_a_config_of_the_same_run(self, houses, tmp_path):
         asked = ["--data", str(houses), "--label", "price"]
