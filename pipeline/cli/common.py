@@ -169,15 +169,18 @@ class Verbs(click.Group):
             from huberflow.components.bundle.reload import ReloadError
             from huberflow.pipeline.beam.beam_target import PreflightError
             from huberflow.pipeline.execution.node_failure import NodeFailedError
-            from huberflow.pipeline.history.workspace import disk_is_full
+            from huberflow.pipeline.system.disk_failure import disk_failure, disk_is_full
             from huberflow.pipeline.tracking.tracker import TrackingError
 
-            if disk_is_full(error):
-                stop("the disk is full; free some space, and run again to continue", FAILED)
+            of_disk = disk_failure(error)
+            if of_disk and disk_is_full(error):
+                stop(of_disk, FAILED)
             if isinstance(error, NodeFailedError | PreflightError | TrackingError):
                 stop(str(error), FAILED)
             if isinstance(error, ReloadError | CheckError):  # the bundle is not as it was exported
                 stop(f"refused: {error}", FAILED)
+            if of_disk:
+                stop(of_disk, FAILED)
             raise
 
 

@@ -23,6 +23,7 @@ from huberflow.pipeline.history.store_connection import (
     store_error,
 )
 from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.system.disk_failure import disk_failure
 
 NodeState = Literal["ran", "cached", "resolved", "failed", "running"]
 """How a node went: ``cached`` reused its earlier result, ``resolved`` only looks something up."""
@@ -31,6 +32,9 @@ FINISHED: frozenset[NodeState] = frozenset({"ran", "cached", "resolved"})
 
 TRACKING_ID = "mlflow_run_id"
 """Custom property of a run in ML Metadata."""
+
+_WORK = "__stateful_working_dir_index__"
+"""Custom property of an execution: TFX's name of its folder for work in progress."""
 
 _STATES: Mapping[int, NodeState] = {
     pb.Execution.COMPLETE: "ran",
@@ -111,6 +115,8 @@ class Records:
         try:
             return open_store(self._connection)
         except (RuntimeError, errors.StatusError) as error:
+            if disk_failure(error):
+                raise  # the file is as good as before
             path = self._connection.sqlite.filename_uri or "the metadata store"
             raise InputError(
                 path,
@@ -187,7 +193,7 @@ class Records:
         for execution in sorted(executions, key=_by_id):
             if execution.last_known_state in (pb.Execution.NEW, pb.Execution.RUNNING):
                 closed.append(self._read(execution))
-                for leftover in self._artifacts_folder.glob(f"*/*/{execution.id}"):
+                for leftover in self._written_by(execution):
                     shutil.rmtree(leftover)
                 execution.last_known_state = pb.Execution.FAILED
                 self._store.put_executions([execution])
@@ -214,6 +220,17 @@ class Records:
             corrected.append(artifact)
         if corrected:
             self._store.put_artifacts(corrected)
+
+    def _written_by(self, execution: pb.Execution) -> list[Path]:
+        """The folders of an execution: of its outputs, and those of TFX for work in progress."""
+        folders = self._artifacts_folder
+        properties = execution.custom_properties
+        index = properties[_WORK].string_value if _WORK in properties else ""
+        return [
+            *folders.glob(f"*/*/{execution.id}"),
+            *folders.glob(f"*/.system/executor_execution/{execution.id}"),
+            *(folders.glob(f"*/.system/stateful_working_dir/{index}") if index else ()),
+        ]
 
     def _run_context(self, run_id: str) -> pb.Context | None:
         """The context of a run, where there is one."""

@@ -1,6 +1,5 @@
 """The workspace: the one folder that runs write, and where each thing lies in it."""
 
-import errno
 import itertools
 import shutil
 import sqlite3
@@ -43,15 +42,6 @@ def _refusal(expected: str, received: str, remedy: str) -> InputError:
     return InputError(
         "workspace", expected=expected, received=received, hint=hint, write="--workspace other"
     )
-
-
-def disk_is_full(error: BaseException | None) -> bool:
-    """Whether a full disk is the error, or a cause of it."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__context__
-    return False
 
 
 @dataclass(frozen=True)

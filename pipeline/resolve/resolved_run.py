@@ -14,9 +14,10 @@ from huberflow.pipeline.config import Config, reading
 from huberflow.pipeline.config.data import paths_of
 from huberflow.pipeline.config.dotted_keys import flatten
 from huberflow.pipeline.data import taxi
-from huberflow.pipeline.history.workspace import Workspace, disk_is_full, unwritable
+from huberflow.pipeline.history.workspace import Workspace, unwritable
 from huberflow.pipeline.objects import config_objects
 from huberflow.pipeline.objects.inspection import ValidatedObjects
+from huberflow.pipeline.system.disk_failure import disk_is_full
 
 if TYPE_CHECKING:  # numpy and pyarrow are imported only where a config names data
     from huberflow.pipeline.data.profile import DataProfile

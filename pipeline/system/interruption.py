@@ -1,5 +1,6 @@
 """How a run ends early: the cause of a failure in one line, and its end from outside."""
 
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,9 +8,16 @@ from types import FrameType
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, without the suffix that Beam adds to it."""
+    """The first line of an error's message, without what Beam and ML Metadata add to it.
+
+    Example::
+
+        >>> first_line(RuntimeError("Error when executing query: disk I/O error query: COMMIT;"))
+        'disk I/O error'
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else ""
+    text = re.sub(r"Error when executing query: (.*?) query:.*", r"\1", text)
     return text.partition(" [while running")[0] or type(error).__name__
 
 

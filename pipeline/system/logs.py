@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedWriter, FileIO, TextIOWrapper
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TextIO
 
 from huberflow.pipeline.system.private_files import only_for_owner
 
@@ -47,12 +47,22 @@ def captured(path: Path, *, verbose: bool) -> Iterator[IO[str]]:
             with TextIOWrapper(BufferedWriter(raw), "utf-8", line_buffering=True) as stream:
                 yield stream
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _flush_or_drop(sys.stdout)
+            _flush_or_drop(sys.stderr)
             os.dup2(terminal, 1)
             os.dup2(errors, 2)
             os.close(terminal)
             os.close(errors)
+
+
+def _flush_or_drop(stream: TextIO) -> None:
+    """Writes what is left into the log; where its disk is full, that is lost, not the terminal."""
+    try:
+        stream.flush()
+    except OSError:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
+        stream.flush()
 
 
 class _Terminal(FileIO):

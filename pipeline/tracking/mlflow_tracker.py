@@ -219,14 +219,17 @@ class MlflowTracker:
 
 
 def _input(dataset: Dataset) -> DatasetInput:
-    schema = Schema([ColSpec(kind, name) for name, kind in dataset.columns.items()])
+    schema = None  # MLflow refuses one without columns, which are not known before SchemaGen ended
+    if dataset.columns:
+        columns = Schema([ColSpec(kind, name) for name, kind in dataset.columns.items()])
+        schema = json.dumps({"mlflow_colspec": columns.to_dict()})
     return DatasetInput(
         MlflowDataset(
             name=dataset.name,
             digest=dataset.digest,
             source_type=urlsplit(dataset.source).scheme or "local",
             source=json.dumps({"uri": dataset.source}),
-            schema=json.dumps({"mlflow_colspec": schema.to_dict()}),
+            schema=schema,
             profile=json.dumps({"num_rows": sum(dataset.rows.values()), **dataset.rows}),
         ),
         [InputTag(MLFLOW_DATASET_CONTEXT, "training")],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -199,6 +201,28 @@ class TestADamagedDatabase:
         assert "\n" not in str(error)
 
 
+NOTHING_WRITTEN = """
+import resource, signal, sys
+from pathlib import Path
+from huberflow.pipeline.history.metadata_store import Records
+from huberflow.pipeline.history.workspace import Workspace
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+Records.of(Workspace(Path(sys.argv[1]))).close_unfinished()
+"""
+
+
+def test_a_disk_that_fails_is_no_damaged_database(metadata, workspace):
+    metadata.execution()
+    (workspace.root / "new").mkdir()
+    (workspace.root / "new" / "metadata.sqlite").touch()
+    command = [sys.executable, "-c", NOTHING_WRITTEN, workspace.root / "new"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("RuntimeError: "), "the file would be moved away for nothing"
+    assert "disk I/O error" in last
+
+
 class TestCloseUnfinished:
     def test_marks_what_is_open_as_failed_and_nothing_else(self, metadata, records):
         states = [
@@ -227,17 +251,21 @@ class TestCloseUnfinished:
 
     def test_removes_what_it_half_wrote_and_nothing_else(self, metadata, records, workspace):
         done = metadata.execution()
-        killed = metadata.execution(run="run-2", state=pb.Execution.RUNNING)
+        work = {"__stateful_working_dir_index__": "in-progress"}
+        killed = metadata.execution(run="run-2", state=pb.Execution.RUNNING, properties=work)
         kept = [
             f"artifacts/Trainer/model/{done}/saved_model.pb",
             f"artifacts/Trainer/model/{killed}0/saved_model.pb",
-            f"artifacts/Trainer/.system/executor_execution/{killed}/log",
+            "artifacts/Trainer/.system/stateful_working_dir/another/x",
+            f"artifacts/Trainer/.system/executor_execution/{killed}0/x",
             f"serving/taxi/{killed}/saved_model.pb",
             f"logs/{killed}/log",
         ]
         half_written = [
             f"artifacts/Trainer/model/{killed}/Format-Serving/saved_model.pb",
             f"artifacts/Trainer/model_run/{killed}/epochs.csv",
+            f"artifacts/Trainer/.system/executor_execution/{killed}/.temp/rows",
+            "artifacts/Trainer/.system/stateful_working_dir/in-progress/x",
         ]
         for path in kept:
             (workspace.root / path).parent.mkdir(parents=True)

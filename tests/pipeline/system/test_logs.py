@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -143,6 +145,29 @@ class TestLog:
                 logging.getLogger("tfx").info("größe")
         """).log
         )
+
+
+FULL_DISK = """
+import sys
+from pathlib import Path
+from huberflow.pipeline.system.logs import captured
+
+try:
+    with captured(Path("/dev/full"), verbose=False):
+        print("to the log")
+        raise OSError(28, "No space left on device")
+except OSError as error:
+    sys.exit(error.strerror)
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_leaves_the_terminal_as_it_was(tmp_path):
+    buffered = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    script = [sys.executable, "-c", FULL_DISK]
+    done = subprocess.run(script, env=buffered, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "No space left on device\n"
 
 
 LOSE_TERMINAL = """

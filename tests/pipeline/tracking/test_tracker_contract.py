@@ -399,6 +399,12 @@ class TestLog:
         schema = mlflow.types.Schema.from_json(json.dumps(columns))
         assert {column.name: column.type.name for column in schema.inputs} == DATASET.columns
 
+    def test_a_dataset_whose_columns_are_not_known_yet(self, store):
+        run = store.opened()
+        store.tracker.log(run, dataset=replace(DATASET, columns={}))
+        (used,) = store.client.get_run(run).inputs.dataset_inputs
+        assert (used.dataset.digest, used.dataset.schema) == (DATASET.digest, None)
+
     def test_more_than_one_request_can_hold(self, store):
         run = store.opened()
         params = {f"p{number}": "x" for number in range(250)}
