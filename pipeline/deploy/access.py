@@ -35,7 +35,7 @@ class TokenRequired:
         refusal = JSONResponse(
             {"error_code": "UNAUTHENTICATED", "message": message},
             401,
-            {"WWW-Authenticate": "Bearer", "Connection": "close"},
+            {"WWW-Authenticate": "Bearer"},
         )
         await refusal(scope, receive, send)
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from email.message import Message
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -33,9 +34,6 @@ _THREADS = min(32, (os.cpu_count() or 1) + 4)
 
 _ERROR_CODES = {500: "INTERNAL_ERROR", 503: "TEMPORARILY_UNAVAILABLE"}
 """MLflow's codes for HTTP statuses; all others are BAD_REQUEST."""
-
-_UNREAD_BODY = (408, 413, 415, 503)
-"""HTTP statuses after which the connection is closed, for the rest of the body is not read."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +89,9 @@ def serving_app(
 
     async def invocations(request: Request) -> Response:
         kind = request.headers.get("content-type", "none")
-        predict = _READERS.get(kind.partition(";")[0].strip().lower())
+        predict = _reader(kind)
         if predict is None:
-            kinds = " or ".join(_READERS)
-            return _refusal(f"Content-Type: expected {kinds}, received {kind[:60]}", 415)
+            return _refusal(_unread(kind), 415)
         return await answers.answer(request, predict, _refusal)
 
     async def failed(_: Request, error: Exception) -> Response:
@@ -131,6 +128,19 @@ def _from_csv(scorer: "Scorer", body: bytes, most_rows: int) -> tuple[bytes, int
 
 _READERS: Mapping[str, _Predict] = {"application/json": _from_json, "text/csv": _from_csv}
 """By the content type of MLflow's requests."""
+
+
+def _reader(content_type: str) -> _Predict | None:
+    kind = Message()
+    kind["Content-Type"] = content_type
+    in_utf8 = kind.get_content_charset("utf-8") in ("utf-8", "utf8", "us-ascii")
+    return _READERS.get(kind.get_content_type()) if in_utf8 else None
+
+
+def _unread(content_type: str) -> str:
+    kinds = " or ".join(_READERS)
+    hint = "; `huberflow predict` reads files of Parquet" if "parquet" in content_type else ""
+    return f"Content-Type: expected {kinds} in UTF-8, received {content_type[:60]}{hint}"
 
 
 class _Answers:
@@ -211,7 +221,6 @@ def _refusal(message: str, status: int, more_headers: Mapping[str, str] | None =
 def _failure(
     error: Mapping[str, str], status: int, more_headers: Mapping[str, str] | None
 ) -> Response:
-    closing = {"Connection": "close"} if status in _UNREAD_BODY else {}
     # As ASCII, since a client may have sent half of a character.
     content = json.dumps(error)
-    return Response(content, status, {**closing, **(more_headers or {})}, "application/json")
+    return Response(content, status, dict(more_headers or {}), "application/json")

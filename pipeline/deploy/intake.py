@@ -56,7 +56,7 @@ class Intake:
                     self._check(len(body))
         except TimeoutError as error:
             detail = f"the body did not arrive within {PATIENCE:g} seconds"
-            raise HTTPException(408, detail) from error
+            raise HTTPException(408, detail, {"Connection": "close"}) from error
 
     def _check(self, count: int) -> None:
         _check_size(count)

@@ -4,10 +4,10 @@ import errno
 import socket
 
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.deploy.connections import Listener
+from huberflow.pipeline.deploy.slots import Listener
 
 
-def bind_port(host: str, port: int, *, shared: bool) -> socket.socket:
+def bind_port(host: str, port: int, *, shared: bool) -> Listener:
     """A socket that has the port, and does not listen yet.
 
     Args:

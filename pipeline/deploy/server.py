@@ -32,12 +32,12 @@ from huberflow.pipeline.deploy.connections import (
     BoundedConnection,
     BoundedLoop,
     OnePerSecond,
-    Slots,
 )
 from huberflow.pipeline.deploy.ending import GRACE, ending_within
 from huberflow.pipeline.deploy.listening import bind_port
 from huberflow.pipeline.deploy.metrics import Metrics
 from huberflow.pipeline.deploy.observed import ObservedApp, PrintedLog
+from huberflow.pipeline.deploy.slots import Listener, Slots
 
 _WARM_UP = (1, 256)
 """Rows of a small and a large request; the first of each size takes longer than the next."""
@@ -96,7 +96,7 @@ def serve(
     settings: Settings,
     *,
     on_ready: Callable[[str, str], None],
-    listener: socket.socket | None = None,
+    listener: Listener | None = None,
 ) -> None:
     """Checks the model, and answers until Ctrl-C or SIGTERM, requests on their way included.
 
@@ -116,7 +116,7 @@ def serve(
       ServerError: the server ended by itself.
     """
     host, shared = settings.host, settings.share_port
-    pages, metrics, slots = ReplaceableApp(waiting_app()), Metrics(), Slots()
+    pages, metrics = ReplaceableApp(waiting_app()), Metrics()
     app = guarded(pages, metrics, settings)
     with (
         suppress(KeyboardInterrupt),
@@ -124,10 +124,10 @@ def serve(
         closing(listener or bind_port(host, settings.port, shared=shared)) as listener,
     ):
         if shared:
-            pages.current, body = _loaded(bundle, settings, slots, metrics)
-        with running_server(app, listener, slots, settings) as ended:
+            pages.current, body = _loaded(bundle, settings, listener.slots, metrics)
+        with running_server(app, listener, settings) as ended:
             if not shared:
-                pages.current, body = _loaded(bundle, settings, slots, metrics)
+                pages.current, body = _loaded(bundle, settings, listener.slots, metrics)
             address = f"[{host}]" if ":" in host else host
             scheme = "https" if settings.tls_cert else "http"
             on_ready(f"{scheme}://{address}:{listener.getsockname()[1]}", body)
@@ -188,14 +188,13 @@ def _loaded(
 
 @contextmanager
 def running_server(
-    application: ASGIApp, listener: socket.socket, slots: Slots, settings: Settings
+    application: ASGIApp, listener: Listener, settings: Settings
 ) -> Iterator[threading.Event]:
     """Serves while the block runs; at its end, answers every request that has arrived.
 
     Args:
       application: answers.
       listener: of ``bind_port``.
-      slots: bounds the connections.
       settings: the time for the last answers, after which requests get a 503, and HTTPS.
 
     Yields:
@@ -205,7 +204,7 @@ def running_server(
       InputError: the certificate or its key cannot be read.
     """
     parting = min(_PARTING, settings.grace / 4)
-    config = _loaded_config(application, slots, settings, parting)
+    config = _loaded_config(application, listener.slots, settings, parting)
     server = _Server(config, parting)
     ended = threading.Event()
 

@@ -18,7 +18,6 @@ from socket import socket
 from huberflow.components.bundle import clean_process, reload
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy.application import waiting_app
-from huberflow.pipeline.deploy.connections import Listener, Slots
 from huberflow.pipeline.deploy.ending import ending_within
 from huberflow.pipeline.deploy.listening import bind_port
 from huberflow.pipeline.deploy.metrics import SHARED_FOLDER, Metrics, forget_process
@@ -29,6 +28,7 @@ from huberflow.pipeline.deploy.server import (
     running_server,
     serve,
 )
+from huberflow.pipeline.deploy.slots import Listener
 
 _WAIT = 0.5
 """Seconds between two looks at the workers."""
@@ -70,7 +70,7 @@ def serve_by_workers(
                 url, body = workers.wait_until_ready()
             else:
                 listener.listen()
-                with running_server(app, listener.dup(), Slots(), settings):
+                with running_server(app, listener.dup(), settings):
                     url, body = workers.wait_until_ready()
             on_ready(url, body)
             while True:

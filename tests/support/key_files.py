@@ -1,5 +1,6 @@
-"""Keys and certificates that sign bundles in tests; files as openssl writes them."""
+"""Keys and certificates that sign bundles or encrypt in tests; files as openssl writes them."""
 
+import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,6 +44,14 @@ class Certified:
     certificate: Path
     chain: Path
     root: Path
+
+
+def write_for_tls(folder: Path) -> dict[str, Path]:
+    """Writes a certificate for this machine, and its key; they are settings of a server."""
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out cert -subj /CN=localhost"
+    alternative = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*command.split(), *alternative], cwd=folder, check=True, capture_output=True)
+    return {"tls_cert": folder / "cert", "tls_key": folder / "key"}
 
 
 def write_certified(folder: Path, name: str) -> Certified:

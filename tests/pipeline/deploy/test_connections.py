@@ -2,19 +2,21 @@
 
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from contextlib import ExitStack, closing, contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 
 import pytest
+from key_files import write_for_tls
 
 from huberflow.pipeline.deploy import application, connections, intake
-from huberflow.pipeline.deploy.connections import Slots
 from huberflow.pipeline.deploy.listening import bind_port
-from huberflow.pipeline.deploy.server import Settings, running_server
+from huberflow.pipeline.deploy.metrics import Metrics
+from huberflow.pipeline.deploy.server import Settings, guarded, running_server
 
 HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 MODEL = application.ServedModel("bundle", "1", "c0ffee", "CPU:0")
@@ -36,13 +38,15 @@ class Waiting:
 
 @contextmanager
 def serving(app, most=16, **options):
-    slots = Slots()
-    slots.most, slots.most_requests = most, most - 2
-    with (
-        closing(bind_port("127.0.0.1", 0, shared=False)) as listener,
-        running_server(app, listener, slots, Settings(**options)),
-    ):
-        yield listener.getsockname()[1]
+    with closing(bind_port("127.0.0.1", 0, shared=False)) as listener:
+        listener.slots.most, listener.slots.most_requests = most, most - 2
+        with running_server(app, listener, Settings(**options)):
+            yield listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    return write_for_tls(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
@@ -57,10 +61,18 @@ def opened(port, content=b""):
     return client
 
 
-def health(port):
-    with closing(HTTPConnection("127.0.0.1", port, timeout=5)) as client:
+def health(port, cafile=None):
+    with closing(client_of(port, cafile)) as client:
         client.request("GET", "/health")
         return client.getresponse().status
+
+
+def client_of(port, cafile=None):
+    """A client, which encrypts if it is told whom to trust."""
+    if cafile is None:
+        return HTTPConnection("127.0.0.1", port, timeout=5)
+    context = ssl.create_default_context(cafile=cafile)
+    return HTTPSConnection("127.0.0.1", port, timeout=5, context=context)
 
 
 def send_slowly(client, content):
@@ -74,6 +86,13 @@ def answered(client):
     answer = b""
     while not answer.endswith(b"\r\n\r\n\n"):
         answer += client.recv(2**16)
+    return answer
+
+
+def answer_to(client):
+    """The answer to the only request of a client."""
+    answer = HTTPResponse(client)
+    answer.begin()
     return answer
 
 
@@ -154,22 +173,22 @@ class TestCrowd:
                 crowd[-1].recv(1)
 
     def test_that_sends_no_bodies_is_refused_by_number(self):
-        with serving(application.serving_app(Waiting(), MODEL, most_requests=14)) as port:
-            with ExitStack() as stack:
-                begun = HEAD + b"Content-Length: 100\r\n\r\n{"
-                crowd = [stack.enter_context(opened(port, begun)) for _ in range(40)]
-                assert health(port) == 200
-                refused = until_closed(crowd[-1])
-            assert refused.startswith(b"HTTP/1.1 503")
-            assert b"at most 14 requests at the same time" in refused
-            assert b"retry-after: 1" in refused.lower()
+        app = application.serving_app(Waiting(), MODEL, most_requests=8)
+        with serving(app) as port, ExitStack() as stack:
+            begun = HEAD + b"Content-Length: 100\r\n\r\n{"
+            crowd = [stack.enter_context(opened(port, begun)) for _ in range(40)]
+            assert health(port) == 200
+            for client in crowd[8:]:
+                refused = answer_to(client)
+                assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+                assert b"at most 8 requests at the same time" in refused.read()
 
     def test_cannot_fill_the_memory_with_bodies(self, monkeypatch):
         monkeypatch.setattr(intake, "MOST_BYTES_HELD", 1000)
         with serving(application.serving_app(Waiting(), MODEL)) as port:
             begun = HEAD + b"Content-Length: 700\r\n\r\n" + b" " * 600
             with opened(port, begun) as first, opened(port, begun) as second:
-                assert b"bodies of 1,000 bytes" in until_closed(second)
+                assert b"bodies of 1,000 bytes" in answer_to(second).read()
                 first.sendall(b" " * 100)
                 assert first.recv(2**16).startswith(b"HTTP/1.1 400")
 
@@ -191,27 +210,119 @@ class TestCrowd:
         assert 0 < len(lines) <= 2 + time.monotonic() - start
 
 
+class TestCrowdThatBeginsNoEncryption:
+    @pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01\x02\x00\x01"])
+    def test_keeps_nobody_out(self, tls, begun):
+        with serving(application.waiting_app(), **tls) as port, ExitStack() as stack:
+            crowd = [stack.enter_context(opened(port, begun)) for _ in range(60)]
+            start = time.monotonic()
+            assert health(port, tls["tls_cert"]) == 200
+            assert time.monotonic() - start < connections.HEAD_PATIENCE / 2
+            assert is_closed(crowd[0])  # the one that has waited longest
+            crowd[-1].setblocking(False)
+            with pytest.raises(BlockingIOError):
+                crowd[-1].recv(1)
+
+    def test_takes_the_place_of_no_request(self, tls):
+        model = Waiting()
+        app = application.serving_app(model, MODEL)
+        with serving(app, **tls) as port, closing(client_of(port, tls["tls_cert"])) as client:
+            body = '{"inputs": [{"miles": 1}]}'
+            client.request("POST", "/invocations", body, {"Content-Type": "application/json"})
+            assert model.asked.wait(10)
+            with ExitStack() as stack:
+                for _ in range(60):
+                    stack.enter_context(opened(port))
+                assert health(port, tls["tls_cert"]) == 200
+                model.go_on.set()
+                assert client.getresponse().status == 200
+
+    def test_larger_than_the_limit_of_files_is_survived(self, tmp_path, tls):
+        with limited_server(tmp_path / "log", 256, **tls) as port, ExitStack() as stack:
+            for _ in range(400):
+                stack.enter_context(opened(port))
+            for _ in range(5):
+                assert health(port, tls["tls_cert"]) == 200
+        assert (tmp_path / "log").stat().st_size < 1000
+
+    def test_leaves_no_slot_behind(self, monkeypatch, tls):
+        monkeypatch.setattr(connections, "HEAD_PATIENCE", 0.2)
+        with closing(bind_port("127.0.0.1", 0, shared=False)) as listener:
+            port = listener.getsockname()[1]
+            with running_server(application.waiting_app(), listener, Settings(**tls)):
+                for begun in (b"", b"GET / HTTP/1.1\r\n\r\n"):
+                    with opened(port, begun) as client:
+                        assert is_closed(client)
+            assert not listener.slots.taken
+            assert not listener.slots.waiting
+
+
+class TestBodyThatIsNotRead:
+    BODY = b"PAR1" + bytes(2**23)
+
+    def answer(self, port, kind):
+        """What a client sees that sends all of its body before it reads; then it asks again."""
+        with closing(client_of(port)) as client:
+            client.request("POST", "/invocations", self.BODY, {"Content-Type": kind})
+            answer = client.getresponse()
+            content = answer.read().decode()
+            client.request("GET", "/health")
+            assert client.getresponse().status == 200
+            return answer.status, content
+
+    def test_of_another_content_type_gets_its_answer(self):
+        with serving(application.serving_app(Waiting(), MODEL)) as port:
+            status, content = self.answer(port, "application/vnd.apache.parquet")
+        assert status == 415
+        assert "expected application/json or text/csv in UTF-8" in content
+
+    def test_that_is_too_large_gets_its_answer(self, monkeypatch):
+        monkeypatch.setattr(intake, "MOST_BYTES", 1000)
+        with serving(application.serving_app(Waiting(), MODEL)) as port:
+            assert self.answer(port, "application/json")[0] == 413
+
+    def test_that_comes_too_early_gets_its_answer(self, port):
+        assert self.answer(port, "application/json")[0] == 503
+
+    def test_without_a_token_gets_its_answer(self, tmp_path):
+        (tmp_path / "tokens").write_text("secret")
+        settings = Settings(token_file=tmp_path / "tokens")
+        with serving(guarded(application.waiting_app(), Metrics(), settings)) as port:
+            assert self.answer(port, "application/json")[0] == 401
+
+    def test_that_does_not_end_is_given_up(self, monkeypatch):
+        monkeypatch.setattr(connections, "HEAD_PATIENCE", 0.3)
+        begun = b"POST /no HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+        with serving(application.serving_app(Waiting(), MODEL)) as port, opened(port) as client:
+            client.sendall(begun)
+            assert client.recv(2**16).startswith(b"HTTP/1.1 404")
+            with pytest.raises(OSError):  # noqa: PT011 (reset, or broken pipe)
+                send_slowly(client, b"x" * 50)
+
+
 SERVER = """
-import signal
+import signal, sys
 from huberflow.pipeline.deploy.application import waiting_app
-from huberflow.pipeline.deploy.connections import Slots
 from huberflow.pipeline.deploy.listening import bind_port
 from huberflow.pipeline.deploy.server import Settings, running_server
+cert, key = sys.argv[1:] or (None, None)
 with bind_port("127.0.0.1", 0, shared=False) as listener:
-    with running_server(waiting_app(), listener, Slots(), Settings()):
+    with running_server(waiting_app(), listener, Settings(tls_cert=cert, tls_key=key)):
         print(listener.getsockname()[1], flush=True)
         signal.sigwait([signal.SIGTERM])
 """
 
 
 @contextmanager
-def limited_server(log, files):
+def limited_server(log, files, **tls):
     """A server in a process that may open only so many files."""
     code = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({files}, {files}))"
     with (
         log.open("w") as errors,
         subprocess.Popen(
-            [sys.executable, "-c", code + SERVER], stdout=subprocess.PIPE, stderr=errors
+            [sys.executable, "-c", code + SERVER, *tls.values()],
+            stdout=subprocess.PIPE,
+            stderr=errors,
         ) as process,
     ):
         try:

@@ -4,16 +4,15 @@ import json
 import re
 import socket
 import ssl
-import subprocess
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPSConnection
 
 import pytest
+from key_files import write_for_tls
 from prometheus_client.parser import text_string_to_metric_families
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import access, application, connections, server
-from huberflow.pipeline.deploy.connections import Slots
 from huberflow.pipeline.deploy.listening import bind_port
 from huberflow.pipeline.deploy.metrics import Metrics
 from huberflow.pipeline.deploy.server import Settings, running_server
@@ -38,7 +37,7 @@ def serving(connection=HTTPConnection, **options):
     with closing(bind_port("127.0.0.1", 0, shared=False)) as listener:
         port = listener.getsockname()[1]
         with (
-            running_server(app, listener, Slots(), settings),
+            running_server(app, listener, settings),
             closing(connection("127.0.0.1", port, timeout=10)) as client,
         ):
             yield client, metrics
@@ -76,7 +75,7 @@ class TestMetrics:
         with closing(bind_port("127.0.0.1", 0, shared=False)) as listener:
             port = listener.getsockname()[1]
             with (
-                running_server(app, listener, Slots(), Settings()),
+                running_server(app, listener, Settings()),
                 closing(HTTPConnection("127.0.0.1", port, timeout=10)) as client,
             ):
                 assert ask(client, "/metrics")[0].status == 200
@@ -145,12 +144,7 @@ class TestToken:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A certificate for this machine, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out cert -subj /CN=localhost"
-    alternative = ["-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([*command.split(), *alternative], cwd=folder, check=True, capture_output=True)
-    return {"tls_cert": folder / "cert", "tls_key": folder / "key"}
+    return write_for_tls(tmp_path_factory.mktemp("tls"))
 
 
 class TestTLS:

@@ -12,7 +12,6 @@ from small_bundles import example
 from huberflow.components.bundle import reload
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import application, predict_api
-from huberflow.pipeline.deploy.connections import Slots
 from huberflow.pipeline.deploy.listening import bind_port
 from huberflow.pipeline.deploy.server import Settings, running_server
 
@@ -39,7 +38,7 @@ def client(scorer):
     with closing(bind_port("127.0.0.1", 0, shared=False)) as listener:
         port = listener.getsockname()[1]
         with (
-            running_server(application.serving_app(scorer, MODEL), listener, Slots(), Settings()),
+            running_server(application.serving_app(scorer, MODEL), listener, Settings()),
             closing(HTTPConnection("127.0.0.1", port, timeout=30)) as client,
         ):
             yield client

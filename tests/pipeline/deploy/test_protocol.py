@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import application, intake, protocol
-from huberflow.pipeline.deploy.connections import Slots
 from huberflow.pipeline.deploy.listening import bind_port
 from huberflow.pipeline.deploy.server import Settings, running_server
 
@@ -51,7 +50,7 @@ def served(scorer):
     with closing(bind_port("127.0.0.1", 0, shared=False)) as listener:
         port = listener.getsockname()[1]
         with (
-            running_server(application.serving_app(scorer, MODEL), listener, Slots(), Settings()),
+            running_server(application.serving_app(scorer, MODEL), listener, Settings()),
             closing(HTTPConnection("127.0.0.1", port, timeout=30)) as client,
         ):
             yield client
@@ -160,18 +159,35 @@ class TestRefusals:
     def test_say_what_was_expected(self, client, content, message):
         assert message in refusal(client, content)
 
-    @pytest.mark.parametrize("kind", ["text/plain", "application/jsonp", "", "x" * 10_000])
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            "text/plain",
+            "application/jsonp",
+            "application/vnd.apache.parquet",
+            "application/json; charset=iso-8859-1",
+            "text/csv; charset=utf-16",
+            "",
+            "x" * 10_000,
+        ],
+    )
     def test_of_another_content_type(self, client, kind):
         status, _, answer = post(client, "{}", kind)
         assert status == 415
-        assert "expected application/json" in answer["message"]
+        assert "expected application/json or text/csv in UTF-8" in answer["message"]
+        assert ("huberflow predict" in answer["message"]) == ("parquet" in kind)
         assert len(answer["message"]) < 200
+
+    @pytest.mark.parametrize("kind", ["application/json; charset=UTF-8", 'Text/CSV;charset="utf8"'])
+    def test_of_no_content_type_that_says_utf8(self, client, kind):
+        content = "miles\n1\n" if "CSV" in kind else '{"inputs": [{"miles": 1}]}'
+        assert post(client, content, kind)[0] == 200
 
     def test_of_a_body_that_is_too_large(self, client, monkeypatch):
         monkeypatch.setattr(intake, "MOST_BYTES", 1000)
         for content in (b" " * 1001, iter([b" " * 600] * 2)):  # With a Content-Length, and without.
             status, headers, answer = post(client, content)
-            assert (status, headers["connection"]) == (413, "close")
+            assert (status, headers["connection"]) == (413, None)
             assert "at most 1,000 bytes" in answer["message"]
 
     def test_of_too_many_rows(self, client):
