@@ -4,6 +4,8 @@ import importlib
 
 import click
 
+from huberflow.pipeline.system.interruption import termination_as_interrupt
+
 BENCHMARKS = {
     "losses": ("benchmarks.losses", "run", 500),
     "run": ("benchmarks.whole_runs", "run", 3),
@@ -53,7 +55,12 @@ def main(only: str | None, pairs: int | None) -> None:
     """  # noqa: D301 (click reads the \b)
     for name in [only] if only else BENCHMARKS:
         module, function, default = BENCHMARKS[name]
-        getattr(importlib.import_module(module), function)(pairs or default)
+        try:
+            with termination_as_interrupt():  # also ends the servers that it started
+                getattr(importlib.import_module(module), function)(pairs or default)
+        except KeyboardInterrupt as error:
+            cause = str(error) or "Ctrl-C"
+            raise click.ClickException(f"{name}: ended by {cause}, before its table") from error
 
 
 if __name__ == "__main__":

@@ -71,7 +71,8 @@ def running(command: Sequence[str], port: int, page: str, log: Path) -> Iterator
     """Starts a server, waits until ``page`` answers, and stops it after the block.
 
     Raises:
-      click.ClickException: it ended, or was not ready in time; with its last lines.
+      click.ClickException: it was not ready in time, or ended before the block did; with
+        its last lines.
     """
     # MLflow looks for `uvicorn` on the PATH.
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -87,14 +88,21 @@ def running(command: Sequence[str], port: int, page: str, log: Path) -> Iterator
         server, deadline = Server(port), time.monotonic() + PATIENCE
         while not server.answers(page):
             if process.poll() is not None or time.monotonic() > deadline:
-                last = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-                raise click.ClickException(f"{command[0]} does not serve:\n{last}")
+                raise click.ClickException(f"{command[0]} does not serve:\n{_last_lines(log)}")
             time.sleep(0.2)
         yield server
+        if process.poll() is not None:
+            code = process.returncode
+            message = f"{command[0]} ended while it was asked, with exit code {code}:"
+            raise click.ClickException(f"{message}\n{_last_lines(log)}")
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         process.wait()
+
+
+def _last_lines(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
 
 
 def free_port() -> int:

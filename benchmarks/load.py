@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -61,21 +62,22 @@ def run(repetitions: int) -> None:
     """Measures both servers in turn, and the signature.
 
     Raises:
-      click.ClickException: a process ended.
+      click.ClickException: a process ended, or answered no request.
       AssertionError: an answer is wrong, so the times are not comparable.
     """
+    loads = []
     with temporary_folder() as folder:
+        console.print("trains a model, and starts the servers; minutes")
         bundle = trained_bundle(folder, *NO_CUSTOM_OBJECTS)
         with stock_server(bundle, folder) as stock, own_server(bundle, folder) as own:
-            loads = [
-                load
-                for _ in range(repetitions)
-                for load in (
-                    of_server("stock", stock),
-                    of_server("huberflow", own),
-                    of_signature(bundle),
-                )
-            ]
+            measures = (
+                partial(of_server, "stock", stock),
+                partial(of_server, "huberflow", own),
+                partial(of_signature, bundle),
+            )
+            for measure in measures * repetitions:
+                loads.append(measure())
+                console.print(f"{loads[-1].name}: {duration(loads[-1].seconds)}")
     show(loads)
 
 
@@ -119,6 +121,8 @@ def of_calls(
         each = [answer for answers in pool.map(client, range(CLIENTS)) for answer in answers]
     seconds = time.perf_counter() - start
     answered = [(size, latency) for size, latency in each if latency is not None]
+    if not answered:
+        raise click.ClickException(f"{name}: none of {len(each):,} requests was answered")
     return Load(
         name,
         [latency for _, latency in answered],

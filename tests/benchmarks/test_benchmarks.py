@@ -1,4 +1,5 @@
 import shutil
+import signal
 import subprocess
 import sys
 from itertools import pairwise
@@ -193,3 +194,29 @@ def test_help_is_quick_and_names_the_options():
     assert "--only" in shown.stdout
     assert "--pairs" in shown.stdout
     assert "tensorflow" not in shown.stderr
+
+
+ENDLESS = """
+import time
+from benchmarks import __main__
+
+def run(pairs):
+    print("began", flush=True)
+    time.sleep(60)
+
+__main__.BENCHMARKS["losses"] = ("__main__", "run", 1)
+__main__.main(["--only", "losses"])
+"""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_benchmark_that_is_ended_says_so(ending):
+    command = [sys.executable, "-c", ENDLESS]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=harness.REPOSITORY, text=True, **pipes) as process:
+        assert process.stdout.readline() == "began\n"
+        process.send_signal(ending)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.startswith("Error: losses: ended by ")
+    assert errors.endswith(", before its table\n")

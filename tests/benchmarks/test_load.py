@@ -22,6 +22,14 @@ def test_answers_are_counted_by_rows_and_those_that_are_lost():
     assert 0.001 <= found.median <= found.slowest < found.seconds
 
 
+def test_a_server_that_answers_nothing_has_no_times():
+    def refuse(_):
+        raise ConnectionRefusedError
+
+    with pytest.raises(click.ClickException, match="gone: none of 1,280 requests was answered"):
+        load.of_calls("gone", dict.fromkeys(load.SIZES, (refuse, None)))
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

@@ -3,6 +3,8 @@
 import json
 import sys
 import textwrap
+import time
+from contextlib import suppress
 
 import click
 import pytest
@@ -70,3 +72,18 @@ def test_a_server_that_does_not_start_is_quoted(tmp_path):
         running(command, free_port(), "/ping", tmp_path / "log"),
     ):
         pass
+
+
+def test_a_server_that_ends_under_load_is_quoted(tmp_path):
+    port = free_port()
+    ending = ECHO.replace("body = ", "__import__('os')._exit(7)  # ")
+    command = [sys.executable, "-c", ending, str(port)]
+
+    def ask():
+        with running(command, port, "/ping", tmp_path / "log") as server:
+            with suppress(OSError):
+                server.answer(b"")
+            time.sleep(1)
+
+    with pytest.raises(click.ClickException, match="ended while it was asked, with exit code 7"):
+        ask()
