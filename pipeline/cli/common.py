@@ -38,6 +38,11 @@ class Options:
         """The same, with one key set to text."""
         return replace(self, fixed=(*self.fixed, f"{key}={json.dumps(value)}"))
 
+    @property
+    def names_model(self) -> bool:
+        """Whether a config, perhaps by its default, says which model is meant."""
+        return self.file is not None or any(each.startswith("name=") for each in self.settings)
+
     def resolve(self) -> "ResolvedConfig":
         """The config, completed and checked by its data and custom objects."""
         from huberflow.pipeline.resolve.resolved_run import resolve_config

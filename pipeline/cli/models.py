@@ -237,7 +237,8 @@ def _located(reference: str | None, options: Options, trust: Trust) -> Iterator[
     from huberflow.pipeline.deploy.locate import locate_model
 
     resolved = options.resolve()
-    with locate_model(reference, resolved.config, resolved.workspace) as folder:
+    config, named = resolved.config, options.names_model
+    with locate_model(reference, config, resolved.workspace, named=named) as folder:
         yield folder, trust.signer(folder)
 
 

@@ -1,6 +1,5 @@
 """Verbs for the pinned schema: write a first one, accept changes in the data."""
 
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,12 +42,14 @@ def write(file: Path, run: str, options: Options) -> None:
 
     RUN is an id, the start of an id, a name, `latest`, `latest~1`, ...; default: the latest.
     """
-    place = options.resolve().workspace
-    with _chosen_run(place, run) as found:
+    resolved = options.resolve()
+    with _chosen_run(resolved.workspace, run) as found:
+        from huberflow.pipeline.history.run_metadata import run_command
         from huberflow.pipeline.schema import schema_update
 
         schema_update.write_first_schema(found, file)
-    click.echo(f"next: huberflow run --set data.schema={shlex.quote(str(file))}")
+    asked = {**found.metadata.changes, "data.schema": str(file)}
+    click.echo(f"next: {run_command(resolved.config.workspace, asked)}")
 
 
 @schema.command()

@@ -140,7 +140,8 @@ def sign(
         expected, hint = "a model on this machine", "a signature has to be there before its upload"
         raise InputError("MODEL", expected=expected, received=model, hint=hint)
     resolved = options.resolve()
-    with locate_model(model, resolved.config, resolved.workspace) as folder:
+    config, named = resolved.config, options.names_model
+    with locate_model(model, config, resolved.workspace, named=named) as folder:
         try:
             keys = Signing(
                 method="pkcs11" if pkcs11_uri else "certificate" if certificate else "key",

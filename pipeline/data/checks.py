@@ -14,7 +14,7 @@ from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.data import reading
 from huberflow.pipeline.data.labelled import is_labelled, numbers
-from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
+from huberflow.pipeline.data.profile import NO_SINGLE_VALUES, ColumnProfile, DataProfile
 from huberflow.pipeline.data.source import did_you_mean
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def column_with_values(key: str, table: DataProfile, name: str) -> ColumnProfile
     if column.kind == "empty":
         raise _refused(key, column, "values", "none")
     if column.kind == "list":
-        raise _refused(key, column, "one value in a row", "lists, structures or bytes")
+        raise _refused(key, column, "one value in a row", NO_SINGLE_VALUES)
     return column
 
 

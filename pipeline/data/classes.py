@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from huberflow.custom_objects.catalogue import Task
 from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.data.profile import FEW as MOST_CLASSES
 from huberflow.pipeline.data.profile import ColumnProfile
 
 ROWS_PER_CLASS = 5
@@ -88,7 +89,7 @@ def remark_on_label(column: ColumnProfile, task: Task) -> str | None:
     """A warning that whole numbers may be meant as classes, or texts like ``1.5%`` as numbers."""
     if column.values is None:
         return None
-    if task == "regression" and column.is_number and column.whole:
+    if task == "regression" and column.is_number and column.whole and _has_rows(column):
         return (
             f"{column.name} is predicted as a number; if its {column.distinct} values are classes, "
             "write: --set model.task=multiclass"
@@ -106,5 +107,5 @@ def _has_rows(column: ColumnProfile) -> bool:
 
 
 def _refused(column: ColumnProfile, received: str, write: str | None = None) -> InputError:
-    expected = f"numbers or a few classes in {column.name!r}"
+    expected = f"numbers, or at most {MOST_CLASSES} classes, in {column.name!r}"
     return InputError("data.label", expected=expected, received=received, write=write)

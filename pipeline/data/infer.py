@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.data.checks import no_such_column
-from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
+from huberflow.pipeline.data.profile import NO_SINGLE_VALUES, ColumnProfile, DataProfile
 
 ALMOST_ALWAYS = 0.99
 """Share of missing rows from which on a column is not worth its inputs."""
@@ -26,6 +26,9 @@ helps."""
 
 GAPS = 1.1
 """A running number counts up to its number of rows, but for rows that were removed."""
+
+ROW_NAMES = re.compile(r"__index_level_\d+__|Unnamed: 0")
+"""The column for an index without a name: in pandas' Parquet, and as pandas reads it from CSV."""
 
 _ID_WORDS = ("id", "uuid", "guid")
 
@@ -139,6 +142,8 @@ def reason_to_leave_out(column: ColumnProfile) -> str | None:
     """The reason why a column had better be left out, or None."""
     if reason := reason_unusable(column):
         return reason
+    if ROW_NAMES.fullmatch(column.name):
+        return "row names, which pandas or R wrote beside the columns"
     if column.missing >= ALMOST_ALWAYS * column.rows:
         return f"missing in {column.missing:,} of {column.rows:,} rows"
     # One value that is missing in other rows still distinguishes them.
@@ -158,7 +163,7 @@ def reason_unusable(column: ColumnProfile) -> str | None:
         return "no value in any row"
     if column.is_number and column.non_finite:
         return f"infinite, or beyond 3.4e+38, in {column.non_finite:,} of {column.rows:,} rows"
-    return "lists, structures or bytes" if column.kind == "list" else None
+    return NO_SINGLE_VALUES if column.kind == "list" else None
 
 
 def _reason_hardly_again(column: ColumnProfile) -> str | None:

@@ -13,12 +13,16 @@ from huberflow.pipeline.data.column_summary import ColumnSummary
 
 ColumnKind = Literal["integer", "number", "boolean", "date", "text", "empty", "list", "mixed"]
 
+NO_SINGLE_VALUES = "lists, structures, bytes or times"
+"""What a column of the kind ``list`` has."""
+
 _MISSING_WORDS = ("na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", ".")
 """How missing numbers are often written; TFX takes them for text, except ``nan``."""
 
 _EXAMPLES = 5
 
-_FEW = 50
+FEW = 50
+"""Values of a column that are all kept."""
 
 _FEWEST_STEPS = 100
 """Steps of 32-bit floats, in which a network computes, between the least and the largest number."""
@@ -31,7 +35,7 @@ class ColumnProfile:
     name: str
     kind: ColumnKind
     """As TFX would store it: ``mixed`` is numbers and text, stored as text; ``list`` is anything
-    that is no single number or text: lists, structures, bytes."""
+    that is no single number or text: lists, structures, bytes, times of day, durations."""
     rows: int
     missing: int
     """Rows without a value, or with NaN."""
@@ -127,7 +131,7 @@ def _column(name: str, rows: int, summary: ColumnSummary) -> ColumnProfile:
         words=texts.words / texts.count if texts.count else 0.0,
         date_format=date_format,
         examples=tuple(first)[:_EXAMPLES],
-        values=values if values is not None and len(values) <= _FEW else None,
+        values=values if values is not None and len(values) <= FEW else None,
         suggestion=_suggestion(summary, kind),
     )
 

@@ -13,6 +13,7 @@ from huberflow.components.bundle import reload
 from huberflow.components.contracts import artifact_files
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config
+from huberflow.pipeline.history.run_metadata import run_command
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.tracking.store import store_uri
 
@@ -21,16 +22,19 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def locate_model(reference: str | None, config: Config, workspace: Workspace) -> Iterator[Path]:
+def locate_model(
+    reference: str | None, config: Config, workspace: Workspace, *, named: bool
+) -> Iterator[Path]:
     """The folder of a bundle, for as long as the block runs.
 
     Args:
       reference: a bundle; a folder of versions, whose newest is taken; one of the workspace's runs,
         see ``select.select_runs``, for the model that it exported; or a model in MLflow, such as
         ``models:/taxi@champion``, ``models:/taxi/3``, ``runs:/ID/model``, which is downloaded, and
-        removed after the block. None: the newest version that was pushed.
+        removed after the block. None: the version that was pushed last.
       config: names the model and the tracking server.
       workspace: of the runs and the pushed models.
+      named: whether only a version of the model that the config names is meant.
 
     Raises:
       InputError: there is no such model.
@@ -38,8 +42,11 @@ def locate_model(reference: str | None, config: Config, workspace: Workspace) ->
     """
     if reference is None:
         folder = workspace.serving(config.name)
-        if (newest := _newest_version(folder)) is None:
+        newest = _newest_version(folder) if named else _pushed_last(folder.parent)
+        if newest is None:
             expected = f"a version of the model {config.name} in {folder}"
+            if not named:
+                expected = f"a pushed model in {folder.parent}"
             hint = "for another model, name the folder of its bundle; to make this one"
             raise _no_model(expected, "none", hint=hint, write=_run_command(config))
         yield newest
@@ -77,6 +84,22 @@ def _newest_version(folder: Path) -> Path | None:
     """The version with the highest number, as TensorFlow Serving chooses."""
     versions = [path for path in folder.glob("*/") if re.fullmatch(r"\d+", path.name)]
     return max(versions, key=lambda path: int(path.name), default=None)
+
+
+def _pushed_last(serving: Path) -> Path | None:
+    """The version of any model that the latest run pushed."""
+    newest = filter(None, map(_newest_version, serving.glob("*/")))
+    return max(newest, key=_exported_by_run, default=None)
+
+
+def _exported_by_run(version: Path) -> tuple[str, float]:
+    """The id of the run, which begins with its time; where there is none, the time of the files."""
+    try:
+        lineage = json.loads((version / reload.layout.CERTIFICATE).read_text("utf-8"))["lineage"]
+        run = str(lineage["run"])
+    except (OSError, ValueError, LookupError, TypeError):  # a model that carries no certificate
+        run = ""
+    return run, version.stat().st_mtime
 
 
 def _run(reference: str, workspace: Workspace) -> "Run":
@@ -117,6 +140,4 @@ def _exported_by(run: "Run", config: Config) -> Path:
 
 def _run_command(config: Config, run: "Run | None" = None) -> str:
     """The command that makes a model; with a run, the same model again."""
-    changes = run.metadata.changes if run else {}
-    settings = [part for key in changes for part in ("--set", f"{key}={json.dumps(changes[key])}")]
-    return shlex.join(["huberflow", "run", "--workspace", str(config.workspace), *settings])
+    return run_command(config.workspace, run.metadata.changes if run else {})

@@ -153,8 +153,10 @@ def data_warnings(config: Config, rows: DataRows) -> list[str]:
     if splits.days and splits.column:
         undated = rows.tally(table.columns[splits.column], target).without_value
         lines += [f"dropped: {undated:,} rows without {splits.column}"] if undated else []
+    if len(data.labels) == 1:
+        column = table.columns[data.labels[0]]
+        lines += filter(None, [classes.remark_on_label(column, config.model.task)])
     for label in data.labels:
-        lines += filter(None, [classes.remark_on_label(table.columns[label], config.model.task)])
         lines += checks.describe_leaks(rows.source, table, label, config.features.columns())
     return lines
 

@@ -1,5 +1,7 @@
 """Which model a reference names, and what to do where there is none."""
 
+import json
+
 import pytest
 from journals import Story
 from mlflow_servers import mlflow_server
@@ -21,7 +23,7 @@ def workspace(tmp_path, monkeypatch):
 
 def found(reference, workspace, *settings):
     config = load(None, (f"workspace={workspace.root}", *settings))
-    return locate_model(reference, config, workspace)
+    return locate_model(reference, config, workspace, named=bool(settings))
 
 
 def where(reference, workspace):
@@ -56,6 +58,20 @@ class TestFolders:
         versions = [model(workspace.serving("taxi") / name) for name in ("2", "10", "9")]
         (workspace.serving("taxi") / ".pushing-11").mkdir()
         assert where(None, workspace) == versions[1]
+
+    def test_none_named_is_the_model_that_the_latest_run_pushed(self, workspace):
+        taxi = model(workspace.serving("taxi") / "7")
+        houses = [model(workspace.serving("houses") / version) for version in ("1", "2")]
+        for day, version in enumerate([houses[0], taxi, houses[1]], start=1):
+            lineage = {"lineage": {"run": f"2026-11-0{day}T10-00-00"}}
+            (version / reload.layout.CERTIFICATE).write_text(json.dumps(lineage))
+        assert where(None, workspace) == houses[1]
+        with found(None, workspace, "name=taxi") as named:
+            assert named == taxi
+
+    def test_nothing_pushed(self, workspace):
+        error = refusal(None, workspace)
+        assert error.expected == f"a pushed model in {workspace.root}/serving"
 
     def test_none_pushed(self, workspace):
         error = refusal(None, workspace, "name=bikes")
