@@ -7,12 +7,15 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types.standard_artifacts import ExampleAnomalies, Schema
 
 from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.validation_findings import Anomaly, ValidationFindings
+from huberflow.components.validation.shapes import without_shapes
 
 
 class MisfitError(ValueError):
@@ -34,13 +37,17 @@ def PinnedSchema(  # noqa: N802 (a component)
 ) -> None:
     """TFX's ImportSchemaGen, with the file's hash so that TFX's cache sees when it changes.
 
+    The schema has no shapes, see ``without_shapes``.
+
     Raises:
       RuntimeError: the file has changed since the run was started.
     """
     content = Path(schema_file).read_bytes()
     if not hashlib.sha256(content).hexdigest().startswith(sha256):
         raise RuntimeError(f"{schema_file} was changed while the run was starting; run it again")
-    (Path(schema.uri) / artifact_files.SCHEMA).write_bytes(content)
+    pinned = without_shapes(text_format.Parse(content.decode(), schema_pb2.Schema()))
+    text = text_format.MessageToString(pinned)
+    (Path(schema.uri) / artifact_files.SCHEMA).write_text(text, encoding="utf-8")
 
 
 @component

@@ -8,6 +8,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from huberflow.components.validation.shapes import without_shapes
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.system.atomic_write import written_atomically
@@ -47,7 +48,7 @@ def check_schema(config: Config, columns: Collection[str]) -> None:
 
 
 def read_schema(path: Path) -> schema_pb2.Schema:
-    """The schema in a file.
+    """The schema in a file, see ``without_shapes``.
 
     Raises:
       InputError: there is no such file, or it contains no schema.
@@ -69,7 +70,17 @@ def read_schema(path: Path) -> schema_pb2.Schema:
         raise _no_schema(path, " ".join(str(error).split()).rstrip(".")) from error
     if not schema.feature:
         raise _no_schema(path, "it has no feature")
-    return schema
+    return without_shapes(schema)
+
+
+def float_columns(path: Path | None) -> tuple[str, ...]:
+    """The columns that a pinned schema wants as numbers with fractions; none without a schema.
+
+    Raises:
+      InputError: see ``read_schema``.
+    """
+    features = read_schema(path).feature if path else ()
+    return tuple(feature.name for feature in features if feature.type == schema_pb2.FLOAT)
 
 
 def _no_schema(path: Path, reason: str) -> InputError:
