@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import apache_beam as beam
-import pyarrow.parquet as pq
 import tensorflow as tf
 from tfx import types as tfx_types
 from tfx.components.example_gen import base_example_gen_executor
@@ -22,8 +21,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
-from huberflow.components.data import csv_columns, mixing
-from huberflow.components.data.arrow_types import plain_type
+from huberflow.components.data import csv_columns, mixing, parquet_columns
 from huberflow.components.data.encoding import canonical, serialize_rows
 from huberflow.components.data.files import is_compressed
 from huberflow.custom_objects.input_error import InputError
@@ -97,12 +95,14 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
 class ParquetExecutor(Executor):
     """Reads Parquet: whole numbers as int64, other numbers as float32, other types as text.
 
-    Dates become ISO text, booleans ``true`` and ``false``; see ``plain_type``.
+    Dates become ISO text, booleans ``true`` and ``false``; see ``plain_type``. Lists, structures
+    and the like are left out.
     """
 
     def reader(self, files: tuple[beam.PCollection, ...]) -> beam.PTransform:
-        """Reads columns in their plain types."""
-        return beam.FlatMap(_from_parquet)
+        """Gives a column one type in all files; only their metadata are read twice."""
+        types = _common_types(files, parquet_columns.column_types)
+        return beam.FlatMap(_from_parquet, types)
 
 
 class RecordExecutor(Executor):
@@ -121,25 +121,28 @@ class CsvExecutor(Executor):
 
         Every file is read twice: the types depend on all rows, which do not fit into memory.
         """
-        types = (
-            files
-            | beam.Flatten()
-            | "Infer" >> beam.Map(csv_columns.infer_types)
-            | "Types" >> beam.CombineGlobally(csv_columns.common_types)
-        )
-        return beam.FlatMap(_from_csv, beam.pvalue.AsSingleton(types))
+        return beam.FlatMap(_from_csv, _common_types(files, csv_columns.infer_types))
 
 
 EXECUTORS = {"csv": CsvExecutor, "parquet": ParquetExecutor, "tfrecord": RecordExecutor}
 
 
-def _from_parquet(file: Path) -> Iterator[bytes]:
-    with pq.ParquetFile(file) as table:
-        for batch in table.iter_batches(BATCH_ROWS):
-            columns = zip(batch.schema.names, batch.columns, strict=True)
-            yield from serialize_rows(
-                {name: each.cast(plain_type(each.type)) for name, each in columns}
-            )
+def _common_types(
+    files: tuple[beam.PCollection, ...], types_of: Callable[[Path], csv_columns.ColumnTypes]
+) -> beam.pvalue.AsSingleton:
+    """The columns' types that hold the values of all files."""
+    types = (
+        files
+        | beam.Flatten()
+        | "Infer" >> beam.Map(types_of)
+        | "Types" >> beam.CombineGlobally(csv_columns.common_types)
+    )
+    return beam.pvalue.AsSingleton(types)
+
+
+def _from_parquet(file: Path, types: csv_columns.ColumnTypes) -> Iterator[bytes]:
+    for columns in parquet_columns.read_typed(file, types, BATCH_ROWS):
+        yield from serialize_rows(columns)
 
 
 def _from_records(file: Path) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ TFRecords import TensorFlow, which takes seconds.
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,8 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from huberflow.components.data import csv_reading
-from huberflow.components.data.arrow_types import plain_table
+from huberflow.components.data.arrow_types import PLAIN, plain_table, plain_type
+from huberflow.components.data.csv_columns import ColumnTypes
 from huberflow.components.data.files import Source, check_unique, unreadable_file
+from huberflow.components.data.partitions import partition_types, with_partitions
 from huberflow.custom_objects.input_error import InputError
 
 PARQUET_ROWS, _RECORDS = 2**16, 2**14
@@ -39,33 +42,62 @@ def read_batches(source: Source) -> Iterator[pa.Table]:
 
 
 def _from_parquet(source: Source) -> Iterator[pa.Table]:
-    """All rows of Parquet files, whose columns must be those of the first file."""
-    first: pa.Schema | None = None
+    """All rows of Parquet files, each column in the type that holds the values of all files."""
+    types = _parquet_types(source)
     for file in source.files:
-        try:
-            with pq.ParquetFile(file) as table:
-                first = first or table.schema_arrow
-                _check_schema(source.files[0], first, file, table.schema_arrow)
-                for batch in table.iter_batches(PARQUET_ROWS):
-                    yield plain_table(str(file), pa.Table.from_batches([batch]))
-        except (OSError, pa.ArrowException) as error:
-            raise unreadable_file(file, error) from error
+        with _read_errors(file), pq.ParquetFile(file) as table:
+            for batch in table.iter_batches(PARQUET_ROWS):
+                rows = with_partitions(file, pa.Table.from_batches([batch]))
+                yield plain_table(str(file), rows, types)
 
 
-def _check_schema(first: Path, expected: pa.Schema, file: Path, received: pa.Schema) -> None:
-    check_unique(str(file), received.names)
-    for name in dict.fromkeys([*expected.names, *received.names]):
-        wanted, found = (_type_name(schema, name) for schema in (expected, received))
-        if wanted != found:
-            raise InputError(
-                str(file),
-                expected=f"the columns of {first.name}, where {name} is {wanted}",
-                received=found,
-            )
+def _parquet_types(source: Source) -> ColumnTypes:
+    """The types of the columns, which must be those of the first file.
+
+    Raises:
+      InputError: a file lacks a column, or has numbers where another has text.
+    """
+    first: ColumnTypes = {}
+    types: dict[str, pa.DataType] = {}
+    for file in source.files:
+        with _read_errors(file):
+            schema = pq.read_schema(file)
+        check_unique(str(file), schema.names)
+        own = dict(zip(schema.names, schema.types, strict=True))
+        own |= partition_types(file, own)
+        first = first or own
+        for name in dict.fromkeys([*first, *own]):
+            widest = _wider(types.get(name), own.get(name))
+            if widest is None and name in own.keys() & first.keys() - {*schema.names}:
+                widest = pa.string()  # of the names of folders
+            if name not in first or widest is None:
+                wanted = first.get(name, "no column")
+                expected = f"the columns of {source.files[0].name}, where {name} is {wanted}"
+                received = str(own.get(name, "no column"))
+                raise InputError(str(file), expected=expected, received=received)
+            types[name] = widest
+    return types
 
 
-def _type_name(schema: pa.Schema, name: str) -> str:
-    return str(schema.field(name).type) if name in schema.names else "no column"
+def _wider(one: pa.DataType | None, other: pa.DataType | None) -> pa.DataType | None:
+    """The plain type that holds the values of both; None if none does."""
+    if other is None:
+        return None
+    wide, plain = one or pa.null(), plain_type(other)
+    if wide == plain or pa.types.is_null(plain):
+        return wide
+    if pa.types.is_null(wide) or not {wide, plain} & {*PLAIN}:
+        return plain
+    numbers = PLAIN[:-1]
+    return max(wide, plain, key=numbers.index) if {wide, plain} <= {*numbers} else None
+
+
+@contextmanager
+def _read_errors(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable_file(file, error) from error
 
 
 def _from_tfrecords(source: Source) -> Iterator[pa.Table]:

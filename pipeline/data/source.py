@@ -6,9 +6,10 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from huberflow.components.data import conversions
 from huberflow.components.data.files import FileFormat, Source, is_compressed
 from huberflow.custom_objects.input_error import InputError
 
@@ -21,25 +22,20 @@ _NAMES: dict[FileFormat, re.Pattern[str]] = {
 
 _SUFFIXES = ".csv, .csv.gz, .parquet, .tfrecord, .tfrecord.gz"
 
-_PANDAS_READERS = {
-    ".xlsx": "read_excel({})",
-    ".xls": "read_excel({})",
-    ".json": "read_json({})",
-    ".jsonl": "read_json({}, lines=True)",
-    ".feather": "read_feather({})",
-    ".orc": "read_orc({})",
-    ".tsv": 'read_csv({}, sep="\\t")',
-    ".txt": 'read_csv({}, sep=None, engine="python")',
-}
-"""How pandas reads formats that huberflow does not."""
+_NO_DATA = (".", "_")
+"""How names of files begin that are no data."""
+
+_DELTA_LOG = "_delta_log"
+"""The folder in which Delta Lake notes which of the files still count."""
 
 
 def find_source(path: str | Path, key: str = "data.path") -> Source:
     """The files of a data set.
 
     Args:
-      path: a file; a folder, of which all files count but hidden ones and ``_SUCCESS``; or a
-        pattern such as ``data/2024-*.csv``.
+      path: a file; a folder, of which all files count, those in folders below too, but not those
+        that begin with ``.`` or ``_`` as Spark's marks do; or a pattern such as
+        ``data/2024-*.csv``.
       key: of the config, which holds the path.
 
     Raises:
@@ -98,12 +94,21 @@ def folder_and_pattern(files: Iterable[Path], key: str = "data.path") -> tuple[s
     """
     files = [file.absolute() for file in files]
     base = Path(os.path.commonpath([file.parent for file in files]))
-    if len(files) == 1:
-        return str(base), files[0].name
-    names = [str(file.relative_to(base)) for file in files]
-    begin, end = _common_prefix(names), _common_prefix([name[::-1] for name in names])[::-1]
-    pattern = f"{begin}*{end}"
-    if sorted(base.glob(pattern)) != sorted(files):
+    while glob.has_magic(str(base)):  # TFX takes the folder for a part of its pattern
+        base = base.parent
+    names = [file.relative_to(base).parts for file in files]
+    if len({len(parts) for parts in names}) > 1:
+        by_depth = sorted(files, key=lambda file: len(file.parts))
+        raise InputError(
+            key,
+            expected="files in one folder, or all equally deep in folders below it",
+            received=f"{by_depth[0]} and {by_depth[-1]}",
+            hint="move those that belong together to a folder of their own, or name them by a "
+            "pattern",
+            write=f"--data {shlex.quote(str(by_depth[0].with_name(f'*{by_depth[0].suffix}')))}",
+        )
+    pattern = str(Path(*map(_pattern, zip(*names, strict=True))))
+    if sorted(map(Path, glob.glob(str(base / pattern), include_hidden=True))) != sorted(files):
         raise InputError(
             key,
             expected="files that lie by themselves",
@@ -111,6 +116,16 @@ def folder_and_pattern(files: Iterable[Path], key: str = "data.path") -> tuple[s
             hint="move them to a folder of their own",
         )
     return str(base), pattern
+
+
+def _pattern(names: Iterable[str]) -> str:
+    """The narrowest pattern for these names of files, or of folders."""
+    names = sorted(set(names))
+    if len(names) == 1:
+        return glob.escape(names[0])
+    begin, end = _common_prefix(names), _common_prefix([name[::-1] for name in names])[::-1]
+    shortest = min(map(len, names))
+    return f"{glob.escape(begin)}*{glob.escape(end[max(0, len(begin) + len(end) - shortest) :])}"
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str | None:
@@ -123,21 +138,14 @@ def _format_of(key: str, file: Path) -> FileFormat:
     for file_format, names in _NAMES.items():
         if names.fullmatch(file.name):
             return file_format
-    if _NAMES["parquet"].fullmatch(file.stem):
-        hint, command = "Parquet is compressed in itself", shlex.join(["gunzip", str(file)])
-    else:
-        reader = _PANDAS_READERS.get(file.suffix.lower(), "read_csv({})").format(
-            json.dumps(str(file))
-        )
-        hint = "convert it to CSV, for example with pandas"
-        code = f'import pandas; pandas.{reader}.to_csv("data.csv", index=False)'
-        command = shlex.join(["python", "-c", code])
-    raise InputError(key, expected=_SUFFIXES, received=str(file), hint=hint, write=command)
+    what, command = conversions.by_name(file) or (str(file), None)
+    received = what if command is None else f"{file}, {what}"
+    raise InputError(key, expected=_SUFFIXES, received=received, write=command)
 
 
 def _files(key: str, path: Path) -> list[Path]:
     if path.is_dir():
-        if files := _data_files(path.iterdir()):
+        if files := _data_files(_below(key, path)):
             return files
         expected = f"a folder of files {_SUFFIXES}"
         raise InputError(key, expected=expected, received=f"none in {path}")
@@ -156,13 +164,30 @@ def _files(key: str, path: Path) -> list[Path]:
     raise _not_there(key, path)
 
 
+def _below(key: str, folder: Path) -> Iterator[Path]:
+    """All files in a folder and in those below it, but for hidden ones and Spark's marks.
+
+    Raises:
+      InputError: only Delta Lake knows which of the files count.
+    """
+    for path in folder.iterdir():
+        if path.name == _DELTA_LOG:
+            code = f'spark.read.format("delta").load({json.dumps(str(folder))})'
+            raise InputError(
+                key,
+                expected="files of which all count",
+                received=f"{folder}, a Delta Lake table",
+                hint=f"write its rows with Spark: {code}.write.parquet(FOLDER)",
+            )
+        if path.is_dir() and not path.name.startswith(_NO_DATA):
+            yield from _below(key, path)
+        else:
+            yield path
+
+
 def _data_files(paths: Iterable[Path]) -> list[Path]:
-    """The files but hidden ones and the mark that Spark and Hadoop leave when they are done."""
-    return sorted(
-        path
-        for path in paths
-        if path.is_file() and not path.name.startswith(".") and path.name != "_SUCCESS"
-    )
+    """The files but hidden ones and the marks that Spark, Hadoop and Databricks leave."""
+    return sorted(path for path in paths if path.is_file() and not path.name.startswith(_NO_DATA))
 
 
 def _check_alike(key: str, files: list[Path]) -> None:
@@ -183,7 +208,7 @@ def _check_alike(key: str, files: list[Path]) -> None:
             key,
             expected="all files compressed or none",
             received=f"{compressed[0].name} and {plain[0].name}",
-            write=shlex.join(["gzip", str(plain[0])]),
+            hint="write all of them again, compressed or not, into a folder of their own",
         )
 
 

@@ -114,11 +114,16 @@ def _read_by_the_model(scorer: Scorer, schema: pa.Schema, data: Path) -> dict[st
 
 
 def _fits(stored: pa.DataType, kind: Kind) -> bool:
-    """Whether a column can be read; text may be a number, but 8 and 8.0 are two texts."""
+    """Whether a column can be read; text may be a number, but 8 and 8.0 are two texts.
+
+    Booleans and dates are the texts that training made of them, see ``arrow_types``.
+    """
     if types.is_dictionary(stored):
         stored = stored.value_type
-    accepted = [types.is_string, types.is_large_string, types.is_null]
-    if kind != "text":
+    accepted = [types.is_string, types.is_large_string, types.is_string_view, types.is_null]
+    if kind == "text":
+        accepted += [types.is_boolean, types.is_date, types.is_timestamp]
+    else:
         accepted += [types.is_integer, types.is_floating, types.is_decimal]
     return any(accepts(stored) for accepts in accepted)
 

@@ -21,12 +21,15 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from huberflow.components.data import csv_reading
+from huberflow.components.data.csv_form import CsvForm
 from huberflow.components.data.files import (
     check_unique,
     decompressed,
     is_compressed,
     unreadable_file,
 )
+from huberflow.components.data.partitions import with_partitions
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.atomic_write import written_atomically
 
@@ -100,7 +103,8 @@ def open_table(path: Path, rows: int = ROWS) -> Iterator[OpenTable]:
         with _read_errors(path):
             table = open_rows(path, file, rows)
         check_unique(str(path), table.schema.names)
-        yield replace(table, batches=_checked(path, table.batches))
+        schema = with_partitions(path, table.schema.empty_table()).schema
+        yield OpenTable(schema, _checked(path, table.batches))
 
 
 @contextmanager
@@ -113,20 +117,21 @@ def _read_errors(path: Path) -> Iterator[None]:
 
 def _checked(path: Path, batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
     with _read_errors(path):
-        yield from batches
+        for batch in batches:
+            yield replace(batch, rows=with_partitions(path, batch.rows))
 
 
 # -- CSV -------------------------------------------------------------------------------------------
 
 
 def _open_csv(path: Path, file: BinaryIO, rows: int) -> OpenTable:
+    form, _, _ = csv_reading.read_beginning(path, decompressed(path, file))
+    file.seek(0)
     lines = _Lines(path, file)
-    reader = csv.reader(lines, strict=True)
-    header = next(reader, [])
-    if not header:
-        raise InputError(f"{path}, line 1", expected="the names of columns", received="none")
-    schema = pa.schema([(name, pa.string()) for name in header])
-    records = _records(reader, lines, len(header))
+    reader = csv.reader(lines, delimiter=form.delimiter, skipinitialspace=form.spaces, strict=True)
+    next(reader)
+    schema = pa.schema([(name, pa.string()) for name in form.names])
+    records = _records(reader, lines, form)
     return OpenTable(schema, _csv_batches(records, lines, schema, rows))
 
 
@@ -169,7 +174,7 @@ _Record = tuple[int, list[str]] | BadRow
 """A row's line and fields."""
 
 
-def _records(reader: "Reader", lines: _Lines, width: int) -> Iterator[_Record]:
+def _records(reader: "Reader", lines: _Lines, form: CsvForm) -> Iterator[_Record]:
     """The rows below the header, each with its line; empty lines are skipped."""
     while True:
         line = reader.line_num + 1
@@ -184,10 +189,10 @@ def _records(reader: "Reader", lines: _Lines, width: int) -> Iterator[_Record]:
         except UnicodeEncodeError:
             yield BadRow(line, "expected text in UTF-8", lines.row)
         else:
-            if len(fields) == width:
-                yield line, fields
+            if len(fields) == form.width and not any(fields[len(form.names) :]):
+                yield line, fields[: len(form.names)]
             elif fields:
-                reason = f"expected {width} fields, received {len(fields)}"
+                reason = f"expected {len(form.names)} fields, received {len(fields)}"
                 yield BadRow(line, reason, lines.row)
 
 

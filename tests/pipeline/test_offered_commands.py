@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import os
 import re
 import shlex
 import subprocess
+import sys
+import zipfile
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.orc
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from huberflow.components.data.csv_records import column_names
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.cli.main import cli
+from huberflow.pipeline.data.reading import read_batches
 from huberflow.pipeline.data.source import find_source
 from huberflow.pipeline.execution import session
 from huberflow.pipeline.history.metadata_store import Records
@@ -68,33 +79,95 @@ def test_to_move_a_damaged_database_away(place):
     assert words(move) == ["mv", str(workspace.metadata), f"{workspace.metadata}.damaged"]
 
 
-@pytest.mark.parametrize("name", ["a.xlsx", "a.tsv", "a.jsonl", "a.parquet.gz"])
-def test_to_convert_a_file_of_another_format(name, place):
-    (place / name).touch()
-    command = words(offered(partial(find_source, place / name)))
-    if command[0] == "gunzip":
-        assert command == ["gunzip", str(place / name)]
-    else:
-        assert_reads(command, place / name)
+WORKBOOK = {
+    "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/'
+    'content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.'
+    'relationships+xml"/><Default Extension="xml" ContentType="application/xml"/></Types>',
+    "_rels/.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/'
+    'relationships"><Relationship Id="r" Type="http://schemas.openxmlformats.org/officeDocument/'
+    '2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+    "xl/workbook.xml": '<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    ' xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets>'
+    '<sheet name="a" sheetId="1" r:id="r"/></sheets></workbook>',
+    "xl/_rels/workbook.xml.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/'
+    '2006/relationships"><Relationship Id="r" Type="http://schemas.openxmlformats.org/'
+    'officeDocument/2006/relationships/worksheet" Target="sheet.xml"/></Relationships>',
+    "xl/sheet.xml": '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+    '<sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>x</t></is></c><c r="B1" t="inlineStr">'
+    '<is><t>y</t></is></c></row><row r="2"><c r="A2" t="inlineStr"><is><t>a</t></is></c>'
+    '<c r="B2"><v>2</v></c></row></sheetData></worksheet>',
+}
+"""The files in the smallest workbook that Excel opens."""
+
+TABLE = pa.table({"x": ["a"], "y": [2]})
+CSV = b"x,y\na,2\n"
 
 
-@pytest.mark.parametrize(
-    "header", [b"x;y\n", b'"x","y"\n', b"\xef\xbb\xbfx,y\n", b"x\ry\n", b"\xff\xfex\n"]
-)
-def test_to_convert_a_csv_file(header, place):
-    command = offered(partial(column_names, place / "a.csv", header))
-    command = words(command.replace(" > new.csv", "").replace(" < ", " "))
-    if command[0] == "python":
-        assert_reads(command, place / "a.csv")
-    else:
-        assert command[-1] == str(place / "a.csv")
+def workbook() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, text in WORKBOOK.items():
+            archive.writestr(name, text)
+    return file.getvalue()
 
 
-def assert_reads(command, file) -> None:
-    python, option, code = command
-    assert (python, option) == ("python", "-c")
-    read = compile(code, "offered", "exec").co_consts
-    assert str(file) in read
+def zipped() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.csv", CSV)
+    return file.getvalue()
+
+
+def stored(write) -> bytes:
+    file = io.BytesIO()
+    write(file)
+    return file.getvalue()
+
+
+def arrow_stream(file) -> None:
+    with pa.ipc.new_stream(file, TABLE.schema) as writer:
+        writer.write_table(TABLE)
+
+
+OTHER_FORMATS = {
+    "a.xlsx": workbook(),
+    "a.jsonl": b'{"x": "a", "y": 2}\n',
+    "a.json": b'[{"x": "a", "y": 2}]',
+    "a.feather": stored(lambda file: pyarrow.feather.write_feather(TABLE, file)),
+    "a.arrow": stored(arrow_stream),
+    "a.orc": stored(lambda file: pyarrow.orc.write_table(TABLE, file)),
+    "a.parquet.gz": gzip.compress(stored(lambda file: pq.write_table(TABLE, file))),
+    "a.tsv": b"x\ty\na\t2\n",
+    "a.txt": b"x;y\na;2\n",
+    "a.csv.bz2": bz2.compress(CSV),
+    "a.zip": zipped(),
+    "gzip.csv": gzip.compress(CSV),
+    "parquet.csv": stored(lambda file: pq.write_table(TABLE, file)),
+    "workbook.csv": workbook(),
+    "utf16.csv": CSV.decode().encode("utf-16"),
+    "latin1.csv": "x,y,grün\na,2,1\n".encode("latin1"),
+    "preamble.csv": b"# of 2024\n" + CSV + b"b,3\n",
+    "preamble.csv.gz": gzip.compress(b"# of 2024\n" + CSV + b"b,3\n"),
+    "returns.csv": b"x,y\ra,2\r",
+}
+
+
+@pytest.mark.parametrize(("name", "content"), OTHER_FORMATS.items(), ids=OTHER_FORMATS)
+def test_to_convert_a_file(name, content, place, tmp_path):
+    """The command writes the same rows to a new file, with what is installed."""
+    file = place / name
+    file.write_bytes(content)
+
+    def read(file):
+        return next(read_batches(find_source(file)))
+
+    command = offered(partial(read, file))
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, env={"PATH": path}, check=True)
+    assert file.read_bytes() == content
+    (new,) = (each for each in tmp_path.iterdir() if each != place)
+    (row, *_) = read(new).select(["x", "y"]).to_pylist()
+    assert {key: str(value) for key, value in row.items()} == {"x": "a", "y": "2"}
 
 
 def test_to_run_a_new_project(place):

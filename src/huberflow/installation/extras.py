@@ -10,9 +10,9 @@ _COMMAND_LINE = (
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "cli": _COMMAND_LINE,
     "tfx": (
-        "apache_beam", "jinja2", "matplotlib", "ml_metadata", "tensorflow_data_validation",
-        "tensorflow_metadata", "tensorflow_model_analysis", "tensorflow_serving",
-        "tensorflow_transform", "tfx", "tfx_bsl", *_COMMAND_LINE,
+        "apache_beam", "jinja2", "matplotlib", "ml_metadata", "python_calamine",
+        "tensorflow_data_validation", "tensorflow_metadata", "tensorflow_model_analysis",
+        "tensorflow_serving", "tensorflow_transform", "tfx", "tfx_bsl", *_COMMAND_LINE,
     ),
     "mlflow": ("mlflow", "requests", "sqlalchemy", *_COMMAND_LINE),
     "serving": ("prometheus_client", "starlette", "uvicorn", *_COMMAND_LINE),

@@ -25,8 +25,11 @@ def reads(path: Path) -> tuple[str, str, str]:
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("a/2024-1.csv", "a/2024-2.csv", "b/part-0.parquet", "c/x.csv"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in (
+        *("a/2024-1.csv", "a/2024-2.csv", "b/part-0.parquet", "c/x.csv"),
+        *("d/x/1-0.csv", "d/y/2-0.csv", "e[1].csv", "f[2]/x.csv"),
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("price\n1\n")
     return tmp_path
 
@@ -38,6 +41,9 @@ def folder(tmp_path):
         ("a", "2024-*.csv", "CsvExecutor"),
         ("a/2024-*.csv", "2024-*.csv", "CsvExecutor"),
         ("b", "part-0.parquet", "ParquetExecutor"),
+        ("d", "*/*-0.csv", "CsvExecutor"),
+        ("e[1].csv", "e[[]1].csv", "CsvExecutor"),
+        ("f[2]", "f[[]2]/x.csv", "CsvExecutor"),
     ],
 )
 def test_a_file_a_folder_or_a_pattern(folder, monkeypatch, path, pattern, reader):
@@ -45,7 +51,8 @@ def test_a_file_a_folder_or_a_pattern(folder, monkeypatch, path, pattern, reader
         (folder / "a" / "notes.csv").touch()
     monkeypatch.chdir(folder)
     for each in (folder / path, Path(path)):
-        assert reads(each) == (f"{folder}/{path[0]}", pattern, reader)
+        base = folder if "[" in path else folder / path[0]
+        assert reads(each) == (str(base), pattern, reader)
 
 
 def test_files_that_no_pattern_tells_from_others_are_refused(folder):

@@ -105,15 +105,29 @@ NOT_THERE = {
     "compressed and plain": (
         {"both/a.csv.gz": gzip.compress(GOOD.encode()), "both/b.csv": GOOD},
         "both",
-        ("a.csv.gz and b.csv", "gzip ~/both/b.csv"),
+        ("a.csv.gz and b.csv", "into a folder of their own"),
     ),
-    "a spreadsheet": ({"a.xlsx": ""}, "a.xlsx", ("~/a.xlsx", 'read_excel("~/a.xlsx")')),
+    "a spreadsheet": (
+        {"a.xlsx": ""},
+        "a.xlsx",
+        ("~/a.xlsx, a .xlsx file", 'read_excel("~/a.xlsx", engine="calamine")'),
+    ),
     "Parquet in gzip": (
         {"a.parquet.gz": ""},
         "a.parquet.gz",
-        ("~/a.parquet.gz", "gunzip ~/a.parquet.gz"),
+        ("~/a.parquet.gz, Parquet", "gunzip -c ~/a.parquet.gz > new.parquet"),
     ),
-    "tabs by name": ({"a.tsv": ""}, "a.tsv", ("~/a.tsv", 'read_csv("~/a.tsv", sep="\\t")')),
+    "tabs by name": ({"a.tsv": ""}, "a.tsv", ("~/a.tsv", 'read_csv("~/a.tsv", sep="\\t", dtype')),
+    "files in folders of several depths": (
+        {"deep/a.csv": GOOD, "deep/below/b.csv": GOOD},
+        "deep",
+        ("~/deep/a.csv and ~/deep/below/b.csv", "--data '~/deep/*.csv'"),
+    ),
+    "a Delta Lake table": (
+        {"delta/_delta_log/0.json": "{}", "delta/a.parquet": {"y": [1, 2]}},
+        "delta",
+        ("~/delta, a Delta Lake table", 'load("~/delta").write.parquet(FOLDER)'),
+    ),
 }
 
 CSV = {
@@ -123,18 +137,20 @@ CSV = {
     "no header": ("1,2\n3,4\n", ("line 1", "numbers ('1,2')", "write them as the first line")),
     "two columns of a name": ("x,y,x\n1,2,3\n", ("line 1", "two of 'x'", "rename one")),
     "a column without a name": (
-        ",x,y\n0,1,2\n",
-        ("line 1", "none for column 1", "to_csv(path, index=False)"),
+        "x,,y\n0,1,2\n",
+        ("line 1", "none for column 2", "leave the column out"),
     ),
-    "quotes around names": (
-        '"x","y"\n1,2\n',
-        ("line 1", '\'"x","y"\'', "sed -i '1s/\"//g' ~/a.csv"),
+    "lines above the names": (
+        "# exported\nof 2024\n" + GOOD,
+        ("line 1", "'# exported'", "tail -n +3 ~/a.csv > new.csv"),
     ),
-    "semicolons": ("x;y\n1;2\n", ("line 1", "';'", 'read_csv("~/a.csv", sep=";")')),
-    "tabs": ("x\ty\n1\t2\n", ("line 1", "'\\t'", 'read_csv("~/a.csv", sep="\\t")')),
-    "a byte order mark": (
-        "\ufeff" + GOOD,
-        ("line 1", "a byte order mark before it", "sed -i '1s/^\\xEF\\xBB\\xBF//' ~/a.csv"),
+    "a value behind the last column": (
+        "x,y,\n1,2,\n2,3,4\n",
+        ("", "'4'", "nothing behind 'y', as in the first line"),
+    ),
+    "bytes of gzip": (
+        gzip.compress(GOOD.encode()),
+        ("", "a file that gzip compressed", "cp ~/a.csv new.csv.gz"),
     ),
     "UTF-16": (
         GOOD.encode("utf-16"),
@@ -238,12 +254,15 @@ LABEL = {
     "never there": (pa.array([None, None], pa.int64()), ("none", "values in 'y'")),
     "NaN everywhere": ([math.nan, math.nan], ("none", "values in 'y'")),
     "constant": ([3, None], ("3 in all rows", "values that differ in 'y'")),
-    "text": (["sun", "rain"], ("2 values in 2 rows, such as 'sun'", "numbers or a few classes")),
+    "text": (
+        ["sun", "rain"],
+        ("2 values in 2 rows, such as 'sun'", "numbers, or at most 50 classes"),
+    ),
     "dates": (
         [date(2024, 1, 1), date(2024, 2, 1)],
         ("date such as '2024-01-01', '2024-02-01'", "numbers in 'y'"),
     ),
-    "lists": ([[1, 2], [3]], ("lists, structures or bytes", "one value in a row in 'y'")),
+    "lists": ([[1, 2], [3]], ("lists, structures, bytes or times", "one value in a row in 'y'")),
     "infinite": ([math.inf, -math.inf], ("2 that are infinite or beyond", "leave these fields")),
     "beyond 32 bits": ([1.0, 1e39], ("1 that are infinite or beyond 3.4e+38", "leave these")),
 }
@@ -253,7 +272,10 @@ WEIGHT = {
     "like another": ({"wt": [1, 2]}, ("'w'", "did you mean 'wt'?")),
     "never there": ({"w": pa.nulls(2)}, ("none", "values in 'w'")),
     "text": ({"w": ["a", "b"]}, ("text such as 'a', 'b'", "numbers in 'w'")),
-    "lists": ({"w": [[1], [2]]}, ("lists, structures or bytes", "one value in a row in 'w'")),
+    "lists": (
+        {"w": [[1], [2]]},
+        ("lists, structures, bytes or times", "one value in a row in 'w'"),
+    ),
     "all 0": ({"w": [0, 0]}, ("0 in all rows with a label", "weights above 0 in 'w'")),
     **{
         received: ({"w": [1.0, wrong]}, (f"{received} in a row", "write 0"))

@@ -94,7 +94,7 @@ def test_every_column_has_one_use(found):
             "ratio": "infinite, or beyond 3.4e+38, in 1 of 1,000 rows",
             "clock": "the same as 32-bit floats, or nearly: 1.15292e+18 to 1.15292e+18",
             "nothing": "no value in any row",
-            "tags": "lists, structures or bytes",
+            "tags": "lists, structures, bytes or times",
         },
     )  # fmt: skip
 

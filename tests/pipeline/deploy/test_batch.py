@@ -234,6 +234,28 @@ class TestFormats:
         folder.predict(pa.table({"miles": miles}), "data.parquet", "out.parquet")
         assert folder.table()["prediction"].to_numpy() == expected([2.0], [""])
 
+    @pytest.mark.parametrize(
+        "company", [[True], [datetime.date(2024, 1, 1)], [datetime.datetime(2024, 1, 1)]]
+    )
+    def test_parquet_has_booleans_and_dates_as_the_text_that_was_trained_on(
+        self, folder, expected, company
+    ):
+        folder.predict(pa.table({"miles": [2.0], "company": company}), "a.parquet", "out.parquet")
+        text = str(pa.array(company).cast(pa.string())[0])
+        assert folder.table()["prediction"].to_numpy() == expected([2.0], [text])
+        assert folder.table()["company"].to_pylist() == company
+
+    def test_csv_has_any_delimiter_and_row_names(self, folder):
+        folder.predict('"";"miles";"company"\n"1";1.5;"Blue, too"\n')
+        (row,) = folder.out()
+        assert (row["Unnamed: 0"], row["miles"], row["company"]) == ("1", "1.5", "Blue, too")
+
+    def test_folders_name_columns(self, folder):
+        (folder.path / "company=Blue").mkdir()
+        folder.predict(pa.table({"miles": [1.5]}), "company=Blue/a.parquet")
+        (row,) = folder.out()
+        assert row["company"] == "Blue"
+
     def test_csv_to_parquet_has_the_models_numbers_as_numbers(self, folder):
         folder.predict(PLAIN, to="out.parquet")
         found = folder.table().drop_columns("prediction").to_pylist()
@@ -257,11 +279,11 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("content", "key", "received"),
         [
-            ("mile;company\n1;Blue\n", "data.csv", "mile;company"),
-            ("", "data.csv, line 1", "none"),
+            ("mile;firm\n1;Blue\n", "data.csv", "mile, firm"),
+            ("", "data.csv", "an empty file"),
             ("miles,prediction\n1,2\n", "data.csv", "one"),
-            ("miles,fare,fare\n1,2,3\n", "data.csv", "two of 'fare'"),
-            (b"miles,Gr\xf6\xdfe\n1,2\n", "data.csv", "an error: "),
+            ("miles,fare,fare\n1,2,3\n", "data.csv, line 1", "two of 'fare'"),
+            (b"miles,Gr\xf6\xdfe\n1,2\n", "data.csv, line 1", "other bytes"),
         ],
     )
     def test_a_header_that_does_not_fit(self, folder, content, key, received):
