@@ -1,6 +1,7 @@
 """Checks the label, the weights and the features, and finds features that leak the label."""
 
 import math
+import shlex
 from collections.abc import Iterable
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from huberflow.components.contracts.target import Target
 from huberflow.components.data.files import Source
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config
+from huberflow.pipeline.config.yaml_text import flow
 from huberflow.pipeline.data import reading
 from huberflow.pipeline.data.labelled import is_labelled, numbers
 from huberflow.pipeline.data.profile import NO_SINGLE_VALUES, ColumnProfile, DataProfile
@@ -151,7 +153,7 @@ def describe_leaks(
     rows = rows[np.isfinite(rows[label])]
     return [
         f"{name} alone predicts {label}: {leak}; if it is not known when a prediction is needed, "
-        f"write: --set data.exclude=[{name}]"
+        f"write: {shlex.join(['--set', f'data.exclude={flow([name])}'])}"
         for name in features
         if (leak := _leak(rows[name], rows[label]))
     ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import gzip
 import io
+import json
 import os
 import re
 import shlex
@@ -29,6 +31,7 @@ from huberflow.pipeline.data.source import find_source
 from huberflow.pipeline.execution import session
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.resolve.resolved_run import resolve_config
 from huberflow.pipeline.tracking import links
 from huberflow.pipeline.tracking.delivery import Receipt
 
@@ -168,6 +171,66 @@ def test_to_convert_a_file(name, content, place, tmp_path):
     (new,) = (each for each in tmp_path.iterdir() if each != place)
     (row, *_) = read(new).select(["x", "y"]).to_pylist()
     assert {key: str(value) for key, value in row.items()} == {"x": "a", "y": "2"}
+
+
+class TestSettings:
+    """Options that a message offers; with them the same data are taken."""
+
+    @staticmethod
+    def rows(folder, **columns):
+        file = folder / "a.csv"
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        with file.open("w", newline="") as opened:
+            table = csv.DictWriter(opened, list(columns))
+            table.writeheader()
+            table.writerows(rows)
+        return file
+
+    @staticmethod
+    def settings(line):
+        option, setting = words(line.partition("write: ")[2])
+        assert option == "--set"
+        return setting
+
+    def test_to_leave_out_a_column_that_predicts_the_label(self, place):
+        name, others = 'Price, "USD"; $HOME', [n * 7 % 40 for n in range(60)]
+        doubled = {name: [n * 2.5 for n in range(60)]}
+        data = self.rows(place, **doubled, x=others, y=[n * 1.5 for n in range(60)])
+        asked = [f"data.path={json.dumps(str(data))}", "data.label=y"]
+        (line,) = (each for each in resolve_config(None, asked).warnings() if "write" in each)
+        found = resolve_config(None, [*asked, self.settings(line)])
+        assert found.config.data.exclude == (name,)
+        assert found.warnings() == [f"left out: {name}: excluded"]
+
+    def test_to_predict_classes(self, place):
+        data = self.rows(place, x=[n * 7 % 40 for n in range(60)], y=[n % 5 for n in range(60)])
+        asked = [f"data.path={json.dumps(str(data))}", "data.label=y"]
+        (line,) = resolve_config(None, asked).warnings()
+        found = resolve_config(None, [*asked, self.settings(line)])
+        assert found.config.data.classes == ("0", "1", "2", "3", "4")
+
+    def test_no_classes_where_they_are_refused(self, place):
+        """Too few rows for each, or several labels."""
+        few = self.rows(place, x=[n * 7 % 40 for n in range(60)], y=[n % 40 for n in range(60)])
+        asked = [f"data.path={json.dumps(str(few))}", "data.label=y"]
+        assert resolve_config(None, asked).warnings() == []
+        both = self.rows(
+            place,
+            x=[n * 7 % 40 for n in range(60)],
+            y=[n % 5 for n in range(60)],
+            z=[n % 3 for n in range(60)],
+        )
+        asked = [f"data.path={json.dumps(str(both))}", "data.label=[y, z]"]
+        assert not any("classes" in line for line in resolve_config(None, asked).warnings())
+
+
+def test_to_read_the_files_of_one_folder(place):
+    for name in ("a.csv", "below/b.csv"):
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_bytes(CSV)
+    option, pattern = words(offered(partial(find_source, place)))
+    assert option == "--data"
+    assert find_source(pattern).files == (place / "a.csv",)
 
 
 def test_to_run_a_new_project(place):

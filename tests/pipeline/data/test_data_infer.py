@@ -161,7 +161,7 @@ CLASSES = numbers(1, 9)
 def test_a_feature_that_leaks_the_label_is_named(warn, price, feature, leak):
     assert warn(price, x=feature) == [
         f"x alone predicts price: {leak}; if it is not known when a prediction is needed, "
-        "write: --set data.exclude=[x]"
+        "write: --set 'data.exclude=[x]'"
     ]
 
 
