@@ -1,11 +1,11 @@
 # `make` lists the commands. Each command first installs what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-docker test-flink test-install check bench screenshots clean
+.PHONY: help setup run test test-docker test-flink test-faults test-install check bench screenshots clean
 
 BIN := .venv/bin
 READY := .venv/.ready
-CACHES := .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist site
+CACHES := .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist site .faults
 ARGS ?=
 
 help: ## Lists these commands.
@@ -25,6 +25,9 @@ test-docker: $(READY) ## Builds the images and tests them with compose; needs Do
 
 test-flink: $(READY) ## Runs the pipeline on a real Flink on this machine; needs Java and Maven.
 	@$(BIN)/python -m pytest tests/flink $(ARGS)
+
+test-faults: $(READY) ## Strikes runs with faults, such as a full disk; options go in ARGS="...".
+	@PYTHONPATH=tests/support $(BIN)/python -m faults $(ARGS)
 
 test-install: $(READY) ## Installs the wheel with each extra into fresh environments; needs a network.
 	@$(BIN)/python -m pytest tests/fresh_installs $(ARGS)

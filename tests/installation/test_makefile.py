@@ -51,6 +51,7 @@ class TestMakefile:
             ("test", ".venv/bin/python -m pytest -n 2 --some option"),
             ("test-docker", ".venv/bin/python -m pytest tests/docker --timeout 3600 --some option"),
             ("test-flink", ".venv/bin/python -m pytest tests/flink --some option"),
+            ("test-faults", "PYTHONPATH=tests/support .venv/bin/python -m faults --some option"),
             ("bench", ".venv/bin/python -m benchmarks --some option"),
             ("check", "NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet"),
         ],
