@@ -21,6 +21,9 @@ HEAD_PATIENCE = 10.0
 ANSWER_PATIENCE = 60.0
 """Seconds that a client may take to receive an answer."""
 
+CLOSE_PATIENCE = 1.0
+"""Seconds that an idle client may take to close its side, once the server ends."""
+
 
 class BoundedConnection(H11Protocol):
     """A connection that ends where its client does not send a head, or take an answer, in time.
@@ -91,6 +94,13 @@ class BoundedConnection(H11Protocol):
         if self._answer:
             self._answer.cancel()
             self._answer = None
+
+    def shutdown(self) -> None:
+        """Ends an idle connection, also if its client does not confirm the end of an encryption."""
+        if not self.transport.is_closing():  # a second close would disable the abort of TLS
+            super().shutdown()
+        if self._is_waiting:
+            self.loop.call_later(CLOSE_PATIENCE, self.transport.abort)
 
     @property
     def _is_waiting(self) -> bool:

@@ -343,6 +343,17 @@ class TestEnd:
         assert answer.startswith(b"HTTP/1.1 503")
         assert b"being stopped" in answer
 
+    @pytest.mark.parametrize("more", [b"", b"Connection: close\r\n"])
+    def test_does_not_wait_for_clients_that_do_not_end_their_encryption(self, tls, more):
+        context = ssl.create_default_context(cafile=tls["tls_cert"])
+        with serving(application.waiting_app(), **tls) as port:
+            client = context.wrap_socket(opened(port), server_hostname="127.0.0.1")
+            client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n" + more + b"\r\n")
+            assert client.recv(1) == b"H"
+            start = time.monotonic()
+        with client:
+            assert time.monotonic() - start < 5  # of the eight that it may take
+
     @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
     def test_of_the_process_does_not_wait_for_threads_that_compute(self, ending):
         code = """
