@@ -38,14 +38,17 @@ class Warmed:
 
     def __init__(self, library: Path, folder: Path) -> None:
         self._streams = [folder / "stdout", folder / "stderr"]
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", __file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "LD_PRELOAD": str(library), **_NO_THREADS},
-        )
-        assert self._answer() == "ready"
+        log = folder / "warmed.log"
+        with log.open("w") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", __file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env={**os.environ, "LD_PRELOAD": str(library), **_NO_THREADS},
+            )
+        assert self._answer() == "ready", log.read_text()
 
     def run(
         self,
