@@ -6,7 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 
 import example_gen_runs
@@ -53,6 +53,16 @@ class TestParquet:
     def test_zero_and_empty_are_values(self, read):
         """TFX's own reader loses them."""
         assert read(x=[0], y=[0.0], z=[""]) == [{"x": [0], "y": [0.0], "z": [b""]}]
+
+    def test_what_is_no_single_value_is_left_out(self, read):
+        assert read(x=[1], tags=[[1, 2]], meta=[{"a": 1}], at=[time(1)]) == [{"x": [1]}]
+
+    def test_parts_of_several_types_and_folders_that_name_a_column_are_one_table(self, tmp_path):
+        for year, x in ((2023, [1]), (2024, [0.5])):
+            (tmp_path / f"year={year}").mkdir()
+            pq.write_table(pa.table({"x": x}), tmp_path / f"year={year}" / "a.parquet")
+        found = rows(examples.ParquetExecutor, tmp_path, "year=202*/a.parquet")
+        assert found == [{"x": [0.5], "year": [2024]}, {"x": [1.0], "year": [2023]}]
 
     def test_missing_is_nothing(self, read):
         assert read(x=[None, 1], y=[1.5, None]) == [{"x": [1]}, {"y": [1.5]}]
