@@ -49,6 +49,8 @@ class ExampleGenConfig(NodeConfig):
     """In place of ``values``, for a column of dates."""
     draw: DrawnShares | None = None
     """None where validation rows are not drawn from the train rows."""
+    fractions: tuple[str, ...] = ()
+    """Columns whose whole numbers are written as floats, as a pinned schema has them."""
 
 
 @dataclass(frozen=True, kw_only=True)

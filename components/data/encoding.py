@@ -1,6 +1,6 @@
 """Writes columns of Arrow as serialized ``tf.Example``s, batch by batch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,19 @@ def canonical(row: bytes) -> bytes:
     Protobuf writes them in any order, and TFX splits rows by a hash of their bytes.
     """
     return tf.train.Example.FromString(row).SerializeToString(deterministic=True)
+
+
+def with_floats(row: bytes, columns: Collection[str]) -> bytes:
+    """The same row with the whole numbers in these columns as floats."""
+    if not columns:
+        return row
+    example = tf.train.Example.FromString(row)
+    features = example.features.feature
+    for name in columns:
+        if name in features and features[name].HasField("int64_list"):
+            floats = tf.train.FloatList(value=features[name].int64_list.value)
+            features[name].CopyFrom(tf.train.Feature(float_list=floats))
+    return example.SerializeToString(deterministic=True)
 
 
 def _lists(column: pa.Array) -> pa.Array:

@@ -21,8 +21,9 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
+from huberflow.components.contracts.node_config import ExampleGenConfig
 from huberflow.components.data import csv_columns, mixing, parquet_columns
-from huberflow.components.data.encoding import canonical, serialize_rows
+from huberflow.components.data.encoding import canonical, serialize_rows, with_floats
 from huberflow.components.data.files import is_compressed
 from huberflow.custom_objects.input_error import InputError
 
@@ -56,9 +57,11 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             self._make_beam_pipeline() as pipeline,
         ):
             splits = self.GenerateExamplesByBeam(pipeline, exec_properties)
+            floats = beam.Map(with_floats, _fractions(exec_properties))
             examples.split_names = artifact_utils.encode_split_names(list(splits))
             for name, rows in splits.items():
                 folder = artifact_utils.get_split_uri([examples], name)
+                rows |= f"Floats[{name}]" >> floats.with_output_types(bytes)
                 _ = rows | f"Write[{name}]" >> mixing.write_mixed(folder, files, temporary)
         examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
         examples_utils.set_file_format(examples, "tfrecords_gzip")
@@ -154,6 +157,11 @@ def _from_records(file: Path) -> Iterator[bytes]:
 def _from_csv(file: Path, types: csv_columns.ColumnTypes) -> Iterator[bytes]:
     for columns in csv_columns.read_typed(file, types):
         yield from serialize_rows(columns)
+
+
+def _fractions(exec_properties: Properties) -> tuple[str, ...]:
+    config = exec_properties.get("custom_config")
+    return ExampleGenConfig.from_text(config).fractions if config else ()
 
 
 def _refuse_empty(split: str, folder: str) -> None:

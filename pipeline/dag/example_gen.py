@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tfx.proto import example_gen_pb2
@@ -11,6 +12,7 @@ from huberflow.components.data import examples, splits
 from huberflow.components.data.example_gen import ExampleGen
 from huberflow.pipeline.config import Data, Splits
 from huberflow.pipeline.data import source, taxi
+from huberflow.pipeline.schema import schema_file
 from huberflow.pipeline.system.source_hash import source_hashes
 
 
@@ -24,8 +26,9 @@ def example_gen(data: Data, folder: str | None = None) -> ExampleGen:
     Raises:
       InputError: see ``source.find_source``.
     """
+    floats = schema_file.float_columns(data.pinned_schema)
     if data.splits.files.train is not None:
-        return _by_files(data, folder)
+        return _by_files(data, folder, floats)
     found = source.find_source(data.path or taxi.folder())
     base, pattern = source.folder_and_pattern(found.files)
     executors = (examples if data.splits.column is None else splits).EXECUTORS
@@ -34,7 +37,7 @@ def example_gen(data: Data, folder: str | None = None) -> ExampleGen:
         executor=executors[found.file_format],
         input_config=_input({"all": pattern}),
         output_config=_shares(data.splits),
-        custom_config=_custom_config(data.splits),
+        custom_config=replace(_custom_config(data.splits), fractions=floats),
     )
 
 
@@ -51,7 +54,7 @@ def _custom_config(asked: Splits) -> ExampleGenConfig:
     )
 
 
-def _by_files(data: Data, folder: str | None) -> ExampleGen:
+def _by_files(data: Data, folder: str | None, floats: tuple[str, ...]) -> ExampleGen:
     sources = source.find_sources(data.paths())
     patterns = {
         key.rpartition(".")[2]: Path(*source.folder_and_pattern(each.files))
@@ -70,6 +73,7 @@ def _by_files(data: Data, folder: str | None) -> ExampleGen:
         output_config=example_gen_pb2.Output(),  # the splits of the input
         custom_config=ExampleGenConfig(
             draw=_drawn(data.splits) if draw else None,
+            fractions=floats,
             source=source_hashes("huberflow.components.data.splits"),
         ),
     )

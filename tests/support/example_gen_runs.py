@@ -11,11 +11,18 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2 as proto
 from tfx.types import standard_artifacts
 
+from huberflow.components.contracts.node_config import ExampleGenConfig
 from huberflow.components.data import examples, mixing
 from huberflow.pipeline.beam import beam_target
 
 
-def run(executor: type, folder: Path, pattern: str, buckets: tuple[int, ...] = (1,)) -> Path:
+def run(
+    executor: type,
+    folder: Path,
+    pattern: str,
+    buckets: tuple[int, ...] = (1,),
+    config: ExampleGenConfig | None = None,
+) -> Path:
     """The folder that was written, with a folder for each split: train, and eval."""
     names = ["train", "eval"][: len(buckets)]
     splits = [
@@ -34,7 +41,10 @@ def run(executor: type, folder: Path, pattern: str, buckets: tuple[int, ...] = (
         tmp_dir=str(folder / "temporary"),
         unique_id="1",
     )
-    executor(context).Do({}, {"examples": [found]}, dict(node.exec_properties))
+    properties = dict(node.exec_properties)
+    if config:
+        properties["custom_config"] = config.to_text()
+    executor(context).Do({}, {"examples": [found]}, properties)
     assert json.loads(found.split_names) == names
     return folder / "examples"
 

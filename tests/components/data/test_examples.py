@@ -16,20 +16,21 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
+from huberflow.components.contracts.node_config import ExampleGenConfig
 from huberflow.components.data import examples, mixing
 
 
-def written(executor, folder, pattern, buckets=(1,)):
+def written(executor, folder, pattern, buckets=(1,), config=None):
     """Every row by split, as ExampleGen writes it."""
-    found = example_gen_runs.run(executor, folder, pattern, buckets)
+    found = example_gen_runs.run(executor, folder, pattern, buckets, config)
     return {
         split.name.removeprefix("Split-"): example_gen_runs.rows(split) for split in found.iterdir()
     }
 
 
-def rows(executor, folder, pattern):
+def rows(executor, folder, pattern, config=None):
     """Every row as TFX gets it, columns without a value left out."""
-    (found,) = written(executor, folder, pattern).values()
+    (found,) = written(executor, folder, pattern, config=config).values()
     return sorted((values(tf.train.Example.FromString(record)) for record in found), key=str)
 
 
@@ -39,6 +40,17 @@ def values(example):
         for name, feature in sorted(example.features.feature.items())
         if feature.WhichOneof("kind") and getattr(feature, feature.WhichOneof("kind")).value
     }
+
+
+def test_whole_numbers_are_floats_where_a_pinned_schema_has_floats(tmp_path):
+    """Today's rows may all be whole, or some have fractions: the columns stay of one type."""
+    config = ExampleGenConfig(fractions=("x", "absent"), source={})
+
+    def encoded(x):
+        pq.write_table(pa.table({"x": x, "n": [7, 8]}), tmp_path / "a.parquet")
+        return written(examples.ParquetExecutor, tmp_path, "a.parquet", config=config)
+
+    assert encoded([1, None]) == encoded([1.0, None])
 
 
 class TestParquet:
