@@ -18,6 +18,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.empty_certificate import sealed
 from benchmarks.harness import Pairs, console, in_turn, seconds_of, show, temporary_folder
 from huberflow.components.bundle import reload
 from huberflow.components.bundle.loader_copy import copy_loader
@@ -76,14 +77,9 @@ def large_bundle(folder: Path, count: int) -> Path:
                 file.write(block[: BYTES // count - start])
     (folder / reload.layout.EXTRA).mkdir()
     copy_loader(folder / reload.layout.EXTRA)
-    files = [str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()]
-    certificate = {
-        **dict.fromkeys(reload.Certificate.__annotations__),
-        "schema_version": reload.layout.SCHEMA_VERSION,
-        "files": reload.integrity.digests(folder, files),
-    }
-    (folder / reload.layout.CERTIFICATE).write_text(reload.integrity.seal(certificate))
-    return folder
+    return sealed(
+        folder, [str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()]
+    )
 
 
 @dataclass(frozen=True)

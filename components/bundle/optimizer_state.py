@@ -4,6 +4,8 @@ A bundle carries an optimizer's class, its config, its variables, and the names 
 not decay. Anything else that decides a training step would be lost without a word.
 """
 
+import functools
+import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -34,13 +36,13 @@ def served_weights(model: tf_keras.Model | None, *, known: bool = True) -> str:
     if not known:
         return NOT_KNOWN
     reload.resuming.optimizer_variables(model)  # makes them
-    pairs = zip(model.trainable_variables, averages(model), strict=True)
+    pairs = zip(reload.resuming.optimized_weights(model), averages(model), strict=True)
     same = all(np.array_equal(weight.numpy(), average.numpy()) for weight, average in pairs)
     return AVERAGE if same else NOT_AVERAGE
 
 
 def averages(model: tf_keras.Model) -> Sequence[tf.Variable]:
-    """The moving average of each trainable variable; of an optimizer that has been built."""
+    """The moving average of each weight of an optimizer, which has been built."""
     held: Sequence[tf.Variable] = reload.resuming.inner_optimizer(
         model
     )._model_variables_moving_average
@@ -83,8 +85,8 @@ def refuse_lost(model: tf_keras.Model, objects: Sequence[reload.layout.CustomObj
     if not reload.resuming.is_compiled(model):
         return
     with tf_keras.utils.custom_object_scope(bundle_source.by_name(objects)):
-        weights = model.trainable_variables if model.built else []
-        _refuse_other_weights(reload.resuming.inner_optimizer(model), weights)
+        weights = reload.resuming.optimized_weights(model) if model.built else []
+        _refuse_other_weights(model, weights)
         lost = next(_lost(reload.resuming.inner_optimizer(model), weights), None)
     if lost is not None:
         raise InputError(
@@ -97,20 +99,22 @@ def refuse_lost(model: tf_keras.Model, objects: Sequence[reload.layout.CustomObj
         )
 
 
-def _refuse_other_weights(optimizer: Any, weights: Sequence[tf.Variable]) -> None:
-    """Refuses an optimizer that was built for others than the model's trainable weights.
+def _refuse_other_weights(model: tf_keras.Model, held: Sequence[tf.Variable]) -> None:
+    """Refuses an optimizer of other weights than the model trains from now on.
 
-    Keras trains those that were trainable in ``compile``; a reload those that are so now.
+    Keras goes on to train those that were trainable in ``compile``, until the next one; a reload
+    those that are so now. A ``train_step`` of the model's own may train a part of them.
     """
-    held = getattr(optimizer, "_index_dict", {}).keys()
-    if held and held != {optimizer._var_key(each) for each in weights}:
+    count = len(getattr(reload.resuming.inner_optimizer(model), "_index_dict", {}))
+    trainable = model.trainable_variables if model.built else []
+    is_own = type(model).train_step is not tf_keras.Model.train_step
+    if count and (count != len(held) or not (is_own or {*map(id, held)} == {*map(id, trainable)})):
         raise InputError(
             "optimizer",
             expected="one that was built for all trainable weights, and for no others",
-            received=f"one for {len(held)} weights, of a model with {len(weights)} trainable ones",
-            hint="what is trainable was changed after compile, or a train_step trains some weights",
-            write="model.compile(…) after the change; or, for a train_step, in its class's "
-            "compile, self.optimizer.build(self.trainable_variables)",
+            received=f"one for {count} weights, of a model with {len(trainable)} trainable ones",
+            hint="what is trainable was changed after compile, or another model has the optimizer",
+            write="model.compile(…) after the change, with an optimizer of its own",
         )
 
 
@@ -129,19 +133,36 @@ def _lost(optimizer: Any, weights: Sequence[tf.Variable]) -> Iterator[str]:
 
 
 def _settings(optimizer: Any) -> dict[str, object]:
-    """The numbers and the text that an optimizer has as attributes."""
+    """The numbers, the text and the functions that an optimizer has as attributes."""
     return {
-        name: value
+        name: _compared(value)
         for name, value in vars(optimizer).items()
-        if _is_plain(value) and name not in _NO_SETTINGS and not name.startswith("_self_")
+        if _is_setting(value) and name not in _NO_SETTINGS and not name.startswith("_self_")
     }
 
 
-def _is_plain(value: object) -> bool:
+def _is_setting(value: object) -> bool:
     if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, bool | int | float | str | np.generic)
+        return all(map(_is_setting, value))
+    plain = value is None or isinstance(value, bool | int | float | str | np.generic)
+    return plain or isinstance(value, _FUNCTIONS)
 
+
+def _compared(value: Any) -> object:
+    """A value that equals another one of the same meaning: of a function its code."""
+    if isinstance(value, list | tuple):
+        return [_compared(each) for each in value]
+    return getattr(value, "__code__", value)
+
+
+_FUNCTIONS = (
+    types.FunctionType,
+    types.MethodType,
+    types.BuiltinFunctionType,
+    functools.partial,
+    tf.types.experimental.PolymorphicFunction,
+)
+"""What a legacy optimizer transforms gradients with, or what was put in place of a method."""
 
 _NO_SETTINGS = {
     "_exclude_from_weight_decay",  # carried beside the variables

@@ -4,7 +4,7 @@ This package travels: a bundle has it as ``assets.extra/reload_modules/``, and `
 it as ``reload.py``. It needs the standard library, tensorflow and tf_keras, and imports itself by
 relative names. Its modules, those that others import first::
 
-    errors, layout           the error of a loader; what is where in a bundle
+    errors, form, layout     the error of a loader; what is where in a bundle, and its form
     integrity, origin        files against the certificate; who signed it
     keras_2, process         one generation of Keras; what concerns the whole process
     releases, graph_ops      other versions; ops that do more than compute
@@ -24,6 +24,7 @@ from . import (
     command_line,
     comparing,
     errors,
+    form,
     golden_record,
     graph_ops,
     integrity,
@@ -64,6 +65,7 @@ __all__ = [
     "comparing",
     "deterministic_sums",
     "errors",
+    "form",
     "golden",
     "golden_record",
     "graph_ops",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -14,14 +15,14 @@ from .comparing import Difference, allowed_difference, difference_of, precision_
 from .errors import ReloadError
 from .golden_record import Golden, read_golden
 from .graph_ops import refuse_unsafe_ops
-from .integrity import verify
-from .layout import Certificate, Signature
+from .integrity import verified
+from .layout import CERTIFICATE, Certificate, Signature
 from .loading import loaded_model
 from .machines import machine, machine_differences
 from .measuring import model_values, step_losses
 from .model_state import unchanged
 from .origin import signer
-from .process import refuse_fork
+from .process import refuse_fork, refuse_graphs
 from .seeding import seeded
 from .sums import deterministic_sums
 
@@ -84,9 +85,19 @@ def check(
 serving_default, as in the training process.'
     """
     refuse_fork()
-    import tensorflow as tf  # takes seconds, in which a file could change
+    import tensorflow as tf  # noqa: F401 (takes seconds, in which a file could change)
 
-    root, certificate = Path(path).resolve(), verify(path)
+    # In a thread of its own: a strategy's scope, a graph or a device of the caller is not there.
+    with ThreadPoolExecutor(1) as thread, verified(path) as (root, certificate):
+        return thread.submit(_checked, root, certificate, device, allow_ops).result()
+
+
+def _checked(
+    root: Path, certificate: Certificate, device: str | None, allow_ops: Collection[str]
+) -> CheckReport:
+    import tensorflow as tf
+
+    refuse_graphs()
     refuse_unsafe_ops(root, allow_ops)
     if device == "gpu" and not tf.config.list_logical_devices("GPU"):
         raise ReloadError(
@@ -154,6 +165,8 @@ class _Measured:
         loaded = tf.saved_model.load(str(root)) if requests else None
         for name in sorted(requests, key=lambda name: name != "serving_default"):
             arguments = requests[name]
+            if name not in signatures:
+                raise ReloadError(f"{CERTIFICATE}: has no signature {name}, which is to be asked")
             ask = signature_of(loaded, name, signatures[name]["inputs"])
             with unchanged(loaded):
                 seconds, answers = _timed(ask, **arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,14 @@ def main(arguments: Sequence[str], bundle: Path) -> int:
         report = {"ok": False, "error": str(error)}
     except Exception as error:
         report = {"ok": False, "error": f"{type(error).__name__}: {_in_a_line(error)}"}
-    print(json.dumps(report) if options.json else _text(report))
+    _print(json.dumps(report) if options.json else _text(report))
     return 0 if report["ok"] else 1
+
+
+def _print(text: str) -> None:
+    """Prints, also names that the terminal cannot show."""
+    encoding = sys.stdout.encoding
+    print(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _in_a_line(error: Exception) -> str:

@@ -23,9 +23,9 @@ class Difference(TypedDict):
 
 
 def allowed_difference(certificate: Certificate, precision: str, name: str) -> float:
-    """How far a golden value may be off."""
+    """How far a golden value may be off; without a tolerance, not at all."""
     tolerances: Mapping[str, Any] = certificate["tolerances"]
-    return 0.0 if precision == "same_machine" else float(tolerances[precision][name])
+    return 0.0 if precision == "same_machine" else float(tolerances[precision].get(name, 0.0))
 
 
 def precision_between(model: tf_keras.Model | None, there: Machine, here: Machine) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from .errors import ReloadError
+from .form import misfits
 from .layout import (
     CERTIFICATE,
     KERAS_GENERATION,
@@ -44,6 +46,44 @@ def verify(path: str | os.PathLike[str]) -> Certificate:
         if received != expected[name]:
             raise ReloadError(f"{name}: changed after the export; copy the model again")
     return certificate
+
+
+@contextmanager
+def verified(path: str | os.PathLike[str]) -> Iterator[tuple[Path, Certificate]]:
+    """The folder of a bundle and its certificate, for a block that reads its files once more.
+
+    Raises:
+      ReloadError: see ``verify``; or a file was changed or replaced before the block ended.
+    """
+    root = Path(path).resolve()
+    before = _last_changes(root)
+    certificate = verify(root)
+    try:
+        yield root, certificate
+    except Exception as error:
+        _refuse_changed(root, before, error)
+        raise
+    _refuse_changed(root, before)
+
+
+def _refuse_changed(
+    root: Path, before: Mapping[str, object], error: Exception | None = None
+) -> None:
+    after = _last_changes(root)
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            raise ReloadError(f"{name}: changed while it was read; try again") from error
+
+
+def _last_changes(root: Path) -> dict[str, object]:
+    """Size and last change of each file and folder; no program can set the time of a change."""
+    found: dict[str, object] = {}
+    for path in (root, *sorted(root.rglob("*"))):
+        with suppress(FileNotFoundError):
+            about = path.lstat()
+            size = 0 if path.is_dir() else about.st_size
+            found[path.relative_to(root).as_posix()] = (size, about.st_mtime_ns, about.st_ctime_ns)
+    return found
 
 
 def without_lost_guards(files: Mapping[str, str], present: Collection[str]) -> dict[str, str]:
@@ -94,20 +134,21 @@ def _read_certificate(root: Path) -> Certificate:
     try:
         text = (root / CERTIFICATE).read_bytes().decode()
         parsed = json.loads(text)
+        is_sealed = isinstance(parsed, dict) and seal(parsed) == text
     except FileNotFoundError as error:
         raise ReloadError(f"{root}: no {CERTIFICATE}; expected an exported model") from error
-    except (ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ReloadError(f"{CERTIFICATE}: changed after the export: {error}") from error
-    certificate: Certificate = parsed
-    if not isinstance(parsed, dict) or seal(certificate) != text:
+    if not is_sealed:
         raise ReloadError(f"{CERTIFICATE}: changed after the export; copy the model again")
-    if (version := certificate.get("schema_version", SCHEMA_VERSION)) != SCHEMA_VERSION:
+    if (version := parsed.get("schema_version", SCHEMA_VERSION)) != SCHEMA_VERSION:
         raise ReloadError(
             f"{CERTIFICATE}: schema_version: expected {SCHEMA_VERSION}, received {version}; "
             "use the reload.py of the bundle itself"
         )
-    if missing := [name for name in Certificate.__annotations__ if name not in certificate]:
-        raise ReloadError(f"{CERTIFICATE}: lacks {', '.join(missing)}; export the model again")
+    if wrong := next(misfits(parsed, Certificate, ""), None):
+        raise ReloadError(f"{CERTIFICATE}: {wrong}; export the model again")
+    certificate: Certificate = parsed
     if certificate["keras_generation"] not in (KERAS_GENERATION, None):
         raise ReloadError(
             f"{CERTIFICATE}: keras_generation: expected {KERAS_GENERATION!r}, received "
@@ -123,7 +164,8 @@ def _files(root: Path) -> set[str]:
         for name in (*folders, *files):
             path = Path(folder, name)
             relative = path.relative_to(root).as_posix()
-            if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            is_folder = path.is_dir() and relative not in (CERTIFICATE, SIGNATURE)
+            if path.is_symlink() or not (path.is_file() or is_folder):
                 raise ReloadError(f"{relative}: expected a plain file or folder in a bundle")
             if path.is_file():
                 present.add(relative)

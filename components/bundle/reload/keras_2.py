@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,13 @@ def keras_2() -> types.ModuleType:
     except ImportError as error:
         raise ReloadError(
             f"this model needs {KERAS_GENERATION}, which is not installed: pip install tf-keras"
+        ) from error
+    except AttributeError as error:
+        if sys.flags.optimize < 2:
+            raise
+        raise ReloadError(
+            "tf_keras cannot be imported without docstrings: expected Python without -OO and "
+            "PYTHONOPTIMIZE=2; 1 works"
         ) from error
     if not tf_keras.__version__.startswith("2."):
         raise ReloadError(

@@ -24,6 +24,14 @@ CustomObject = TypedDict(
 """A custom object of the model: its registered name, and the place of its source."""
 
 
+class Versions(TypedDict):
+    """The releases that a model's numbers may depend on."""
+
+    python: str
+    tensorflow: str
+    tf_keras: str
+
+
 class Distribution(TypedDict):
     """An installed distribution."""
 
@@ -98,7 +106,7 @@ class Certificate(TypedDict):
 
     schema_version: int
     keras_generation: str | None
-    versions: dict[str, str]
+    versions: Versions
     machine: Machine
     objects: list[CustomObject]
     source: Source

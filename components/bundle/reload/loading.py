@@ -12,13 +12,14 @@ from .asking import signature_of
 from .errors import ReloadError
 from .golden_record import Golden, read_golden
 from .graph_ops import refuse_unsafe_ops
-from .integrity import verify
+from .integrity import verified
 from .keras_2 import keras_2
 from .layout import EXTRA, OPTIMIZER, Certificate
 from .own_imports import OwnImports
-from .process import refuse_fork
+from .process import refuse_fork, refuse_graphs
 from .releases import older_keras_named, refuse_missing, warn_of_other_versions
 from .resuming import is_compiled, restore_optimizer
+from .seeding import seeds_where_needed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,13 +58,14 @@ def load(
         >>> huberflow.load(path).loss.threshold
         2.0
     """
-    root, certificate = Path(path).resolve(), verify(path)
-    if certificate["keras_generation"] is None:
-        raise ReloadError(f"no Keras model: {certificate['proof']['statement']} Use predictor.")
     refuse_fork()
-    keras_2()  # or there is none, in words
-    refuse_unsafe_ops(root, allow_ops)
-    return loaded_model(root, certificate, trainable)
+    keras_2()  # or there is none, in words; it takes seconds, in which a file could change
+    with verified(path) as (root, certificate):
+        if certificate["keras_generation"] is None:
+            raise ReloadError(f"no Keras model: {certificate['proof']['statement']} Use predictor.")
+        refuse_graphs()
+        refuse_unsafe_ops(root, allow_ops)
+        return loaded_model(root, certificate, trainable)
 
 
 def loaded_model(root: Path, certificate: Certificate, trainable: bool) -> tf_keras.Model:
@@ -72,7 +74,8 @@ def loaded_model(root: Path, certificate: Certificate, trainable: bool) -> tf_ke
     warn_of_other_versions(certificate)
     refuse_missing(certificate["source"]["requirements"])
     source = OwnImports(root / EXTRA, certificate["files"], certificate["objects"])
-    with source.registered(), older_keras_named(certificate["versions"]["tf_keras"]):
+    saved_by = certificate["versions"]["tf_keras"]
+    with seeds_where_needed(), source.registered(), older_keras_named(saved_by):
         model = tf_keras.models.load_model(root)
         if not trainable:
             model.trainable = False
@@ -140,7 +143,8 @@ def predictor(
     """
     import tensorflow as tf  # noqa: F401 (takes seconds, in which a file could change)
 
-    return predictor_of(path, verify(path), signature, allow_ops)
+    with verified(path) as (root, certificate):
+        return predictor_of(root, certificate, signature, allow_ops)
 
 
 def predictor_of(
@@ -156,6 +160,7 @@ def predictor_of(
         expected = ", ".join(certificate["signatures"])
         raise ReloadError(f"signature: expected one of {expected}, received {signature!r}")
     refuse_fork()
+    refuse_graphs()
     refuse_unsafe_ops(path, allow_ops)
     inputs = certificate["signatures"][signature]["inputs"]
     ask = signature_of(tf.saved_model.load(str(path)), signature, inputs)
@@ -173,5 +178,5 @@ def golden(path: str | os.PathLike[str]) -> Golden:
     Raises:
       ReloadError: see ``verify``.
     """
-    verify(path)
-    return read_golden(Path(path))
+    with verified(path) as (root, _):
+        return read_golden(root)

@@ -43,6 +43,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_note_fork)
 
 
+def refuse_graphs() -> None:
+    """Refuses to work in a graph, where a model has no numbers."""
+    import tensorflow as tf
+
+    if not tf.executing_eagerly():
+        raise ReloadError(
+            "expected eager execution, received a graph: call it outside of tf.function and "
+            "tf.Graph, and without tf.compat.v1.disable_v2_behavior()"
+        )
+
+
 def refuse_fork() -> None:
     """Refuses a process that was forked after TensorFlow had started, where it waits for ever."""
     if _forked:

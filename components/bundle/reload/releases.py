@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def warn_of_other_versions(certificate: Certificate) -> None:
     """Warns where the model was exported with releases that it was not tested with here."""
-    exported = certificate["versions"] | {
+    exported = {name: str(version) for name, version in certificate["versions"].items()} | {
         each["name"]: each["version"] for each in certificate["source"]["requirements"]
     }
     current = {name: _installed(name) for name in exported} | versions()

@@ -29,12 +29,30 @@ def optimizer_variables(model: tf_keras.Model) -> list[tf.Variable]:
     if isinstance(optimizer, keras_2().optimizers.legacy.Optimizer):
         optimizer._create_all_weights(model.trainable_variables)
     else:
-        optimizer.build(model.trainable_variables)
+        optimizer.build(optimized_weights(model))
     variables = optimizer.variables
     listed = list(variables() if callable(variables) else variables)
     # An optimizer does not list all: Nadam's product, a loss scale, a learning rate, a user's own.
     seen = {id(each) for each in (*listed, *model.variables)}
     return [*listed, *_variables_in(optimizer, seen)]
+
+
+def optimized_weights(model: tf_keras.Model) -> list[tf.Variable]:
+    """The weights that the optimizer was built for; before it is, all that are trainable."""
+    optimizer = inner_optimizer(model)
+    places: Mapping[str, int] = getattr(optimizer, "_index_dict", {})
+    if not places:
+        return list(model.trainable_variables)
+    by_key = {optimizer._var_key(each): each for each in model.variables if _is_variable(each)}
+    keys = sorted((key for key in places if key in by_key), key=places.__getitem__)
+    return [by_key[key] for key in keys]
+
+
+def _is_variable(value: object) -> bool:
+    """Not the table of a lookup layer, which Keras lists, too."""
+    import tensorflow as tf
+
+    return isinstance(value, tf.Variable)
 
 
 def _variables_in(node: Any, seen: set[int]) -> Iterator[tf.Variable]:
@@ -74,13 +92,23 @@ def optimizer_state(model: tf_keras.Model) -> dict[str, np.ndarray]:
     variables = optimizer_variables(model)
     state = {str(place): variable.numpy() for place, variable in enumerate(variables)}
     decays = getattr(inner_optimizer(model), "_use_weight_decay", None) if variables else None
+    weights = optimized_weights(model) if variables else []
     if decays is not None:
-        state[_UNDECAYED] = np.array([not decays(each) for each in model.trainable_variables], bool)
+        state[_UNDECAYED] = np.array([not decays(each) for each in weights], bool)
+    if [*map(id, weights)] != [*map(id, model.trainable_variables)]:
+        places = {id(each): place for place, each in enumerate(model.variables)}
+        state[_WEIGHTS] = np.array([places[id(each)] for each in weights], np.int64)
     return state
 
 
 _UNDECAYED = "without_weight_decay"
-"""Which trainable variables ``exclude_from_weight_decay`` named: the config has no word of it."""
+"""Which of its weights ``exclude_from_weight_decay`` named: the config has no word of it."""
+
+_WEIGHTS = "weights"
+"""The places among the model's variables of the weights that the optimizer was built for.
+
+Without it: all trainable ones. A ``train_step`` may train a part of them.
+"""
 
 
 def restore_optimizer(model: tf_keras.Model, state: Mapping[str, np.ndarray]) -> None:
@@ -89,8 +117,10 @@ def restore_optimizer(model: tf_keras.Model, state: Mapping[str, np.ndarray]) ->
     Raises:
       ReloadError: it is the state of another optimizer.
     """
+    if _WEIGHTS in state:
+        model.optimizer.build([model.variables[place] for place in state[_WEIGHTS]])
     variables, optimizer = optimizer_variables(model), inner_optimizer(model)
-    count = len(state.keys() - {_UNDECAYED})
+    count = len(state.keys() - {_UNDECAYED, _WEIGHTS})
     if count != len(variables):
         raise ReloadError(
             f"{Path(OPTIMIZER).name}: expected {len(variables)} arrays for {type(optimizer)}, "
@@ -99,5 +129,5 @@ def restore_optimizer(model: tf_keras.Model, state: Mapping[str, np.ndarray]) ->
     for position, variable in enumerate(variables):
         variable.assign(state[str(position)].astype(variable.dtype.as_numpy_dtype))
     if _UNDECAYED in state:
-        pairs = zip(model.trainable_variables, state[_UNDECAYED], strict=True)
+        pairs = zip(optimized_weights(model), state[_UNDECAYED], strict=True)
         optimizer._exclude_from_weight_decay = [optimizer._var_key(v) for v, out in pairs if out]

@@ -35,10 +35,9 @@ def seeded(model: tf_keras.Model) -> Iterator[None]:
     from tensorflow.python.ops import stateful_random_ops
 
     own = _own_generator()
-    one_at_a_time = process_lock("_reload_seeds_lock")
-    with one_at_a_time, generators_unchanged(model), ExitStack() as block:
+    with process_lock(_LOCK), generators_unchanged(model), ExitStack() as block:
         for owner, name, value in (
-            (random_seed, "get_seed", _seeds_by_place(random_seed.get_seed)),
+            (random_seed, "get_seed", _in_this_thread(_seeds_by_place(), random_seed.get_seed)),
             (function_context, _CONTEXT, _context_of_block(function_context, own)),
             (stateful_random_ops, "global_generator", own),
             *((model, function, None) for function in _FUNCTIONS),
@@ -54,6 +53,32 @@ def seeded(model: tf_keras.Model) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def seeds_where_needed() -> Iterator[None]:
+    """Lets this thread make random ops where each needs a seed, and nobody has set one.
+
+    That is so where ops have to be deterministic. Then a graph's ops have seeds by their places.
+    """
+    from tensorflow.python.framework import random_seed
+
+    get_seed, by_place = random_seed.get_seed, _seeds_by_place()
+
+    def seeds(op_seed: int | None) -> tuple[int, int]:
+        try:
+            found: tuple[int, int] = get_seed(op_seed)
+        except RuntimeError:
+            return by_place(op_seed)
+        return found
+
+    with process_lock(_LOCK):
+        random_seed.get_seed = _in_this_thread(seeds, get_seed)
+        try:
+            yield
+        finally:
+            random_seed.get_seed = get_seed
+
+
+_LOCK = "_reload_seeds_lock"
 _CONTEXT = "make_function_context"
 """TensorFlow's function that tells when a ``tf.function`` is to be traced anew."""
 
@@ -66,7 +91,7 @@ def _is_no_advice(record: logging.LogRecord) -> bool:
     return "triggered tf.function retracing" not in record.getMessage()
 
 
-def _seeds_by_place(get_seed: _Function) -> _Function:
+def _seeds_by_place() -> Callable[[int | None], tuple[int, int]]:
     """In place of TensorFlow's ``get_seed``: a graph's first op has the seeds 1 and 1, and so on.
 
     Whatever seeds a layer or the process has: with each trace, Keras gives a layer another one.
@@ -80,7 +105,7 @@ def _seeds_by_place(get_seed: _Function) -> _Function:
         places[graph] = places.get(graph, 0) + 1
         return _SEED, places[graph]
 
-    return _in_this_thread(seeds, get_seed)
+    return seeds
 
 
 def _context_of_block(function_context: types.ModuleType, mark: object) -> _Function:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import own_optimizers
+import own_steps
 import pytest
 import tensorflow as tf
 import tf_keras
@@ -217,3 +218,52 @@ def test_a_nadam_whose_graphs_counted_too_far_is_not_said_to_go_on(tmp_path):
     certificate = huberflow.save_bundle(model, tmp_path / "b", X, Y, check=False)
     assert "Nadam counts its steps in Python" in certificate["proof"]["lacking"]
     assert "two training steps" in certificate["proof"]["statement"].partition("Does not")[2]
+
+
+def doubled(gradients_and_weights):
+    return [(2.0 * gradient, weight) for gradient, weight in gradients_and_weights]
+
+
+def patched(optimizer):
+    apply = optimizer.apply_gradients
+    optimizer.apply_gradients = lambda pairs, **options: apply(doubled(pairs), **options)
+    return optimizer
+
+
+PATCHED = {
+    "a method of the instance": lambda: patched(tf_keras.optimizers.Adam()),
+    "a method that is a tf.function": lambda: _with(
+        tf_keras.optimizers.SGD(), apply_gradients=tf.function(doubled)
+    ),
+    "gradient transformers": lambda: LEGACY.Adam(gradient_transformers=[doubled]),
+    "a gradient aggregator": lambda: LEGACY.SGD(gradient_aggregator=doubled),
+}
+
+
+def _with(optimizer, **attributes):
+    vars(optimizer).update(attributes)
+    return optimizer
+
+
+@pytest.mark.parametrize("name", PATCHED)
+def test_what_was_put_into_an_optimizer_is_refused_though_nothing_is_checked(name, tmp_path):
+    with pytest.raises(InputError) as raised:
+        huberflow.save_bundle(compiled(PATCHED[name]()), tmp_path / "b", X, Y, check=False)
+    assert raised.value.key == "optimizer"
+    assert "from its config" in raised.value.received
+
+
+def test_a_step_that_trains_a_part_of_the_weights_goes_on_bit_for_bit(tmp_path):
+    tf_keras.utils.set_random_seed(3)
+    model = own_steps.LastLayer(4)
+    model.compile(without_decay_of_biases(), huberflow.HuberLoss(2.0))
+    fit(model)
+    held = reload.resuming.optimized_weights(model)
+    assert 0 < len(held) < len(model.trainable_variables)
+    certificate = huberflow.save_bundle(model, tmp_path / "b", X, Y, check=False)
+    assert "two training steps" in certificate["proof"]["statement"].partition("Does not")[0]
+    again = reload.load(tmp_path / "b")
+    assert reload.check(tmp_path / "b")["ok"]
+    for each in (model, again):
+        fit(each)
+    assert state(again) == state(model)

@@ -349,7 +349,7 @@ class TestTampering:
             source.write_text(planted.code)
             return certificate
 
-        monkeypatch.setattr(reload.loading, "verify", verify_then_change)
+        monkeypatch.setattr(reload.integrity, "verify", verify_then_change)
         with nothing_leaks(), pytest.raises(reload.ReloadError, match="changed while it was read"):
             reload.load(planted.bundle)
         assert not planted.ran()

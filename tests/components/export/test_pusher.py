@@ -11,6 +11,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
+from benchmarks.empty_certificate import sealed
 from huberflow.components.bundle import reload
 from huberflow.components.export import pusher
 from huberflow.components.export.pusher import LastPushed, publish
@@ -29,17 +30,7 @@ def model(tmp_path):
 def certified(folder: Path, graph: str) -> Path:
     """The folder with this graph, as if exported anew."""
     (folder / "saved_model.pb").write_text(graph)
-    about = {
-        **dict.fromkeys(reload.Certificate.__annotations__),
-        "schema_version": reload.layout.SCHEMA_VERSION,
-        "keras_generation": reload.layout.KERAS_GENERATION,
-        "files": {
-            name: reload.integrity.digest(folder / name)
-            for name in ("saved_model.pb", "variables/variables.index")
-        },
-    }
-    (folder / reload.layout.CERTIFICATE).write_text(reload.integrity.seal(about))
-    return folder
+    return sealed(folder, ["saved_model.pb", "variables/variables.index"])
 
 
 @pytest.fixture
