@@ -45,7 +45,8 @@ RUN --mount=from=packages,source=/uv,target=/uv --mount=from=wheel,source=/wheel
 COPY docker/answers.py /
 ENV PATH=/venv/bin:$PATH NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 1000
-WORKDIR /home/huberflow
+# For every user, also one that the image does not know; its home is for the user 1000 alone.
+WORKDIR /
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=5s --start-period=2m --retries=3 \
   CMD ["python3", "/answers.py", "8080", "/ready"]
