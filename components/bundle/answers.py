@@ -14,6 +14,7 @@ from tf_keras.src.saving.legacy import saving_utils
 
 from huberflow.components.bundle import reload
 from huberflow.components.bundle.fit_rows import ROWS, as_array
+from huberflow.components.serving.argument_names import traced_inputs
 from huberflow.components.serving.signatures import read_saved_model
 from huberflow.custom_objects.input_error import InputError
 
@@ -99,10 +100,17 @@ def described(saved_model: Path) -> dict[str, reload.layout.Signature]:
     """The signatures of a SavedModel as a certificate describes them."""
     graph = read_saved_model(saved_model).meta_graphs[0]
     return {
-        name: {"inputs": _tensors(signature.inputs), "outputs": _tensors(signature.outputs)}
+        name: {"inputs": _inputs_of(graph, name), "outputs": _tensors(signature.outputs)}
         for name, signature in sorted(graph.signature_def.items())
         if signature.method_name == tf.saved_model.PREDICT_METHOD_NAME
     }
+
+
+def _inputs_of(graph: meta_graph_pb2.MetaGraphDef, signature: str) -> dict[str, reload.layout.Tensor]:
+    inputs = _tensors(graph.signature_def[signature].inputs)
+    for name, argument in traced_inputs(graph, signature).items():
+        inputs[name]["argument"] = argument
+    return inputs
 
 
 def _tensors(infos: Mapping[str, meta_graph_pb2.TensorInfo]) -> dict[str, reload.layout.Tensor]:

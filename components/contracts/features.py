@@ -15,6 +15,10 @@ TRUTH = "truth"
 """The label, which predictions are compared with: float32 ``[batch]``, or ``[batch, labels]`` for
 several labels; NaN where a row has no label. A class is its index in the list of classes."""
 
+WEIGHT = "weight"
+"""The weight of a row, where the config names a column of them: float32 ``[batch]``, NaN where
+missing."""
+
 INDICES = "indices"
 """int64 ``[batch, categories]``: indices of rows of one embedding table, see ``VOCABULARY``."""
 
@@ -22,9 +26,18 @@ PREDICTION_LAYER = "prediction"
 """The name of the model's last layer with weights."""
 
 VOCABULARY = "categories"
-"""One vocabulary for all categorical columns, of entries such as ``company=Flash Cab``. A missing
-value is ``company=``. All values that are not in the vocabulary share one more row of the embedding
-table, after the last entry."""
+"""One vocabulary for all categorical columns, of entries such as ``company=Flash Cab``, see
+``entry_prefix``. A missing value is ``company=``. All values that are not in the vocabulary share
+one more row of the embedding table, after the last entry."""
+
+
+def entry_prefix(column: str) -> str:
+    """The start of a vocabulary entry: the column's name, which ends at the first ``=``.
+
+    Without the escapes, the value ``b=c`` of ``a`` would be the value ``c`` of ``a=b``; and TFT
+    leaves out entries with a line break.
+    """
+    return column.translate({ord(sign): f"%{ord(sign):02X}" for sign in "%=\r\n"}) + "="
 
 
 @dataclass(frozen=True, kw_only=True)

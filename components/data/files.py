@@ -52,3 +52,17 @@ def check_unique(where: str, names: Sequence[str]) -> None:
             raise InputError(
                 where, expected="each column once", received=f"two of {name!r}", hint="rename one"
             )
+
+
+def check_names(where: str, names: Sequence[str]) -> None:
+    """Refuses names that no column of the data can have; any other text is a name.
+
+    Raises:
+      InputError: a name comes twice, is empty, or has a NUL in it.
+    """
+    check_unique(where, names)
+    for place, name in enumerate(names, start=1):
+        if not name or "\0" in name:
+            received = f"{name!r} for column {place}" if name else f"none for column {place}"
+            hint = f"with pandas, write: table.columns.values[{place - 1}] = 'name'"
+            raise InputError(where, expected="a name for each column", received=received, hint=hint)

@@ -10,10 +10,13 @@ import tensorflow_model_analysis as tfma
 
 from huberflow.components.contracts.target import Target
 
-TRUTH = "__truth__"
-"""Column that ``labelled_rows`` adds: the label as the index of the row's class, or all labels."""
+TRUTH = "\0truth"
+"""Column that ``labelled_rows`` adds: the label as the index of the row's class, or all labels.
 
-ALL_LABELS = "__together__"
+No column of the data has a NUL in its name, see ``components.data.files.check_names``.
+"""
+
+ALL_LABELS = "\0together"
 """TFMA's output name for all labels together; with several labels, each also has its own output."""
 
 

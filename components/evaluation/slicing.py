@@ -49,17 +49,18 @@ def _groups(
         yield (), slice(None)
         return
     # A row without a value in a column has no slice; one with several has as many.
-    values = [_values(features[column], column) for column in columns]
+    places = list(range(len(columns)))  # not names, for a column may be called "row"
+    values = [_values(features[column], place) for place, column in enumerate(columns)]
     table = reduce(lambda left, right: left.merge(right, on="row"), values).drop_duplicates()
-    for group, rows in table.groupby(list(columns))["row"]:
+    for group, rows in table.groupby(places)["row"]:
         yield tuple(sorted(zip(columns, map(_plain, group), strict=True))), rows.to_numpy()
 
 
-def _values(feature: np.ndarray | VarLenTensorValue, column: str) -> pd.DataFrame:
+def _values(feature: np.ndarray | VarLenTensorValue, place: int) -> pd.DataFrame:
     if isinstance(feature, VarLenTensorValue):
-        return pd.DataFrame({"row": feature.indices[:, 0], column: feature.values})
+        return pd.DataFrame({"row": feature.indices[:, 0], place: feature.values})
     rows = np.repeat(np.arange(len(feature)), feature[0].size)
-    return pd.DataFrame({"row": rows, column: feature.ravel()})
+    return pd.DataFrame({"row": rows, place: feature.ravel()})
 
 
 def _plain(value: bytes | np.generic) -> str | int | float:

@@ -15,7 +15,9 @@ from huberflow.components.contracts.features import (
     NUMBERS,
     TRUTH,
     VOCABULARY,
+    WEIGHT,
     FeaturesConfig,
+    entry_prefix,
 )
 from huberflow.components.contracts.node_config import TransformConfig
 from huberflow.components.contracts.target import Target
@@ -38,8 +40,8 @@ def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, JSON]) -> dict
       custom_config: a ``TransformConfig`` as JSON.
 
     Returns:
-      ``numbers`` and ``indices``, where there are such columns, ``truth``, and the ``[batch]``
-      float weight, NaN where missing.
+      ``numbers`` and ``indices``, where there are such columns, ``truth``, and ``weight``, where
+      the config names one.
 
     Raises:
       InputError: the data lack a column.
@@ -55,7 +57,7 @@ def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, JSON]) -> dict
         )
     outputs = {TRUTH: truth(inputs, config.target)}
     if weight is not None:
-        outputs[weight] = _dense(inputs[weight], tf.float32, math.nan)
+        outputs[WEIGHT] = _dense(inputs[weight], tf.float32, math.nan)
     linear, cyclic, periods = _numbers(inputs, features)
     numbers = []
     if linear:
@@ -138,7 +140,7 @@ def _sine_and_cosine(numbers: tf.Tensor, periods: Iterable[float]) -> list[tf.Te
 
 def _entries(inputs: Columns, names: Sequence[str]) -> tf.Tensor:
     """Entries of the vocabulary, string ``[batch, names]``."""
-    return tf.constant([[f"{name}=" for name in names]]) + _stacked(inputs, names, tf.string, "")
+    return tf.constant([[*map(entry_prefix, names)]]) + _stacked(inputs, names, tf.string, "")
 
 
 def _stacked(

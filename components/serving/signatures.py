@@ -7,8 +7,7 @@ classification, ``prediction`` is the name of the most probable class, and each 
 """
 
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,6 +18,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import fingerprinting_utils
 
 from huberflow.components.contracts.target import PREDICTION, Target
+from huberflow.components.serving.argument_names import keywords, traced_names
 
 Spec: TypeAlias = Mapping[str, tf.io.VarLenFeature]
 """How to parse the columns of a ``tf.Example`` of the data."""
@@ -74,7 +74,7 @@ def signatures(model: tf_keras.Model, raw_spec: Spec, target: Target) -> Signatu
     def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         return predict(model, tf.io.parse_example(examples, raw_spec), target)
 
-    argument = _arguments(raw_spec)
+    argument = traced_names(raw_spec)
 
     @tf.function(
         input_signature=[{argument[n]: _column(s, argument[n]) for n, s in raw_spec.items()}]
@@ -86,10 +86,11 @@ def signatures(model: tf_keras.Model, raw_spec: Spec, target: Target) -> Signatu
     return {"serving_default": serving_default, "columns": columns}
 
 
-def name_columns(saved_model: Path, columns: Iterable[str]) -> None:
+def name_columns(saved_model: Path, columns: Collection[str]) -> None:
     """Renames the inputs of the signature ``columns`` to the columns' names in a saved model.
 
-    TensorFlow cannot save an argument called ``Ship Mode``, but it can load one.
+    TensorFlow cannot trace an argument called ``Ship Mode`` or ``class``, but servers take any name
+    of an input.
 
     Args:
       saved_model: written with ``signatures``.
@@ -104,17 +105,18 @@ def name_columns(saved_model: Path, columns: Iterable[str]) -> None:
     for argument, name in names.items():
         inputs[name].CopyFrom(inputs[argument])
         del inputs[argument]
+    keyword_of = keywords(columns)
     for node in graph.object_graph_def.nodes:
         if node.HasField("bare_concrete_function"):
-            keywords = node.bare_concrete_function.argument_keywords
-            keywords[:] = [names.get(keyword, keyword) for keyword in keywords]
+            words = node.bare_concrete_function.argument_keywords
+            words[:] = [keyword_of[names[word]] if word in names else word for word in words]
     (saved_model / "saved_model.pb").write_bytes(proto.SerializeToString(deterministic=True))
     fingerprinting_utils.write_fingerprint(str(saved_model))
 
 
-def renamed_arguments(columns: Iterable[str]) -> dict[str, str]:
+def renamed_arguments(columns: Collection[str]) -> dict[str, str]:
     """The columns' names for the arguments that ``name_columns`` renames."""
-    return {argument: name for name, argument in _arguments(columns).items() if argument != name}
+    return {argument: name for name, argument in traced_names(columns).items() if argument != name}
 
 
 def dense_columns(raw: Mapping[str, tf.SparseTensor]) -> dict[str, np.ndarray]:
@@ -129,16 +131,6 @@ def _dense(column: tf.SparseTensor) -> tf.Tensor:
         return tf.sparse.to_dense(first, "")[:, 0]
     numbers = tf.SparseTensor(first.indices, tf.cast(first.values, tf.float64), first.dense_shape)
     return tf.sparse.to_dense(numbers, math.nan)[:, 0]
-
-
-def _arguments(columns: Iterable[str]) -> dict[str, str]:
-    """The argument of the function ``columns`` for each column."""
-    return {
-        name: name
-        if re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name)
-        else f"column_{place}_{re.sub('[^A-Za-z0-9]', '_', name)}"
-        for place, name in enumerate(columns)
-    }
 
 
 def _column(spec: tf.io.VarLenFeature, name: str) -> tf.TensorSpec:

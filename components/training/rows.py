@@ -11,7 +11,7 @@ import tf_keras
 
 from huberflow.components.contracts import weights
 from huberflow.components.contracts.artifact_files import split_folder
-from huberflow.components.contracts.features import TRUTH
+from huberflow.components.contracts.features import TRUTH, WEIGHT
 from huberflow.components.contracts.node_config import TransformConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.features.preprocessing import is_labelled, truth
@@ -48,7 +48,7 @@ def blocks(
         features = layer(tf.io.parse_example(batch, spec))
         present = is_labelled(features[TRUTH])
         kept = {name: tf.boolean_mask(values, present) for name, values in features.items()}
-        weights = [] if config.weight is None else [kept.pop(config.weight)]
+        weights = [] if config.weight is None else [kept.pop(WEIGHT)]
         return kept, kept.pop(TRUTH), *weights
 
     return records(patterns).batch(_BLOCK_ROWS).map(parse).cache(cache)

@@ -135,6 +135,9 @@ def predict(
         result = _predicted(folder, data, output, bad, device, allow_ops)
     for name in result.absent:
         say(f"{data} has no column {name}; its value is missing in every row")
+    if [*result.outputs] != [*result.outputs.values()]:
+        added = ", ".join(result.outputs.values())
+        say(f"{data} has a column with the name of an output of the model, which writes: {added}")
     click.echo(f"predicted {result.rows:,} rows: {output}")
     if result.first_bad:
         first = result.first_bad

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from huberflow.components.data import csv_reading
 from huberflow.components.data.arrow_types import PLAIN, plain_table, plain_type
 from huberflow.components.data.csv_columns import ColumnTypes
-from huberflow.components.data.files import Source, check_unique, unreadable_file
+from huberflow.components.data.files import Source, check_names, unreadable_file
 from huberflow.components.data.partitions import partition_types, with_partitions
 from huberflow.custom_objects.input_error import InputError
 
@@ -62,7 +62,7 @@ def _parquet_types(source: Source) -> ColumnTypes:
     for file in source.files:
         with _read_errors(file):
             schema = pq.read_schema(file)
-        check_unique(str(file), schema.names)
+        check_names(str(file), schema.names)
         own = dict(zip(schema.names, schema.types, strict=True))
         own |= partition_types(file, own)
         first = first or own
@@ -134,6 +134,7 @@ def _records(file: Path, compressed: bool) -> Iterator[list[bytes]]:
 
 def _flat(where: str, batch: pa.RecordBatch, types: dict[str, pa.DataType]) -> pa.Table:
     """Features of at most one value as columns of values; the others stay lists."""
+    check_names(where, batch.schema.names)
     columns = {}
     for name, lists in zip(batch.schema.names, batch.columns, strict=True):
         if pa.types.is_null(lists.type):

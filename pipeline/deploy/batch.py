@@ -1,6 +1,6 @@
 """Applies an exported model to a file of rows, which may be larger than memory."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
@@ -31,6 +31,8 @@ class BatchResult:
     first_bad: BadRow | None
     absent: Sequence[str]
     """Columns that the model reads and the file lacks: missing values in every row."""
+    outputs: Mapping[str, str]
+    """The column of each of the model's outputs, see ``output_columns``."""
 
 
 def predict_file(
@@ -68,7 +70,8 @@ def predict_file(
     with tables.open_table(data, rows) as table:
         columns = _read_by_the_model(scorer, table.schema, data)
         parsed = tables.is_parquet(output) and not tables.is_parquet(data)
-        schema = _output_schema(table.schema, columns if parsed else {}, scorer)
+        outputs = output_columns(scorer.outputs, table.schema.names)
+        schema = _output_schema(table.schema, columns if parsed else {}, scorer, outputs)
         absent = [name for name in scorer.columns if name not in columns]
         predicted = refused = 0
         first_bad: BadRow | None = None
@@ -77,7 +80,7 @@ def predict_file(
             tables.table_writer(output, schema) as write,
         ):
             for batch in table.batches:
-                scored, bad_rows = _scored(scorer, batch, columns, schema)
+                scored, bad_rows = _scored(scorer, batch, columns, schema, outputs)
                 write(scored)
                 write_bad(pa.Table.from_pylist([*map(asdict, bad_rows)], _BAD))
                 predicted, refused = predicted + len(scored), refused + len(bad_rows)
@@ -85,7 +88,19 @@ def predict_file(
                 on_batch(batch.done)
     if not refused:
         bad.unlink()
-    return BatchResult(predicted, refused, first_bad, absent)
+    return BatchResult(predicted, refused, first_bad, absent, outputs)
+
+
+def output_columns(outputs: Iterable[str], columns: Collection[str]) -> dict[str, str]:
+    """The column for each output: its own name, or ``model_`` before all of them.
+
+    The latter where the file has a column of such a name, which stays as it is.
+    """
+    names = list(outputs)
+    prefix = ""
+    while any(prefix + name in columns for name in names):
+        prefix += "model_"
+    return {name: prefix + name for name in names}
 
 
 def _read_by_the_model(scorer: Scorer, schema: pa.Schema, data: Path) -> dict[str, Kind]:
@@ -97,10 +112,6 @@ def _read_by_the_model(scorer: Scorer, schema: pa.Schema, data: Path) -> dict[st
             expected=f"columns such as {', '.join(scorer.columns)}",
             received=", ".join(schema.names),
         )
-    for name in scorer.outputs:
-        if name in schema.names:
-            expected, hint = f"no column {name}, which the model adds", "rename it, or leave it out"
-            raise InputError(str(data), expected=expected, received="one", hint=hint)
     for name in scorer.required:
         if name not in columns:
             expected = f"the column {name}, which the model needs in every row"
@@ -128,14 +139,16 @@ def _fits(stored: pa.DataType, kind: Kind) -> bool:
     return any(accepts(stored) for accepts in accepted)
 
 
-def _output_schema(schema: pa.Schema, parsed: Mapping[str, Kind], scorer: Scorer) -> pa.Schema:
+def _output_schema(
+    schema: pa.Schema, parsed: Mapping[str, Kind], scorer: Scorer, outputs: Mapping[str, str]
+) -> pa.Schema:
     """All columns and the outputs; the numbers among ``parsed`` columns are stored as numbers."""
     for name, kind in parsed.items():
         if kind != "text":
             stored = pa.float64() if kind == "number" else _stored(scorer.dtypes[name])
             schema = schema.set(schema.get_field_index(name), pa.field(name, stored))
     for name, dtype in scorer.outputs.items():
-        schema = schema.append(pa.field(name, _stored(dtype)))
+        schema = schema.append(pa.field(outputs[name], _stored(dtype)))
     return schema
 
 
@@ -144,7 +157,11 @@ def _stored(dtype: str) -> pa.DataType:
 
 
 def _scored(
-    scorer: Scorer, batch: RowBatch, columns: Mapping[str, Kind], schema: pa.Schema
+    scorer: Scorer,
+    batch: RowBatch,
+    columns: Mapping[str, Kind],
+    schema: pa.Schema,
+    outputs: Mapping[str, str],
 ) -> tuple[pa.Table, list[BadRow]]:
     """The good rows with their predictions, and the bad rows, both in the order of the file."""
     inputs = pd.DataFrame({name: _values(batch.rows[name], columns[name]) for name in columns})
@@ -157,8 +174,9 @@ def _scored(
         if schema.field(name).type != rows.schema.field(name).type:
             values = inputs[name].astype(np.float64) if columns[name] == "number" else inputs[name]
             carried[name] = pa.array(values, schema.field(name).type, from_pandas=True)
-    outputs = scorer.predict(inputs)
-    scored = pa.table({**carried, **{name: pa.array(outputs[name]) for name in outputs}}, schema)
+    predicted = scorer.predict(inputs)
+    added = {outputs[name]: pa.array(predicted[name]) for name in predicted}
+    scored = pa.table({**carried, **added}, schema)
     texts = {position: tables.csv_lines(batch.rows.slice(position, 1)) for position in errors}
     refused = [
         BadRow(batch.lines[position], str(error), texts[position].removesuffix("\n"))

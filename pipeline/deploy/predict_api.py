@@ -6,7 +6,7 @@ import json
 import reprlib
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -112,7 +112,8 @@ def _columns(scorer: "Scorer", key: str, values: JSON, most_rows: int) -> pd.Dat
         return protocol.from_columns(key, columns, scorer.columns, most_rows)
     objects = []
     for row in _listed_rows(key, values):
-        named = row if isinstance(row, dict) and "b64" not in row else _single(fields, row)
+        has_names = isinstance(row, dict) and row.keys() != {"b64"}
+        named = cast(dict[str, JSON], row) if has_names else _single(fields, row)
         check_names(named, fields)
         spread = (_spread(name, fields[name], value) for name, value in named.items())
         objects.append({each: value for part in spread for each, value in part.items()})

@@ -15,6 +15,7 @@ from huberflow.custom_objects.catalogue import Task
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config import Config, Splits, task_rules
+from huberflow.pipeline.config.yaml_text import flow
 from huberflow.pipeline.data import checks, classes, infer
 from huberflow.pipeline.data import splits as row_splits
 from huberflow.pipeline.data.labelled import Tally, count_classes
@@ -219,7 +220,7 @@ def _names(data: Mapping[str, Any], key: str) -> tuple[str, ...]:
             f"data.{key}",
             expected="a list of columns",
             received=repr(names),
-            write=shlex.join(["--set", f"data.{key}=[{names}]"]),
+            write=shlex.join(["--set", f"data.{key}={flow([names])}"]),
         )
     return tuple(map(str, names))
 

@@ -6,6 +6,7 @@ A saved model is loaded and served without huberflow and without pickle.
 import json
 import re
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,13 +27,16 @@ from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking import mlflow_flavor
 from huberflow.pipeline.tracking.mlflow_client import already_exists, create_client, explained
 from huberflow.pipeline.tracking.mlflow_signature import COLUMNS, columns_signature
-from huberflow.pipeline.tracking.tracker import Alias, ExportedModel
+from huberflow.pipeline.tracking.tracker import Alias, Column, ExportedModel
 
 KEY = "huberflow.key"
 """The tag with huberflow's key of a run or of a model version."""
 
 FOLDER = "model"
 """The model's folder among its run's artifacts."""
+
+LONGEST = 5000
+"""Characters of a description that MLflow keeps on PostgreSQL."""
 
 _OTHER: dict[Alias, Alias] = {"champion": "challenger", "challenger": "champion"}
 _REQUIREMENTS = ("mlflow", "tensorflow", "numpy", "pandas")
@@ -82,9 +86,15 @@ def register_model(client: MlflowClient, run_id: str, model: ExportedModel) -> s
         _upload(client, run_id, model),
         run_id,
         tags={**model.tags, KEY: model.key},
-        description=f"Reads {', '.join(column.name for column in model.inputs)}.",
+        description=_description(model.inputs),
     )
     return str(created.version)
+
+
+def _description(inputs: Sequence[Column]) -> str:
+    """The columns that the model reads, as many as a server's database takes."""
+    text = f"Reads {', '.join(column.name for column in inputs)}."
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def _upload(client: MlflowClient, run_id: str, model: ExportedModel) -> str:

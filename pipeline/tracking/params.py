@@ -46,8 +46,13 @@ def of_node(node: Node, prefix: str = "") -> dict[str, str]:
 
 @lru_cache(4096)
 def shortened(key: str) -> str:
-    """A key that MLflow accepts; a hash keeps two keys distinct that would become equal."""
+    """A key that MLflow accepts; a hash keeps two keys distinct that would become equal.
+
+    MLflow takes a few signs, and no path that is another one in short, such as ``a/../b``.
+    """
     clean = re.sub(r"[^/\w.\- :]", "_", key)
+    clean = "/".join(part if part.strip(".") else "_" for part in clean.split("/"))
+    clean = re.sub(r"^\.\.", "__", clean)
     if clean == key and len(key) <= LONGEST_KEY:
         return key
     return f"{clean[: LONGEST_KEY - 9]}-{_digest(key)[:8]}"

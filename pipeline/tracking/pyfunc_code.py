@@ -33,13 +33,21 @@ class SavedModel(PythonModel):
         # A signature works only as long as its model is alive.
         self._model = tf.saved_model.load(folder)
         self._signature = context.model_config["signature"]
-        self._predict = self._model.signatures[self._signature]
+        self._function = self._model.signatures[self._signature]
         # Of the file: the loaded function does not know the names of columns such as "Ship Mode".
         proto = SavedModelProto.FromString(Path(folder, "saved_model.pb").read_bytes())
         inputs = proto.meta_graphs[0].signature_def[self._signature].inputs
         self._specs = {
             name: tf.TensorSpec(tf.TensorShape(tensor.tensor_shape), tf.as_dtype(tensor.dtype))
             for name, tensor in sorted(inputs.items())
+        }
+        # It does not take columns such as "self" by their names, but by those of the tensors.
+        _, taken = self._function.structured_input_signature
+        self._arguments = {
+            name: name
+            if name in taken
+            else tensor.name.removeprefix(f"{self._signature}_").removesuffix(":0")
+            for name, tensor in inputs.items()
         }
 
     def predict(
@@ -61,14 +69,20 @@ class SavedModel(PythonModel):
           ValueError: an input is missing, or has the wrong type.
         """
         if not isinstance(model_input, pd.DataFrame):
-            outputs = self._predict(**self._tensors(model_input))
+            outputs = self._predict(self._tensors(model_input))
             arrays = {name: _plain(outputs[name].numpy()) for name in sorted(outputs)}
             return arrays if len(arrays) > 1 else next(iter(arrays.values()))
         is_columns = self._signature == COLUMNS
         inputs = self._raw_columns(model_input) if is_columns else self._table(model_input)
-        outputs = self._predict(**inputs)
+        outputs = self._predict(inputs)
         columns = {name: _column(_plain(outputs[name].numpy())) for name in sorted(outputs)}
         return pd.DataFrame(columns, index=model_input.index)
+
+    def _predict(self, inputs: Mapping[str, "tf.Tensor"]) -> Mapping[str, "tf.Tensor"]:
+        outputs: Mapping[str, tf.Tensor] = self._function(
+            **{self._arguments[name]: tensor for name, tensor in inputs.items()}
+        )
+        return outputs
 
     def _tensors(self, values: Mapping[str, np.ndarray] | np.ndarray) -> dict[str, "tf.Tensor"]:
         import tensorflow as tf

@@ -23,7 +23,7 @@ def signature_of(
 ) -> Callable[..., dict[str, tf.Tensor]]:
     """A signature of what ``tf.saved_model.load`` gave, as a function of arrays, by name.
 
-    The loaded function itself does not know its inputs' names where they were changed in the file.
+    The names are those of the file, which the loaded function may not have: ``self``, for example.
     """
     import tensorflow as tf
 
@@ -33,7 +33,12 @@ def signature_of(
             raise ReloadError(f"{name}: expected the arguments {expected}, received {received}")
         for argument, values in arguments.items():
             _refuse_inexact(argument, values, inputs[argument]["dtype"])
-        tensors = {n: tf.constant(each, inputs[n]["dtype"]) for n, each in arguments.items()}
+        tensors = {
+            inputs[argument].get("argument", argument): tf.constant(
+                values, inputs[argument]["dtype"]
+            )
+            for argument, values in arguments.items()
+        }
         # Through `loaded`: a signature alone does not keep its variables alive.
         return loaded.signatures[name](**tensors)
 

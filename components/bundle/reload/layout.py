@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 SCHEMA_VERSION = 4
 KERAS_GENERATION = "tf_keras 2"
@@ -52,10 +52,14 @@ class Source(TypedDict):
 
 
 class Tensor(TypedDict):
-    """An input or output of a signature; None in ``shape`` stands for any length."""
+    """An input or output of a signature; None in ``shape`` stands for any length.
+
+    ``argument`` is the name of an input in Python, where it is another one.
+    """
 
     dtype: str
     shape: list[int | None]
+    argument: NotRequired[str]
 
 
 class Signature(TypedDict):

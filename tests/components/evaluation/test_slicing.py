@@ -21,19 +21,19 @@ def sparse(rows):
 
 
 @pytest.mark.parametrize(
-    "columns", [[], ["town"], ["hour"], ["share"], ["town", "hour"], ["hour", "town", "share"]]
+    "columns", [[], ["town"], ["row"], ["share"], ["town", "row"], ["row", "town", "share"]]
 )
 def test_slices_are_those_of_tfma(columns):
     config = config_pb2.EvalConfig(slicing_specs=[{"feature_keys": columns}])
     expected = {}
     for row, (town, hour, share) in enumerate(zip(TOWNS, HOURS, SHARES, strict=True)):
-        values = {"town": town, "hour": hour, "share": share}
+        values = {"town": town, "row": hour, "share": share}
         features = {name: np.array(each) for name, each in values.items() if len(each)}
         spec = slicer_lib.SingleSliceSpec(spec=config.slicing_specs[0])
         for key in slicer_lib.get_slices_for_features_dicts([], features, [spec]):
             expected.setdefault(key, []).append(row)
     batch = {
-        tfma.FEATURES_KEY: {"town": sparse(TOWNS), "hour": sparse(HOURS), "share": SHARES},
+        tfma.FEATURES_KEY: {"town": sparse(TOWNS), "row": sparse(HOURS), "share": SHARES},
         tfma.LABELS_KEY: np.arange(5),
         tfma.PREDICTIONS_KEY: {"candidate": np.arange(5), "baseline": np.arange(5)},
     }

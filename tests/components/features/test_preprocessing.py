@@ -22,10 +22,11 @@ from huberflow.components.contracts.features import (
     NUMBERS,
     TRUTH,
     VOCABULARY,
+    WEIGHT,
 )
 from huberflow.components.contracts.node_config import TransformConfig
 from huberflow.components.contracts.target import Target
-from huberflow.components.evaluation.labels import labelled_rows
+from huberflow.components.evaluation import labels
 from huberflow.components.features.preprocessing import is_labelled, preprocessing_fn, truth
 from huberflow.components.training import rows as training_rows
 from huberflow.custom_objects.input_error import InputError
@@ -146,7 +147,7 @@ def named(found: dict) -> dict[str, np.ndarray]:
     return {
         **dict(zip(names, numbers.T, strict=True)),
         **dict(zip((f"{c}_index" for c in features.categorical), indices.T, strict=True)),
-        **{name: np.atleast_1d(found[name]) for name in (TRUTH, "trips")},
+        **{name: np.atleast_1d(found[name]) for name in (TRUTH, WEIGHT)},
     }
 
 
@@ -313,26 +314,26 @@ class TestTruth:
                 "row": pa.array([1, 2, 3, 4, 5]),
             }
         )
-        found = labelled_rows(batch, Target(("kind",), ("a", "b")))
+        found = labels.labelled_rows(batch, Target(("kind",), ("a", "b")))
         assert found["row"].to_pylist() == [1, 2, 4]
-        assert found["__truth__"].to_pylist() == [[1.0], [0.0], [1.0]]
+        assert found[labels.TRUTH].to_pylist() == [[1.0], [0.0], [1.0]]
 
 
 class TestWeight:
     def test_is_as_it_was_in_floats(self, transform):
-        found = transform(of(trips=3), of(trips=0), of())["trips"]
+        found = transform(of(trips=3), of(trips=0), of())[WEIGHT]
         np.testing.assert_array_equal(found, np.float32([3, 0, math.nan]))
 
     def test_has_no_part_in_any_feature(self, transform):
         with_weight, without = transform(of(miles=1.0, trips=9)), transform(of(miles=1.0))
-        for name in with_weight.keys() - {"trips"}:
+        for name in with_weight.keys() - {WEIGHT}:
             np.testing.assert_array_equal(with_weight[name], without[name])
 
 
 class TestOutput:
     def test_is_what_the_config_names_and_no_more(self, transform):
         spec = transform.output.transformed_feature_spec()
-        assert set(spec) == {NUMBERS, INDICES, TRUTH, "trips"}
+        assert set(spec) == {NUMBERS, INDICES, TRUTH, WEIGHT}
 
     def test_is_the_same_in_training_and_in_serving(self, analysed, transform):
         _, written = analysed
@@ -406,7 +407,7 @@ class TestTrainersDataset:
     def test_have_the_features_beside_their_label_and_weight(self, rows, transform):
         expected = transform(*TRAIN)
         for features, label, weight in training_rows.shuffled(rows, seed=5):
-            found = named({**features, TRUTH: label, "trips": weight})
+            found = named({**features, TRUTH: label, WEIGHT: weight})
             places = [self.FARES.index(fare) for fare in label.numpy()]
             for name, values in found.items():
                 np.testing.assert_allclose(values, expected[name][places], atol=1e-6)

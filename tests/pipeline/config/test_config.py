@@ -8,6 +8,7 @@ import shlex
 import string
 from pathlib import Path
 
+import hostile_names
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -342,7 +343,7 @@ class TestTracking:
         assert refusal(None, f"tracking.{setting}").key == f"tracking.{setting.partition('=')[0]}"
 
 
-names = st.text(min_size=1, max_size=12)
+names = hostile_names.names
 configs = st.fixed_dictionaries(
     {
         "seed": st.integers(0, 2**31 - 1),

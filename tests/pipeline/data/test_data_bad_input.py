@@ -231,6 +231,14 @@ OTHER_FILES = {
         {"d/a.parquet": pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["y", "y"])},
         ("a.parquet", "two of 'y'", "rename one"),
     ),
+    "Parquet with a column of no name": (
+        {"d/a.parquet": {"y": [1, 2], "": [3, 4]}},
+        ("a.parquet", "none for column 2", "table.columns.values[1] = 'name'"),
+    ),
+    "Parquet with a NUL in a name": (
+        {"d/a.parquet": {"y\0": [1, 2]}},
+        ("a.parquet", "'y\\x00' for column 1", "table.columns.values[0] = 'name'"),
+    ),
     "no TFRecord": ({"d/a.tfrecord": GOOD}, ("a.tfrecord", "an error: corrupted record at 0")),
     "a damaged page of Parquet": (
         {"d/a.parquet": _damaged_page()},

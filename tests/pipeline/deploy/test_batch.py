@@ -105,6 +105,14 @@ class TestPredictions:
         assert outcome.absent == ["company"]
         assert predictions(folder) == expected([1.5], [""])
 
+    def test_leave_columns_of_the_same_name_alone(self, folder, expected):
+        outcome = folder.predict("miles,prediction,model_prediction\n1.5,a,b\n")
+        assert outcome.outputs == {"prediction": "model_model_prediction"}
+        (row,) = folder.out()
+        wanted = expected([1.5], [""])
+        assert np.float32(row.pop("model_model_prediction")) == wanted
+        assert row == {"miles": "1.5", "prediction": "a", "model_prediction": "b"}
+
     def test_of_no_rows_are_none(self, folder):
         assert folder.predict("miles,company\n").rows == 0
         assert (folder.path / "out.csv").read_text() == "miles,company,prediction\n"
@@ -281,7 +289,6 @@ class TestRefused:
         [
             ("mile;firm\n1;Blue\n", "data.csv", "mile, firm"),
             ("", "data.csv", "an empty file"),
-            ("miles,prediction\n1,2\n", "data.csv", "one"),
             ("miles,fare,fare\n1,2,3\n", "data.csv, line 1", "two of 'fare'"),
             (b"miles,Gr\xf6\xdfe\n1,2\n", "data.csv, line 1", "other bytes"),
         ],

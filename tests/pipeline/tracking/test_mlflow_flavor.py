@@ -9,12 +9,14 @@ import requests
 import small_bundles
 import tensorflow as tf
 import tf_keras
+from hostile_names import NAMES
 from mlflow_servers import model_server
 
 import huberflow.mlflow
 from huberflow.components.bundle import reload
 from huberflow.components.bundle.bundle import assemble
-from huberflow.components.serving.signatures import name_columns, renamed_arguments
+from huberflow.components.serving.argument_names import traced_names
+from huberflow.components.serving.signatures import name_columns
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.losses import HuberLoss
 from huberflow.custom_objects.metrics import HuberMetric
@@ -70,24 +72,23 @@ def logged(model, tracking):
 
 def test_columns_are_found_under_names_that_no_function_can_have(tmp_path):
     """Under other names every value would be missing, and the prediction wrong in silence."""
-    names = ["Ship Mode", "1st"]
-
-    arguments = sorted(renamed_arguments(names))
-    specs = {name: tf.TensorSpec([None], tf.float64, name=name) for name in arguments}
+    traced = traced_names(NAMES)
+    specs = {each: tf.TensorSpec([None], tf.float64, name=each) for each in traced.values()}
 
     @tf.function(input_signature=[specs])
-    def columns(values):
-        first, second = (values[name] for name in arguments)
-        return {"prediction": first + 10 * second}
+    def columns(given):
+        weighed = [given[traced[name]] * place for place, name in enumerate(NAMES, start=1)]
+        return {"prediction": tf.add_n(weighed)}
 
     tf.saved_model.save(tf.Module(), str(tmp_path / "saved"), signatures={"columns": columns})
-    name_columns(tmp_path / "saved", names)
+    name_columns(tmp_path / "saved", NAMES)
     assemble(tmp_path / "saved", None, tmp_path / "bundle", {})
     huberflow.mlflow.save_model(tmp_path / "bundle", tmp_path / "model")
+    given = np.random.default_rng(0).integers(0, 2, (2, len(NAMES)))
     found = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(
-        pd.DataFrame([[1.0, 2.0], [3.0, 4.0]], columns=names)
+        pd.DataFrame(given.astype(float), columns=NAMES)
     )
-    assert found["prediction"].tolist() == [21.0, 43.0]
+    assert found["prediction"].tolist() == (given @ np.arange(1, len(NAMES) + 1)).tolist()
 
 
 class TestLogged:

@@ -3,7 +3,10 @@
 import hashlib
 from dataclasses import replace
 
+import hostile_names
+import property_settings
 import pytest
+from hypothesis import given
 from journals import Story
 from mlflow.utils.validation import MAX_ENTITY_KEY_LENGTH, MAX_PARAM_VAL_LENGTH
 
@@ -115,6 +118,17 @@ class TestKeys:
         from mlflow.utils.validation import _validate_param
 
         _validate_param(params.shortened(key), "value")
+
+    @property_settings.properties
+    @given(hostile_names.tables)
+    def test_of_columns_are_such_that_it_takes_each_one_of_its_own(self, names):
+        from mlflow.utils.validation import _validate_metric_name, _validate_param
+
+        keys = [params.shortened(f"{group}{name}") for group in ("skew/", "") for name in names]
+        assert len(set(keys)) == len(keys)
+        for key in keys:
+            _validate_metric_name(key)
+            _validate_param(key, "value")
 
     def test_never_become_the_same(self):
         long = "k" * MAX_ENTITY_KEY_LENGTH
