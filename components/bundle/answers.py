@@ -106,7 +106,9 @@ def described(saved_model: Path) -> dict[str, reload.layout.Signature]:
     }
 
 
-def _inputs_of(graph: meta_graph_pb2.MetaGraphDef, signature: str) -> dict[str, reload.layout.Tensor]:
+def _inputs_of(
+    graph: meta_graph_pb2.MetaGraphDef, signature: str
+) -> dict[str, reload.layout.Tensor]:
     inputs = _tensors(graph.signature_def[signature].inputs)
     for name, argument in traced_inputs(graph, signature).items():
         inputs[name]["argument"] = argument

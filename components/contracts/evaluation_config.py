@@ -13,6 +13,9 @@ Direction = Literal["lower", "higher", "one"]
 _HIGHER_IS_BETTER = ("Accuracy", "AUC", "Precision", "Recall", "R2Score", "CosineSimilarity")
 """Ends of the names of metric classes; all others are errors and losses."""
 
+TFMA_ROWS = "__raw_record__"
+"""Where TFMA keeps the rows as they are stored; it cannot read a column of this name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MetricConfig(JsonRecord):

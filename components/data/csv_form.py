@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huberflow.components.data import conversions
-from huberflow.components.data.files import check_unique
+from huberflow.components.data.files import check_names
 from huberflow.custom_objects.input_error import InputError
 
 ROW_NAMES = "Unnamed: 0"
@@ -167,7 +167,7 @@ def _check_names(where: str, names: Sequence[str], text: str) -> None:
     if all(_is_number(name) for name in names):
         received, hint = f"numbers ({short(text)})", "write them as the first line"
         raise InputError(where, expected="the names of columns", received=received, hint=hint)
-    check_unique(where, names)
+    check_names(where, names)
 
 
 def _is_number(text: str) -> bool:

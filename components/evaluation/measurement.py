@@ -17,7 +17,7 @@ from tfx_bsl.tfxio import tfxio
 
 from huberflow.components.contracts import weights
 from huberflow.components.contracts.constant_prediction import ConstantPrediction
-from huberflow.components.contracts.evaluation_config import EvaluationConfig, GateBound
+from huberflow.components.contracts.evaluation_config import TFMA_ROWS, EvaluationConfig, GateBound
 from huberflow.components.contracts.evaluation_report import BASELINE, CANDIDATE
 from huberflow.components.contracts.target import Target, of_label
 from huberflow.components.evaluation import batch_metrics, slicing
@@ -185,7 +185,7 @@ def read_eval_rows(
         "eval",
         telemetry_descriptors=["Evaluator"],
         schema=schema,
-        raw_record_column_name=tfma.ARROW_INPUT_COLUMN,
+        raw_record_column_name=TFMA_ROWS,
     )
     available = rows.TensorRepresentations().keys()
     if absent := columns - available:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from huberflow.components.contracts import weights
+from huberflow.components.contracts.evaluation_config import TFMA_ROWS
 from huberflow.components.contracts.target import Target
 from huberflow.components.data.files import Source
 from huberflow.custom_objects.input_error import InputError
@@ -121,7 +122,18 @@ def check_uses(table: DataProfile, config: Config) -> None:
             if kind in ("numeric", "cyclic"):
                 _check_numeric(f"features.{kind}", column)
     for name in chain.from_iterable(config.evaluation.slices):
+        _check_evaluable("evaluation.slices", name)
         column_with_values("evaluation.slices", table, name)
+    for name in config.data.labels:
+        _check_evaluable("data.label", name)
+    if config.data.weight is not None:
+        _check_evaluable("data.weight", config.data.weight)
+
+
+def _check_evaluable(key: str, name: str) -> None:
+    if name == TFMA_ROWS:
+        hint = "TFMA has something else under this name; rename the column"
+        raise InputError(key, expected="another column", received=repr(name), hint=hint)
 
 
 def _check_numeric(key: str, column: ColumnProfile) -> None:

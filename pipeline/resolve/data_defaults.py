@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 
 from pydantic import ValidationError
 
+from huberflow.components.contracts.evaluation_config import TFMA_ROWS
 from huberflow.components.contracts.target import Target
 from huberflow.custom_objects.catalogue import Task
 from huberflow.custom_objects.input_error import InputError
@@ -253,4 +254,5 @@ def _uses(inferred: infer.InferredUses, features: object) -> dict[str, Any]:
 
 def _slices(table: DataProfile, categorical: Iterable[str]) -> list[list[str]]:
     few = [name for name in categorical if table.columns[name].distinct <= MOST_VALUES]
+    few = [name for name in few if name != TFMA_ROWS]
     return [[name] for name in few[:MOST_SLICES]]

@@ -37,13 +37,15 @@ def check_schema(config: Config, columns: Collection[str]) -> None:
     text = {*config.features.categorical, *config.features.dates}
     for column in config.columns():
         if column not in available:
-            type_name = "BYTES" if column in text else "FLOAT"
+            kind = schema_pb2.BYTES if column in text else schema_pb2.FLOAT
+            feature = schema_pb2.Feature(name=column, type=kind)
+            written = text_format.MessageToString(feature, as_one_line=True, as_utf8=True)
             raise InputError(
                 "data.schema",
                 expected="a feature for each column in use",
                 received=f"none for {column!r} in {path}",
                 hint=f"add it to {path}",
-                write=f'feature {{ name: "{column}" type: {type_name} }}',
+                write=f"feature {{ {written.strip()} }}",
             )
 
 

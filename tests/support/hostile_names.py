@@ -36,7 +36,7 @@ FOLDED = [
     *("Price", "price"),
     *("growth $", "growth %"),
     *("caf\u00e9", "cafe\u0301"),
-    *("a=b", "a"),
+    *("a=b", "a", "a.npy"),
     *(" padded", "padded "),
 ]
 SIGNS = [

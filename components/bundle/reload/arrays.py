@@ -34,7 +34,9 @@ def flat(name: str, nested: Nested) -> dict[str, np.ndarray]:
 
 def escaped(name: str) -> str:
     """A name as a part of a longer one; ``urllib.parse.unquote`` gives it back."""
-    return name.translate({ord(each): f"%{ord(each):02X}" for each in "%/:[]\0"})
+    safe = name.translate({ord(each): f"%{ord(each):02X}" for each in "%/:[]\0"})
+    # NumPy adds this ending to the names in a file, and would give "a" for "a.npy".
+    return f"{safe.removesuffix('.npy')}%2Enpy" if safe.endswith(".npy") else safe
 
 
 def nested(name: str, arrays: Mapping[str, np.ndarray]) -> Nested:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
-from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 
 def misfits(value: object, form: Any, place: str) -> Iterator[str]:
@@ -24,10 +24,12 @@ def misfits(value: object, form: Any, place: str) -> Iterator[str]:
     elif not isinstance(value, _held(kind)) or (isinstance(value, bool) and kind is not bool):
         yield _misfit(value, [kind], place)
     elif is_typeddict(form):
-        for name, inner in get_type_hints(form).items():
+        for name, inner in get_type_hints(form, include_extras=True).items():
+            required = get_origin(inner) is not NotRequired
             if name in value:
-                yield from misfits(value[name], inner, f"{place}.{name}".lstrip("."))
-            else:
+                known = inner if required else get_args(inner)[0]
+                yield from misfits(value[name], known, f"{place}.{name}".lstrip("."))
+            elif required:
                 yield f"{place} lacks {name}".lstrip()
     elif kind is dict:
         for name, each in value.items():

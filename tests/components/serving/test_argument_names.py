@@ -71,6 +71,22 @@ def model(tmp_path_factory):
     return saved(NAMES, tmp_path_factory.mktemp("model") / "saved")
 
 
+def test_outputs_have_any_name(tmp_path):
+    """As the probability of a class, or the prediction of a label."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float64, name="x")])
+    def columns(x):
+        return {name: x * place for place, name in enumerate(NAMES)}
+
+    tf.saved_model.save(tf.Module(), str(tmp_path), signatures={"columns": columns})
+    about, loaded = described(tmp_path)["columns"], tf.saved_model.load(str(tmp_path))
+    assert about["outputs"].keys() == set(NAMES)
+    found = reload.asking.signature_of(loaded, "columns", about["inputs"])(x=[1.0])
+    assert {name: value.numpy()[0] for name, value in found.items()} == {
+        name: place for place, name in enumerate(NAMES)
+    }
+
+
 class TestAllTogether:
     def test_python_takes_each_by_its_keyword(self, model):
         loaded = tf.saved_model.load(str(model))

@@ -316,6 +316,7 @@ features.numeric=[words] | features.numeric | text such as 'a', 'b' | numbers in
 features.cyclic={words: 7} | features.cyclic | text such as 'a', 'b' | numbers in 'words'
 features.categorical=[empty] | features.categorical | none | values in 'empty'
 evaluation.slices=[[word]] | evaluation.slices | 'word' | did you mean 'words'?
+evaluation.slices=[[__raw_record__]] | evaluation.slices | '__raw_record__' | rename the column
 """)
 
 MARCH = [f"2024-03-{day:02}" for day in range(1, 31)]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.config.yaml_text import flow
 from huberflow.pipeline.resolve.resolved_run import load
 from huberflow.pipeline.schema import schema_file
 
@@ -77,6 +79,13 @@ class TestCheck:
         assert refused.value.key == "data.schema"
         assert refused.value.received == f"none for {column!r} in schema.pbtxt"
         assert refused.value.write == f'feature {{ name: "{column}" type: {type_name} }}'
+
+    @pytest.mark.parametrize("name", ['say "x"', "a\\b", "two\nlines", "größe", "it's"])
+    def test_says_what_to_add_for_a_column_of_any_name(self, check, name):
+        with pytest.raises(InputError) as refused:
+            check(FARE, f"features.numeric={flow([name])}")
+        added = text_format.Parse(refused.value.write, schema_pb2.Schema())
+        assert [feature.name for feature in added.feature] == [name]
 
     @pytest.mark.parametrize(
         ("path", "reason"), [("lacks.pbtxt", "No such file"), (".", "Is a directory")]
