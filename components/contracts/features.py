@@ -8,8 +8,8 @@ from huberflow.custom_objects.json_record import JsonRecord
 
 NUMBERS = "numbers"
 """float32 ``[batch, numbers]``: the value of each numeric column, then whether it is missing; the
-sine of each cyclic column, then its cosine. The days since 1970 of a date are a numeric column,
-its weekday, day of the year and hour cyclic ones."""
+sine of each cyclic column, then its cosine; the bins of each numeric column, see ``bins``. The days
+since 1970 of a date are a numeric column, its weekday, day of the year and hour cyclic ones."""
 
 TRUTH = "truth"
 """The label, which predictions are compared with: float32 ``[batch]``, or ``[batch, labels]`` for
@@ -53,6 +53,10 @@ class FeaturesConfig(JsonRecord):
     vocabulary_size: int = 1000
     """The number of most frequent values that are kept, over all categorical columns."""
 
+    bins: int = 0
+    """Intervals between quantiles, over which each numeric column is encoded piecewise linearly
+    besides: 1 for an interval below the value, 0 for one above it, the share in between."""
+
     @property
     def columns(self) -> list[str]:
         """All columns of the data that the model reads."""
@@ -62,4 +66,5 @@ class FeaturesConfig(JsonRecord):
     def numbers(self) -> int:
         """Width of ``NUMBERS``."""
         dates = sum(4 if DATE_FORMATS[name].has_time else 3 for name in self.dates.values())
-        return 2 * (len(self.numeric) + len(self.cyclic) + dates)
+        linear = len(self.numeric) + len(self.dates)
+        return 2 * (len(self.numeric) + len(self.cyclic) + dates) + self.bins * linear

@@ -27,6 +27,9 @@ from huberflow.custom_objects.json_record import JSON
 
 Columns = Mapping[str, tf.SparseTensor]
 
+_RANK_ERROR = 0.005
+"""Of quantiles, as a share of the rows."""
+
 
 def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, JSON]) -> dict[str, tf.Tensor]:
     """Raw columns to the tensors of ``contracts.features``: features, truth and weight.
@@ -61,9 +64,12 @@ def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, JSON]) -> dict
     linear, cyclic, periods = _numbers(inputs, features)
     numbers = []
     if linear:
-        numbers += _standardised(tf.concat(linear, axis=1))
+        values = tf.concat(linear, axis=1)
+        numbers += _standardised(values)
     if cyclic:
         numbers += _sine_and_cosine(tf.concat(cyclic, axis=1), periods)
+    if linear and features.bins:
+        numbers.append(_piecewise_linear(values, features.bins))
     if numbers:
         outputs[NUMBERS] = tf.concat(numbers, axis=1)
     if features.categorical:
@@ -129,6 +135,26 @@ def _standardised(numbers: tf.Tensor) -> list[tf.Tensor]:
     values = tft.scale_to_z_score(numbers, elementwise=True)
     values = tf.where(tf.math.is_nan(values), tf.zeros_like(values), values)
     return [values, tf.cast(tf.math.is_nan(numbers), tf.float32)]
+
+
+def _piecewise_linear(numbers: tf.Tensor, bins: int) -> tf.Tensor:
+    """How far each value is through each interval between quantiles; 0 where missing.
+
+    The piecewise linear encoding of Gorishniy et al., "On Embeddings for Numerical Features in
+    Tabular Deep Learning" (2022). What lies beyond the outer quantiles, the standardised value
+    says. An interval without width is a step just above it.
+    """
+    # Missing values fill the last intervals, which no value reaches. TFT would leave NaN out, and
+    # a column that has nothing else too: its quantiles would be those of the next column.
+    known = tf.where(tf.math.is_nan(numbers), numbers.dtype.max, numbers)
+    # [columns, bins + 1], without the minimum and the maximum.
+    edges = tft.quantiles(known, bins + 2, epsilon=_RANK_ERROR, reduce_instance_dims=False)
+    low, high = edges[:, :-1], edges[:, 1:]
+    above = numbers[:, :, tf.newaxis] - low
+    step = tf.cast(above > 0, tf.float32)
+    share = tf.where(high > low, tf.clip_by_value(above / (high - low), 0.0, 1.0), step)
+    share = tf.where(tf.math.is_finite(share), share, tf.zeros_like(share))
+    return tf.reshape(share, [-1, numbers.shape[1] * bins])
 
 
 def _sine_and_cosine(numbers: tf.Tensor, periods: Iterable[float]) -> list[tf.Tensor]:

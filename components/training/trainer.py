@@ -1,6 +1,5 @@
 """Trains the model and exports it: the ``run_fn`` of TFX's Trainer."""
 
-import collections
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,16 +21,15 @@ from huberflow.components.serving import signatures
 from huberflow.components.serving.signatures import Signatures, Spec
 from huberflow.components.training import fitting, predictions
 from huberflow.components.training.constant import constant_prediction
-from huberflow.components.training.model import PLAIN, LabelScale, build_model
 from huberflow.components.training.rows import (
     blocks,
     labelled,
     raw_spec,
     records,
     scale_weights,
-    shuffled,
     split_files,
 )
+from huberflow.components.training.train_model import train_model
 from huberflow.custom_objects import user_objects
 from huberflow.custom_objects.catalogue import Catalogue
 from huberflow.custom_objects.input_error import InputError
@@ -74,11 +72,11 @@ def _trained(
     layer: tf_keras.Model,
     catalogue: Catalogue,
 ) -> tf_keras.Model:
-    training, log_dir = config.training, Path(fn_args.model_run_dir)
+    log_dir, categorical = Path(fn_args.model_run_dir), config.features.categorical
     validation_files = split_files(fn_args.eval_files, "validation")
     with (
         tempfile.TemporaryDirectory(dir=log_dir) as cache,
-        fitting.precision(training.mixed_precision),
+        fitting.precision(config.training.mixed_precision),
     ):
         train = blocks(fn_args.train_files, transform, layer, config, f"{cache}/train")
         validation = blocks(validation_files, transform, layer, config, f"{cache}/validation")
@@ -87,20 +85,10 @@ def _trained(
         if config.weight is not None:
             train, validation = scale_weights(train, validation, config.weight)
         constant_prediction(train, config.target).write(log_dir / artifact_files.CONSTANT)
-        with fitting.strategy(tf.config.list_logical_devices("GPU")).scope():
-            scale = PLAIN if config.classes else _label_scale(train, config.model.label_scale)
-            model = _model(config, transform, scale, catalogue)
-            fitting.compile_model(
-                model, training, weighted=config.weight is not None, catalogue=catalogue
-            )
-        fitting.fit(
-            model,
-            shuffled(train, config.seed).rebatch(training.batch_size).prefetch(tf.data.AUTOTUNE),
-            validation.rebatch(training.batch_size).prefetch(tf.data.AUTOTUNE),
-            training,
-            log_dir,
+        table_rows = 1 + transform.vocabulary_size_by_name(VOCABULARY) if categorical else 0
+        return train_model(
+            config, train, validation, table_rows=table_rows, log_dir=log_dir, catalogue=catalogue
         )
-    return model
 
 
 def _refuse_empty(rows: int, split: str, target: Target) -> None:
@@ -112,57 +100,6 @@ def _refuse_empty(rows: int, split: str, target: Target) -> None:
             write=f"--set data.splits.{split}=9",
             hint="make its share larger",
         )
-
-
-def _model(
-    config: TrainerConfig,
-    transform: tft.TFTransformOutput,
-    label_scale: LabelScale,
-    catalogue: Catalogue,
-) -> tf_keras.Model:
-    categories = len(config.features.categorical)
-    return build_model(
-        config.model,
-        numbers=config.features.numbers,
-        categories=categories,
-        table_rows=1 + transform.vocabulary_size_by_name(VOCABULARY) if categories else 0,
-        outputs=config.target.width,
-        activation=config.target.activation,
-        label_scale=label_scale,
-        build=user_objects.network_builder(config.objects),
-        catalogue=catalogue,
-    )
-
-
-def _label_scale(rows: tf.data.Dataset, kind: str) -> LabelScale:
-    """Where predictions start and in which unit, from the labels of the first block.
-
-    A start at the median saves robust losses many steps. Weights are ignored: the scale is where
-    training starts, not its aim.
-
-    Reads all rows, for a cache that is filled in part is thrown away.
-
-    Raises:
-      InputError: a label has no logarithm.
-    """
-    blocks = (labels for _, labels, *_ in rows)
-    first = next(blocks).numpy().astype(np.float64)
-    collections.deque(blocks, maxlen=0)
-    if kind == "none":
-        return LabelScale(np.median(first, axis=0).tolist())
-    if kind == "log" and (first <= -1).any():
-        raise InputError(
-            "model.label_scale",
-            expected="labels above -1, for log",
-            received=f"{first.min():g}",
-            write="--set model.label_scale=standard",
-        )
-    labels = np.log1p(first) if kind == "log" else first
-    low, high = np.quantile(labels, [0.25, 0.75], axis=0)
-    # The deviation of a normal distribution; outliers do not change it. Many labels may be equal.
-    deviation = np.where(high > low, (high - low) / 1.349, np.std(labels, axis=0))
-    deviation = np.where(deviation > 0, deviation, 1.0)
-    return LabelScale(np.median(labels, axis=0).tolist(), deviation.tolist(), kind == "log")
 
 
 def capture(

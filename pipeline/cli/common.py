@@ -199,8 +199,8 @@ def progress_bar(terminal: IO[str], *columns: "ProgressColumn") -> "Progress":
 
 
 def show_warnings(resolved: "ResolvedConfig") -> None:
-    """What a user should know about the data and the custom objects before a run."""
-    for line in resolved.warnings():
+    """What a user should know about the data, the objects and the training before a run."""
+    for line in [*resolved.warnings(), *resolved.training_plan()]:
         say(line)
 
 

@@ -1,6 +1,6 @@
 """Section ``features``: how each column of the data is used."""
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from huberflow.pipeline.config.base import DateFormatName, Strict, refuse_if
 
@@ -35,6 +35,12 @@ class Features(Strict):
         1000,
         description="Number of most frequent values to keep, over all categorical columns; "
         "other values are unknown.",
+    )
+
+    bins: NonNegativeInt = Field(
+        0,
+        description="Intervals between quantiles over which each numeric column is encoded "
+        "piecewise linearly, beside its standardised value; 0: none.",
     )
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from huberflow.pipeline.config.model import Model
 from huberflow.pipeline.config.training import Training
 
 DEFAULTS: Mapping[Task, Mapping[str, Mapping[str, Any]]] = {
-    "regression": {"model": {"label_scale": "standard"}},
+    "regression": {},
     "binary": {
         "training": {
             "loss": {"name": "BinaryCrossentropy", "config": {}},

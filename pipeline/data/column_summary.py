@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from huberflow.components.data import numerals
 from huberflow.pipeline.data.dates import DateFormatDetector
+from huberflow.pipeline.data.moments import HEAVY, Moments
 
 if TYPE_CHECKING:
     from tfx_bsl.sketches import KmvSketch
@@ -73,6 +74,18 @@ class NumberSummary:
         """Whether all are stored or written as whole numbers."""
         self.whole = True
         """Whether all have whole values, such as 3.0."""
+        self._moments, self._log_moments = Moments(), Moments()
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation; 0 without numbers."""
+        return self._moments.deviation
+
+    @property
+    def has_heavy_tail(self) -> bool:
+        """Whether no number is below 0, some are far above most, and log(1 + number) is even."""
+        skewness, of_logs = self._moments.skewness, self._log_moments.skewness
+        return self.least >= 0 and skewness > HEAVY and abs(of_logs) < skewness / 2
 
     @property
     def count(self) -> int:
@@ -93,6 +106,9 @@ class NumberSummary:
             self.least = min(self.least, numbers.min().item())
             self.most = max(self.most, numbers.max().item())
             self.whole &= bool(np.all(numbers == np.floor(numbers)))
+            floats, rows = numbers.astype(np.float64), counts[finite]
+            self._moments.add(floats, rows)
+            self._log_moments.add(np.log1p(np.maximum(floats, 0)), rows)
 
 
 class TextSummary:

@@ -46,6 +46,10 @@ class ColumnProfile:
     most: float | str | None
     whole: bool
     """Whether all numbers are whole, such as 3 or 3.0."""
+    deviation: float
+    """The standard deviation of the numbers."""
+    has_heavy_tail: bool
+    """Whether no number is below 0, some are far above most, and log(1 + number) is even."""
     non_finite: int
     """The count of numbers that are infinite, or beyond the range of 32-bit floats."""
     words: float
@@ -127,6 +131,8 @@ def _column(name: str, rows: int, summary: ColumnSummary) -> ColumnProfile:
         least=least if has_range else None,
         most=most if has_range else None,
         whole=numbers.finite > 0 and numbers.whole,
+        deviation=numbers.deviation,
+        has_heavy_tail=numbers.has_heavy_tail,
         non_finite=numbers.infinite,
         words=texts.words / texts.count if texts.count else 0.0,
         date_format=date_format,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -116,6 +117,8 @@ class RunDisplay(_LiveTable, Hooks):
         self._records = records
         self._cache = cache
         self._width = 0
+        self._lowest = math.inf
+        """The lowest validation loss of the epochs before."""
 
     def run_started(self, run_id: str, nodes: Sequence[str]) -> None:
         """Lists the nodes."""
@@ -144,7 +147,7 @@ class RunDisplay(_LiveTable, Hooks):
         self._close(node, "failed", seconds, "interrupted" if interrupted else first_line(error))
 
     def epoch_finished(self, progress: EpochProgress) -> None:
-        """Shows the losses of an epoch."""
+        """Shows the losses of an epoch, and whether the last one is the best."""
         row = next((row for row in self._rows.values() if row.state == "running"), None)
         values = progress.values
         shown = {key: values[key] for key in ("loss", "val_loss") if key in values}
@@ -154,6 +157,19 @@ class RunDisplay(_LiveTable, Hooks):
         if row is not None:
             row.detail = detail
         self.print_line(f"  {'':{self._width}}  {detail}")
+        self._say_if_unfinished(progress)
+
+    def _say_if_unfinished(self, progress: EpochProgress) -> None:
+        loss = progress.values.get("val_loss", math.inf)
+        if progress.epoch == progress.epochs > 1 and loss < self._lowest:
+            self._console.print(
+                f"  {'':{self._width}}  still improving at the last epoch; write: "
+                f"--set training.epochs={2 * progress.epochs}",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
+        self._lowest = math.inf if progress.epoch == progress.epochs else min(self._lowest, loss)
 
     def _close(self, node: str, state: str, seconds: float, why: str) -> None:
         row = self._rows[node]

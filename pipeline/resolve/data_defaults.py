@@ -21,6 +21,7 @@ from huberflow.pipeline.data import checks, classes, infer
 from huberflow.pipeline.data import splits as row_splits
 from huberflow.pipeline.data.labelled import Tally, count_classes
 from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
+from huberflow.pipeline.resolve import training_defaults
 from huberflow.pipeline.resolve.data_rows import DataRows
 
 MOST_SLICES = 2
@@ -75,16 +76,17 @@ def infer_defaults(asked: Mapping[str, JSON], rows: DataRows) -> DataDefaults:
         exclude=_names(data, "exclude"),
         keep=_names(data, "keep"),
     )
-    values: dict[str, Any] = Config().plain()
+    unlabelled = rows.count_unlabelled(target)
+    values = _values_for(
+        task, labels, training_defaults.train_rows(table.rows - unlabelled, splits)
+    )
     values["name"] = _model_name(rows.paths)
-    for section, defaults in task_rules.DEFAULTS[task].items():
-        values[section] |= defaults
     # The task as inferred: what is set instead is a change, as for any key.
     values["model"]["task"] = inferred_task
     values["data"] |= {
         "classes": [*classes.class_names(labels[0])] if target.classes else [],
         "left_out": dict(uses.left_out),
-        "rows_without_label": rows.count_unlabelled(target),
+        "rows_without_label": unlabelled,
     }
     if column and row_splits.can_split(column):
         counted = rows.tally(column, target)
@@ -96,6 +98,24 @@ def infer_defaults(asked: Mapping[str, JSON], rows: DataRows) -> DataDefaults:
         "gate": [{**values["evaluation"]["gate"][0], "metric": first, "upper_bound": None}],
     }
     return DataDefaults(values, uses)
+
+
+def _values_for(task: Task, labels: Sequence[ColumnProfile], train_rows: int) -> dict[str, Any]:
+    """The values of a config that follow from the task, the labels and the number of rows."""
+    values: dict[str, Any] = Config().plain()
+    for sections in (
+        task_rules.DEFAULTS[task],
+        training_defaults.training_defaults(task, train_rows, labels),
+    ):
+        for section, defaults in sections.items():
+            values[section] |= defaults
+    if task == "regression":
+        threshold = training_defaults.huber_threshold(labels)
+        metrics = values["training"]["metrics"] + values["evaluation"]["metrics"]
+        for choice in (values["training"]["loss"], *metrics):
+            if "threshold" in choice["config"]:
+                choice["config"] = {"threshold": threshold}
+    return values
 
 
 def check_data(config: Config, rows: DataRows) -> Config:

@@ -55,6 +55,15 @@ class ResolvedConfig:
 
         return [*data_warnings(self.config, self.data), *from_objects]
 
+    def training_plan(self) -> list[str]:
+        """How the model is trained on a user's own data, a line each."""
+        if self.data is None:
+            return []
+        from huberflow.pipeline.resolve.training_defaults import describe_training
+
+        labelled = self.data.profile.rows - self.config.data.rows_without_label
+        return describe_training(self.config, labelled)
+
 
 @dataclass(frozen=True)
 class ResolvedRun:

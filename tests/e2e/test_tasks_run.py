@@ -23,7 +23,11 @@ from taxi_workspace import HUBERFLOW
 
 pytestmark = pytest.mark.e2e
 
-QUICK = ["--set=training.batch_size=16", "--set=tracking.enabled=false"]
+QUICK = [
+    "--set=training.batch_size=16",
+    "--set=training.epochs=10",
+    "--set=tracking.enabled=false",
+]
 
 
 def classes(name: str, label: str):

@@ -10,6 +10,7 @@ import statistics
 import apache_beam as beam
 import judging
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import tensorflow as tf
@@ -17,12 +18,14 @@ import tensorflow_transform as tft
 from tensorflow_transform import beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
+from benchmarks.quality import features as benchmark
 from huberflow.components.contracts.features import (
     INDICES,
     NUMBERS,
     TRUTH,
     VOCABULARY,
     WEIGHT,
+    FeaturesConfig,
 )
 from huberflow.components.contracts.node_config import TransformConfig
 from huberflow.components.contracts.target import Target
@@ -38,6 +41,7 @@ CONFIG = {
         "cyclic": {"hour": 24.0, "day": 7.0},
         "dates": {"picked_up": "YYYY-MM-DD hh:mm"},
         "vocabulary_size": 6,
+        "bins": 2,
     },
     "label": "fare",
     "weight": "trips",
@@ -141,6 +145,7 @@ def named(found: dict) -> dict[str, np.ndarray]:
         *(f"{c}_missing" for c in numeric),
         *(f"{c}_sine" for c in cyclic),
         *(f"{c}_cosine" for c in cyclic),
+        *(f"{c}_bin_{number}" for c in numeric for number in range(features.bins)),
     ]
     numbers, indices = np.atleast_2d(found[NUMBERS]), np.atleast_2d(found[INDICES])
     assert numbers.shape[1] == features.numbers == len(names)
@@ -177,6 +182,44 @@ class TestNumbers:
         found = transform(of(never=3.0), of())
         assert np.isfinite(found["never_value"]).all()
         assert list(found["never_missing"]) == [0, 1]
+
+
+class TestBins:
+    """Two intervals between three quantiles; those of ``miles``: 3, 5 and 9."""
+
+    def test_are_filled_from_below(self, transform):
+        found = transform(*(of(miles=miles) for miles in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 9.0)))
+        np.testing.assert_allclose(found["miles_bin_0"], [0, 0, 0, 0.5, 1, 1, 1])
+        np.testing.assert_allclose(found["miles_bin_1"], [0, 0, 0, 0, 0, 0.25, 1])
+
+    def test_of_a_missing_value_are_empty(self, transform):
+        found = transform(of())
+        assert [found[f"{name}_bin_{n}"][0] for name in ("miles", "seconds") for n in (0, 1)] == [
+            0
+        ] * 4
+
+    def test_of_a_column_never_seen_in_training_are_finite(self, transform):
+        found = transform(of(never=3.0), of())
+        assert np.isfinite([found["never_bin_0"], found["never_bin_1"]]).all()
+
+    def test_the_benchmark_makes_the_same_features_in_numpy(self, transform):
+        config = {"features": {**CONFIG["features"], "dates": {}}}
+        used = FeaturesConfig.from_json(config["features"])
+        made = benchmark.transform(pd.DataFrame(TRAIN), np.arange(len(TRAIN)), used)
+        real = transform(*TRAIN)
+        numeric, cyclic = ("miles", "seconds", "never"), ("hour", "day")
+        names = [
+            *(f"{c}_value" for c in numeric),
+            *(f"{c}_missing" for c in numeric),
+            *(f"{c}_sine" for c in cyclic),
+            *(f"{c}_cosine" for c in cyclic),
+            *(f"{c}_bin_{n}" for c in numeric for n in (0, 1)),
+        ]
+        expected = np.stack([real[name] for name in names], axis=1)
+        np.testing.assert_allclose(made.tensors[NUMBERS], expected, atol=1e-5)
+        places = [real[f"{c}_index"] for c in ("company", "area")]
+        assert made.tensors[INDICES].tolist() == np.stack(places, axis=1).tolist()
+        assert made.table_rows == 7
 
 
 class TestCategories:

@@ -20,6 +20,7 @@ from huberflow.components.contracts.model_config import ModelConfig, TrainingCon
 from huberflow.components.contracts.target import Target
 from huberflow.components.training import fitting, trainer
 from huberflow.components.training.callbacks import PROGRESS
+from huberflow.components.training.label_scale import label_scale
 from huberflow.components.training.model import LabelScale, build_model
 from huberflow.components.training.rows import scale_weights
 from huberflow.custom_objects import catalogue, keras_optimizers
@@ -230,7 +231,7 @@ class TestWeights:
 
     def test_have_no_part_in_the_scale_of_the_label(self):
         _, labels = rows()
-        found = trainer._label_scale(self.weighted(self.WEIGHTS), "none")
+        found = label_scale(self.weighted(self.WEIGHTS), "none")
         assert found.middle == pytest.approx(np.median(labels))
 
 
@@ -383,7 +384,7 @@ class TestStrategy:
 class TestLabelScale:
     def scale(self, kind, *labels):
         blocks = tf.data.Dataset.from_tensors(({}, np.float32(labels)))
-        return trainer._label_scale(blocks, kind)
+        return label_scale(blocks, kind)
 
     def test_none_starts_at_the_median(self):
         assert self.scale("none", 1, 2, 900) == LabelScale(2.0)

@@ -97,6 +97,15 @@ class TestInAFile:
             "  Trainer    ran       12.3 s  first run",
         ]
 
+    @pytest.mark.parametrize(("last", "said"), [(0.9, True), (1.0, False), (2.0, False)])
+    def test_that_the_last_epoch_is_the_best(self, file, last, said):
+        file.display.run_started("run-2", ["Trainer"])
+        file.display.node_started("Trainer")
+        for epoch, loss in ((10, 2.0), (11, 1.0), (12, last)):
+            file.display.epoch_finished(an_epoch(epoch=epoch, loss=1.0, val_loss=loss))
+        hints = [line for line in file.lines if "still improving" in line]
+        assert [line.endswith("--set training.epochs=24") for line in hints] == [True] * said
+
     @pytest.mark.parametrize(
         ("error", "shown"),
         [
