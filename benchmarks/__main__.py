@@ -17,6 +17,7 @@ BENCHMARKS = {
     "serving": ("benchmarks.serving", "run", 10),
     "load": ("benchmarks.load", "run", 3),
     "container": ("benchmarks.container", "run", 5),
+    "quality": ("benchmarks.quality.compare", "run", 5),
     "scale": ("benchmarks.scale", "run", 1),
     "costs": ("benchmarks.costs", "run", 1),
     "flink": ("benchmarks.flink.against_local", "run", 1),
@@ -48,6 +49,8 @@ def main(only: str | None, pairs: int | None) -> None:
     serving   `huberflow serve` against MLflow's stock flavor; two minutes, then seconds per pair
     load      the same with 64 clients at once, and the signature in process; a minute each
     container `huberflow serve` in a container against outside; needs Docker; a minute per pair
+    quality   the errors of a model with the defaults against trees, on real tables, in as many
+              splits as pairs; half an hour
     scale     `huberflow run` on 15,002 rows, and on 50 and 100 times as many; ten minutes
     costs     the cost of each node per row, and one process against several; ten minutes
     flink     Beam's nodes of `huberflow run` on Flink against this machine; needs Java and Maven;

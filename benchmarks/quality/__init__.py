@@ -1,0 +1,1 @@
+"""How good the models are: huberflow's defaults against scikit-learn's trees on real tables."""
