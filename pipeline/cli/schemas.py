@@ -44,7 +44,7 @@ def write(file: Path, run: str, options: Options) -> None:
     """
     resolved = options.resolve()
     with _chosen_run(resolved.workspace, run) as found:
-        from huberflow.pipeline.history.run_metadata import run_command
+        from huberflow.pipeline.history.run_command import run_command
         from huberflow.pipeline.schema import schema_update
 
         schema_update.write_first_schema(found, file)

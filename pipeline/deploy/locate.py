@@ -13,7 +13,7 @@ from huberflow.components.bundle import reload
 from huberflow.components.contracts import artifact_files
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config
-from huberflow.pipeline.history.run_metadata import run_command
+from huberflow.pipeline.history.run_command import run_command
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.tracking.store import store_uri
 

@@ -1,7 +1,6 @@
 """Collects the metadata of a run, and gives it a readable name."""
 
 import getpass
-import json
 import os
 import platform
 import shlex
@@ -47,14 +46,6 @@ def _user() -> str:
 def command() -> str:
     """The command that the user typed."""
     return shlex.join(["huberflow", *sys.argv[1:]])
-
-
-def run_command(workspace: Path, changes: Mapping[str, JSON]) -> str:
-    """The command of a run with these settings."""
-    asked = [f"{key}={json.dumps(changes[key], ensure_ascii=False)}" for key in changes]
-    settings = [part for setting in asked for part in ("--set", setting)]
-    place = [] if workspace == Config().workspace else ["--workspace", str(workspace)]
-    return shlex.join(["huberflow", "run", *place, *settings])
 
 
 def versions() -> dict[str, str]:
