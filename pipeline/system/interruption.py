@@ -1,9 +1,12 @@
 """How a run ends early: the cause of a failure in one line, and its end from outside."""
 
+import os
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from threading import Timer
 from types import FrameType
 
 
@@ -34,8 +37,34 @@ def termination_as_interrupt() -> Iterator[None]:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
     is_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    with handled([signal.SIGTERM] if is_nohup else [signal.SIGTERM, signal.SIGHUP], interrupt):
+    ends = [signal.SIGTERM] if is_nohup else [signal.SIGTERM, signal.SIGHUP]
+    with handled(ends, interrupt), _sent_again_where_ignored():
         yield
+
+
+@contextmanager
+def _sent_again_where_ignored() -> Iterator[None]:
+    """Inside the block an interrupt that Python ignores, within a ``__del__``, comes again.
+
+    At the end of each epoch TensorFlow deletes objects in this way.
+    """
+    before, timers = sys.unraisablehook, list[Timer]()
+
+    def hook(ignored: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(ignored.exc_value, KeyboardInterrupt):
+            before(ignored)
+            return
+        number = signal.SIGTERM if ignored.exc_value.args else signal.SIGINT
+        timers.append(Timer(0.1, os.kill, (os.getpid(), number)))
+        timers[-1].start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        for timer in timers:
+            timer.cancel()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 
@@ -32,6 +33,22 @@ def test_a_lost_terminal_interrupts_once():
     with pytest.raises(KeyboardInterrupt):
         run()
     assert cleaned == ["all"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_end_that_comes_while_an_object_is_deleted_is_not_lost(number):
+    """Python ignores what is raised there."""
+
+    class Deleted:
+        def __del__(self):
+            signal.raise_signal(number)
+
+    def work():
+        Deleted()
+        time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt), termination_as_interrupt():
+        work()
 
 
 def test_nohup_is_respected():
