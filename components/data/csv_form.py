@@ -4,6 +4,7 @@ import csv
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,11 +116,8 @@ def _lines(sample: bytes) -> list[str]:
 def _fields(lines: Sequence[str], delimiter: str, *, spaces: bool = False) -> list[list[str]]:
     """The fields of each record, as far as the lines can be read."""
     records = []
-    try:
-        for record in csv.reader(lines, delimiter=delimiter, skipinitialspace=spaces):
-            records.append(record)
-    except csv.Error:
-        pass
+    with suppress(csv.Error):  # a guess at the form; what reads all rows names the bad line
+        records.extend(csv.reader(lines, delimiter=delimiter, skipinitialspace=spaces))
     return records or [[*lines[:1]]]
 
 

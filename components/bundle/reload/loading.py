@@ -114,7 +114,7 @@ def predictor(
     *,
     allow_ops: Collection[str] = (),
 ) -> Callable[..., dict[str, np.ndarray]]:
-    """A signature of the SavedModel as a function of arrays, by name; runs no custom code.
+    """A signature of the SavedModel as a function of arrays, by name; runs no Python of the bundle.
 
     Its arguments are those of the signature: ``predictor(path)(examples=[…])`` asks one that takes
     serialized ``tf.Example``s.
