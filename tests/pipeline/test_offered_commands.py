@@ -152,6 +152,8 @@ OTHER_FORMATS = {
     "preamble.csv": b"# of 2024\n" + CSV + b"b,3\n",
     "preamble.csv.gz": gzip.compress(b"# of 2024\n" + CSV + b"b,3\n"),
     "returns.csv": b"x,y\ra,2\r",
+    "decimal.csv": b"x;y;z\na;2;1.234,5\nb;3;0,7\n",
+    "decimal.csv.gz": gzip.compress(b"x;y;z\na;2;1.234,5\nb;3;0,7\n"),
 }
 
 
