@@ -120,7 +120,7 @@ def _lines(sample: bytes) -> list[str]:
 
 def _fields(lines: Sequence[str], delimiter: str, *, spaces: bool = False) -> list[list[str]]:
     """The fields of each record, as far as the lines can be read."""
-    records = []
+    records: list[list[str]] = []
     with suppress(csv.Error):  # a guess at the form; what reads all rows names the bad line
         records.extend(csv.reader(lines, delimiter=delimiter, skipinitialspace=spaces))
     return records or [[*lines[:1]]]
