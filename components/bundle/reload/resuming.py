@@ -89,10 +89,12 @@ def optimizer_state(model: tf_keras.Model) -> dict[str, np.ndarray]:
     """The arrays of ``optimizer.npz``; none of a model that is not compiled."""
     import numpy as np
 
+    if not is_compiled(model):
+        return {}
     variables = optimizer_variables(model)
     state = {str(place): variable.numpy() for place, variable in enumerate(variables)}
-    decays = getattr(inner_optimizer(model), "_use_weight_decay", None) if variables else None
-    weights = optimized_weights(model) if variables else []
+    decays = getattr(inner_optimizer(model), "_use_weight_decay", None)
+    weights = optimized_weights(model)
     if decays is not None:
         state[_UNDECAYED] = np.array([not decays(each) for each in weights], bool)
     if [*map(id, weights)] != [*map(id, model.trainable_variables)]:
