@@ -73,12 +73,17 @@ class DateFormat:
         zone = r"(?:Z|([+-])(\d{2}):?(\d{2}))" if self.has_zone else ""
         return self.day_pattern + (time if self.has_time else "") + half + zone
 
-    def day(self, text: str) -> date:
-        """The day of a date in this format; in UTC where it has a zone."""
+    def day(self, text: str) -> date | None:
+        """The day of a date in this format, in UTC where it has a zone; None for any other text."""
+        if re.fullmatch(self.pattern, text) is None:
+            return None
         iso = re.sub(self.day_pattern, self.iso_day, text, count=1)
-        if self.has_zone:
-            return datetime.fromisoformat(iso).astimezone(UTC).date()
-        return date.fromisoformat(iso[:10])
+        try:
+            if self.has_zone:
+                return datetime.fromisoformat(iso).astimezone(UTC).date()
+            return date.fromisoformat(iso[:10])
+        except ValueError:  # such as February 30
+            return None
 
 
 DATE_FORMATS: Mapping[str, DateFormat] = {

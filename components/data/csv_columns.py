@@ -1,12 +1,16 @@
-"""Reads columns of CSV files in the types that TFX's reader infers, which hold all values."""
+"""Reads columns of CSV files in the types that TFX's reader infers, which hold all values.
+
+Among numbers, marks such as ``NA`` are missing values; see ``contracts.missing``.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from huberflow.components.data import csv_reading, numerals
+from huberflow.components.data import csv_reading, missing, numerals
 from huberflow.components.data.files import Source
 
 ColumnTypes = Mapping[str, pa.DataType]
@@ -35,13 +39,14 @@ def common_types(types: Iterable[ColumnTypes]) -> ColumnTypes:
 
 
 def read_typed(file: Path, types: ColumnTypes) -> Iterator[Mapping[str, pa.Array]]:
-    """All rows, some megabytes at a time; empty fields are null."""
+    """All rows, some megabytes at a time; empty fields are null, and so are marks among numbers."""
     for table in csv_reading.read_batches(Source("csv", (file,))):
         yield {name: _as_type(table[name].combine_chunks(), to) for name, to in types.items()}
 
 
 def _type_of(texts: pa.ChunkedArray) -> pa.DataType:
-    values = texts.unique().drop_null()
+    values = texts.unique()
+    values = values.filter(pc.invert(missing.are_marks(values)))
     if not len(values):
         return pa.null()
     parsed = numerals.parse(values)
@@ -53,7 +58,7 @@ def _as_type(texts: pa.StringArray, to: pa.DataType) -> pa.Array:
         return pa.nulls(len(texts))
     if to == pa.string():
         return texts
-    present = texts.is_valid().to_numpy(zero_copy_only=False)
+    present = ~missing.are_marks(texts).to_numpy(zero_copy_only=False)
     values = np.zeros(len(texts), to.to_pandas_dtype())
-    values[present] = numerals.parse(texts.drop_null()).numbers
+    values[present] = numerals.parse(texts.filter(pa.array(present))).numbers
     return pa.array(values, mask=~present)

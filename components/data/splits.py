@@ -39,15 +39,17 @@ def split_of(example: tf.train.Example, config: ExampleGenConfig, file_split: st
 def _by_column(example: tf.train.Example, config: ExampleGenConfig) -> str | None:
     value = _value(example, str(config.column))
     if config.days:
-        return _by_day(value, config.days) if value else None
+        return _by_day(value or "", config.days)
     if value is None or value not in config.values:
         expected = f"one of {', '.join(config.values)} in every row of {config.column!r}"
         raise InputError("data.splits.values", expected=expected, received=repr(value))
     return config.values[value]
 
 
-def _by_day(text: str, first: SplitDays) -> str:
+def _by_day(text: str, first: SplitDays) -> str | None:
     day = DATE_FORMATS[first.written].day(text)
+    if day is None:
+        return None
     if day < date.fromisoformat(first.validation):
         return "train"
     return "validation" if day < date.fromisoformat(first.eval) else "eval"

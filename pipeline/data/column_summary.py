@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from huberflow.components.data import numerals
+from huberflow.components.data import missing, numerals
 from huberflow.pipeline.data.dates import DateFormatDetector
 from huberflow.pipeline.data.moments import HEAVY, Moments
 
@@ -148,10 +148,12 @@ class ColumnSummary:
     """
 
     def __init__(self, *, from_text: bool) -> None:
-        self._from_text = from_text
+        self.from_text = from_text
         self.values, self.numbers, self.texts = DistinctValues(), NumberSummary(), TextSummary()
         self.nested = 0
         """The number of values that are lists, structures or bytes."""
+        self.marks: dict[str, int] = {}
+        """The number of rows of each text that would be a missing value among numbers or dates."""
 
     def add(self, rows: pa.ChunkedArray) -> None:
         """Adds some rows: null, int64, double or string; any other type counts as nested."""
@@ -167,11 +169,25 @@ class ColumnSummary:
             present = pc.and_kleene(present, pc.not_equal(values, "")).fill_null(False)
         self._add(values.filter(present), counts[present.to_numpy(zero_copy_only=False)])
 
+    def take_marks_for_words(self) -> None:
+        """Counts the marks as texts, after the last row of a column of words."""
+        marks, counts = [*self.marks], np.array([*self.marks.values()], np.int64)
+        self.marks = {}
+        self.values.add(pa.array(marks, pa.string()))
+        self.texts.add(pa.array(marks, pa.string()), counts)
+
     def _add(self, values: pa.Array, counts: np.ndarray) -> None:
+        if pa.types.is_string(values.type):
+            marks = missing.are_marks(values)
+            each = counts[marks.to_numpy(zero_copy_only=False)].tolist()
+            for mark, count in zip(values.filter(marks).to_pylist(), each, strict=True):
+                self.marks[mark] = self.marks.get(mark, 0) + count
+            others = pc.invert(marks)
+            values, counts = values.filter(others), counts[others.to_numpy(zero_copy_only=False)]
         self.values.add(values)
         if not pa.types.is_string(values.type):
             self.numbers.add(values.to_numpy(zero_copy_only=False), counts)
-        elif not self._from_text:
+        elif not self.from_text:
             self.texts.add(values, counts)
         else:
             parsed = numerals.parse(values)

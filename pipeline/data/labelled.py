@@ -68,7 +68,8 @@ def count_rows(source: Source, column: ColumnProfile, target: Target) -> Tally:
     by_value: Counter = counted.words if column.date_format is None else counted.days
     for batch in reading.read_batches(source):
         text = _values(batch, column.name).cast(pa.string())
-        present = pc.and_(pc.is_valid(text), pc.not_equal(text, "").fill_null(False))
+        absent = pc.or_(pc.is_null(text), pc.is_in(text, pa.array(["", *column.marks])))
+        present = pc.invert(absent)
         counted.without_value += len(batch) - pc.sum(present).as_py()
         if not pc.any(present).as_py():
             continue

@@ -16,8 +16,8 @@ ColumnKind = Literal["integer", "number", "boolean", "date", "text", "empty", "l
 NO_SINGLE_VALUES = "lists, structures, bytes or times"
 """What a column of the kind ``list`` has."""
 
-_MISSING_WORDS = ("na", "n/a", "nan", "null", "none", "nil", "missing", "unknown", "?", "-", ".")
-"""How missing numbers are often written; TFX takes them for text, except ``nan``."""
+_MISSING_WORDS = ("nil", "missing", "unknown", "n.a.", "not available")
+"""Words for a missing number that nobody but the user knows for sure."""
 
 _EXAMPLES = 5
 
@@ -38,7 +38,9 @@ class ColumnProfile:
     that is no single number or text: lists, structures, bytes, times of day, durations."""
     rows: int
     missing: int
-    """Rows without a value, or with NaN."""
+    """Rows without a value, with NaN, or with one of ``marks``."""
+    marks: Mapping[str, int]
+    """The rows of each text that stands for a missing value, such as ``NA`` among numbers."""
     distinct: int
     """The number of distinct values; exact up to 10,000, beyond that within some percent."""
     least: float | str | None
@@ -113,6 +115,9 @@ def profile_rows(source: Source) -> DataProfile:
 
 def _column(name: str, rows: int, summary: ColumnSummary) -> ColumnProfile:
     kind = _kind(summary)
+    if summary.marks and not _takes_marks_for_missing(kind, summary):
+        summary.take_marks_for_words()
+        kind = _kind(summary)
     numbers, texts = summary.numbers, summary.texts
     date_format = texts.dates.formats[0] if kind == "date" else None
     least, most = texts.dates.range(date_format) if date_format else (numbers.least, numbers.most)
@@ -127,6 +132,7 @@ def _column(name: str, rows: int, summary: ColumnSummary) -> ColumnProfile:
         kind=kind,
         rows=rows,
         missing=rows - present,
+        marks=summary.marks,
         distinct=min(summary.values.count, present) if values is None else len(values),
         least=least if has_range else None,
         most=most if has_range else None,
@@ -158,6 +164,11 @@ def _kind(summary: ColumnSummary) -> ColumnKind:
         return "date"
     few = texts.counts or {}
     return "boolean" if few and {text.lower() for text in few} <= {"true", "false"} else "text"
+
+
+def _takes_marks_for_missing(kind: ColumnKind, summary: ColumnSummary) -> bool:
+    """Whether texts such as ``NA`` are missing values: among numbers, or among dates."""
+    return kind in ("integer", "number", "date") or (kind == "empty" and summary.from_text)
 
 
 def _exact_values(summary: ColumnSummary, kind: ColumnKind) -> tuple[object, ...] | None:

@@ -47,9 +47,9 @@ def predict_file(
     """Writes every row of ``data``, in order and as it is, with the model's outputs.
 
     In CSV all is text, so the columns that the model reads as numbers are parsed, and those that it
-    reads as text are not: 007 stays 007. An empty field is a missing value. In a Parquet file
-    written from CSV, the model's numbers are float64, its whole numbers have its dtype, and all
-    other columns are text.
+    reads as text are not: 007 stays 007. An empty field is a missing value, and so
+    is a mark such as ``NA`` in place of a number. In a Parquet file written from CSV, the model's
+    numbers are float64, its whole numbers have its dtype, and all other columns are text.
 
     Args:
       scorer: of the model.

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from huberflow.components.contracts.missing import is_mark
 from huberflow.pipeline.deploy.request_columns import EXACT, RequestColumn, is_missing
 
 Mistakes = dict[int, tuple[str, str]]
@@ -64,7 +65,7 @@ def _each(
 
 
 def _number(value: object) -> float:
-    if _is_none(value):
+    if _is_none(value) or _is_mark(value):
         return np.nan
     if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
         try:
@@ -76,7 +77,7 @@ def _number(value: object) -> float:
 
 def _whole(least: int, largest: int) -> Callable[[object], int | None]:
     def whole(value: object) -> int | None:
-        if _is_none(value):
+        if _is_none(value) or _is_mark(value):
             return None
         if isinstance(value, (float, np.floating)):
             value = float(value)
@@ -97,6 +98,10 @@ def _text(value: object) -> bytes:
     if _is_none(value):
         return b""
     raise TypeError(value)
+
+
+def _is_mark(value: object) -> bool:
+    return isinstance(value, str) and is_mark(value)
 
 
 def _is_none(value: object) -> bool:

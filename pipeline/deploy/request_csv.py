@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from huberflow.components.contracts.missing import is_mark
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy.column_names import check_names, refuse_twice
 from huberflow.pipeline.deploy.protocol import check_count
@@ -13,6 +14,8 @@ from huberflow.pipeline.deploy.protocol import check_count
 
 def parse_csv(body: bytes, kinds: Mapping[str, str], most_rows: int) -> pd.DataFrame:
     """The rows of a request in CSV, with a header; an empty field is a missing value.
+
+    So is a mark such as ``NA`` in place of a number.
 
     Args:
       body: in UTF-8.
@@ -47,14 +50,19 @@ def parse_csv(body: bytes, kinds: Mapping[str, str], most_rows: int) -> pd.DataF
 
 
 def parsed_number(value: object) -> float | str | None:
-    """The number of a text; text that is no number stays, for the scorer to name."""
+    """The number of a text, None where a mark such as ``NA`` stands for a missing one.
+
+    Text that is no number stays, for the scorer to name.
+    """
     text = "" if value is None else str(value)
+    if is_mark(text):
+        return None
     for number in (int, float):
         try:
             return number(text)
         except ValueError:
             continue
-    return text or None
+    return text
 
 
 def _check_header(names: Sequence[str], kinds: Mapping[str, str]) -> None:

@@ -17,7 +17,7 @@ from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config import Config, Splits, task_rules
 from huberflow.pipeline.config.yaml_text import flow
-from huberflow.pipeline.data import checks, classes, infer
+from huberflow.pipeline.data import checks, classes, infer, remarks
 from huberflow.pipeline.data import splits as row_splits
 from huberflow.pipeline.data.labelled import Tally, count_classes
 from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
@@ -169,6 +169,7 @@ def data_warnings(config: Config, rows: DataRows) -> list[str]:
     data, table = config.data, rows.profile
     target, splits = Target(data.labels, data.classes), data.splits
     lines = [f"left out: {name}: {reason}" for name, reason in data.left_out.items()]
+    lines += remarks.describe_marks(table)
     if data.rows_without_label:
         labels = " or ".join(data.labels)
         lines.append(f"dropped: {data.rows_without_label:,} rows without {labels}")

@@ -20,6 +20,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.models.model import ModelInfo
 
 from huberflow.components.bundle import reload
+from huberflow.components.contracts.missing import MARKS
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.tracking.mlflow_signature import COLUMNS, signature_of
@@ -231,7 +232,7 @@ def write(
         path=path,
         python_model=_CODE,
         artifacts={_ARTIFACT: str(saved_model)},
-        model_config={"signature": serving_signature},
+        model_config={"signature": serving_signature, "missing": ["", *MARKS]},
         mlflow_model=model,
         # Where MLflow looks for a uv project to copy into the model; not in the user's folder.
         uv_project_path=saved_model,

@@ -4,7 +4,7 @@ MLflow copies this file beside the model and runs it there: it needs mlflow, ten
 pandas, but not huberflow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ class SavedModel(PythonModel):
         # A signature works only as long as its model is alive.
         self._model = tf.saved_model.load(folder)
         self._signature = context.model_config["signature"]
+        self._marks = context.model_config["missing"]
         self._function = self._model.signatures[self._signature]
         # Of the file: the loaded function does not know the names of columns such as "Ship Mode".
         proto = SavedModelProto.FromString(Path(folder, "saved_model.pb").read_bytes())
@@ -119,7 +120,9 @@ class SavedModel(PythonModel):
             )
         table = table.reindex(columns=list(self._specs))
         return {
-            name: (_text if spec.dtype == tf.string else _numbers)(table[name])
+            name: _text(table[name])
+            if spec.dtype == tf.string
+            else _numbers(table[name], self._marks)
             for name, spec in self._specs.items()
         }
 
@@ -165,13 +168,15 @@ def _column(values: np.ndarray) -> list[str] | list[list[float]] | np.ndarray:
     return values.astype(np.float64)
 
 
-def _numbers(column: pd.Series) -> "tf.Tensor":
-    """float64, NaN where missing."""
+def _numbers(column: pd.Series, marks: Collection[str]) -> "tf.Tensor":
+    """float64, NaN where missing or where one of the marks stands for that."""
     import tensorflow as tf
 
+    # As objects first: a date is refused then, instead of read as nanoseconds.
+    values = column.astype(object)
+    missing = values.map(lambda each: isinstance(each, str) and each.strip().lower() in marks)
     try:
-        # As objects first: a date is refused then, instead of read as nanoseconds.
-        values = column.astype(object).where(column.notna(), np.nan).astype(np.float64)
+        values = values.where(column.notna() & ~missing, np.nan).astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"column {column.name}: expected numbers, None where missing; received {error}"

@@ -115,6 +115,16 @@ class TestParquet:
 
 
 class TestCsv:
+    def test_marks_are_missing_among_numbers_and_words_among_words(self, tmp_path):
+        """In one file there may be nothing else."""
+        (tmp_path / "a.csv").write_text("x,word,n\nNA,NA,-\n?,null,N/A\n")
+        (tmp_path / "b.csv").write_text("x,word,n\n0.5,Oslo,7\n")
+        assert rows(examples.CsvExecutor, tmp_path, "*.csv") == [
+            {"n": [7], "word": [b"Oslo"], "x": [0.5]},
+            {"word": [b"NA"]},
+            {"word": [b"null"]},
+        ]
+
     @pytest.mark.parametrize(("suffix", "opened"), [("csv", open), ("csv.gz", gzip.open)])
     def test_a_column_has_one_type_in_all_files(self, tmp_path, suffix, opened):
         for name, body in (("a", "1,North\n2,\n"), ("b", ',South\n2.5,"an ""old""\ntown"\n')):

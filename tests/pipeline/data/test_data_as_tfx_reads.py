@@ -1,4 +1,7 @@
-"""Profiling agrees with TFX's own readers; TFRecords are read as TFX writes them."""
+"""Profiling agrees with TFX's own readers; TFRecords are read as TFX writes them.
+
+But for marks such as ``NA`` among numbers, which TFX takes for text, and we for missing values.
+"""
 
 import csv
 
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from tfx.components.example_gen.csv_example_gen import executor
 from tfx_bsl.coders import csv_decoder
 
+from huberflow.components.contracts.missing import is_mark
 from huberflow.components.data import csv_columns
 from huberflow.components.data.encoding import serialize_rows
 from huberflow.custom_objects.input_error import InputError
@@ -18,11 +22,13 @@ from huberflow.pipeline.data.source import find_source
 
 COLUMNS = ["x", "y"]
 
+STRING = csv_decoder.ColumnType.STRING
+
 KINDS = {
     csv_decoder.ColumnType.UNKNOWN: {"empty"},
     csv_decoder.ColumnType.INT: {"integer"},
     csv_decoder.ColumnType.FLOAT: {"number", "empty"},  # empty: nothing but NaN
-    csv_decoder.ColumnType.STRING: {"text", "mixed", "date", "boolean"},
+    STRING: {"text", "mixed", "date", "boolean"},
 }
 
 
@@ -35,19 +41,32 @@ def as_tfx_reads(file):
 
     Its reader of one record is ``csv.reader`` over that record for ever; here it may take it once.
     """
-    inferrer = csv_decoder.ColumnTypeInferrer(COLUMNS, skip_blank_lines=True)
-    types, rows = inferrer.create_accumulator(), []
+    rows = []
     for record in executor._ReadCsvRecordsFromTextFile().process(str(file)):
         reader = csv.reader([record, ""])
         cells = [cell.encode() for cell in next(reader)]
         if reader.line_num > 1:
             raise EndlessReadError
-        types = inferrer.add_input(types, cells)
         rows += [cells] if cells else []
-    columns = inferrer.extract_output(types)
+    with_gaps = [[b"" if is_mark(cell.decode()) else cell for cell in cells] for cells in rows]
+    words = {info.name for info in types_of(with_gaps) if info.type == STRING}
+    rows = [
+        [cell if name in words else gap for name, cell, gap in zip(COLUMNS, *both, strict=True)]
+        for both in zip(rows, with_gaps, strict=True)
+    ]
+    columns = types_of(rows)
     encoder = executor._ParsedCsvToTfExample()
     examples = [example for cells in rows for example in encoder.process(cells, columns)]
     return {info.name: info.type for info in columns}, rows, examples
+
+
+def types_of(rows):
+    """The types that TFX infers."""
+    inferrer = csv_decoder.ColumnTypeInferrer(COLUMNS, skip_blank_lines=True)
+    types = inferrer.create_accumulator()
+    for cells in rows:
+        types = inferrer.add_input(types, cells)
+    return inferrer.extract_output(types)
 
 
 def as_we_read(file):

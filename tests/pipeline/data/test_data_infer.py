@@ -119,12 +119,17 @@ def test_a_column_for_another_use_is_no_feature(table, options, name, reason):
     assert found.left_out[name] == reason
 
 
-def test_numbers_with_words_for_missing_are_left_out(tmp_path):
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [("NA", None), ("unknown", "numbers except 1 x 'unknown'; leave these fields empty")],
+)
+def test_numbers_with_a_mark_for_missing_are_used_and_with_a_word_left_out(tmp_path, word, reason):
     file = tmp_path / "a.csv"
-    rows = [f"{number},{number / 2},{number % 7}" for number in range(100)]
-    file.write_text("\n".join(["x,z,y", "NA,1,1", *rows]) + "\n")
+    rows = [f"{number / 3},{number / 2},{number % 7}" for number in range(100)]
+    file.write_text("\n".join(["x,z,y", f"{word},1,1", *rows]) + "\n")
     found = infer_uses(profile_rows(find_source(file)), ["y"])
-    assert found.left_out["x"] == "numbers except 1 x 'NA'; leave these fields empty"
+    assert found.left_out.get("x") == reason
+    assert ("x" in found.numeric) == (reason is None)
 
 
 def test_rows_without_a_label_are_counted(table):

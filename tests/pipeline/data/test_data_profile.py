@@ -3,6 +3,7 @@
 import gzip
 import importlib.util
 import math
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -87,7 +88,8 @@ WRITTEN = {
     "integer": (["1", "-2", "", "+3", "004"], "integer"),
     "integers with blanks and underscores": ([" 1", "2 ", "1_000"], "integer"),
     "fractions": (["1", "2.5", ".5", "3.", "1e3"], "number"),
-    "numbers except NaN": (["1", "nan", "NaN"], "number"),
+    "numbers except NaN": (["1.5", "nan", "NaN"], "number"),
+    "whole numbers except NaN": (["1", "nan", "NaN"], "integer"),
     "infinity": (["1", "inf", "-Infinity"], "number"),
     "hexadecimal": (["0x10", "0x20"], "text"),
     "too large for 64 bits": (["9223372036854775808", "99999999999999999999"], "text"),
@@ -97,6 +99,9 @@ WRITTEN = {
     "the word nan among words": (["nan", "naan"], "text"),
     "nothing": (["", ""], "empty"),
     "NaN alone": (["nan", ""], "empty"),
+    "a mark among words": (["NA", "ZA", "-"], "text"),
+    "a mark among codes": (["NA", "A1", "17"], "mixed"),
+    "marks alone": (["NA", "?", " "], "empty"),
 }
 
 
@@ -188,9 +193,9 @@ def test_dates_that_are_none_are_text(tmp_path, values):
             "dates in which day and month look alike; write them as YYYY-MM-DD",
         ),
         (
-            ["1", "N/A", "2", "N/A", "?"],
+            ["1", "unknown", "2", "unknown", "n.a."],
             "mixed",
-            "numbers except 2 x 'N/A', 1 x '?'; leave these fields empty",
+            "numbers except 2 x 'unknown', 1 x 'n.a.'; leave these fields empty",
         ),
         (["1", "2", "3", "some"], "mixed", "numbers except text in 1 of 4 rows"),
     ],
@@ -198,6 +203,38 @@ def test_dates_that_are_none_are_text(tmp_path, values):
 def test_what_values_seem_to_be_is_suggested(tmp_path, values, kind, suggestion):
     found = column(csv_of(tmp_path, x=values, y=["1"] * len(values)))
     assert (found.kind, found.suggestion) == (kind, suggestion)
+
+
+# pandas._libs.parsers.STR_NA_VALUES of pandas 2.3, without the empty text; and four signs.
+MARKS = [
+    "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>",
+    "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "?", "-", "--", ".",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [(["3", "1", "2"], "integer"), (["0.5", "7"], "number"), (["2024-02-29"], "date")],
+)
+def test_marks_among_numbers_and_dates_are_missing_values(tmp_path, mark, values, kind):
+    plain = column(csv_of(tmp_path, x=[*values, "", ""], y=["1"] * (len(values) + 2)))
+    found = column(csv_of(tmp_path, x=[*values, mark, f" {mark}"], y=["1"] * (len(values) + 2)))
+    assert found.kind == kind
+    assert found.marks == {mark: 1, f" {mark}": 1}
+    assert replace(found, marks={}) == plain
+
+
+def test_dates_in_parquet_may_have_marks_too(tmp_path):
+    pq.write_table(pa.table({"x": ["2024-02-29", "NA", None]}), tmp_path / "a.parquet")
+    found = column(tmp_path / "a.parquet")
+    assert (found.kind, found.missing, found.marks) == ("date", 2, {"NA": 1})
+
+
+def test_a_mark_among_words_is_a_word(tmp_path):
+    found = column(csv_of(tmp_path, x=["Namibia", "NA", "NA", ""], y=["1"] * 4))
+    assert (found.missing, found.marks) == (1, {})
+    assert set(found.values) == {"Namibia", "NA"}
 
 
 def test_csv_as_tfx_reads_it_is_accepted(tmp_path):

@@ -160,9 +160,10 @@ class TestByDate:
         assert [len(found[name]) for name in ("train", "validation", "eval")] == [18, 3, 9]
 
     @pytest.mark.parametrize("kind", ["csv", "parquet"])
-    def test_rows_without_a_date_are_dropped(self, tmp_path, split, kind):
+    @pytest.mark.parametrize("gap", [None, "NA"])
+    def test_rows_without_a_date_are_dropped(self, tmp_path, split, kind, gap):
         rows = [
-            {"id": n, "sold": f"2024-05-{1 + n % 30:02}" if n % 9 else None, "y": n / 2}
+            {"id": n, "sold": f"2024-05-{1 + n % 30:02}" if n % 9 else gap, "y": n / 2}
             for n in range(90)
         ]
         write(tmp_path / f"rows.{kind}", rows)

@@ -61,6 +61,13 @@ def test_whole_numbers_may_be_missing_unless_required():
     assert mistakes[0][1] == "none"
 
 
+@pytest.mark.parametrize("dtype", [tf.int64, tf.float32])
+def test_marks_are_missing_numbers(dtype):
+    values, mistakes = read([1, "NA", " null", "?", "none of these"], dtype)
+    assert pd.isna(values[1:]).all()
+    assert [*mistakes] == [4]
+
+
 def test_a_column_of_whole_numbers_that_floats_cannot_be_is_a_mistake():
     given = pd.Series([1, 2**53 + 1], dtype="int64")
     _, mistakes = converted(given, RequestColumn(tf.float32, False))

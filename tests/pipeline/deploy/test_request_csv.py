@@ -21,6 +21,12 @@ def test_values_are_those_of_the_models_kinds():
     assert found["miles"].tolist() == [1, None, -1500.0]
 
 
+def test_marks_are_missing_numbers_and_words_in_text():
+    found = read("trips,company,miles\nNA,NA,?\n-,null, NaN \n")
+    assert found["trips"].tolist() == found["miles"].tolist() == [None, None]
+    assert found["company"].tolist() == ["NA", "null"]
+
+
 def test_a_table_of_pandas_comes_back():
     table = pd.DataFrame({"company": ["ä", "b"], "miles": [0.1, np.pi]})
     pd.testing.assert_frame_equal(

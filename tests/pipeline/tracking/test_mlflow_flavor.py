@@ -141,10 +141,11 @@ class TestSaved:
     def test_a_bundle_of_raw_columns_takes_a_table_with_gaps(self, bundle, tmp_path):
         huberflow.mlflow.save_model(bundle, tmp_path / "model")
         loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
-        found = loaded.predict(pd.DataFrame({"miles": [1.5, None]}, index=[7, 3]))
-        expected = reload.predictor(bundle, "columns")(miles=[1.5, np.nan], company=["", ""])
-        assert found.index.tolist() == [7, 3]
-        assert found["prediction"].to_numpy() == pytest.approx(expected["prediction"])
+        for gap in (None, "NA"):
+            found = loaded.predict(pd.DataFrame({"miles": [1.5, gap]}, index=[7, 3]))
+            expected = reload.predictor(bundle, "columns")(miles=[1.5, np.nan], company=["", ""])
+            assert found.index.tolist() == [7, 3]
+            assert found["prediction"].to_numpy() == pytest.approx(expected["prediction"])
 
     def test_another_signature_of_it_may_be_served(self, bundle, tmp_path):
         signature = "serving_default"

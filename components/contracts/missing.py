@@ -1,0 +1,18 @@
+"""How people write that a value is missing, where an empty field would do.
+
+Among numbers and dates such a mark stands for no value. Among words it is a word: ``NA`` may be
+Namibia, and ``None`` an answer.
+"""
+
+MARKS = (
+    "na", "n/a", "#na", "#n/a", "#n/a n/a", "<na>", "nan", "-nan", "null", "none",
+    "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "?", "-", "--", ".",
+)  # fmt: skip
+"""Those that pandas reads as missing by default, and four signs; in lower case."""
+
+_BLANKS = " \t\n\v\f\r"
+
+
+def is_mark(text: str) -> bool:
+    """Whether a text is one of ``MARKS``, in upper or lower case, or nothing but blanks."""
+    return text.strip(_BLANKS).lower() in ("", *MARKS)

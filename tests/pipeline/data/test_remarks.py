@@ -1,0 +1,33 @@
+"""What a user is told of how a table was read."""
+
+import pytest
+
+from huberflow.pipeline.data.profile import profile_rows
+from huberflow.pipeline.data.remarks import describe_marks
+from huberflow.pipeline.data.source import find_source
+
+
+@pytest.fixture
+def table(tmp_path):
+    def table(**columns):
+        lines = [",".join(columns), *map(",".join, zip(*columns.values(), strict=True))]
+        (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+        return profile_rows(find_source(tmp_path / "a.csv"))
+
+    return table
+
+
+def test_what_was_taken_for_missing_is_told_with_counts(table):
+    found = table(x=["1", "NA", "NA", "?"], day=["-", *["2024-01-31"] * 3], word=[*"ab", "NA", "-"])
+    assert describe_marks(found) == [
+        "taken for missing values: x (2 x 'NA', 1 x '?'), day (1 x '-')"
+    ]
+
+
+def test_many_columns_are_told_in_one_line(table):
+    (line,) = describe_marks(table(**{f"x{n}": ["1", "NA"] for n in range(8)}))
+    assert line.endswith("x4 (1 x 'NA'), and in 3 more columns")
+
+
+def test_nothing_is_told_of_empty_fields(table):
+    assert describe_marks(table(x=["1", ""], word=["a", ""])) == []
