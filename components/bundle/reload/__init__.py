@@ -7,6 +7,7 @@ relative names. Its modules, those that others import first::
     errors, form, layout     the error of a loader; what is where in a bundle, and its form
     integrity, origin        files against the certificate; who signed it
     keras_2, process         one generation of Keras; what concerns the whole process
+    in_thread                TensorFlow's functions, replaced in one thread alone
     releases, graph_ops      other versions; ops that do more than compute
     own_imports              the bundle's source, for this model only
     arrays, golden_record    .npz files; the golden rows and their values
@@ -27,6 +28,7 @@ from . import (
     form,
     golden_record,
     graph_ops,
+    in_thread,
     integrity,
     keras_2,
     layout,
@@ -69,6 +71,7 @@ __all__ = [
     "golden",
     "golden_record",
     "graph_ops",
+    "in_thread",
     "integrity",
     "keras_2",
     "layout",

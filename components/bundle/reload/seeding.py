@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-import types
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .in_thread import original, replaced
 from .process import process_lock
 
 if TYPE_CHECKING:
@@ -30,27 +30,45 @@ def seeded(model: tf_keras.Model) -> Iterator[None]:
     go on with the numbers that they would have drawn; so do all generators.
     """
     import tensorflow as tf
-    from tensorflow.python.eager.polymorphic_function import function_context
-    from tensorflow.python.framework import random_seed
-    from tensorflow.python.ops import stateful_random_ops
 
     own = _own_generator()
     with process_lock(_LOCK), generators_unchanged(model), ExitStack() as block:
-        for owner, name, value in (
-            (random_seed, "get_seed", _in_this_thread(_seeds_by_place(), random_seed.get_seed)),
-            (function_context, _CONTEXT, _context_of_block(function_context, own)),
-            (stateful_random_ops, "global_generator", own),
-            *((model, function, None) for function in _FUNCTIONS),
-        ):
-            block.callback(setattr, owner, name, getattr(owner, name))
-            setattr(owner, name, value)
-        tf.get_logger().addFilter(_is_no_advice)
-        block.callback(tf.get_logger().removeFilter, _is_no_advice)
-        block.callback(tf.config.run_functions_eagerly, tf.config.functions_run_eagerly())
-        tf.config.run_functions_eagerly(False)
+        for function, here in _in_place_of_tensorflows(own):
+            block.enter_context(replaced(function, here))
+        for name in _FUNCTIONS:
+            block.callback(setattr, model, name, getattr(model, name))
+            setattr(model, name, None)
+        advice = _NoAdvice()
+        tf.get_logger().addFilter(advice)
+        block.callback(tf.get_logger().removeFilter, advice)
         for generator in (own, *_generators(model)):
             _restart(generator)
         yield
+
+
+def _in_place_of_tensorflows(own: tf.random.Generator) -> Iterator[tuple[Any, _Function]]:
+    """Functions of TensorFlow, each with what stands for it in a thread that is seeded."""
+    from tensorflow.python.eager.polymorphic_function import (
+        eager_function_run,
+        function_context,
+        polymorphic_function,
+    )
+    from tensorflow.python.framework import random_seed
+    from tensorflow.python.ops import stateful_random_ops
+
+    generators = [own]
+    make_context = original(function_context.make_function_context)
+
+    def context_of_block(*args: Any, **kwargs: Any) -> Any:  # traces anew what is inside a model
+        found = make_context(*args, **kwargs)
+        return found._replace(context=(found.context, generators[0]))
+
+    yield random_seed.get_seed, _seeds_by_place()
+    yield function_context.make_function_context, context_of_block
+    yield stateful_random_ops.get_global_generator, lambda: generators[-1]
+    yield stateful_random_ops.set_global_generator, generators.append
+    yield eager_function_run.functions_run_eagerly, lambda: False
+    yield polymorphic_function.Function._run_functions_eagerly.fget, lambda _: False
 
 
 @contextmanager
@@ -61,7 +79,7 @@ def seeds_where_needed() -> Iterator[None]:
     """
     from tensorflow.python.framework import random_seed
 
-    get_seed, by_place = random_seed.get_seed, _seeds_by_place()
+    get_seed, by_place = original(random_seed.get_seed), _seeds_by_place()
 
     def seeds(op_seed: int | None) -> tuple[int, int]:
         try:
@@ -70,25 +88,26 @@ def seeds_where_needed() -> Iterator[None]:
             return by_place(op_seed)
         return found
 
-    with process_lock(_LOCK):
-        random_seed.get_seed = _in_this_thread(seeds, get_seed)
-        try:
-            yield
-        finally:
-            random_seed.get_seed = get_seed
+    with process_lock(_LOCK), replaced(random_seed.get_seed, seeds):
+        yield
 
 
 _LOCK = "_reload_seeds_lock"
-_CONTEXT = "make_function_context"
-"""TensorFlow's function that tells when a ``tf.function`` is to be traced anew."""
-
 _FUNCTIONS = ("train_function", "train_tf_function", "test_function", "predict_function")
 """Keras traces them anew where they are None."""
 
 
-def _is_no_advice(record: logging.LogRecord) -> bool:
-    """Not TensorFlow's advice to trace less often, which no user of a bundle can follow."""
-    return "triggered tf.function retracing" not in record.getMessage()
+class _NoAdvice(logging.Filter):
+    """Leaves out TensorFlow's advice to this thread to trace less often: no user can follow it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record stays."""
+        is_advice = "triggered tf.function retracing" in record.getMessage()
+        return not is_advice or record.thread != self._thread
 
 
 def _seeds_by_place() -> Callable[[int | None], tuple[int, int]]:
@@ -106,27 +125,6 @@ def _seeds_by_place() -> Callable[[int | None], tuple[int, int]]:
         return _SEED, places[graph]
 
     return seeds
-
-
-def _context_of_block(function_context: types.ModuleType, mark: object) -> _Function:
-    """In place of TensorFlow's: functions inside a model are traced anew as well."""
-    make: _Function = getattr(function_context, _CONTEXT)
-
-    def marked(*args: Any) -> Any:
-        found = make(*args)
-        return found._replace(context=(found.context, mark))
-
-    return _in_this_thread(marked, make)
-
-
-def _in_this_thread(function: _Function, elsewhere: _Function) -> _Function:
-    """One function in the thread that asks for it, and another one in all others."""
-    thread = threading.get_ident()
-
-    def chosen(*args: Any) -> Any:
-        return (function if threading.get_ident() == thread else elsewhere)(*args)
-
-    return chosen
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """Models that draw random numbers or keep a state: a reload computes what the original does."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 from bare_environment import BareEnvironment
 from random_models import BATCH, CASES, EVEN_THE_ANSWERS, STEPS
+from tensorflow.python.ops import stateful_random_ops
 
 import huberflow
 from huberflow.components.bundle import bundle, reload
@@ -140,3 +142,76 @@ def test_an_output_that_is_not_random_is_held_beside_one_that_is(tmp_path):
     assert report["ok"]
     assert "answers/serving_default/mean" in report["values"]
     assert "sample of the answers of serving_default (they differ" in report["statement"]
+
+
+class TestOtherThreads:
+    """While a model draws its numbers in a check, another thread has the generator that it had."""
+
+    @pytest.fixture
+    def generator(self):
+        """Restores the process's global generator."""
+        before = stateful_random_ops.global_generator
+        yield
+        tf.random.set_global_generator(before)
+
+    @pytest.fixture
+    def model(self):
+        model, _, _ = CASES["noise of generators"].trained()
+        return model
+
+    def elsewhere(self, call):
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(call).result(60)
+
+    def test_go_on_with_their_sequence(self, generator, model):
+        def draw():
+            return tf.random.get_global_generator().uniform([3]).numpy()
+
+        tf.random.set_global_generator(tf.random.Generator.from_seed(5))
+        expected = [draw() for _ in range(4)]
+        tf.random.set_global_generator(tf.random.Generator.from_seed(5))
+        received = [draw()]
+        with reload.seeding.seeded(model):
+            received += [self.elsewhere(draw)]
+            here = [draw()]
+            received += [self.elsewhere(draw)]
+        received += [draw()]
+        np.testing.assert_array_equal(received, expected)
+        with reload.seeding.seeded(model):
+            np.testing.assert_array_equal([draw()], here)
+
+    def test_set_a_generator_that_stays(self, generator, model):
+        new = tf.random.Generator.from_seed(6)
+        with reload.seeding.seeded(model):
+            self.elsewhere(lambda: tf.random.set_global_generator(new))
+            assert tf.random.get_global_generator() is not new
+        assert tf.random.get_global_generator() is new
+
+    def test_make_the_first_generator_of_the_process(self, generator, model):
+        tf.random.set_global_generator(None)
+        with reload.seeding.seeded(model):
+            first = self.elsewhere(tf.random.get_global_generator)
+            assert tf.random.get_global_generator() is not first
+        assert tf.random.get_global_generator() is first
+
+    def test_keep_theirs_where_a_model_sets_one(self, generator, model):
+        before, own = tf.random.get_global_generator(), tf.random.Generator.from_seed(7)
+        with reload.seeding.seeded(model):
+            tf.random.set_global_generator(own)
+            assert tf.random.get_global_generator() is own
+            assert self.elsewhere(tf.random.get_global_generator) is before
+        assert tf.random.get_global_generator() is before
+
+    @pytest.mark.parametrize("eagerly", [True, False])
+    def test_run_functions_as_they_did(self, eagerly, model):
+        before = tf.config.functions_run_eagerly()
+        tf.config.run_functions_eagerly(eagerly)
+        try:
+            with reload.seeding.seeded(model):
+                assert self.elsewhere(tf.config.functions_run_eagerly) == eagerly
+                assert self.elsewhere(tf.function(tf.executing_eagerly)) == eagerly
+                assert not tf.function(tf.executing_eagerly)()
+                assert not tf.config.functions_run_eagerly()
+            assert tf.config.functions_run_eagerly() == eagerly
+        finally:
+            tf.config.run_functions_eagerly(before)
