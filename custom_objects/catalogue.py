@@ -69,6 +69,7 @@ HUBERFLOW: Mapping[str, Entry] = {
     "AbsoluteErrorQuantile": Entry(
         "metric", _module("metrics"), {"quantile": open_fraction}, _NUMBERS
     ),
+    "AUC": Entry("metric", _module("classification_metrics"), {"curve": one_of("ROC", "PR")}, _TWO),
     "L1Regularizer": Entry("regularizer", _module("regularizers"), {"factor": non_negative}),
     "ActivityRegularizationLayer": Entry("layer", _module("layers"), {"rate": finite}),
     "MetricLoggingLayer": Entry("layer", _module("layers")),
@@ -98,7 +99,6 @@ _KERAS: Mapping[ObjectKind, tuple[str, Mapping[str, Arguments]]] = {
             "MeanAbsoluteError": {},
             "MeanSquaredError": {},
             "RootMeanSquaredError": {},
-            "AUC": {"curve": one_of("ROC", "PR")},
             "BinaryAccuracy": {},
             "BinaryCrossentropy": {},
             "Precision": {},
@@ -136,7 +136,6 @@ _KERAS_TASKS: Mapping[str, tuple[Task, ...]] = {
     "MeanAbsoluteError": _NUMBERS,
     "MeanSquaredError": _NUMBERS,
     "RootMeanSquaredError": _NUMBERS,
-    "AUC": _TWO,
     "BinaryAccuracy": _TWO,
     "BinaryCrossentropy": _TWO,
     "BinaryFocalCrossentropy": _TWO,

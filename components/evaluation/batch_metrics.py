@@ -12,8 +12,11 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from huberflow.components.evaluation.summed_metric import KerasMetric, SummedMetric
 
-State = list[np.ndarray]
-"""The weights of a ``SummedMetric``; empty before the first rows."""
+State = tuple[np.ndarray, np.ndarray]
+"""The weights of a ``SummedMetric`` that are not 0: their places, and the weights.
+
+An AUC has tens of thousands of counts for every slice; most slices have rows for few of them.
+"""
 
 
 class BatchMetric(tfma.metrics.Metric):
@@ -67,7 +70,7 @@ class _StateSum(beam.CombineFn):
         self._metric = SummedMetric(self._key.name, self._description)
 
     def create_accumulator(self) -> State:
-        return []
+        return np.zeros(0, np.int32), np.zeros(0)
 
     def add_input(self, state: State, rows: metric_types.StandardMetricInputs) -> State:
         ((labels, predictions, weights),) = metric_util.to_label_prediction_example_weight(
@@ -89,14 +92,18 @@ class _StateSum(beam.CombineFn):
             predictions,
             weights if self._key.example_weighted else None,
         )
-        return self.merge_accumulators([state, self._metric.get_weights()])
+        (weights,) = self._metric.get_weights()
+        places = np.flatnonzero(weights).astype(np.int32)
+        return self.merge_accumulators([state, (places, weights[places])])
 
     def merge_accumulators(self, states: Iterable[State]) -> State:
-        filled = [state for state in states if state]
-        return [sum(arrays) for arrays in zip(*filled, strict=True)]
+        places, values = map(np.concatenate, zip(*states, strict=True))
+        merged, origin = np.unique(places, return_inverse=True)
+        return merged, np.bincount(origin, values, len(merged))
 
     def extract_output(self, state: State) -> dict[metric_types.MetricKey, float]:
-        self._metric.set_weights(state)
+        (weights,) = self._metric.get_weights()
+        self._metric.set_weights([np.bincount(*state, len(weights))])
         return {self._key: float(self._metric.result())}
 
 

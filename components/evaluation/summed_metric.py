@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from huberflow.custom_objects.classification_metrics import AUC
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 
@@ -105,6 +106,8 @@ def state(metric: tf_keras.metrics.Metric) -> list[np.ndarray]:
 
 def _divisors(metric: tf_keras.metrics.Metric) -> list[tf.Tensor]:
     """Counts that are 0 where the metric is undefined; there Keras returns 0."""
+    if isinstance(metric, AUC):
+        return [metric.positives, metric.negatives]
     if isinstance(metric, tf_keras.metrics.AUC):
         positives = metric.true_positives + metric.false_negatives
         return [positives, metric.true_negatives + metric.false_positives]

@@ -25,6 +25,7 @@ DEFAULTS: Mapping[Task, Mapping[str, Mapping[str, Any]]] = {
                 {"name": "BinaryCrossentropy", "config": {}, "key": "log_loss"},
                 {"name": "BinaryAccuracy", "config": {}, "key": "accuracy"},
                 {"name": "AUC", "config": {}, "key": "auc"},
+                {"name": "AUC", "config": {"curve": "PR"}, "key": "pr_auc"},
             ]
         },
     },

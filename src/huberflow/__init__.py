@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from huberflow.components.bundle.save import save_bundle
     from huberflow.components.bundle.signing import check_signature, sign
     from huberflow.custom_objects.activations import softplus
+    from huberflow.custom_objects.classification_metrics import AUC
     from huberflow.custom_objects.constraints import PositiveWeights
     from huberflow.custom_objects.initializers import GlorotNormalInitializer
     from huberflow.custom_objects.layers import ActivityRegularizationLayer, MetricLoggingLayer
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from huberflow.pipeline.execution.mlflow_dag_runner import MlflowDagRunner
 
 __all__ = [
+    "AUC",
     "AbsoluteErrorQuantile",
     "ActivityRegularizationLayer",
     "CustomMSE",

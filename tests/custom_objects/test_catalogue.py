@@ -23,7 +23,6 @@ BASES = {
 }
 OF_KERAS = {"reduction", "name", "dtype", "kwargs"}
 KERAS_VALUES = {
-    "curve": "PR",
     "delta": 2.0,
     "gamma": 3.0,
     "l1": 0.1,

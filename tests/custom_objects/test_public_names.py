@@ -13,6 +13,7 @@ import huberflow
 from huberflow import custom_objects
 
 OBJECTS = [
+    "AUC",
     "AbsoluteErrorQuantile",
     "ActivityRegularizationLayer",
     "CustomMSE",

@@ -15,6 +15,7 @@ NOT_THE_DEFAULTS = {
     "CustomMSE": {"regularization_factor": 0.3, "reduction": "none", "name": "pulled"},
     "HuberMetric": {"threshold": 2.5, "name": "tail", "dtype": "float64"},
     "AbsoluteErrorQuantile": {"quantile": 0.95, "name": "p95", "dtype": "float64"},
+    "AUC": {"curve": "PR", "name": "area", "dtype": "float64"},
     "L1Regularizer": {"factor": 0.3},
     "ActivityRegularizationLayer": {"rate": 0.7, "name": "penalty", "dtype": "float64"},
     "MetricLoggingLayer": {"name": "spread", "dtype": "float64"},

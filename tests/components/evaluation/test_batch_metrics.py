@@ -1,6 +1,7 @@
 """A metric of many batches is that of all rows together, as TFMA itself computes it by row."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 
 from huberflow.components.evaluation.batch_metrics import BatchMetric
+from huberflow.custom_objects.catalogue import BUILT_IN
 
 LABELS = np.array([10.0, 20.0, 20.0, 40.0, 0.5], np.float32)
 PREDICTIONS = np.array([12.0, 20.0, 21.0, 33.0, 0.0], np.float32)
@@ -79,8 +81,10 @@ def seen(name, labels, predictions, weights, module="tf_keras.metrics"):
     computation.combiner.setup()
     rows = {"labels": labels, "predictions": predictions, "example_weights": weights}
     rows = {name: np.array(values, np.float32) for name, values in rows.items()}
-    state = computation.combiner.add_input([], metric_types.StandardMetricInputs(rows))
-    (value,) = computation.combiner.extract_output(state).values()
+    combiner = computation.combiner
+    state = combiner.create_accumulator()
+    state = combiner.add_input(state, metric_types.StandardMetricInputs(rows))
+    (value,) = combiner.extract_output(state).values()
     return value
 
 
@@ -98,8 +102,23 @@ def test_calibration_of_labels_that_add_up_to_nothing_is_none():
     ],
 )
 def test_what_would_divide_by_nothing_is_not_defined(name, labels, predictions):
-    assert math.isnan(seen(name, labels, predictions, [1, 1]))
-    assert not math.isnan(seen(name, [*labels, 0, 1], [*predictions, 0.1, 0.8], [1, 1, 1, 1]))
+    module = BUILT_IN.of_kind("metric")[name].module
+    more = ([*labels, 0, 1], [*predictions, 0.1, 0.8], [1, 1, 1, 1])
+    assert math.isnan(seen(name, labels, predictions, [1, 1], module))
+    assert not math.isnan(seen(name, *more, module))
+
+
+def test_a_state_is_as_large_as_its_rows_are_many():
+    """Thousands of slices have an AUC each."""
+    metric = {"module": BUILT_IN.of_kind("metric")["AUC"].module, "name": "AUC", "arguments": {}}
+    (computation,) = BatchMetric(name="x", metric=metric).computations()
+    computation.combiner.setup()
+    rows = {"labels": LABELS > 10, "predictions": PREDICTIONS / 40}
+    rows = metric_types.StandardMetricInputs(rows)
+    state = computation.combiner.create_accumulator()
+    for _ in range(3):
+        state = computation.combiner.add_input(state, rows)
+    assert len(pickle.dumps(state)) < 1000
 
 
 @pytest.mark.parametrize("name", ["MeanAbsoluteError", "RootMeanSquaredError", "BinaryAccuracy"])

@@ -51,7 +51,7 @@ class TestDefaults:
         found = config("data.label=tall")
         assert (found.model.task, found.data.classes) == ("binary", ("0", "1"))
         assert found.training.loss.name == "BinaryCrossentropy"
-        assert keys(found) == ["log_loss", "accuracy", "auc"]
+        assert keys(found) == ["log_loss", "accuracy", "auc", "pr_auc"]
         assert found.evaluation.gate[0].metric == "log_loss"
         assert found.model.label_scale == "none"
 
