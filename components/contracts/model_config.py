@@ -40,6 +40,10 @@ class ModelConfig(JsonRecord):
     """The custom function that builds the network, as the user wrote it."""
 
 
+ClassWeight = Literal["balanced"] | Mapping[str, float]
+"""Classes that count the same in all, or the weight of each."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig(JsonRecord):
     """How the model is fitted."""
@@ -54,6 +58,8 @@ class TrainingConfig(JsonRecord):
     early_stopping_patience: int | None = None
     """None: training does not stop early."""
     mixed_precision: bool = False
+    class_weight: ClassWeight | None = None
+    """None: each row counts the same."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ import tf_keras
 from huberflow.components.contracts.model_config import TrainingConfig
 from huberflow.components.training.best_weights import BestWeights
 from huberflow.components.training.callbacks import Progress
+from huberflow.components.training.class_weight import ClassWeightedLoss
 from huberflow.custom_objects import registry
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
 
@@ -25,20 +26,25 @@ def compile_model(
     training: TrainingConfig,
     *,
     weighted: bool = False,
+    class_weights: Sequence[float] = (),
+    optimizer: tf_keras.optimizers.Optimizer | None = None,
     catalogue: Catalogue = BUILT_IN,
 ) -> None:
     """Compiles the model with its optimizer, loss and metrics.
 
     Args:
-      model: not compiled yet.
+      model: not compiled yet, or to be compiled anew.
       training: names them.
       weighted: whether the metrics count each row by its weight, as the loss always does.
+      class_weights: how much the rows of each class count in the loss; empty: the same.
+      optimizer: one that goes on, in place of a new one.
       catalogue: has the objects that ``training`` names.
     """
+    loss = registry.build_choice("loss", training.loss, catalogue)
     metrics = [registry.build_choice("metric", choice, catalogue) for choice in training.metrics]
     model.compile(
-        optimizer=registry.build_choice("optimizer", training.optimizer, catalogue),
-        loss=registry.build_choice("loss", training.loss, catalogue),
+        optimizer=optimizer or registry.build_choice("optimizer", training.optimizer, catalogue),
+        loss=ClassWeightedLoss(loss, class_weights) if class_weights else loss,
         **{"weighted_metrics" if weighted else "metrics": metrics},
     )
 

@@ -1,5 +1,7 @@
 """Builds the model and trains it on transformed rows."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import tensorflow as tf
@@ -21,6 +23,7 @@ def train_model(
     *,
     table_rows: int,
     log_dir: Path,
+    class_weights: Sequence[float] = (),
     catalogue: Catalogue = BUILT_IN,
 ) -> tf_keras.Model:
     """The model with the weights of its best epoch.
@@ -31,19 +34,25 @@ def train_model(
       validation: the same, for early stopping.
       table_rows: rows of the embedding table; 0 without categorical columns.
       log_dir: for ``epochs.csv``.
+      class_weights: how much the rows of each class count in the loss; empty: the same.
       catalogue: has the objects that the config names.
 
     Raises:
       InputError: a label does not fit ``model.label_scale``.
       FloatingPointError: the loss is no longer finite.
     """
-    training = config.training
-    with fitting.strategy(tf.config.list_logical_devices("GPU")).scope():
+    training, strategy = config.training, fitting.strategy(tf.config.list_logical_devices("GPU"))
+    with strategy.scope():
         scale = PLAIN if config.classes else label_scale(train, config.model.label_scale)
         model = _model(config, table_rows, scale, catalogue)
-        fitting.compile_model(
-            model, training, weighted=config.weight is not None, catalogue=catalogue
+        compile_anew = partial(
+            fitting.compile_model,
+            model,
+            training,
+            weighted=config.weight is not None,
+            catalogue=catalogue,
         )
+        compile_anew(class_weights=class_weights)
     fitting.fit(
         model,
         shuffled(train, config.seed).rebatch(training.batch_size).prefetch(tf.data.AUTOTUNE),
@@ -51,6 +60,9 @@ def train_model(
         training,
         log_dir,
     )
+    if class_weights:  # they are no part of the model, and the loss that is exported has none
+        with strategy.scope():
+            compile_anew(optimizer=model.optimizer)
     return model
 
 

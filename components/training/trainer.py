@@ -20,6 +20,7 @@ from huberflow.components.features.preprocessing import truth
 from huberflow.components.serving import signatures
 from huberflow.components.serving.signatures import Signatures, Spec
 from huberflow.components.training import fitting, predictions
+from huberflow.components.training.class_weight import class_weights
 from huberflow.components.training.constant import constant_prediction
 from huberflow.components.training.rows import (
     blocks,
@@ -84,10 +85,17 @@ def _trained(
             _refuse_empty(sum(len(block[1]) for block in rows), split, config.target)
         if config.weight is not None:
             train, validation = scale_weights(train, validation, config.weight)
-        constant_prediction(train, config.target).write(log_dir / artifact_files.CONSTANT)
+        constant = constant_prediction(train, config.target)
+        constant.write(log_dir / artifact_files.CONSTANT)
         table_rows = 1 + transform.vocabulary_size_by_name(VOCABULARY) if categorical else 0
         return train_model(
-            config, train, validation, table_rows=table_rows, log_dir=log_dir, catalogue=catalogue
+            config,
+            train,
+            validation,
+            table_rows=table_rows,
+            log_dir=log_dir,
+            class_weights=class_weights(config.training.class_weight, config.target, constant),
+            catalogue=catalogue,
         )
 
 

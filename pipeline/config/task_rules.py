@@ -12,6 +12,7 @@ from huberflow.pipeline.config.data import Data
 from huberflow.pipeline.config.evaluation import Evaluation
 from huberflow.pipeline.config.model import Model
 from huberflow.pipeline.config.training import Training
+from huberflow.pipeline.config.yaml_text import flow
 
 DEFAULTS: Mapping[Task, Mapping[str, Mapping[str, Any]]] = {
     "regression": {},
@@ -67,6 +68,7 @@ def check_task_rules(
     _check_classes(data.classes, task)
     key, scaled = "model.label_scale", task != "regression" and scale != "none"
     refuse_if(scaled, key, "none for classes", repr(scale), f"--set {key}=none")
+    _check_class_weight(data.classes, training)
     _check_object(catalogue, "training.loss", "loss", training.loss.name, task)
     for section, metrics in (("training", training.metrics), ("evaluation", evaluation.metrics)):
         for place, metric in enumerate(metrics):
@@ -102,6 +104,20 @@ def _check_classes(classes: tuple[str, ...], task: Task) -> None:
     write = f"model.task={meant}" if len(classes) > 1 else f"'data.classes={example}'"
     expected = f"{expected} for model.task={task}"
     refuse_if(not fits, "data.classes", expected, received, f"--set {write}")
+
+
+def _check_class_weight(classes: tuple[str, ...], training: Training) -> None:
+    key, asked = "training.class_weight", training.class_weight
+    none = f"--set {key}=null"
+    refuse_if(
+        asked is not None and not classes,
+        key,
+        "null for numbers, which have no classes",
+        flow(asked),
+        none,
+    )
+    unknown = [name for name in asked if name not in classes] if isinstance(asked, dict) else []
+    refuse_if(unknown, key, f"classes of the label ({', '.join(classes)})", ", ".join(unknown))
 
 
 def _check_object(catalogue: Catalogue, key: str, kind: ObjectKind, name: str, task: Task) -> None:

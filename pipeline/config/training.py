@@ -1,9 +1,28 @@
 """Section ``training``: loss, optimizer, epochs and so on."""
 
-from pydantic import Field, PositiveInt
+import math
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from huberflow.pipeline.config.base import Strict
+from pydantic import BeforeValidator, Field, PositiveInt
+
+from huberflow.pipeline.config.base import Strict, refuse_if
 from huberflow.pipeline.config.choices import Choice, Loss, Metric, Optimizer
+from huberflow.pipeline.config.yaml_text import flow
+
+
+def _balanced_or_table(value: object) -> object:
+    """Refuses all else with one message; pydantic has one for each type of a union."""
+    is_table = isinstance(value, Mapping) and all(map(_is_positive, value.values()))
+    wrong = not (value is None or value == "balanced" or is_table)
+    expected = "balanced, or a number > 0 for each class, such as {fraud: 20}"
+    refuse_if(wrong, "", expected, flow(value), "--set training.class_weight=balanced")
+    return value
+
+
+def _is_positive(weight: object) -> bool:
+    is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+    return is_number and 0 < weight < math.inf  # type: ignore[operator]
 
 
 class Training(Strict):
@@ -32,6 +51,13 @@ class Training(Strict):
         5,
         description="Epochs without a better validation loss before training stops; null: no "
         "early stopping.",
+    )
+    class_weight: Annotated[
+        Literal["balanced"] | dict[str, float] | None, BeforeValidator(_balanced_or_table)
+    ] = Field(
+        None,
+        description="Weight of each class in the loss, and in nothing else: balanced (each class "
+        "counts the same in all), or a table such as {fraud: 20} (others: 1); null: none.",
     )
     mixed_precision: bool = Field(
         False, description="Compute in float16 with float32 weights; faster on a GPU."

@@ -124,6 +124,11 @@ model.task=binary; data.classes=[a, b, c] | data.classes | two | a, b, c | model
 data.classes=[a, b] | data.classes | none for model.task=regression | a, b | model.task=binary
 model.task=binary; data.classes=[a, a] | data.classes | each once | a, a |
 {BINARY}; model.label_scale=log | model.label_scale | none for classes | 'log' | label_scale=none
+training.class_weight=balanced | training.class_weight | null for numbers | balanced | =null
+{BINARY}; training.class_weight={{c: 2, b: 1}} | training.class_weight | (a, b) | c |
+{BINARY}; training.class_weight={{a: 0}} | training.class_weight | > 0 | {{a: 0}} | balanced
+{BINARY}; training.class_weight={{a: true}} | training.class_weight | > 0 | true | balanced
+{BINARY}; training.class_weight=even | training.class_weight | balanced, or | even | =balanced
 training.metrics=[{{name: AUC}}] | training.metrics.0.name | a metric for regression | 'AUC' | Huber
 {BINARY}; data.label=[a, b] | data.label | one column for model.task=binary | a, b | --label a
 data.label=[tips, tips] | data.label | columns, each once | [tips, tips] |
