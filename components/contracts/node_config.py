@@ -31,15 +31,16 @@ class SplitDays(JsonRecord):
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnShares(JsonRecord):
-    """The shares in which train rows are divided by hash into train and validation."""
+    """The shares in which a hash divides rows; without ``eval``, only those to train on."""
 
     train: int
     validation: int
+    eval: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExampleGenConfig(NodeConfig):
-    """Which split a row belongs to; without ``column`` and ``draw`` TFX splits by hash."""
+    """Which split a row belongs to; without any of the first five TFX splits by hash."""
 
     column: str | None = None
     """The column that decides; None where the file does."""
@@ -47,8 +48,11 @@ class ExampleGenConfig(NodeConfig):
     """The split of each of the column's values."""
     days: SplitDays | None = None
     """In place of ``values``, for a column of dates."""
+    group: str | None = None
+    """The column whose value is hashed; rows with one value have one split."""
     draw: DrawnShares | None = None
-    """None where validation rows are not drawn from the train rows."""
+    """For a group the shares of all splits; else those of train and validation, or None where
+    validation rows are not drawn from the train rows."""
     fractions: tuple[str, ...] = ()
     """Columns whose whole numbers are written as floats, as a pinned schema has them."""
 

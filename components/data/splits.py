@@ -1,7 +1,8 @@
-"""Splits rows by the values of a column, or by the files that hold them.
+"""Splits rows by the values of a column, by groups, or by the files that hold them.
 
-TFX's own ExampleGen splits by hashes only, of rows or of a column's values; it draws no validation
-rows where each split has its own files.
+TFX's own ExampleGen splits by hashes only; of a column's values it takes only texts and whole
+numbers, and ends where one is missing. It draws no validation rows where each split has its own
+files.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ SPLITS = ("train", "validation", "eval")
 
 
 def split_of(example: tf.train.Example, config: ExampleGenConfig, file_split: str) -> str | None:
-    """The split of a row; None for a row to drop, which has no date.
+    """The split of a row; None for a row to drop, which has no date or no group.
 
     Args:
       example: the row.
@@ -32,8 +33,14 @@ def split_of(example: tf.train.Example, config: ExampleGenConfig, file_split: st
     Raises:
       InputError: the row's value of the column has no split.
     """
+    if config.group is not None and config.draw:
+        value = _value(example, config.group)
+        return _draw(value.encode(), config.draw) if value else None
     split = _by_column(example, config) if config.column else file_split
-    return _draw(example, config.draw) if split == "train" and config.draw else split
+    if split != "train" or not config.draw:
+        return split
+    # The row's content alone decides: the same in every process and order of columns.
+    return _draw(example.SerializeToString(deterministic=True), config.draw)
 
 
 def _by_column(example: tf.train.Example, config: ExampleGenConfig) -> str | None:
@@ -64,14 +71,19 @@ def _value(example: tf.train.Example, column: str) -> str | None:
     values = getattr(features[column], kind).value if kind else []
     if not values:
         return None
-    return values[0].decode() if kind == "bytes_list" else str(values[0])
+    if kind == "bytes_list":
+        return values[0].decode()
+    is_whole = isinstance(values[0], float) and values[0].is_integer()
+    return str(int(values[0]) if is_whole else values[0])
 
 
-def _draw(example: tf.train.Example, shares: DrawnShares) -> str:
-    """Draws by the row's content alone: the same in every process and order of columns."""
-    digest = hashlib.sha256(example.SerializeToString(deterministic=True)).digest()
-    place = int.from_bytes(digest) % (shares.train + shares.validation)
-    return "train" if place < shares.train else "validation"
+def _draw(content: bytes, shares: DrawnShares) -> str:
+    """Draws by a hash."""
+    digest = hashlib.sha256(content).digest()
+    place = int.from_bytes(digest) % (shares.train + shares.validation + shares.eval)
+    if place < shares.train:
+        return "train"
+    return "validation" if place < shares.train + shares.validation else "eval"
 
 
 class _SplitExecutor(examples.Executor):

@@ -88,12 +88,13 @@ class Data(Strict):
 
     @model_validator(mode="after")
     def _check_one_source(self) -> "Data":
-        path, column, key = self.path, self.splits.column, "splits.column"
-        both, received = path and self.splits.files.train, repr(str(path))
+        path, splits = self.path, self.splits
+        both, received = path and splits.files.train, repr(str(path))
         refuse_if(both, "path", "null beside splits.files", received, "--set data.path=null")
-        no_data = column is not None and path is None
-        refuse_if(no_data, key, "null for the taxi trips", repr(column), "--data PATH")
-        refuse_if(column in self.labels, key, "a column that is not the label", repr(column))
+        for key, column in (("splits.column", splits.column), ("splits.group", splits.group)):
+            no_data = column is not None and path is None
+            refuse_if(no_data, key, "null for the taxi trips", repr(column), "--data PATH")
+            refuse_if(column in self.labels, key, "a column that is not the label", repr(column))
         return self
 
     def paths(self) -> dict[str, str]:

@@ -51,6 +51,7 @@ class Config(Strict):
         named = [*(("data.label", label) for label in self.data.labels), ("data.weight", weight)]
         if splits.values:
             named.append(("data.splits.column", splits.column))
+        named.append(("data.splits.group", splits.group))
         for key, column in named:
             refuse_if(column in features, key, "a column that is no feature", repr(column))
         is_label = weight in self.data.labels

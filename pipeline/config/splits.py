@@ -34,7 +34,7 @@ class Files(Strict):
 
 
 class Splits(Strict):
-    """How rows are split: by a hash of the row, by a column, or by the file they are in."""
+    """How rows are split: by a hash of the row or of its group, by a column, or by its file."""
 
     train: PositiveInt = Field(6, description="Share of the rows for training.")
     validation: PositiveInt = Field(1, description="Share of the rows for early stopping.")
@@ -51,6 +51,11 @@ class Splits(Strict):
         None,
         description="First days of the splits, where that column holds dates (set by profiling).",
     )
+    group: str | None = Field(
+        None,
+        description="Column whose rows with one value all go to one split, by a hash of the value: "
+        "a user, a patient, a device; null: each row by itself.",
+    )
     files: Files = Files()
 
     @model_validator(mode="after")
@@ -64,6 +69,10 @@ class Splits(Strict):
         files = [name for name, path in self.files if path is not None]
         both, write = bool(files) and self.column is not None, "--set data.splits.column=null"
         refuse_if(both, "column", "null beside splits.files", repr(self.column), write)
+        other = "splits.files" if files else "splits.column"
+        both, write = files or self.column is not None, "--set data.splits.group=null"
+        both = self.group is not None and both
+        refuse_if(both, "group", f"null beside {other}", repr(self.group), write)
         for name in ("train", "eval"):
             lacking, write = files and name not in files, f"--set data.splits.files.{name}=PATH"
             refuse_if(lacking, f"files.{name}", "files, as other splits have them", "null", write)

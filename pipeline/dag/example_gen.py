@@ -31,7 +31,8 @@ def example_gen(data: Data, folder: str | None = None) -> ExampleGen:
         return _by_files(data, folder, floats)
     found = source.find_source(data.path or taxi.folder())
     base, pattern = source.folder_and_pattern(found.files)
-    executors = (examples if data.splits.column is None else splits).EXECUTORS
+    by_hash = data.splits.column is None and data.splits.group is None
+    executors = (examples if by_hash else splits).EXECUTORS
     return ExampleGen(
         folder or base,
         executor=executors[found.file_format],
@@ -42,6 +43,12 @@ def example_gen(data: Data, folder: str | None = None) -> ExampleGen:
 
 
 def _custom_config(asked: Splits) -> ExampleGenConfig:
+    if asked.group is not None:
+        return ExampleGenConfig(
+            group=asked.group,
+            draw=replace(_drawn(asked), eval=asked.eval),
+            source=source_hashes("huberflow.components.data.splits"),
+        )
     if asked.column is None:
         return ExampleGenConfig(source=source_hashes("huberflow.components.data.examples"))
     days = asked.days

@@ -75,6 +75,7 @@ def infer_uses(
     *,
     weight: str | None = None,
     split: str | None = None,
+    group: str | None = None,
     exclude: Iterable[str] = (),
     keep: Iterable[str] = (),
 ) -> InferredUses:
@@ -85,6 +86,7 @@ def infer_uses(
       labels: columns to predict.
       weight: column of the rows' weights, if any.
       split: column that names the rows' split, if any.
+      group: column whose rows with one value stay together, if any.
       exclude: columns that are not used.
       keep: columns that are used even if a rule leaves them out.
 
@@ -93,10 +95,12 @@ def infer_uses(
     """
     exclude, keep = tuple(exclude), tuple(keep)
     taken: dict[str | None, str] = dict.fromkeys(labels, "data.label")
-    taken |= {weight: "data.weight", split: "data.splits.column"}
+    taken |= {weight: "data.weight", split: "data.splits.column", group: "data.splits.group"}
     _check_names(table, taken, exclude, keep)
     uses = InferredUses()
     apart = {weight: "weights of the rows", split: "names the split"}
+    # The rows that a model is judged by have none of the values that it is trained on.
+    apart |= {group: "groups of rows, each in one split"}
     apart |= dict.fromkeys(exclude, "excluded")
     for name, column in table.columns.items():
         if name in labels:

@@ -21,6 +21,9 @@ MOST_VALUES = 20
 FEWEST_DAYS = 3
 """One for each split: rows of one day stay together."""
 
+FEWEST_GROUPS = 3
+"""One for each split: rows of one group stay together."""
+
 _WORDS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
@@ -96,6 +99,21 @@ def check_split_column(
             received=f"none in {', '.join(lacking)}",
             hint="to infer the days again" if splits.days else "name the word for it",
             write="--set data.splits.days=null" if splits.days else by_word,
+        )
+
+
+def check_groups(column: ColumnProfile) -> None:
+    """Refuses a column with fewer groups of rows than there are splits.
+
+    Raises:
+      InputError: how many it has.
+    """
+    if column.distinct < FEWEST_GROUPS:
+        raise InputError(
+            "data.splits.group",
+            expected=f"at least {FEWEST_GROUPS} values in {column.name!r}, one for each split",
+            received=str(column.distinct),
+            write="--set data.splits.group=null",
         )
 
 

@@ -73,6 +73,7 @@ def infer_defaults(asked: Mapping[str, JSON], rows: DataRows) -> DataDefaults:
         target.labels,
         weight=weight,
         split=column.name if column and column.kind != "date" else None,
+        group=splits.group if splits.group in table.columns else None,
         exclude=_names(data, "exclude"),
         keep=_names(data, "keep"),
     )
@@ -137,6 +138,10 @@ def check_data(config: Config, rows: DataRows) -> Config:
             classes.check_trained_classes(
                 data.classes, counts, target.name, "data.splits.files.eval"
             )
+    if splits.group is not None:
+        row_splits.check_groups(
+            checks.column_with_values("data.splits.group", rows.profile, splits.group)
+        )
     if splits.column is None:
         return config
     column = checks.column_with_values("data.splits.column", rows.profile, splits.column)
@@ -153,11 +158,12 @@ def check_data(config: Config, rows: DataRows) -> Config:
 
 
 def _asked_splits(data: Mapping[str, Any]) -> Splits:
-    """Shares and column; the defaults where they are wrong, which the config refuses later."""
+    """Shares, column and group; defaults where they are wrong, which the config refuses later."""
     asked = data.get("splits")
     if not isinstance(asked, Mapping):
         return Splits()
-    values = {key: asked[key] for key in ("train", "validation", "eval", "column") if key in asked}
+    keys = ("train", "validation", "eval", "column", "group")
+    values = {key: asked[key] for key in keys if key in asked}
     try:
         return Splits.model_validate_json(json.dumps(values, default=str))
     except ValidationError:
@@ -176,6 +182,9 @@ def data_warnings(config: Config, rows: DataRows) -> list[str]:
     if splits.days and splits.column:
         undated = rows.tally(table.columns[splits.column], target).without_value
         lines += [f"dropped: {undated:,} rows without {splits.column}"] if undated else []
+    if splits.group:
+        ungrouped = table.columns[splits.group].missing
+        lines += [f"dropped: {ungrouped:,} rows without {splits.group}"] if ungrouped else []
     if len(data.labels) == 1:
         column = table.columns[data.labels[0]]
         lines += filter(None, [classes.remark_on_label(column, config.model.task)])

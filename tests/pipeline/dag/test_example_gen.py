@@ -81,9 +81,11 @@ def test_files_of_splits(folder, evaluation, base, train, eval_pattern):
     ]
 
 
-@pytest.mark.parametrize("split", [Splits(), Splits(column="month", values={"2": "eval"})])
+@pytest.mark.parametrize(
+    "split", [Splits(), Splits(column="month", values={"2": "eval"}), Splits(group="user")]
+)
 def test_the_config_has_the_hashes_of_the_code_that_reads_and_splits(folder, split):
     node = example_gen(Data(path=folder / "a", splits=split))
     source = json.loads(node.exec_properties["custom_config"])["source"]
     assert {"components/data/examples.py", "components/data/csv_reading.py"} <= source.keys()
-    assert ("components/data/splits.py" in source) is (split.column is not None)
+    assert ("components/data/splits.py" in source) is (split != Splits())

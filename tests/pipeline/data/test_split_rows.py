@@ -16,10 +16,11 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types.standard_artifacts import Examples
 
 from huberflow.components.contracts.date_formats import DATE_FORMATS
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.beam.beam_target import in_process_arguments
 from huberflow.pipeline.dag.example_gen import example_gen
 from huberflow.pipeline.data.dates import parse_dates
-from huberflow.pipeline.resolve.resolved_run import load
+from huberflow.pipeline.resolve.resolved_run import load, resolve_config
 
 KINDS = ["csv", "csv.gz", "parquet", "tfrecord"]
 
@@ -131,6 +132,90 @@ class TestInWords:
         asked = [f"data.path={tmp_path}/rows.csv", "data.splits.column=held_out"]
         found = split(*asked, "data.splits.values={0: train, 1: eval}")
         assert ids(found["eval"]) == list(range(2, 60, 3))
+
+
+def users_of(rows):
+    return {str(row["user"]) for row in rows}
+
+
+class TestByGroup:
+    @pytest.fixture(params=["u{}", 7.0, 7], ids=["text", "numbers", "whole numbers"])
+    def rows(self, request):
+        """Rows of 200 users, many of some, and a few of nobody."""
+        user = request.param
+        of = user.format if isinstance(user, str) else lambda number: user * number
+        numbers = [n % 17 if n % 5 == 1 else n % 200 for n in range(600)]
+        return [
+            {"id": n, "user": of(each) if n % 50 else None, "x": n % 7, "y": n / 2}
+            for n, each in enumerate(numbers)
+        ]
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_all_rows_of_a_group_go_to_one_split(self, tmp_path, split, rows, kind):
+        write(tmp_path / f"rows.{kind}", rows)
+        found = split(f"data.path={tmp_path}/rows.{kind}", "data.splits.group=user")
+        groups = [users_of(each) for each in found.values()]
+        assert all(groups)
+        everyone = len({row["user"] for row in rows} - {None})
+        assert sum(map(len, groups)) == len(set.union(*groups)) == everyone
+        assert len(users_of(found["train"])) == pytest.approx(0.6 * everyone, rel=0.2)
+        assert everywhere(found) == [row["id"] for row in rows if row["user"] is not None]
+
+    def test_a_group_goes_where_it_went_in_other_rows_and_files(self, tmp_path, split, rows):
+        found = {}
+        for kind, some in (("csv", rows), ("parquet", rows[::3])):
+            write(tmp_path / f"rows.{kind}", some)
+            of = split(f"data.path={tmp_path}/rows.{kind}", "data.splits.group=user")
+            found[kind] = {user: name for name, each in of.items() for user in users_of(each)}
+        assert found["parquet"].items() <= found["csv"].items()
+
+    def test_shares_are_those_of_the_groups(self, tmp_path, split, rows):
+        write(tmp_path / "rows.csv", rows)
+        shares = ["data.splits.train=1", "data.splits.validation=1", "data.splits.eval=6"]
+        found = split(f"data.path={tmp_path}/rows.csv", "data.splits.group=user", *shares)
+        everyone = sum(len(users_of(each)) for each in found.values())
+        assert len(users_of(found["eval"])) == pytest.approx(0.75 * everyone, rel=0.2)
+
+    def test_it_is_no_feature_and_rows_without_it_are_told(self, tmp_path, rows):
+        write(tmp_path / "rows.csv", rows)
+        asked = [f"data.path={tmp_path}/rows.csv", "data.label=y", "data.splits.group=user"]
+        found = resolve_config(None, asked)
+        assert "user" not in found.config.features.columns()
+        told = found.warnings()
+        assert "left out: user: groups of rows, each in one split" in told
+        assert "dropped: 12 rows without user" in told
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "expected", "received"),
+    [
+        (["data.splits.column=part"], "data.splits.group", "null beside splits.column", "user"),
+        (["data.label=user"], "data.splits.group", "not the label", "user"),
+        (["data.splits.group=part"], "data.splits.group", "at least 3 values in 'part'", "2"),
+        (["data.splits.group=usr"], "data.splits.group", "a column of the data", "usr"),
+        (["data.keep=[user]"], "data.keep", "not data.splits.group too", "user"),
+        (["features.categorical=[user]"], "data.splits.group", "no feature", "user"),
+        (
+            ["data.path=null", "data.splits.files={train: rows.csv, eval: more.csv}"],
+            *("data.splits.group", "null beside splits.files", "user"),
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_group_that_cannot_be_is_refused(
+    tmp_path, monkeypatch, settings, key, expected, received
+):
+    monkeypatch.chdir(tmp_path)
+    parts = ("train", "test")
+    rows = [{"user": f"u{n % 9}", "part": parts[n % 2], "x": n, "y": n} for n in range(60)]
+    write(tmp_path / "rows.csv", rows)
+    write(tmp_path / "more.csv", rows)
+    asked = ["data.path=rows.csv", "data.label=y", "data.splits.group=user", *settings]
+    with pytest.raises(InputError) as refused:
+        load(None, asked)
+    assert refused.value.key == key
+    assert expected in refused.value.expected
+    assert received in refused.value.received
 
 
 class TestByDate:
