@@ -70,8 +70,8 @@ class Splits(Strict):
         both, write = bool(files) and self.column is not None, "--set data.splits.column=null"
         refuse_if(both, "column", "null beside splits.files", repr(self.column), write)
         other = "splits.files" if files else "splits.column"
-        both, write = files or self.column is not None, "--set data.splits.group=null"
-        both = self.group is not None and both
+        both = self.group is not None and (bool(files) or self.column is not None)
+        write = "--set data.splits.group=null"
         refuse_if(both, "group", f"null beside {other}", repr(self.group), write)
         for name in ("train", "eval"):
             lacking, write = files and name not in files, f"--set data.splits.files.{name}=PATH"
