@@ -49,6 +49,21 @@ def two_replicas():
     return strategy
 
 
+@pytest.fixture
+def own_registry(monkeypatch):
+    """What a test registers is forgotten after it, by Keras and by us."""
+    import tf_keras
+
+    from huberflow.custom_objects import registry
+
+    monkeypatch.setattr(registry, "_registered", registry.registered())
+    names = tf_keras.utils.get_custom_objects()
+    before = dict(names)
+    yield
+    names.clear()
+    names.update(before)
+
+
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory):
     """A small bundle with every kind of custom object; it is for reading, so change a copy."""

@@ -62,10 +62,13 @@ def validate(values: Mapping[str, JSON], catalogue: Catalogue = BUILT_IN) -> Con
 def _merge(base: Mapping[str, JSON], over: Mapping[str, JSON]) -> dict[str, JSON]:
     """``over`` on top of ``base``, mapping by mapping.
 
-    An object that gets another ``name`` drops the arguments of the one before.
+    An object that gets another ``name``, or its name and arguments at once, drops the arguments of
+    the one before.
     """
-    renamed = "config" in base and over.get("name", base.get("name")) != base.get("name")
-    merged = {**base, "config": {}} if renamed else dict(base)
+    replaced = "config" in base and "name" in over
+    if replaced and "config" not in over:
+        replaced = over["name"] != base.get("name")
+    merged = {**base, "config": {}} if replaced else dict(base)
     for key, value in over.items():
         below = merged.get(key)
         if not isinstance(value, Mapping) or key in _WHOLE:

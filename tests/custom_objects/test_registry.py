@@ -22,11 +22,8 @@ def doubled(inputs):
 
 
 @pytest.fixture
-def load(tmp_path, monkeypatch):
+def load(own_registry, tmp_path, monkeypatch):
     """Writes a module and imports it; afterwards both registries are as they were."""
-    monkeypatch.setattr(registry, "_registered", registry.registered())
-    keras_names = tf_keras.utils.get_custom_objects()
-    before = dict(keras_names)
 
     def load(name, source):
         file = tmp_path / f"{name}.py"
@@ -37,9 +34,7 @@ def load(tmp_path, monkeypatch):
         spec.loader.exec_module(module)
         return module
 
-    yield load
-    keras_names.clear()
-    keras_names.update(before)
+    return load
 
 
 def test_lists_every_object_of_the_catalogue():

@@ -25,8 +25,8 @@ _SEED = 1
 def seeded(model: tf_keras.Model) -> Iterator[None]:
     """Makes a model draw the same random numbers in this block, in every process.
 
-    What it runs is traced anew, as a graph, where each op has its seed by its place; and every
-    generator starts from one state. After the block, the model has the functions that it had, which
+    What it runs is traced anew, as a graph, where each op has its seed by its place, and the steps
+    of a loop draw one after another; and every generator starts from one state. After the block, the model has the functions that it had, which
     go on with the numbers that they would have drawn; so do all generators.
     """
     import tensorflow as tf
@@ -54,7 +54,7 @@ def _in_place_of_tensorflows(own: tf.random.Generator) -> Iterator[tuple[Any, _F
         polymorphic_function,
     )
     from tensorflow.python.framework import random_seed
-    from tensorflow.python.ops import stateful_random_ops
+    from tensorflow.python.ops import stateful_random_ops, while_v2
 
     generators = [own]
     make_context = original(function_context.make_function_context)
@@ -63,7 +63,13 @@ def _in_place_of_tensorflows(own: tf.random.Generator) -> Iterator[tuple[Any, _F
         found = make_context(*args, **kwargs)
         return found._replace(context=(found.context, generators[0]))
 
+    make_loop = original(while_v2.while_loop)
+
+    def loop_in_order(*args: Any, **kwargs: Any) -> Any:  # else its steps draw whose turn comes
+        return make_loop(*args, **{**kwargs, "parallel_iterations": 1})
+
     yield random_seed.get_seed, _seeds_by_place()
+    yield while_v2.while_loop, loop_in_order
     yield function_context.make_function_context, context_of_block
     yield stateful_random_ops.get_global_generator, lambda: generators[-1]
     yield stateful_random_ops.set_global_generator, generators.append

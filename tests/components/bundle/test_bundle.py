@@ -132,7 +132,9 @@ class TestCapture:
         for name, values in inputs.items():
             np.testing.assert_array_equal(golden.inputs[name], values)
 
-    def test_a_module_of_the_users_own_travels_with_its_package(self, tmp_path, monkeypatch):
+    def test_a_module_of_the_users_own_travels_with_its_package(
+        self, own_registry, tmp_path, monkeypatch
+    ):
         package = tmp_path / "taxi_objects"
         package.mkdir()
         (package / "__init__.py").write_text("")
@@ -159,22 +161,17 @@ class TestCapture:
         assert reload.check(path)["ok"]
         assert "taxi_objects" not in sys.modules
 
-    def test_a_class_that_no_module_holds_is_refused(self, model, tmp_path):
+    def test_a_class_that_no_module_holds_is_refused(self, own_registry, tmp_path):
         class Hidden(tf_keras.losses.Loss):
             def call(self, y_true, y_pred):
                 return tf.reduce_mean(y_true - y_pred, axis=-1)
 
-        before = dict(tf_keras.utils.get_custom_objects())
         tf_keras.utils.register_keras_serializable("mine")(Hidden)
-        try:
-            hidden = trained()
-            hidden.compile("sgd", loss=Hidden())
-            with pytest.raises(InputError) as caught:
-                captured(hidden, tmp_path / "captured")
-            assert caught.value.key == "mine>Hidden"
-        finally:
-            tf_keras.utils.get_custom_objects().clear()
-            tf_keras.utils.get_custom_objects().update(before)
+        hidden = trained()
+        hidden.compile("sgd", loss=Hidden())
+        with pytest.raises(InputError) as caught:
+            captured(hidden, tmp_path / "captured")
+        assert caught.value.key == "mine>Hidden"
 
     def test_a_model_trained_on_several_devices_is_checked_as_on_one(self, two_replicas, tmp_path):
         model = trained(strategy=two_replicas)

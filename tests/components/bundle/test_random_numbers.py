@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 from bare_environment import BareEnvironment
-from random_models import BATCH, CASES, EVEN_THE_ANSWERS, STEPS
+from random_models import BATCH, CASES, EVEN_THE_ANSWERS, STEPS, chain
 from tensorflow.python.ops import stateful_random_ops
 
 import huberflow
@@ -114,6 +114,21 @@ def test_steps_with_other_masks_would_show():
         assert losses() != drawn
     with reload.seeding.seeded(model):
         assert losses() == drawn
+
+
+def test_the_steps_of_a_loop_draw_in_order():
+    """TensorFlow runs them side by side, and each draws when its turn comes."""
+
+    def draws(numbers):
+        return tf.map_fn(lambda number: number + tf.random.uniform([]), numbers)
+
+    model = chain(tf_keras.layers.Lambda(draws), shape=(1,))
+    numbers = np.zeros((64, 1), np.float32)
+    found = set()
+    for _ in range(20):
+        with reload.seeding.seeded(model):
+            found.add(model.predict_on_batch(numbers).tobytes())
+    assert len(found) == 1
 
 
 def test_a_stateful_signature_answers_from_the_saved_state(tmp_path):

@@ -70,13 +70,10 @@ class Same(Base):
 
 
 @pytest.fixture(autouse=True)
-def as_before(monkeypatch):
-    """Names in Keras's registry and modules go with the test."""
-    names, modules = dict(tf_keras.utils.get_custom_objects()), set(sys.modules)
+def as_before(own_registry):
+    """Modules go with the test, as names in Keras's registry do."""
+    modules = set(sys.modules)
     yield
-    registry = tf_keras.utils.get_custom_objects()
-    registry.clear()
-    registry.update(names)
     for name in set(sys.modules) - modules:
         del sys.modules[name]
 

@@ -135,11 +135,12 @@ class TestDeployed:
         if target.classes:
             assert set(found["prediction"]) <= set(target.classes)
 
-    def test_a_file_that_has_such_a_column_is_refused(self, scorer, target, tmp_path):
+    def test_a_file_that_has_such_a_column_keeps_it(self, scorer, target, tmp_path):
         taken = OUTPUTS[target][-1]
-        (tmp_path / "data.csv").write_text(f"miles,{taken}\n1,2\n")
+        (tmp_path / "data.csv").write_text(f"miles,{taken}\n1,kept\n")
         files = [tmp_path / name for name in ("data.csv", "out.csv", "bad.csv")]
-        with pytest.raises(InputError) as refused:
-            batch.predict_file(scorer, *files)
-        assert refused.value.key == str(files[0])
-        assert f"no column {taken}" in refused.value.expected
+        outcome = batch.predict_file(scorer, *files)
+        found = pd.read_csv(tmp_path / "out.csv")
+        assert list(found[taken]) == ["kept"]
+        assert sorted(outcome.outputs.values()) == [f"model_{name}" for name in OUTPUTS[target]]
+        assert found.columns[2:].tolist() == list(outcome.outputs.values())

@@ -120,6 +120,13 @@ class TestWhatWins:
         config = load(None, ["training.loss.config.threshold=2.0", "training.loss.name=HuberLoss"])
         assert config.training.loss.config == {"threshold": 2.0}
 
+    def test_a_name_with_arguments_is_the_whole_object(self):
+        settings = [
+            "training.optimizer.config.beta_2=0.9",
+            "training.optimizer={name: Adam, config: {learning_rate: 0.1}}",
+        ]
+        assert load(None, settings).training.optimizer.config == {"learning_rate": 0.1}
+
     def test_a_list_item_by_its_place(self):
         metrics = load(None, ["training.metrics.0.config.threshold=2.0"]).training.metrics
         before = Config().training.metrics

@@ -325,6 +325,19 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("tables")
 
 
+def assert_same(found, expected):
+    """All but the last digits of the deviations, whose sums are taken in another order."""
+    deviations = {name: column.deviation for name, column in found.columns.items()}
+    assert deviations == pytest.approx(
+        {name: column.deviation for name, column in expected.columns.items()}
+    )
+    columns = {
+        name: replace(column, deviation=deviations[name])
+        for name, column in expected.columns.items()
+    }
+    assert found == replace(expected, columns=columns)
+
+
 class TestAnyTable:
     @settings(max_examples=40, deadline=None)
     @given(columns=tables())
@@ -349,7 +362,8 @@ class TestAnyTable:
         for name, part in (("a.csv", slice(cut)), ("b.csv", slice(cut, None))):
             csv_of(halves, name, **{key: rows[part] for key, rows in quoted(columns).items()})
         files = profile_rows(find_source(halves))
-        assert blocks == files == whole
+        assert_same(blocks, whole)
+        assert_same(files, whole)
 
     @settings(max_examples=20, deadline=None)
     @given(
@@ -366,7 +380,7 @@ class TestAnyTable:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(reading, "PARQUET_ROWS", 3)
             batches = profile_rows(find_source(file))
-        assert batches == whole
+        assert_same(batches, whole)
 
     @settings(max_examples=20, deadline=None)
     @given(step=st.integers(1, 7))
