@@ -26,8 +26,9 @@ def seeded(model: tf_keras.Model) -> Iterator[None]:
     """Makes a model draw the same random numbers in this block, in every process.
 
     What it runs is traced anew, as a graph, where each op has its seed by its place, and the steps
-    of a loop draw one after another; and every generator starts from one state. After the block, the model has the functions that it had, which
-    go on with the numbers that they would have drawn; so do all generators.
+    of a loop draw one after another; and every generator starts from one state. After the block,
+    the model has the functions that it had, which go on with the numbers that they would have
+    drawn; so do all generators.
     """
     import tensorflow as tf
 

@@ -14,7 +14,6 @@ from small_classifiers import SEVERAL, THREE, TWO, rows, spec, trained
 
 from huberflow.components.bundle import reload
 from huberflow.components.training import predictions
-from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import batch, protocol
 from huberflow.pipeline.deploy.scorer import Scorer
 
