@@ -32,12 +32,12 @@ def transform(rows: pd.DataFrame, train: np.ndarray, config: FeaturesConfig) -> 
         tensors[NUMBERS] = np.concatenate(
             [*parts, *_piecewise_linear(numbers, train, config.bins)], axis=1
         )
-    if config.categorical:
-        words = _entries(rows, config.categorical)
+    if config.embedded:
+        words = _entries(rows, config.embedded)
         entries = _vocabulary(words[train], config.vocabulary_size)
         tensors[INDICES] = pd.Index(entries).get_indexer(words.ravel()).reshape(words.shape)
         tensors[INDICES] = np.where(tensors[INDICES] < 0, len(entries), tensors[INDICES])
-    return Features(tensors, len(entries) + 1 if config.categorical else 0)
+    return Features(tensors, len(entries) + 1 if config.embedded else 0)
 
 
 def _numbers(rows: pd.DataFrame, columns: list[str]) -> np.ndarray:
@@ -72,7 +72,7 @@ def _circles(rows: pd.DataFrame, cyclic: Mapping[str, float]) -> list[np.ndarray
     return [np.nan_to_num(f(angle), nan=0.0) for f in (np.sin, np.cos)]
 
 
-def _entries(rows: pd.DataFrame, columns: tuple[str, ...]) -> np.ndarray:
+def _entries(rows: pd.DataFrame, columns: list[str]) -> np.ndarray:
     words = {name: f"{name}=" + rows[name].astype("string").fillna("") for name in columns}
     return pd.DataFrame(words).to_numpy(str)
 

@@ -114,7 +114,8 @@ def huberflow(given: Problem, split: Split, seed: int) -> Predict:
 def boosting(given: Problem, split: Split, seed: int) -> Predict:
     """scikit-learn's HistGradientBoosting, which is told which columns are categories."""
     made = _columns(given, split, missing=np.nan)
-    categories = np.isin(given.rows.columns, given.config.features.categorical)
+    features = given.config.features
+    categories = np.isin(given.rows.columns, [*features.categorical, *features.boolean])
     categories &= np.nanmax(made[split.train], axis=0, initial=0) < 255  # its limit
     kind = "Classifier" if given.config.data.classes else "Regressor"
     model = getattr(ensemble, f"HistGradientBoosting{kind}")(
@@ -162,7 +163,7 @@ def _columns(given: Problem, split: Split, missing: float) -> np.ndarray:
     encoder = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
     )
-    rows, names = given.rows.copy(), list(uses.categorical)
+    rows, names = given.rows.copy(), uses.embedded
     if names:
         encoder.fit(rows.iloc[split.train][names].astype("object"))
         rows[names] = encoder.transform(rows[names].astype("object"))

@@ -20,13 +20,13 @@ WEIGHT = "weight"
 missing."""
 
 INDICES = "indices"
-"""int64 ``[batch, categories]``: indices of rows of one embedding table, see ``VOCABULARY``."""
+"""int64 ``[batch, embedded]``: indices of rows of one embedding table, see ``VOCABULARY``."""
 
 PREDICTION_LAYER = "prediction"
 """The name of the model's last layer with weights."""
 
 VOCABULARY = "categories"
-"""One vocabulary for all categorical columns, of entries such as ``company=Flash Cab``, see
+"""One vocabulary for all embedded columns, of entries such as ``company=Flash Cab``, see
 ``entry_prefix``. A missing value is ``company=``. All values that are not in the vocabulary share
 one more row of the embedding table, after the last entry."""
 
@@ -50,6 +50,8 @@ class FeaturesConfig(JsonRecord):
     """Periodic columns and their period."""
     dates: Mapping[str, str] = field(default_factory=dict)
     """Columns of dates written as text, and their format, one of ``DATE_FORMATS``."""
+    boolean: tuple[str, ...] = ()
+    """Columns of true and false, in any of the spellings of ``contracts.booleans``."""
     vocabulary_size: int = 1000
     """The number of most frequent values that are kept, over all categorical columns."""
 
@@ -60,7 +62,12 @@ class FeaturesConfig(JsonRecord):
     @property
     def columns(self) -> list[str]:
         """All columns of the data that the model reads."""
-        return [*self.numeric, *self.categorical, *self.cyclic, *self.dates]
+        return [*self.numeric, *self.embedded, *self.cyclic, *self.dates]
+
+    @property
+    def embedded(self) -> list[str]:
+        """The columns of ``INDICES``, whose values are entries of the vocabulary."""
+        return [*self.categorical, *self.boolean]
 
     @property
     def numbers(self) -> int:

@@ -1,7 +1,7 @@
 """How people write that a value is missing, where an empty field would do.
 
-Among numbers and dates such a mark stands for no value. Among words it is a word: ``NA`` may be
-Namibia, and ``None`` an answer.
+Among numbers, dates and booleans such a mark stands for no value. Among words it is a word:
+``NA`` may be Namibia, and ``None`` an answer.
 """
 
 MARKS = (

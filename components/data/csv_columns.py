@@ -1,6 +1,7 @@
 """Reads columns of CSV files in the types that TFX's reader infers, which hold all values.
 
-Among numbers, marks such as ``NA`` are missing values; see ``contracts.missing``.
+Among numbers and booleans, marks such as ``NA`` are missing values; see ``contracts.missing``.
+Booleans are the texts ``true`` and ``false``, as from Parquet.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,14 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from huberflow.components.data import csv_reading, missing, numerals
+from huberflow.components.data import booleans, csv_reading, missing, numerals
 from huberflow.components.data.files import Source
 
 ColumnTypes = Mapping[str, pa.DataType]
-"""One of ``_TYPES`` for each column."""
+"""For each column null, int64, double, bool or string."""
 
-_TYPES = (pa.null(), pa.int64(), pa.float64(), pa.string())
-"""Each holds the values of those before it."""
+_NUMBERS = (pa.null(), pa.int64(), pa.float64())
+"""Each holds the values of those before it; a string holds any, and so a boolean with a number."""
 
 
 def infer_types(file: Path) -> ColumnTypes:
@@ -34,12 +35,20 @@ def common_types(types: Iterable[ColumnTypes]) -> ColumnTypes:
     widest: dict[str, pa.DataType] = {}
     for each in types:
         for name, other in each.items():
-            widest[name] = max(widest.get(name, pa.null()), other, key=_TYPES.index)
+            widest[name] = _wider(widest.get(name, pa.null()), other)
     return widest
 
 
+def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    if one == other or other == pa.null():
+        return one
+    if one == pa.null():
+        return other
+    return max(one, other, key=_NUMBERS.index) if {one, other} <= {*_NUMBERS} else pa.string()
+
+
 def read_typed(file: Path, types: ColumnTypes) -> Iterator[Mapping[str, pa.Array]]:
-    """All rows, some megabytes at a time; empty fields are null, and so are marks among numbers."""
+    """All rows, some megabytes at a time; null are empty fields, and marks where no words are."""
     for table in csv_reading.read_batches(Source("csv", (file,))):
         yield {name: _as_type(table[name].combine_chunks(), to) for name, to in types.items()}
 
@@ -49,6 +58,8 @@ def _type_of(texts: pa.ChunkedArray) -> pa.DataType:
     values = values.filter(pc.invert(missing.are_marks(values)))
     if not len(values):
         return pa.null()
+    if booleans.are_booleans(values):
+        return pa.bool_()
     parsed = numerals.parse(values)
     return pa.string() if parsed.is_text.any() else pa.from_numpy_dtype(parsed.numbers.dtype)
 
@@ -58,6 +69,8 @@ def _as_type(texts: pa.StringArray, to: pa.DataType) -> pa.Array:
         return pa.nulls(len(texts))
     if to == pa.string():
         return texts
+    if to == pa.bool_():
+        return pc.if_else(missing.are_marks(texts), None, booleans.as_words(texts))
     present = ~missing.are_marks(texts).to_numpy(zero_copy_only=False)
     values = np.zeros(len(texts), to.to_pandas_dtype())
     values[present] = numerals.parse(texts.filter(pa.array(present))).numbers

@@ -21,7 +21,7 @@ from huberflow.components.contracts.features import (
 )
 from huberflow.components.contracts.node_config import TransformConfig
 from huberflow.components.contracts.target import Target
-from huberflow.components.features import dates
+from huberflow.components.features import booleans, dates
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 
@@ -72,9 +72,9 @@ def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, JSON]) -> dict
         numbers.append(_piecewise_linear(values, features.bins))
     if numbers:
         outputs[NUMBERS] = tf.concat(numbers, axis=1)
-    if features.categorical:
+    if features.embedded:
         outputs[INDICES] = tft.compute_and_apply_vocabulary(
-            _entries(inputs, features.categorical),
+            _entries(inputs, features),
             top_k=features.vocabulary_size,
             num_oov_buckets=1,
             vocab_filename=VOCABULARY,
@@ -164,9 +164,14 @@ def _sine_and_cosine(numbers: tf.Tensor, periods: Iterable[float]) -> list[tf.Te
     return [tf.where(present, f(angle), tf.zeros_like(angle)) for f in (tf.sin, tf.cos)]
 
 
-def _entries(inputs: Columns, names: Sequence[str]) -> tf.Tensor:
-    """Entries of the vocabulary, string ``[batch, names]``."""
-    return tf.constant([[*map(entry_prefix, names)]]) + _stacked(inputs, names, tf.string, "")
+def _entries(inputs: Columns, features: FeaturesConfig) -> tf.Tensor:
+    """Entries of the vocabulary, string ``[batch, embedded]``."""
+    words = []
+    if features.categorical:
+        words.append(_stacked(inputs, features.categorical, tf.string, ""))
+    if features.boolean:
+        words.append(booleans.words_of(_stacked(inputs, features.boolean, tf.string, "")))
+    return tf.constant([[*map(entry_prefix, features.embedded)]]) + tf.concat(words, axis=1)
 
 
 def _stacked(

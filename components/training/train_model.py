@@ -32,7 +32,7 @@ def train_model(
       config: the model, its training, and the columns that it reads.
       train: blocks, see ``huberflow.components.training.rows``.
       validation: the same, for early stopping.
-      table_rows: rows of the embedding table; 0 without categorical columns.
+      table_rows: rows of the embedding table; 0 without embedded columns.
       log_dir: for ``epochs.csv``.
       class_weights: how much the rows of each class count in the loss; empty: the same.
       catalogue: has the objects that the config names.
@@ -72,7 +72,7 @@ def _model(
     return build_model(
         config.model,
         numbers=config.features.numbers,
-        categories=len(config.features.categorical),
+        categories=len(config.features.embedded),
         table_rows=table_rows,
         outputs=config.target.width,
         activation=config.target.activation,

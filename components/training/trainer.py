@@ -73,7 +73,7 @@ def _trained(
     layer: tf_keras.Model,
     catalogue: Catalogue,
 ) -> tf_keras.Model:
-    log_dir, categorical = Path(fn_args.model_run_dir), config.features.categorical
+    log_dir, embedded = Path(fn_args.model_run_dir), config.features.embedded
     validation_files = split_files(fn_args.eval_files, "validation")
     with (
         tempfile.TemporaryDirectory(dir=log_dir) as cache,
@@ -87,7 +87,7 @@ def _trained(
             train, validation = scale_weights(train, validation, config.weight)
         constant = constant_prediction(train, config.target)
         constant.write(log_dir / artifact_files.CONSTANT)
-        table_rows = 1 + transform.vocabulary_size_by_name(VOCABULARY) if categorical else 0
+        table_rows = 1 + transform.vocabulary_size_by_name(VOCABULARY) if embedded else 0
         return train_model(
             config,
             train,

@@ -31,6 +31,11 @@ class Features(Strict):
     dates: dict[str, DateFormatName] = Field(
         {}, description="Text columns with dates and their format, such as YYYY-MM-DD."
     )
+    boolean: tuple[str, ...] = Field(
+        (),
+        description="Columns of true and false, embedded; True, TRUE, t, yes and 1 are true, too, "
+        "and other text is a missing value.",
+    )
     vocabulary_size: PositiveInt = Field(
         1000,
         description="Number of most frequent values to keep, over all categorical columns; "
@@ -53,4 +58,4 @@ class Features(Strict):
 
     def columns(self) -> list[str]:
         """All columns of the data that the model reads."""
-        return [*self.numeric, *self.categorical, *self.cyclic, *self.dates]
+        return [*self.numeric, *self.categorical, *self.cyclic, *self.dates, *self.boolean]

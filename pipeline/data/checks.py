@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from huberflow.components.contracts import weights
+from huberflow.components.contracts.booleans import word_of
 from huberflow.components.contracts.evaluation_config import TFMA_ROWS
 from huberflow.components.contracts.target import Target
 from huberflow.components.data.files import Source
@@ -116,11 +117,13 @@ def check_uses(table: DataProfile, config: Config) -> None:
     Raises:
       InputError: the data lack a column, or it has no numbers where they are needed.
     """
-    for kind in ("numeric", "cyclic", "categorical", "dates"):
+    for kind in ("numeric", "cyclic", "categorical", "dates", "boolean"):
         for name in getattr(config.features, kind):
             column = column_with_values(f"features.{kind}", table, name)
             if kind in ("numeric", "cyclic"):
                 _check_numeric(f"features.{kind}", column)
+            if kind == "boolean":
+                _check_boolean(f"features.{kind}", column)
     for name in chain.from_iterable(config.evaluation.slices):
         _check_evaluable("evaluation.slices", name)
         column_with_values("evaluation.slices", table, name)
@@ -128,6 +131,14 @@ def check_uses(table: DataProfile, config: Config) -> None:
         _check_evaluable("data.label", name)
     if config.data.weight is not None:
         _check_evaluable("data.weight", config.data.weight)
+
+
+def _check_boolean(key: str, column: ColumnProfile) -> None:
+    """Refuses values that are no booleans; the transform would take them for missing."""
+    values = column.values if column.values is not None else column.examples
+    wrong = [value for value in values if word_of(str(value)) is None]
+    if wrong:
+        raise _refused(key, column, "true and false", f"{column.kind} such as {wrong[0]!r}")
 
 
 def _check_evaluable(key: str, name: str) -> None:

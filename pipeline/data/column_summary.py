@@ -1,6 +1,6 @@
 """What is kept of a column while its rows are read: little, however many rows there are.
 
-Nothing here depends on how the rows are divided into batches.
+Nothing here depends on how the rows are divided into batches, but the last digits of a deviation.
 """
 
 from typing import TYPE_CHECKING

@@ -55,6 +55,8 @@ class InferredUses:
     """Periodic columns and their period."""
     dates: dict[str, str] = field(default_factory=dict)
     """Columns of dates and the names of their ``DATE_FORMATS``."""
+    boolean: list[str] = field(default_factory=list)
+    """Columns of true and false."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Columns that are not used, and the reason for each."""
 
@@ -63,6 +65,8 @@ class InferredUses:
             self.dates[column.name] = column.date_format
         elif length := period(column):
             self.cyclic[column.name] = length
+        elif column.kind == "boolean":
+            self.boolean.append(column.name)
         elif is_category(column):
             self.categorical.append(column.name)
         else:

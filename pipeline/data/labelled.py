@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from huberflow.components.contracts.booleans import WORDS
 from huberflow.components.contracts.date_formats import DATE_FORMATS
 from huberflow.components.contracts.labelled_rows import classes_as_numbers
 from huberflow.components.contracts.target import Target
+from huberflow.components.data import booleans
 from huberflow.components.data.files import Source
 from huberflow.pipeline.data import reading
 from huberflow.pipeline.data.dates import parse_dates
@@ -35,6 +37,8 @@ def _of_classes(batch: pa.Table, target: Target) -> list[np.ndarray]:
     if label not in batch.column_names:
         return [np.zeros(len(batch), bool) for _ in target.classes]
     texts = batch[label].to_pandas().astype(str).to_numpy()
+    if {*target.classes} <= {*WORDS}:
+        texts = np.char.lower(np.char.strip(texts.astype(str)))
     return [texts == name for name in target.classes]
 
 
@@ -104,7 +108,8 @@ def count_classes(
 def _has_word(batch: pa.Table, column: ColumnProfile, words: Sequence[str]) -> np.ndarray:
     if column.kind == "integer":  # 07 is 7
         return np.isin(numbers(batch, column.name), [float(word) for word in words])
-    return np.isin(_values(batch, column.name).cast(pa.string()).to_pandas().astype(str), words)
+    text = _values(batch, column.name).cast(pa.string())
+    return np.isin(_normalized(text, column).to_pandas().astype(str), words)
 
 
 def has_label(source: Source, target: Target) -> bool:
@@ -120,10 +125,13 @@ def _values(batch: pa.Table, column: str) -> pa.ChunkedArray:
 
 
 def _normalized(text: pa.ChunkedArray, column: ColumnProfile) -> pa.ChunkedArray:
-    """Days, in UTC where dates have a zone; whole numbers as TFX stores them, 7 for 07."""
+    """Days, in UTC where dates have a zone; others as TFX stores them: 7 for 07, true for True."""
     if column.date_format is not None:
         points = parse_dates(text, DATE_FORMATS[column.date_format])
         return cast(pa.TimestampArray, points).cast(pa.date32())  # profiling inferred the format
     if column.kind == "integer":
         return pa.chunked_array([[str(int(value)) for value in text.to_pylist()]], pa.string())
+    if column.kind == "boolean":  # in Parquet, texts are stored as they are
+        words = booleans.as_words(text)
+        return pc.if_else(pc.is_in(text, pa.array(column.values, pa.string())), text, words)
     return text

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 
+from huberflow.components.data import booleans
 from huberflow.components.data.files import Source
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.data import reading
@@ -163,19 +165,23 @@ def _kind(summary: ColumnSummary) -> ColumnKind:
     if len(texts.dates.formats) == 1:
         return "date"
     few = texts.counts or {}
-    return "boolean" if few and {text.lower() for text in few} <= {"true", "false"} else "text"
+    return "boolean" if booleans.are_booleans(pa.array(few, pa.string())) and few else "text"
 
 
 def _takes_marks_for_missing(kind: ColumnKind, summary: ColumnSummary) -> bool:
-    """Whether texts such as ``NA`` are missing values: among numbers, or among dates."""
-    return kind in ("integer", "number", "date") or (kind == "empty" and summary.from_text)
+    """Whether texts such as ``NA`` are missing values: among all but words."""
+    if kind == "empty":
+        return summary.from_text
+    return kind in ("integer", "number", "date", "boolean")
 
 
 def _exact_values(summary: ColumnSummary, kind: ColumnKind) -> tuple[object, ...] | None:
-    """Each value once; a number counts once, however it is written."""
+    """Each value once; a number counts once, however it is written, and so does a boolean."""
     if summary.values.exact is None:
         return None
     values = dict.fromkeys(_as_kind(list(summary.values.exact), kind))
+    if kind == "boolean" and summary.from_text:
+        values = dict.fromkeys(booleans.as_words(pa.array(values, pa.string())).to_pylist())
     return tuple(value for value in values if value == value)  # without NaN
 
 

@@ -95,6 +95,8 @@ def _whole(least: int, largest: int) -> Callable[[object], int | None]:
 def _text(value: object) -> bytes:
     if isinstance(value, str):
         return value.encode()
+    if isinstance(value, (bool, np.bool_)):
+        return b"true" if value else b"false"
     if _is_none(value):
         return b""
     raise TypeError(value)

@@ -65,12 +65,13 @@ def check(objects: ValidatedObjects, config: Config, workspace: Workspace) -> No
 
 def _network_question(network: UserNetwork, config: Config) -> NetworkQuestion:
     target = Target(config.data.labels, config.data.classes)
+    features = FeaturesConfig.from_json(config.features.plain())
     return NetworkQuestion(
         module=network.module,
         function=network.function,
         model=ModelConfig.from_json(config.model.plain()),
-        numbers=FeaturesConfig.from_json(config.features.plain()).numbers,
-        categories=len(config.features.categorical),
+        numbers=features.numbers,
+        categories=len(features.embedded),
         outputs=target.width,
         activation=target.activation,
         mixed_precision=config.training.mixed_precision,

@@ -30,7 +30,7 @@ MOST_SLICES = 2
 MOST_VALUES = 20
 """Values of a column to evaluate by slice; each is a row in the report."""
 
-_KINDS = ("numeric", "categorical", "cyclic", "dates")
+_KINDS = ("numeric", "categorical", "cyclic", "dates", "boolean")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def infer_defaults(asked: Mapping[str, JSON], rows: DataRows) -> DataDefaults:
         values["data"]["splits"] |= row_splits.infer_splits(counted, column, splits)
     first = values["evaluation"]["metrics"][0]["key"]
     values["evaluation"] |= {
-        "slices": _slices(table, uses.categorical),
+        "slices": _slices(table, [*uses.categorical, *uses.boolean]),
         # No error is known to be good yet; the first model is the one to beat.
         "gate": [{**values["evaluation"]["gate"][0], "metric": first, "upper_bound": None}],
     }
@@ -282,7 +282,7 @@ def _uses(inferred: infer.InferredUses, features: object) -> dict[str, Any]:
     return uses
 
 
-def _slices(table: DataProfile, categorical: Iterable[str]) -> list[list[str]]:
-    few = [name for name in categorical if table.columns[name].distinct <= MOST_VALUES]
+def _slices(table: DataProfile, embedded: Iterable[str]) -> list[list[str]]:
+    few = [name for name in embedded if table.columns[name].distinct <= MOST_VALUES]
     few = [name for name in few if name != TFMA_ROWS]
     return [[name] for name in few[:MOST_SLICES]]

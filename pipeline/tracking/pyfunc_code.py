@@ -185,10 +185,13 @@ def _numbers(column: pd.Series, marks: Collection[str]) -> "tf.Tensor":
 
 
 def _text(column: pd.Series) -> "tf.Tensor":
-    """Strings, empty where missing."""
+    """Strings, empty where missing; a boolean is ``true`` or ``false``."""
     import tensorflow as tf
 
     values = column.astype(object).where(column.notna(), "")
+    values = values.map(
+        lambda each: str(each).lower() if isinstance(each, bool | np.bool_) else each
+    )
     wrong = next((value for value in values if not isinstance(value, str)), None)
     if wrong is not None:
         raise ValueError(

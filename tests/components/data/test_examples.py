@@ -115,6 +115,24 @@ class TestParquet:
 
 
 class TestCsv:
+    @pytest.mark.parametrize("spellings", ["true false", "True False", "TRUE FALSE", "true False"])
+    def test_booleans_are_those_of_parquet(self, tmp_path, spellings):
+        yes, no = spellings.split()
+        (tmp_path / "a.csv").write_text(f"x,y\n{yes},1\nNA,2\n")
+        (tmp_path / "b.csv").write_text(f"x,y\n{no},3\n,4\n")
+        assert rows(examples.CsvExecutor, tmp_path, "*.csv") == [
+            {"x": [b"false"], "y": [3]},
+            {"x": [b"true"], "y": [1]},
+            {"y": [2]},
+            {"y": [4]},
+        ]
+
+    def test_booleans_beside_other_values_are_words(self, tmp_path):
+        (tmp_path / "a.csv").write_text("x,y\nTrue,1\n")
+        (tmp_path / "b.csv").write_text("x,y\n1,3\n")
+        found = rows(examples.CsvExecutor, tmp_path, "*.csv")
+        assert found == [{"x": [b"1"], "y": [3]}, {"x": [b"True"], "y": [1]}]
+
     def test_marks_are_missing_among_numbers_and_words_among_words(self, tmp_path):
         """In one file there may be nothing else."""
         (tmp_path / "a.csv").write_text("x,word,n\nNA,NA,-\n?,null,N/A\n")

@@ -1,6 +1,7 @@
 """Profiling agrees with TFX's own readers; TFRecords are read as TFX writes them.
 
-But for marks such as ``NA`` among numbers, which TFX takes for text, and we for missing values.
+But for marks such as ``NA`` among numbers, which TFX takes for text, and we for missing values; and
+for booleans, which we store in one spelling.
 """
 
 import csv
@@ -54,10 +55,18 @@ def as_tfx_reads(file):
         [cell if name in words else gap for name, cell, gap in zip(COLUMNS, *both, strict=True)]
         for both in zip(rows, with_gaps, strict=True)
     ]
+    stored = map(in_one_spelling, zip(*rows, strict=True))
+    rows = [list(cells) for cells in zip(*stored, strict=True)]
     columns = types_of(rows)
     encoder = executor._ParsedCsvToTfExample()
     examples = [example for cells in rows for example in encoder.process(cells, columns)]
     return {info.name: info.type for info in columns}, rows, examples
+
+
+def in_one_spelling(cells):
+    """Where all cells of a column but marks are true or false, the words for it."""
+    words = [b"" if is_mark(cell.decode()) else cell.strip().lower() for cell in cells]
+    return words if {b""} < {b"", *words} <= {b"", b"true", b"false"} else cells
 
 
 def types_of(rows):
@@ -77,7 +86,7 @@ def as_we_read(file):
 
 
 NUMBERS = ["1", "-2", "+3", " 4", "1_0", "0x1", "9" * 19, "1.5", "1e3", "nan", "inf", ".", "-"]
-OTHERS = ["", " ", "a", '"', '""', "ü", "\n", "\r", "\r\n", ",", "2024-01-02", "true"]
+OTHERS = ["", " ", "a", '"', '""', "ü", "\n", "\r", "\r\n", ",", "2024-01-02", "true", "False"]
 
 fields = st.lists(st.sampled_from([*NUMBERS, *OTHERS]), max_size=3).map("".join)
 quoted = fields.map(lambda text: '"{}"'.format(text.replace('"', '""')))

@@ -314,6 +314,7 @@ data.exclude=[bedrooms, below, gaps, words] | data | none | left out: bedrooms (
 features.numeric=[bedroom] | features.numeric | 'bedroom' | did you mean 'bedrooms'?
 features.numeric=[words] | features.numeric | text such as 'a', 'b' | numbers in 'words'
 features.cyclic={words: 7} | features.cyclic | text such as 'a', 'b' | numbers in 'words'
+features.boolean=[words] | features.boolean | text such as 'a' | true and false in 'words'
 features.categorical=[empty] | features.categorical | none | values in 'empty'
 evaluation.slices=[[word]] | evaluation.slices | 'word' | did you mean 'words'?
 evaluation.slices=[[__raw_record__]] | evaluation.slices | '__raw_record__' | rename the column

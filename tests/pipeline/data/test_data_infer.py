@@ -79,9 +79,9 @@ def test_every_column_has_one_use(found):
     assert found == InferredUses(
         numeric=["area", "people", "year_built", "income_cents", "number_of_rooms"],
         categorical=[
-            "district", "district_with_gaps", "shop_id", "garden", "roof", "only_sometimes",
-            "visited",
+            "district", "district_with_gaps", "shop_id", "roof", "only_sometimes", "visited",
         ],
+        boolean=["garden"],
         cyclic={"startHour": 24, "weekday": 7, "sold_month": 12},
         dates={"built": "YYYY-MM-DD"},
         left_out={

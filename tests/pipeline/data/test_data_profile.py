@@ -95,6 +95,9 @@ WRITTEN = {
     "too large for 64 bits": (["9223372036854775808", "99999999999999999999"], "text"),
     "the largest of 64 bits": (["9223372036854775807", "-9223372036854775808"], "integer"),
     "booleans": (["true", "False", "", "TRUE"], "boolean"),
+    "booleans of pandas with a gap": (["True", "False", "NA"], "boolean"),
+    "booleans and numbers": (["true", "1"], "mixed"),
+    "words that may be booleans": (["yes", "no"], "text"),
     "codes": (["A1", "17", "B2"], "mixed"),
     "the word nan among words": (["nan", "naan"], "text"),
     "nothing": (["", ""], "empty"),
@@ -229,6 +232,11 @@ def test_dates_in_parquet_may_have_marks_too(tmp_path):
     pq.write_table(pa.table({"x": ["2024-02-29", "NA", None]}), tmp_path / "a.parquet")
     found = column(tmp_path / "a.parquet")
     assert (found.kind, found.missing, found.marks) == ("date", 2, {"NA": 1})
+
+
+def test_booleans_have_one_spelling_in_csv(tmp_path):
+    found = column(csv_of(tmp_path, x=["TRUE", "true", "False", " false"], y=["1"] * 4))
+    assert (found.values, found.distinct) == (("true", "false"), 2)
 
 
 def test_a_mark_among_words_is_a_word(tmp_path):

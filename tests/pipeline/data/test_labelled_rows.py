@@ -14,7 +14,8 @@ from huberflow.components.contracts.target import Target
 from huberflow.components.data.encoding import serialize_rows
 from huberflow.components.evaluation import labels
 from huberflow.components.features import preprocessing
-from huberflow.pipeline.data.labelled import is_labelled
+from huberflow.pipeline.data.labelled import count_classes, is_labelled
+from huberflow.pipeline.data.source import find_source
 
 NUMBERS = st.none() | st.sampled_from([0.0, 1.0, 2.0, -1.0, 0.5, math.nan, math.inf])
 WORDS = st.none() | st.sampled_from(["cat", "dog", "bee", "1", "nan"])
@@ -46,6 +47,16 @@ def by_evaluator(rows, target):
     batch = batch.append_column("row", pa.array([[row] for row in range(len(rows))]))
     kept = labels.labelled_rows(batch, target)["row"].flatten().to_numpy()
     return np.isin(np.arange(len(rows)), kept)
+
+
+def test_classes_that_are_booleans_are_counted_in_any_spelling(tmp_path):
+    """As ExampleGen stores them, and classes of other words as they are written."""
+    values = ["True", "true", "FALSE", "NA", "", "yes"]
+    (tmp_path / "a.csv").write_text("y,x\n" + "".join(f"{value},1\n" for value in values))
+    source = find_source(tmp_path / "a.csv")
+    counted = count_classes(source, Target(("y",), ("false", "true")))
+    assert counted == {"false": 1, "true": 2}
+    assert count_classes(source, Target(("y",), ("True", "yes"))) == {"True": 1, "yes": 1}
 
 
 @pytest.mark.parametrize(("target", "values", "dtype"), TARGETS.values(), ids=TARGETS)

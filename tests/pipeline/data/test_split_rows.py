@@ -116,6 +116,15 @@ class TestInWords:
         }
         assert everywhere(found) == list(range(60))
 
+    def test_a_boolean_is_one_word_in_any_spelling(self, tmp_path, split):
+        spelled = ("True", "true", "FALSE")
+        rows = [{"id": n, "part": spelled[n % 3], "y": n / 2} for n in range(60)]
+        write(tmp_path / "rows.csv", rows)
+        words = "data.splits.values={'true': train, 'false': eval}"
+        found = split(f"data.path={tmp_path}/rows.csv", "data.splits.column=part", words)
+        assert ids(found["eval"]) == [*range(2, 60, 3)]
+        assert everywhere(found) == [*range(60)]
+
     def test_without_a_word_for_it_validation_is_drawn_from_the_rows_to_train_on(
         self, tmp_path, split
     ):

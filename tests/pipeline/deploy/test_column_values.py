@@ -68,6 +68,14 @@ def test_marks_are_missing_numbers(dtype):
     assert [*mistakes] == [4]
 
 
+@pytest.mark.parametrize("true", [True, np.True_])
+def test_booleans_are_the_texts_that_training_made_of_them(true):
+    found, mistakes = read([true, False, None, "True"], tf.string)
+    assert (found.tolist(), mistakes) == ([b"true", b"false", b"", b"True"], {})
+    _, mistakes = read([true], tf.int64)
+    assert [*mistakes] == [0]
+
+
 def test_a_column_of_whole_numbers_that_floats_cannot_be_is_a_mistake():
     given = pd.Series([1, 2**53 + 1], dtype="int64")
     _, mistakes = converted(given, RequestColumn(tf.float32, False))

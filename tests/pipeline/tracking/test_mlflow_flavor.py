@@ -147,6 +147,13 @@ class TestSaved:
             assert found.index.tolist() == [7, 3]
             assert found["prediction"].to_numpy() == pytest.approx(expected["prediction"])
 
+    def test_booleans_are_the_texts_that_training_made_of_them(self, bundle, tmp_path):
+        huberflow.mlflow.save_model(bundle, tmp_path / "model")
+        loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+        texts = loaded.predict(pd.DataFrame({"company": ["true", "false"]}))
+        for given in ([True, False], pd.array([True, False], "boolean")):
+            pd.testing.assert_frame_equal(loaded.predict(pd.DataFrame({"company": given})), texts)
+
     def test_another_signature_of_it_may_be_served(self, bundle, tmp_path):
         signature = "serving_default"
         huberflow.mlflow.save_model(bundle, tmp_path / "model", serving_signature=signature)
