@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from . import keras_optimizers
-from .arguments import finite, non_negative, one_of, open_fraction, optional_seed, positive
+from .arguments import (
+    boolean,
+    finite,
+    fraction,
+    non_negative,
+    one_of,
+    open_fraction,
+    optional_seed,
+    positive,
+    whole,
+)
 from .input_error import InputError
 
 ObjectKind = Literal[
@@ -31,6 +41,8 @@ Task = Literal["regression", "binary", "multiclass"]
 
 ALL: tuple[Task, ...] = get_args(Task)
 _NUMBERS: tuple[Task, ...] = ("regression", "binary")  # a probability is compared with 0 or 1
+_REGRESSION: tuple[Task, ...] = ("regression",)
+_CLASSES: tuple[Task, ...] = ("binary", "multiclass")
 _TWO: tuple[Task, ...] = ("binary",)
 _SEVERAL: tuple[Task, ...] = ("multiclass",)
 
@@ -70,6 +82,16 @@ HUBERFLOW: Mapping[str, Entry] = {
         "metric", _module("metrics"), {"quantile": open_fraction}, _NUMBERS
     ),
     "AUC": Entry("metric", _module("classification_metrics"), {"curve": one_of("ROC", "PR")}, _TWO),
+    "BalancedAccuracy": Entry(
+        "metric", _module("confusion_metrics"), {"threshold": open_fraction}, _CLASSES
+    ),
+    "F1Score": Entry(
+        "metric",
+        _module("confusion_metrics"),
+        {"average": one_of("macro", "weighted"), "threshold": open_fraction},
+        _CLASSES,
+    ),
+    "R2Score": Entry("metric", _module("metrics"), {}, _REGRESSION),
     "L1Regularizer": Entry("regularizer", _module("regularizers"), {"factor": non_negative}),
     "ActivityRegularizationLayer": Entry("layer", _module("layers"), {"rate": finite}),
     "MetricLoggingLayer": Entry("layer", _module("layers")),
@@ -88,8 +110,13 @@ _KERAS: Mapping[ObjectKind, tuple[str, Mapping[str, Arguments]]] = {
             "LogCosh": {},
             "MeanAbsoluteError": {},
             "MeanSquaredError": {},
-            "BinaryCrossentropy": {},
-            "BinaryFocalCrossentropy": {"gamma": non_negative},
+            "BinaryCrossentropy": {"label_smoothing": fraction},
+            "BinaryFocalCrossentropy": {
+                "gamma": non_negative,
+                "alpha": open_fraction,
+                "apply_class_balancing": boolean,
+                "label_smoothing": fraction,
+            },
             "SparseCategoricalCrossentropy": {},
         },
     ),
@@ -97,14 +124,16 @@ _KERAS: Mapping[ObjectKind, tuple[str, Mapping[str, Arguments]]] = {
         "tf_keras.metrics",
         {
             "MeanAbsoluteError": {},
+            "MeanAbsolutePercentageError": {},
             "MeanSquaredError": {},
             "RootMeanSquaredError": {},
-            "BinaryAccuracy": {},
-            "BinaryCrossentropy": {},
-            "Precision": {},
-            "Recall": {},
+            "BinaryAccuracy": {"threshold": open_fraction},
+            "BinaryCrossentropy": {"label_smoothing": fraction},
+            "Precision": {"thresholds": open_fraction},
+            "Recall": {"thresholds": open_fraction},
             "SparseCategoricalAccuracy": {},
             "SparseCategoricalCrossentropy": {},
+            "SparseTopKCategoricalAccuracy": {"k": whole(1)},
         },
     ),
     "regularizer": (
@@ -134,6 +163,7 @@ _KERAS_TASKS: Mapping[str, tuple[Task, ...]] = {
     "Huber": _NUMBERS,
     "LogCosh": _NUMBERS,
     "MeanAbsoluteError": _NUMBERS,
+    "MeanAbsolutePercentageError": _REGRESSION,
     "MeanSquaredError": _NUMBERS,
     "RootMeanSquaredError": _NUMBERS,
     "BinaryAccuracy": _TWO,
@@ -143,6 +173,7 @@ _KERAS_TASKS: Mapping[str, tuple[Task, ...]] = {
     "Recall": _TWO,
     "SparseCategoricalAccuracy": _SEVERAL,
     "SparseCategoricalCrossentropy": _SEVERAL,
+    "SparseTopKCategoricalAccuracy": _SEVERAL,
 }
 """The tasks that losses and metrics of tf_keras fit; both kinds may share a name, and its tasks."""
 

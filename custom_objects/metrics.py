@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from .arguments import open_fraction, positive
-from .losses import aligned_weight, errors, huber, per_sample
+from .losses import aligned, aligned_weight, errors, huber, per_sample
 from .registry import register
 
 
@@ -160,3 +160,83 @@ class AbsoluteErrorQuantile(tf_keras.metrics.Metric):
     def get_config(self) -> dict[str, object]:
         """All constructor arguments."""
         return {**super().get_config(), "quantile": self.quantile}
+
+
+MOST_OUTPUTS = 1024
+"""The number of outputs that are counted, whatever the model has: states of one size add up."""
+
+
+@register
+class R2Score(tf_keras.metrics.Metric):
+    """The share of the labels' variance that the predictions explain: 1 - Σe² / Σ(y - mean)².
+
+    1 is perfect, 0 as good as the mean label, below 0 worse. Of several outputs, the mean of
+    theirs. 0 where no label varies.
+
+    Args:
+      name: shown in logs, and the key in the Evaluator's result.
+      dtype: of the result; ``floatx`` by default.
+
+    Labels and predictions have shape ``[batch, d0 .. dN]``, the last axis has the outputs; the
+    result is a scalar.
+
+    Rival: scikit-learn's, which is 1 or 0 for an output whose labels do not vary; here it does not
+    count.
+
+    Example::
+
+        >>> from huberflow import R2Score
+        >>> metric = R2Score()
+        >>> metric.update_state([[1.0], [2.0], [3.0]], [[1.0], [2.0], [4.0]])
+        >>> float(metric.result())
+        0.5
+    """
+
+    def __init__(self, name: str = "r2_score", dtype: tf.DType | str | None = None) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.weight, self.total, self.squares, self.errors = (
+            self.add_weight(each, shape=(MOST_OUTPUTS,), initializer="zeros", dtype=tf.float64)
+            for each in ("weight", "total", "squares", "errors")
+        )
+
+    def update_state(
+        self, y_true: tf.Tensor, y_pred: tf.Tensor, sample_weight: tf.Tensor | None = None
+    ) -> None:
+        """Adds a batch; ``sample_weight`` is a scalar, ``[batch]`` or one per sample."""
+        label, predicted = (tf.cast(each, tf.float64) for each in aligned(y_true, y_pred))
+        weight = _weights(per_sample(label), sample_weight)
+        if label.shape.rank == 1:
+            label, predicted = label[:, tf.newaxis], predicted[:, tf.newaxis]
+        weight = weight[..., tf.newaxis] * tf.ones_like(label)
+        width = tf.shape(label)[-1]
+        for state, values in (
+            (self.weight, weight),
+            (self.total, weight * label),
+            (self.squares, weight * label**2),
+            (self.errors, weight * (label - predicted) ** 2),
+        ):
+            sums = tf.reduce_sum(tf.reshape(values, [-1, width]), axis=0)
+            state.assign_add(tf.pad(sums, [[0, MOST_OUTPUTS - width]]))
+
+    def reset_state(self) -> None:
+        """Forgets every sample; the base class can reset scalars only."""
+        for state in self.weights:
+            state.assign(tf.zeros((MOST_OUTPUTS,), tf.float64))
+
+    def variation(self) -> tf.Tensor:
+        """Σ(y - mean)² of each output, 0 where labels do not vary."""
+        squares, mean = self.squares, tf.math.divide_no_nan(self.total, self.weight)
+        found = squares - self.total * mean
+        return tf.where(found > _ROUNDING * squares, found, tf.zeros_like(found))
+
+    def result(self) -> tf.Tensor:
+        """The score so far, a scalar."""
+        variation = self.variation()
+        varies = tf.cast(variation > 0, tf.float64)
+        scores = varies - tf.math.divide_no_nan(self.errors, variation)
+        count = tf.reduce_sum(varies)
+        return tf.cast(tf.math.divide_no_nan(tf.reduce_sum(scores), count), self.dtype)
+
+
+_ROUNDING = 1e-13
+"""A variation below this share of Σy² may be nothing but the rounding of float64 sums."""

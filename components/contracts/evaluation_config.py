@@ -10,7 +10,9 @@ from huberflow.custom_objects.json_record import JSON, JsonRecord
 Direction = Literal["lower", "higher", "one"]
 """Better values are lower, higher, or nearer to one."""
 
-_HIGHER_IS_BETTER = ("Accuracy", "AUC", "Precision", "Recall", "R2Score", "CosineSimilarity")
+_HIGHER_IS_BETTER = (
+    *("Accuracy", "AUC", "Precision", "Recall", "F1Score", "R2Score", "CosineSimilarity"),
+)
 """Ends of the names of metric classes; all others are errors and losses."""
 
 TFMA_ROWS = "__raw_record__"

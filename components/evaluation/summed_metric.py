@@ -15,8 +15,10 @@ import tensorflow as tf
 import tf_keras
 
 from huberflow.custom_objects.classification_metrics import AUC
+from huberflow.custom_objects.confusion_metrics import F1Score
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
+from huberflow.custom_objects.metrics import R2Score
 
 
 class KerasMetric(TypedDict):
@@ -108,6 +110,10 @@ def _divisors(metric: tf_keras.metrics.Metric) -> list[tf.Tensor]:
     """Counts that are 0 where the metric is undefined; there Keras returns 0."""
     if isinstance(metric, AUC):
         return [metric.positives, metric.negatives]
+    if isinstance(metric, F1Score):
+        return [metric.divisor()]
+    if isinstance(metric, R2Score):
+        return [metric.variation()]
     if isinstance(metric, tf_keras.metrics.AUC):
         positives = metric.true_positives + metric.false_negatives
         return [positives, metric.true_negatives + metric.false_positives]

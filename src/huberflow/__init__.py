@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from huberflow.components.bundle.signing import check_signature, sign
     from huberflow.custom_objects.activations import softplus
     from huberflow.custom_objects.classification_metrics import AUC
+    from huberflow.custom_objects.confusion_metrics import BalancedAccuracy, F1Score
     from huberflow.custom_objects.constraints import PositiveWeights
     from huberflow.custom_objects.initializers import GlorotNormalInitializer
     from huberflow.custom_objects.layers import ActivityRegularizationLayer, MetricLoggingLayer
     from huberflow.custom_objects.losses import CustomMSE, HuberLoss, create_huber, huber_fn
-    from huberflow.custom_objects.metrics import AbsoluteErrorQuantile, HuberMetric
+    from huberflow.custom_objects.metrics import AbsoluteErrorQuantile, HuberMetric, R2Score
     from huberflow.custom_objects.regularizers import L1Regularizer
     from huberflow.pipeline.execution.mlflow_dag_runner import MlflowDagRunner
 
@@ -30,7 +31,9 @@ __all__ = [
     "AUC",
     "AbsoluteErrorQuantile",
     "ActivityRegularizationLayer",
+    "BalancedAccuracy",
     "CustomMSE",
+    "F1Score",
     "GlorotNormalInitializer",
     "HuberLoss",
     "HuberMetric",
@@ -38,6 +41,7 @@ __all__ = [
     "MetricLoggingLayer",
     "MlflowDagRunner",
     "PositiveWeights",
+    "R2Score",
     "callbacks",
     "check",
     "check_signature",

@@ -18,6 +18,7 @@ BAD_VALUES = {
     "factor": [-1, *NOT_A_NUMBER],
     "rate": NOT_A_NUMBER,
     "quantile": [0, 1, -0.5, 95, *NOT_A_NUMBER],
+    "average": ["micro", None, 1],
     "curve": ["roc", None, 1],
     "seed": [1.5, "2", True],
 }

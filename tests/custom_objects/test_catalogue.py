@@ -23,12 +23,18 @@ BASES = {
 }
 OF_KERAS = {"reduction", "name", "dtype", "kwargs"}
 KERAS_VALUES = {
+    "alpha": 0.4,
+    "apply_class_balancing": True,
     "delta": 2.0,
     "gamma": 3.0,
+    "k": 2,
     "l1": 0.1,
     "l2": 0.1,
+    "label_smoothing": 0.1,
     "max_value": 2.0,
     "seed": 3,
+    "threshold": 0.3,
+    "thresholds": 0.3,
 }
 
 KERAS = [

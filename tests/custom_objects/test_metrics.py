@@ -5,13 +5,14 @@ import functools
 import numpy as np
 import numpy_reference as reference
 import pytest
+import sklearn.metrics
 import tensorflow as tf
 import tf_keras
 from hypothesis import given
 from hypothesis import strategies as st
 from property_settings import properties
 
-from huberflow.custom_objects import AbsoluteErrorQuantile, HuberMetric
+from huberflow.custom_objects import AbsoluteErrorQuantile, HuberMetric, R2Score
 
 GENERATOR = np.random.default_rng(11)
 
@@ -30,6 +31,7 @@ HEAVY_AND_LIGHT_TAILS = {
 METRICS = {
     "HuberMetric": functools.partial(HuberMetric, threshold=2.0),
     "AbsoluteErrorQuantile": functools.partial(AbsoluteErrorQuantile, quantile=0.9),
+    "R2Score": R2Score,
 }
 
 
@@ -226,3 +228,23 @@ def test_quantile_resets_between_epochs():
     first, second = (model.test_on_batch(PREDICTIONS + scale, PREDICTIONS)[1] for scale in (9, 1))
     assert first == pytest.approx(9, rel=0.01)
     assert second == pytest.approx(1, rel=0.01)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("middle", [0, 1e6])
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["alike", "weighted"])
+def test_r2_is_that_of_scikit_learn(outputs, middle, weights):
+    labels = LABELS[:, :outputs] + np.float32(middle)
+    predictions = labels + GENERATOR.normal(size=labels.shape).astype(np.float32)
+    metric = fed(R2Score(dtype=tf.float64), labels, predictions, weights)
+    exact = (labels.astype(np.float64), predictions.astype(np.float64))
+    expected = sklearn.metrics.r2_score(*exact, sample_weight=weights)
+    assert float(metric.result()) == pytest.approx(expected, rel=1e-4)
+
+
+def test_r2_of_labels_that_do_not_vary_does_not_count():
+    labels = np.column_stack([LABELS[:, 0], np.full(40, 0.1, np.float32)])
+    metric = fed(R2Score(), labels, PREDICTIONS)
+    expected = sklearn.metrics.r2_score(labels[:, 0], PREDICTIONS[:, 0])
+    assert float(metric.result()) == pytest.approx(expected, rel=1e-5)
+    assert float(fed(R2Score(), labels[:, 1:], PREDICTIONS[:, 1:]).result()) == 0

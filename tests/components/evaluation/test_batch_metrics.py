@@ -99,6 +99,8 @@ def test_calibration_of_labels_that_add_up_to_nothing_is_none():
         ("AUC", [0, 0], [0.9, 0.2]),
         ("Precision", [1, 0], [0.1, 0.2]),  # nothing is taken for positive
         ("Recall", [0, 0], [0.9, 0.2]),  # nothing is
+        ("F1Score", [0, 0], [0.1, 0.2]),  # neither
+        ("R2Score", [0.3, 0.3], [0.1, 0.2]),  # no label varies
     ],
 )
 def test_what_would_divide_by_nothing_is_not_defined(name, labels, predictions):

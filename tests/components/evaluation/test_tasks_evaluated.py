@@ -80,6 +80,10 @@ def several(bench, tmp_path_factory):
     asked = evaluation(
         metric("SparseCategoricalCrossentropy", "log_loss"),
         metric("SparseCategoricalAccuracy", "accuracy"),
+        metric("SparseTopKCategoricalAccuracy", "top_2", k=2),
+        metric("BalancedAccuracy", "balanced_accuracy"),
+        metric("F1Score", "f1"),
+        metric("F1Score", "f1_weighted", average="weighted"),
     )
     config = {"label": "kind", "classes": tuple(CLASSES), "weight": "weight"}
     config["constant"] = ConstantPrediction(SHARES)
@@ -90,13 +94,16 @@ def several(bench, tmp_path_factory):
 def test_several_classes_by_slice_and_weight(several, size):
     seen = (size == SIZE) | (size is None)
     true, probability, weight = TRUE[seen], PROBABILITY[seen], WEIGHT[seen]
+    likeliest, by_weight = probability.argmax(axis=1), {"sample_weight": weight}
     assert several.values({} if size is None else {"size": size}) == pytest.approx(
         {
             "example_count": seen.sum(),  # neither the row without a label, nor the dog
-            "log_loss": metrics.log_loss(true, probability, sample_weight=weight, labels=range(3)),
-            "accuracy": metrics.accuracy_score(
-                true, probability.argmax(axis=1), sample_weight=weight
-            ),
+            "log_loss": metrics.log_loss(true, probability, labels=range(3), **by_weight),
+            "accuracy": metrics.accuracy_score(true, likeliest, **by_weight),
+            "top_2": metrics.top_k_accuracy_score(true, probability, k=2, **by_weight),
+            "balanced_accuracy": metrics.balanced_accuracy_score(true, likeliest, **by_weight),
+            "f1": metrics.f1_score(true, likeliest, average="macro", **by_weight),
+            "f1_weighted": metrics.f1_score(true, likeliest, average="weighted", **by_weight),
         },
         rel=1e-5,
     )
@@ -105,10 +112,12 @@ def test_several_classes_by_slice_and_weight(several, size):
 def test_the_shares_of_the_classes_predict_the_majority_class(several):
     found = several.report.overall.constant
     probability = np.tile(SHARES, (60, 1))
+    found = {key: found[key] for key in ("log_loss", "accuracy", "balanced_accuracy")}
     assert found == pytest.approx(
         {
             "log_loss": metrics.log_loss(TRUE, probability, sample_weight=WEIGHT, labels=range(3)),
             "accuracy": metrics.accuracy_score(TRUE, np.full(60, 1), sample_weight=WEIGHT),
+            "balanced_accuracy": 1 / 3,
         },
         rel=1e-5,
     )
@@ -130,6 +139,10 @@ def two(bench, tmp_path_factory):
         metric("AUC", "average_precision", curve="PR"),
         metric("Precision", "precision"),
         metric("Recall", "recall"),
+        metric("Recall", "recall_at_0.2", thresholds=0.2),
+        metric("F1Score", "f1"),
+        metric("F1Score", "f1_at_0.2", threshold=0.2),
+        metric("BalancedAccuracy", "balanced_accuracy"),
         metric("MeanSquaredError", "brier"),
         gate=[
             GateBound(metric="auc", max_decrease=0.1),
@@ -158,6 +171,10 @@ def test_two_classes_are_measured_by_the_probability_of_the_second(two):
             "average_precision": metrics.average_precision_score(true, probability),
             "precision": metrics.precision_score(true, probability > 0.5),
             "recall": metrics.recall_score(true, probability > 0.5),
+            "recall_at_0.2": metrics.recall_score(true, probability > 0.2),
+            "f1": metrics.f1_score(true, probability > 0.5),
+            "f1_at_0.2": metrics.f1_score(true, probability > 0.2),
+            "balanced_accuracy": metrics.balanced_accuracy_score(true, probability > 0.5),
             "brier": metrics.brier_score_loss(true, probability),
         },
         abs=1e-3,  # the areas are of buckets
@@ -230,6 +247,8 @@ def test_several_labels_are_judged_together_and_each_for_itself(bench, tmp_path)
     asked = evaluation(
         metric("MeanAbsoluteError", "mae"),
         metric("AbsoluteErrorQuantile", "median_error", quantile=0.5),
+        metric("R2Score", "r2"),
+        metric("MeanAbsolutePercentageError", "mape"),
         gate=[
             GateBound(metric="mae", upper_bound=0.01),
             GateBound(metric="mae_p1", slice={"size": 1}, upper_bound=0.01),
@@ -253,10 +272,16 @@ def test_several_labels_are_judged_together_and_each_for_itself(bench, tmp_path)
         "calibration_p1",
         "mae",
         "median_error",
+        "r2",
+        "mape",
         "mae_p0",
         "median_error_p0",
+        "r2_p0",
+        "mape_p0",
         "mae_p1",
         "median_error_p1",
+        "r2_p1",
+        "mape_p1",
     ]
     assert whole["example_count"] == 62
     assert whole["mae"] == pytest.approx(errors.mean())
@@ -264,6 +289,14 @@ def test_several_labels_are_judged_together_and_each_for_itself(bench, tmp_path)
     assert whole["median_error_p1"] == pytest.approx(
         np.quantile(errors[:, 1], 0.5, method="inverted_cdf"), rel=0.011
     )
+    predictions = np.concatenate([PROBABILITY, PROBABILITY[[0, 0]]])[:, 1:]
+    for r2, mape, columns in (
+        (whole["r2"], whole["mape"], [0, 1]),
+        (whole["r2_p1"], whole["mape_p1"], [1]),
+    ):
+        pair = labels[:, columns], predictions[:, columns]
+        assert r2 == pytest.approx(metrics.r2_score(*pair))
+        assert mape == pytest.approx(100 * metrics.mean_absolute_percentage_error(*pair), rel=1e-5)
     above = ", above the upper bound 0.01"
     slice_error = found.values({"size": 1})["mae_p1"]
     assert sorted(found.report.reasons) == [

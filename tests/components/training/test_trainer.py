@@ -49,7 +49,13 @@ TRAINING = {
 }
 # A value that is valid for each argument, and not its default.
 ARGUMENTS = {
-    "threshold": 2.5,
+    "threshold": 0.25,
+    "thresholds": 0.25,
+    "average": "weighted",
+    "alpha": 0.4,
+    "apply_class_balancing": True,
+    "label_smoothing": 0.1,
+    "k": 2,
     "regularization_factor": 0.3,
     "delta": 2.5,
     "gamma": 1.5,
