@@ -55,6 +55,8 @@ class Shift(JsonRecord):
     threshold: float
     largest: str | None = None
     """The value whose share differs most."""
+    may_be_chance: bool = False
+    """Whether samples of so few rows differ as much without a shift."""
 
     @property
     def line(self) -> str:
@@ -72,6 +74,7 @@ class ValidationFindings(JsonRecord):
     shifts: tuple[Shift, ...] = ()
 
     def above_threshold(self, kind: ShiftKind) -> list[Shift]:
-        """The shifts of a kind above their threshold, the largest first."""
+        """The shifts of a kind above their threshold and beyond chance, the largest first."""
         above = [each for each in self.shifts if each.kind == kind and each.value > each.threshold]
-        return sorted(above, key=lambda shift: -shift.value)
+        certain = [each for each in above if not each.may_be_chance]
+        return sorted(certain, key=lambda shift: -shift.value)

@@ -10,6 +10,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_p
 from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.validation_findings import Shift, ShiftKind
 from huberflow.components.validation.anomalies import column_name
+from huberflow.components.validation.chance import differ_beyond_chance
 
 _MEASURES = {
     1: "infinity_norm",
@@ -48,7 +49,8 @@ def measure_shifts(
       reference: of the rows that they are compared with.
       schema: of both.
       columns: to measure, beside those with a comparator in the schema.
-      threshold: of columns without a comparator in the schema.
+      threshold: of columns without a comparator in the schema; their shifts may be chance, if the
+        rows are too few to tell.
     """
     comparator = f"{kind}_comparator"
     compared = schema_pb2.Schema(
@@ -58,6 +60,8 @@ def measure_shifts(
             if feature.name in columns or feature.HasField(comparator)
         ]
     )
+    limited = {feature.name for feature in schema.feature if feature.HasField(comparator)}
+    one, other = _by_column(statistics), _by_column(reference)
     result = tfdv.validate_statistics(statistics, compared, previous_statistics=reference)
     reasons = {column_name(info): info.reason for info in result.anomaly_info.values()}
     for info in result.drift_skew_info:
@@ -71,7 +75,16 @@ def measure_shifts(
                     measurement.value,
                     measurement.threshold,
                     _largest_change(reasons.get(column, [])),
+                    may_be_chance=column not in limited
+                    and not differ_beyond_chance(one[column], other[column], len(compared.feature)),
                 )
+
+
+def _by_column(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+) -> dict[str, statistics_pb2.FeatureNameStatistics]:
+    (dataset,) = statistics.datasets
+    return {".".join(column.path.step) or column.name: column for column in dataset.features}
 
 
 def _compared_feature(

@@ -67,10 +67,10 @@ class Data(Strict):
     )
     drift_threshold: Annotated[float, Field(gt=0, le=1)] = Field(
         0.1,
-        # By chance alone, 600 rows against 300 stay below 0.05, where tails are heavy below 0.2;
-        # 60 against 30 reach 0.3. A shift by one standard deviation gives 0.2.
-        description="Report columns whose distribution differs by more than this, compared with "
-        "the previous data set (drift) or between train and eval rows (skew). The measure is the "
+        # A shift by one standard deviation gives 0.2; see validation.chance for what chance gives.
+        description="Report columns whose distribution differs by more than this, and beyond "
+        "chance, compared with the previous data set (drift) or between train and eval rows "
+        "(skew). The measure is the "
         "Jensen-Shannon divergence for numbers, the L-infinity distance for text. 0: no "
         "difference; 1: nothing in common.",
     )
