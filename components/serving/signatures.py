@@ -23,6 +23,12 @@ from huberflow.components.serving.argument_names import keywords, traced_names
 Spec: TypeAlias = Mapping[str, tf.io.VarLenFeature]
 """How to parse the columns of a ``tf.Example`` of the data."""
 
+EXACT = 2**53
+"""A float64 from here on may stand for several whole numbers."""
+
+MISSING_WHOLE = tf.int64.min
+"""In place of a whole number, for int64 has no NaN."""
+
 Signatures: TypeAlias = Mapping[str, Callable[..., Mapping[str, tf.Tensor]]]
 """The functions of the signatures, by name."""
 
@@ -54,12 +60,15 @@ def read_saved_model(saved_model: Path) -> saved_model_pb2.SavedModel:
     return saved_model_pb2.SavedModel.FromString((saved_model / "saved_model.pb").read_bytes())
 
 
-def signatures(model: tf_keras.Model, raw_spec: Spec, target: Target) -> Signatures:
+def signatures(
+    model: tf_keras.Model, raw_spec: Spec, target: Target, exact: Collection[str] = ()
+) -> Signatures:
     """The signatures of the SavedModel; both run transform and model in the same way.
 
     * ``serving_default(examples)``: serialized ``tf.Example``s, string ``[batch]``.
     * ``columns(**columns)``: one ``[batch]`` tensor for each raw column. Numbers are float64, NaN
-      where missing; text is a string, empty where missing.
+      where missing; text is a string, empty where missing; the columns in ``exact`` are int64,
+      ``MISSING_WHOLE`` where missing.
 
     Both return the outputs of ``predict``. Call ``name_columns`` after the model is saved.
 
@@ -68,6 +77,7 @@ def signatures(model: tf_keras.Model, raw_spec: Spec, target: Target) -> Signatu
         is saved with the model.
       raw_spec: parsing spec of the raw columns, without the label.
       target: what the model predicts.
+      exact: columns of whole numbers, some of which a float64 cannot be.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
@@ -77,7 +87,9 @@ def signatures(model: tf_keras.Model, raw_spec: Spec, target: Target) -> Signatu
     argument = traced_names(raw_spec)
 
     @tf.function(
-        input_signature=[{argument[n]: _column(s, argument[n]) for n, s in raw_spec.items()}]
+        input_signature=[
+            {argument[n]: _column(s, argument[n], n in exact) for n, s in raw_spec.items()}
+        ]
     )
     def columns(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         raw = {n: _sparse(columns[argument[n]], spec.dtype) for n, spec in raw_spec.items()}
@@ -119,28 +131,35 @@ def renamed_arguments(columns: Collection[str]) -> dict[str, str]:
     return {argument: name for name, argument in traced_names(columns).items() if argument != name}
 
 
-def dense_columns(raw: Mapping[str, tf.SparseTensor]) -> dict[str, np.ndarray]:
-    """Parsed columns as the signature ``columns`` takes them."""
-    return {name: _dense(column).numpy() for name, column in raw.items()}
+def dense_columns(
+    raw: Mapping[str, tf.SparseTensor], exact: Collection[str] = ()
+) -> dict[str, np.ndarray]:
+    """Parsed columns as the signature ``columns`` takes them; see ``signatures``."""
+    return {name: _dense(column, name in exact).numpy() for name, column in raw.items()}
 
 
-def _dense(column: tf.SparseTensor) -> tf.Tensor:
+def _dense(column: tf.SparseTensor, exact: bool) -> tf.Tensor:
     """``[batch]``, the first value of each row; the inverse of ``_sparse``."""
     first = tf.sparse.slice(column, [0, 0], [column.dense_shape[0], 1])
     if column.dtype == tf.string:
         return tf.sparse.to_dense(first, "")[:, 0]
+    if exact:
+        return tf.sparse.to_dense(first, MISSING_WHOLE)[:, 0]
     numbers = tf.SparseTensor(first.indices, tf.cast(first.values, tf.float64), first.dense_shape)
     return tf.sparse.to_dense(numbers, math.nan)[:, 0]
 
 
-def _column(spec: tf.io.VarLenFeature, name: str) -> tf.TensorSpec:
-    return tf.TensorSpec([None], tf.string if spec.dtype == tf.string else tf.float64, name=name)
+def _column(spec: tf.io.VarLenFeature, name: str, exact: bool) -> tf.TensorSpec:
+    as_stored = spec.dtype == tf.string or exact
+    return tf.TensorSpec([None], spec.dtype if as_stored else tf.float64, name=name)
 
 
 def _sparse(column: tf.Tensor, dtype: tf.DType) -> tf.SparseTensor:
     """``[batch, 1]``, with an entry only where ``column`` has a value."""
     if dtype == tf.string:
         present = tf.not_equal(column, "")
+    elif column.dtype == tf.int64:
+        present = tf.not_equal(column, MISSING_WHOLE)
     else:
         present = tf.logical_not(tf.math.is_nan(column))
     rows = tf.where(present)

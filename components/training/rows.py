@@ -1,6 +1,6 @@
 """Reads ExampleGen's rows for training, transformed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,11 +11,17 @@ import tf_keras
 
 from huberflow.components.contracts import weights
 from huberflow.components.contracts.artifact_files import split_folder
-from huberflow.components.contracts.features import TRUTH, WEIGHT
+from huberflow.components.contracts.features import (
+    TRUTH,
+    VOCABULARY,
+    WEIGHT,
+    FeaturesConfig,
+    entry_prefix,
+)
 from huberflow.components.contracts.node_config import TransformConfig
 from huberflow.components.contracts.target import Target
 from huberflow.components.features.preprocessing import is_labelled, truth
-from huberflow.components.serving.signatures import Spec
+from huberflow.components.serving.signatures import EXACT, Spec
 from huberflow.custom_objects.input_error import InputError
 
 Features: TypeAlias = Mapping[str, tf.Tensor]
@@ -123,6 +129,23 @@ def shuffled(rows: tf.data.Dataset, seed: int, most_blocks: int = 64) -> tf.data
     numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
     mixed = rows.shuffle(most_blocks, seed=seed)
     return tf.data.Dataset.zip((numbers, mixed)).map(permuted)
+
+
+def exact_columns(transform: tft.TFTransformOutput, features: FeaturesConfig) -> list[str]:
+    """Columns of whole numbers of which the vocabulary has some that a float64 cannot be."""
+    spec = transform.raw_feature_spec()
+    whole = [name for name in features.embedded if spec[name].dtype == tf.int64]
+    entries = transform.vocabulary_by_name(VOCABULARY) if whole else []
+    return [name for name in whole if any(map(_is_large, _values_of(name, entries)))]
+
+
+def _values_of(name: str, entries: Iterable[bytes]) -> Iterator[bytes]:
+    prefix = entry_prefix(name).encode()
+    return (entry.removeprefix(prefix) for entry in entries if entry.startswith(prefix))
+
+
+def _is_large(number: bytes) -> bool:
+    return bool(number) and abs(int(number)) >= EXACT
 
 
 def raw_spec(transform: tft.TFTransformOutput, names: Iterable[str]) -> Spec:

@@ -1,7 +1,7 @@
 """Trains the model and exports it: the ``run_fn`` of TFX's Trainer."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from huberflow.components.training.class_weight import class_weights
 from huberflow.components.training.constant import constant_prediction
 from huberflow.components.training.rows import (
     blocks,
+    exact_columns,
     labelled,
     raw_spec,
     records,
@@ -60,9 +61,19 @@ def run_fn(fn_args: FnArgs) -> None:
     _refuse_empty(len(unseen), "eval", target)
     predictions.write(model, unseen, spec, target, log_dir / artifact_files.PREDICTIONS)
     features = raw_spec(transform, config.features.columns)
-    functions = signatures.signatures(model, features, target)
+    exact = exact_columns(transform, config.features)
+    functions = signatures.signatures(model, features, target, exact)
     captured = log_dir / artifact_files.CAPTURED
-    capture(model, functions, unseen[:ROWS], spec, target, captured, training=config.to_json())
+    capture(
+        model,
+        functions,
+        unseen[:ROWS],
+        spec,
+        target,
+        captured,
+        exact=exact,
+        training=config.to_json(),
+    )
     export(model, functions, features, Path(fn_args.serving_model_dir))
 
 
@@ -119,6 +130,7 @@ def capture(
     folder: Path,
     *,
     training: JSON,
+    exact: Collection[str] = (),
 ) -> None:
     """Writes the bundle's golden values, see ``huberflow.components.bundle.bundle.capture``.
 
@@ -131,6 +143,7 @@ def capture(
       spec: how to parse them, labels included.
       target: what the model predicts.
       folder: new.
+      exact: columns of whole numbers, see ``signatures.signatures``.
       training: the Trainer's config.
     """
     parsed = tf.io.parse_example(tf.constant(examples, tf.string), spec)
@@ -145,7 +158,7 @@ def capture(
         signatures=functions,
         requests={
             "serving_default": {"examples": examples},
-            "columns": signatures.dense_columns(raw),
+            "columns": signatures.dense_columns(raw, exact),
         },
         argument_names={"columns": signatures.renamed_arguments(features)},
         training=training,

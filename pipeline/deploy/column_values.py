@@ -9,7 +9,8 @@ import pandas as pd
 import tensorflow as tf
 
 from huberflow.components.contracts.missing import is_mark
-from huberflow.pipeline.deploy.request_columns import EXACT, RequestColumn, is_missing
+from huberflow.components.serving.signatures import EXACT
+from huberflow.pipeline.deploy.request_columns import RequestColumn, is_missing
 
 Mistakes = dict[int, tuple[str, str]]
 """By a row's position, what was expected and received."""

@@ -17,15 +17,13 @@ from google.protobuf.message import DecodeError
 
 from huberflow.components.bundle import reload
 from huberflow.components.serving.parsing_spec import ParsedColumn, parsing_spec
+from huberflow.components.serving.signatures import EXACT, MISSING_WHOLE
 from huberflow.custom_objects.input_error import InputError
 
 Kind = Literal["number", "integer", "text"]
 
 _COLUMNS = "columns"
-"""The signature of huberflow's pipelines: float64, cast to what ``serving_default`` parses."""
-
-EXACT = 2**53
-"""A float from here on may stand for several whole numbers."""
+"""The signature of huberflow's pipelines: what ``serving_default`` parses, numbers as float64."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +181,8 @@ def _argument_field(
     _, *row = tensor["shape"] or [0, None]
     dtype = tf.as_dtype(tensor["dtype"])
     computed = cast.dtype if cast and dtype == tf.float64 else dtype
+    if cast and cast.dtype == dtype == tf.int64:
+        return _field(name, dtype, dtype, row, required=False)
     # There is no whole number for a missing value.
     return _field(name, dtype, computed, row, required=dtype.is_integer)
 
@@ -211,7 +211,11 @@ class _Arguments(RequestForm):
     def _argument(self, field: _Field, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         values = field.stacked(columns)
         values = values[:, 0] if field.width is None else values
-        return values if field.dtype == tf.string else values.astype(field.dtype.as_numpy_dtype)
+        if field.dtype == tf.string:
+            return values
+        if field.dtype.is_integer and not field.required:
+            values = np.where(is_missing(values), MISSING_WHOLE, values)
+        return values.astype(field.dtype.as_numpy_dtype)
 
     def rows(self, arguments: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """See ``RequestForm``."""
@@ -220,6 +224,8 @@ class _Arguments(RequestForm):
             values = arguments[field.name]
             values = values[:, np.newaxis] if values.ndim == 1 else values
             values = values.astype(np.float64 if field.dtype.is_floating else object)
+            if field.dtype.is_integer and not field.required:
+                values[values == MISSING_WHOLE] = None
             columns |= dict(zip(field.names(), values.T, strict=True))
         return columns
 

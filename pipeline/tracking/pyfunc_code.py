@@ -4,7 +4,7 @@ MLflow copies this file beside the model and runs it there: it needs mlflow, ten
 pandas, but not huberflow.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,20 +111,25 @@ class SavedModel(PythonModel):
         return self._tensors({name: np.array(table[name].to_list()) for name in table.columns})
 
     def _raw_columns(self, table: pd.DataFrame) -> dict[str, "tf.Tensor"]:
-        import tensorflow as tf
-
         if not table.columns.intersection(list(self._specs)).size:
             raise ValueError(
                 f"expected a table with columns such as {', '.join(self._specs)}, received "
                 f"one with {', '.join(map(str, table.columns)) or 'no column'}"
             )
         table = table.reindex(columns=list(self._specs))
-        return {
-            name: _text(table[name])
-            if spec.dtype == tf.string
-            else _numbers(table[name], self._marks)
-            for name, spec in self._specs.items()
-        }
+        return {name: self._column(table[name], spec.dtype) for name, spec in self._specs.items()}
+
+    def _column(self, column: pd.Series, dtype: "tf.DType") -> "tf.Tensor":
+        import tensorflow as tf
+
+        if dtype == tf.string:
+            return _text(column)
+        values = column.astype(object)
+        marks = values.map(
+            lambda each: isinstance(each, str) and each.strip().lower() in self._marks
+        )
+        present = column.notna() & ~marks
+        return _whole_numbers(values, present) if dtype.is_integer else _numbers(values, present)
 
 
 def _refuse_inexact(name: str, given: np.ndarray, wanted: "tf.DType") -> None:
@@ -168,15 +173,33 @@ def _column(values: np.ndarray) -> list[str] | list[list[float]] | np.ndarray:
     return values.astype(np.float64)
 
 
-def _numbers(column: pd.Series, marks: Collection[str]) -> "tf.Tensor":
-    """float64, NaN where missing or where one of the marks stands for that."""
+def _whole_numbers(column: pd.Series, present: pd.Series) -> "tf.Tensor":
+    """int64, its least number where missing."""
     import tensorflow as tf
 
-    # As objects first: a date is refused then, instead of read as nanoseconds.
-    values = column.astype(object)
-    missing = values.map(lambda each: isinstance(each, str) and each.strip().lower() in marks)
+    whole = column[present].map(_is_whole)
+    if not whole.all():
+        raise ValueError(
+            f"column {column.name}: expected whole numbers, pandas.NA where missing; received "
+            f"{column[present][~whole].iloc[0]!r}"
+        )
+    return tf.constant([*map(int, column.where(present, tf.int64.min))], tf.int64)
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a value is a whole number; a float beyond 2**53 may stand for another."""
+    if isinstance(value, float | np.floating):
+        return float(value).is_integer() and abs(float(value)) < 2**53
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _numbers(column: pd.Series, present: pd.Series) -> "tf.Tensor":
+    """float64, NaN where missing."""
+    import tensorflow as tf
+
     try:
-        values = values.where(column.notna() & ~missing, np.nan).astype(np.float64)
+        # Of objects: a date is refused then, instead of read as nanoseconds.
+        values = column.where(present, np.nan).astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"column {column.name}: expected numbers, None where missing; received {error}"

@@ -65,13 +65,16 @@ TYPES = {
     "unused": tf.float32,
 }
 NOTHING = dict.fromkeys(TYPES)
+LARGE = 2**53 + 1
+"""A float64 may only be the number before it."""
+
 MILES = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 9.0]
 TRAIN = [
     {**NOTHING, "fare": 5.0, "miles": MILES[0], "company": "Blue", "area": 8, "hour": 0},
     {**NOTHING, "fare": 6.0, "miles": MILES[1], "company": "Blue", "area": 8, "hour": 6},
     {**NOTHING, "fare": 7.0, "miles": MILES[2], "company": "Blue", "area": 8, "hour": 12},
-    {**NOTHING, "fare": 8.0, "miles": MILES[3], "company": "City", "area": 76, "seconds": 10},
-    {**NOTHING, "fare": 9.0, "miles": MILES[4], "company": "City", "area": 76, "seconds": 30},
+    {**NOTHING, "fare": 8.0, "miles": MILES[3], "company": "City", "area": LARGE, "seconds": 10},
+    {**NOTHING, "fare": 9.0, "miles": MILES[4], "company": "City", "area": LARGE, "seconds": 30},
     {**NOTHING, "fare": 1e6, "miles": MILES[5], "company": "Rare", "area": 5, "day": 1.75},
     {**NOTHING, "fare": 0.5, "miles": MILES[6], "unused": 1.0, "picked_up": "2024-05-13 06:00"},
     {**NOTHING, "fare": 3.25, "picked_up": "2024-05-15 06:00"},
@@ -234,7 +237,7 @@ class TestCategories:
     OFTEN = ("company=Blue", "area=8", "paid=true", "paid=false")
 
     def test_each_known_value_of_each_column_has_a_row_of_its_own(self, transform):
-        found = transform(of(company="Blue", area=8), of(company="City", area=76), of())
+        found = transform(of(company="Blue", area=8), of(company="City", area=LARGE), of())
         rows = [*found["company_index"], *found["area_index"]]
         assert len({*rows} - {self.UNKNOWN}) == 6
 
@@ -255,12 +258,17 @@ class TestCategories:
             b"company=City",
             b"company=",
             b"area=8",
-            b"area=76",
+            f"area={LARGE}".encode(),
             b"area=",
             b"paid=true",
             b"paid=false",
             b"paid=",
         }
+
+    def test_whole_numbers_that_no_float_can_be_are_known(self, transform):
+        features = TransformConfig.from_json(CONFIG).features
+        assert training_rows.exact_columns(transform.output, features) == ["area"]
+        assert transform(of(area=LARGE - 1))["area_index"][0] == self.UNKNOWN
 
     @pytest.mark.parametrize(
         ("spellings", "entry"),
