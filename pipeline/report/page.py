@@ -9,10 +9,12 @@ from pathlib import Path
 import jinja2
 import yaml
 
+from huberflow.components.contracts.target import Target
 from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config import paths_of
 from huberflow.pipeline.history.run_history import Run
 from huberflow.pipeline.report import formatting, slices, statistics
+from huberflow.pipeline.report.class_table import ClassRow, class_table
 
 MOST_SLICES = 200
 """Further rows are in the CSV file only."""
@@ -58,6 +60,7 @@ def page_html(run: Run, folder: Path) -> str:
     return _render(
         "report.html.j2",
         run=run,
+        title=_title(run),
         report=report,
         started=datetime.fromtimestamp(run.started, UTC),
         seconds=run.seconds,
@@ -66,6 +69,8 @@ def page_html(run: Run, folder: Path) -> str:
         slices=rows[:MOST_SLICES],
         slices_left_out=len(rows[MOST_SLICES:]),
         metrics=slices.metrics_without_count(report) if report else [],
+        classes=_classes(run),
+        left_out=data.get("left_out") or {},
         figures=_figures(folder),
         changes=_yaml(changes) if changes else None,
         git=run.metadata.git,
@@ -73,6 +78,22 @@ def page_html(run: Run, folder: Path) -> str:
         statistics=statistics_part,
         anomalies=anomalies.read_text(encoding="utf-8") if anomalies.is_file() else None,
     )
+
+
+def _title(run: Run) -> str:
+    """The model, the label and the data; the name of the run where its config is unknown."""
+    data = run.config.get("data")
+    if not data or "name" not in run.config:
+        return run.name
+    label = Target.of(data["label"], ()).name
+    files = " and ".join(Path(path).name for path in paths_of(data).values())
+    return f"{run.config['name']}: {label} from {files or 'the Chicago Taxi trips'}"
+
+
+def _classes(run: Run) -> list[ClassRow]:
+    """How well each class is recognised; none for numbers, and before training has ended."""
+    path, classes = run.predictions(), run.config.get("data", {}).get("classes")
+    return class_table(path, classes) if path and classes else []
 
 
 def _figures(folder: Path) -> list[tuple[str, str]]:

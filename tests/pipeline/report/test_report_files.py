@@ -180,6 +180,40 @@ class TestPage:
         config = {**CONFIG, "data": {**CONFIG["data"], **data}}
         assert shown in page(run(config=config), folder).text
 
+    @pytest.mark.parametrize(
+        ("data", "title"),
+        [
+            ({}, "taxi: fare from the Chicago Taxi trips"),
+            ({"path": "in/a.csv", "label": ["fare", "tips"]}, "taxi: fare and tips from a.csv"),
+        ],
+    )
+    def test_is_titled_by_model_and_data(self, run, folder, data, title):
+        config = {**CONFIG, "name": "taxi", "data": {**CONFIG["data"], **data}}
+        text = Tags(write_page(run(config=config), folder).read_text(encoding="utf-8")).text
+        assert text.lstrip().startswith(f"{title}, a first run")
+        assert text.count(title) == 2
+        assert "a first run, 1970-01-01 00:00 UTC" in text
+
+    def test_has_the_columns_that_are_left_out_and_why(self, run, folder):
+        config = {**CONFIG, "data": {**CONFIG["data"], "left_out": {"row_id": "an id"}}}
+        text = "".join(page(run(config=config), folder).text.split())
+        assert "Columnsthatthemodeldoesnotread:row_idanid" in text
+        assert "does not read" not in page(run(), folder).text
+
+    def test_has_recall_and_precision_of_each_class_the_worst_first(self, run, folder, tmp_path):
+        pairs = (
+            [("ant", "ant")] * 6 + [("ant", "bee")] * 2 + [("bee", "ant")] * 3 + [("bee", "bee")]
+        )
+        finished = run()
+        sample = [PredictedRow(label, {"prediction": predicted}, {}) for label, predicted in pairs]
+        write_predictions(sample, tmp_path / "Trainer" / "predictions.jsonl")
+        classes = {**CONFIG, "data": {**CONFIG["data"], "classes": ["ant", "bee", "cat"]}}
+        text = write_page(replace(finished, config=classes), folder).read_text(encoding="utf-8")
+        table = "".join(Tags(text).text.split()).partition("recallprecision")[2]
+        assert "in a sample of 12 rows" in text
+        # by hand: 1 of 4 bees, 6 of 8 ants, no cat
+        assert table.startswith("bee40.250.3333ant80.750.6667cat0--")
+
     def test_has_the_reasons_against_a_model(self, run, folder):
         text = page(run(report(reasons=["huber of all rows is 4, above 3"])), folder).text
         assert "not blessed" in text
