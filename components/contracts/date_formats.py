@@ -17,6 +17,7 @@ class DateFormat:
     """How a date is written; its name, such as ``DD/MM/YYYY hh:mm AM``, decides all else.
 
     Seconds and their fraction may follow the minutes. A zone is ``Z``, ``+02:00`` or ``+0200``.
+    A day alone is its midnight, where the format has a time and no zone: pandas writes so.
     """
 
     name: str
@@ -59,19 +60,19 @@ class DateFormat:
 
         Groups 4 to 6 are hours, minutes and seconds; 7 to 9 are sign, hours and minutes of a zone.
         """
-        return self._pattern("[ T]", r"(\d{2})")
+        return self._pattern("[ T]", r"(\d{2})", "" if self.has_zone else "?")
 
     @cached_property
     def exact_pattern(self) -> str:
         """The same to recognise a format by: no text matches it in two ways of writing a time."""
         hours = _HOURS_OF_HALF_DAY if self.has_half_days else r"(\d{2})"
-        return f"^{self._pattern(self.name[10:11], hours)}$"
+        return f"^{self._pattern(self.name[10:11], hours, '')}$"
 
-    def _pattern(self, separator: str, hours: str) -> str:
-        time = rf"{separator}{hours}:(\d{{2}})(?::(\d{{2}})(?:\.\d{{1,6}})?)?"
+    def _pattern(self, separator: str, hours: str, times: str) -> str:
+        time = rf"{separator}{hours}:(\d{{2}})(?::(\d{{2}})(?:\.\d{{1,9}})?)?"
         half = " [AP]M" if self.has_half_days else ""
         zone = r"(?:Z|([+-])(\d{2}):?(\d{2}))" if self.has_zone else ""
-        return self.day_pattern + (time if self.has_time else "") + half + zone
+        return self.day_pattern + (f"(?:{time}{half}{zone}){times}" if self.has_time else "")
 
     def day(self, text: str) -> date | None:
         """The day of a date in this format, in UTC where it has a zone; None for any other text."""

@@ -16,6 +16,7 @@ def parse_dates(texts: pa.StringArray, form: DateFormat) -> pa.TimestampArray | 
     if not pc.all(pc.match_substring_regex(texts, form.exact_pattern)).as_py():
         return None
     iso = pc.replace_substring_regex(texts, f"^{form.day_pattern}", form.iso_day)
+    iso = pc.replace_substring_regex(iso, r"(\.\d{6})\d+", r"\1")  # pandas has nanoseconds
     if form.has_half_days:
         iso = pc.utf8_slice_codeunits(iso, 0, -3)
     try:

@@ -87,3 +87,16 @@ def test_a_zone_may_be_z():
     found = parse_dates(tf.constant(texts), "YYYY-MM-DDThh:mm+zone")
     assert found.day_of_year.numpy().tolist() == [59, 60, 59]
     assert found.hours.numpy().tolist() == [23.5, 0.5, 22.5]
+
+
+@pytest.mark.parametrize("name", [name for name in DATE_FORMATS if name.endswith(("mm", "AM"))])
+def test_a_day_alone_is_its_midnight_where_others_have_a_time(name):
+    text = date(2024, 2, 29).strftime(STRFTIME[name][:8])
+    found = parse_dates(tf.constant([text]), name)
+    assert (found.day_of_year.numpy().item(), found.hours.numpy().item()) == (59.0, 0.0)
+    assert DATE_FORMATS[name].day(text) == date(2024, 2, 29)
+
+
+def test_a_second_may_have_nine_digits_as_in_pandas():
+    found = parse_dates(tf.constant(["2024-02-29 06:30:00.123456789"]), "YYYY-MM-DD hh:mm")
+    assert found.hours.numpy().item() == 6.5

@@ -270,6 +270,11 @@ PARQUET = {
     "boolean": (pa.array([True, False, None]), "boolean"),
     "date": (pa.array([DAY, None]), "date"),
     "time": (pa.array([datetime(2024, 1, 1, 10, tzinfo=UTC)]), "date"),
+    "time of pandas": (pa.array([1704103200123456789], pa.timestamp("ns")), "date"),
+    "time of pandas with a zone": (
+        pa.array([170410320012345678], pa.timestamp("ns", "UTC")),
+        "date",
+    ),
     "text": (pa.array(["a", ""]), "text"),
     "numbers as text": (pa.array(["1", "2"]), "text"),
     "dictionary": (pa.array(["a", "b"]).dictionary_encode(), "text"),

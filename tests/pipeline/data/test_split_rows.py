@@ -288,6 +288,8 @@ class TestByDate:
         ("YYYY-MM-DD", "2024-02-29"),
         ("YYYY-MM-DD hh:mm", "2024-02-29 23:59:59.5"),
         ("YYYY-MM-DDThh:mm", "2024-02-29T00:00"),
+        ("YYYY-MM-DD hh:mm", "2024-02-29 23:59:59.999999999"),
+        ("YYYY-MM-DD hh:mm+zone", "2024-02-29 23:59:59.999999999Z"),
         ("YYYY-MM-DD hh:mm+zone", "2024-02-29 23:59+0200"),
         ("YYYY-MM-DDThh:mm+zone", "2024-02-29T23:59:01.000001Z"),
         ("YYYY/MM/DD", "2024/02/29"),
