@@ -83,7 +83,7 @@ def verify(
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", required=False)
 @config_options
 @click.option(
     "--data",
@@ -109,7 +109,7 @@ def verify(
 @trust_options
 @allow_ops_option
 def predict(
-    model: str,
+    model: str | None,
     options: Options,
     data: Path,
     output: Path,
@@ -124,10 +124,11 @@ def predict(
     model, such as `prediction`. Rows that the model cannot read are written to a separate file,
     with line and reason; the exit code is then 1.
 
-    MODEL is a folder, a run (`latest`, its id or name), or a model in MLflow.
+    MODEL is a folder, a run (`latest`, its id or name), or a model in MLflow; default: the newest
+    pushed version.
 
     \b
-      huberflow predict latest --data trips.csv --output fares.csv
+      huberflow predict --data trips.csv --output fares.csv
       huberflow predict models:/taxi@champion --data trips.parquet --output fares.parquet
     """  # noqa: D301 (click reads the \b)
     bad = bad or output.with_name(f"{output.name}.bad.csv")

@@ -80,7 +80,7 @@ def trust_options(command: Verb) -> Verb:
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", required=False)
 @config_options
 @click.option(
     "--private-key",
@@ -108,7 +108,7 @@ def trust_options(command: Verb) -> Verb:
     help="Environment variable with the key's password, or the token's PIN.",
 )
 def sign(
-    model: str,
+    model: str | None,
     options: Options,
     private_key: Path | None,
     certificate: Path | None,
@@ -120,13 +120,13 @@ def sign(
 
     The signature, model.sig in the model's folder, covers every file; `model_signing verify` of
     OpenSSF Model Signing reads it, too. Nothing goes online. MODEL is a folder, or a run (`latest`,
-    its id or name).
+    its id or name); default: the newest pushed version.
 
     \b
       openssl ecparam -genkey -noout -name prime256v1 -out signing.pem
       openssl ec -in signing.pem -pubout -out signing.pub
-      huberflow sign workspace/serving/taxi/1 --private-key signing.pem
-      huberflow verify workspace/serving/taxi/1 --public-key signing.pub
+      huberflow sign --private-key signing.pem
+      huberflow verify --public-key signing.pub
     \b
     With a key in a token:
       huberflow sign bundle --password-from PIN --pkcs11-uri \\
@@ -136,7 +136,7 @@ def sign(
     from huberflow.components.contracts.signing import Signing
     from huberflow.pipeline.deploy.locate import locate_model
 
-    if model.startswith(("models:/", "runs:/")):
+    if model and model.startswith(("models:/", "runs:/")):
         expected, hint = "a model on this machine", "a signature has to be there before its upload"
         raise InputError("MODEL", expected=expected, received=model, hint=hint)
     resolved = options.resolve()

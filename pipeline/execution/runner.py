@@ -37,6 +37,7 @@ from huberflow.pipeline.history.hooks import Hooks
 from huberflow.pipeline.history.metadata_store import FINISHED, Records
 from huberflow.pipeline.history.run_history import RunStatus
 from huberflow.pipeline.history.store_connection import open_store, patient
+from huberflow.pipeline.system.interruption import interrupts_kept
 
 
 class LocalRunner(local_dag_runner.LocalDagRunner):
@@ -114,7 +115,7 @@ class LocalRunner(local_dag_runner.LocalDagRunner):
                 with _PatientMetadata(connection_of(pipeline)) as store:
                     partial_run_utils.snapshot(store, pipeline)
             node_launcher = _launcher(pipeline, node, self._beam_arguments, self._lineage)
-            with cache_key.independent_of(self._root):
+            with cache_key.independent_of(self._root), interrupts_kept():
                 launched = node_launcher.launch()
             if launched is None or launched.execution_id is None:
                 self._call("node_skipped", name)

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from threading import Timer
 from types import FrameType
 
@@ -30,16 +31,45 @@ def termination_as_interrupt() -> Iterator[None]:
 
     SIGHUP comes where a terminal is lost. Under ``nohup``, which ignores it, the block goes on.
     """
+    arrived = list[KeyboardInterrupt]()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:  # the shell and the kernel each send one
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        raise KeyboardInterrupt(signal.Signals(number).name)
+        arrived.append(KeyboardInterrupt(signal.Signals(number).name))
+        raise arrived[-1]
 
-    is_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    ends = [signal.SIGTERM] if is_nohup else [signal.SIGTERM, signal.SIGHUP]
+    ignored = (signal.SIG_IGN, None)
+    ends = [
+        signal.SIGTERM,
+        *(each for each in _OF_A_TERMINAL if signal.getsignal(each) not in ignored),
+    ]
     with handled(ends, interrupt), _sent_again_where_ignored():
+        token = _arrived.set(arrived)
+        try:
+            yield
+        finally:
+            _arrived.reset(token)
+
+
+_OF_A_TERMINAL = (signal.SIGINT, signal.SIGHUP)
+_arrived: ContextVar[list[KeyboardInterrupt]] = ContextVar("interrupts that have arrived")
+
+
+@contextmanager
+def interrupts_kept() -> Iterator[None]:
+    """Inside the block an error that a library has made of an interrupt is that interrupt again.
+
+    TensorFlow's C++ code does so where the signal comes while it makes a Python error.
+    """
+    arrived = _arrived.get([])
+    before = len(arrived)
+    try:
         yield
+    except Exception as error:
+        if len(arrived) == before:
+            raise
+        raise arrived[-1] from error
 
 
 @contextmanager
@@ -54,8 +84,8 @@ def _sent_again_where_ignored() -> Iterator[None]:
         if not isinstance(ignored.exc_value, KeyboardInterrupt):
             before(ignored)
             return
-        number = signal.SIGTERM if ignored.exc_value.args else signal.SIGINT
-        timers.append(Timer(0.1, os.kill, (os.getpid(), number)))
+        (name,) = ignored.exc_value.args or [signal.SIGINT.name]
+        timers.append(Timer(0.1, os.kill, (os.getpid(), signal.Signals[name])))
         timers[-1].start()
 
     sys.unraisablehook = hook

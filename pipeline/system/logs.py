@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedWriter, FileIO, TextIOWrapper
@@ -46,6 +47,9 @@ def captured(path: Path, *, verbose: bool) -> Iterator[IO[str]]:
             raw = _Terminal(os.dup(terminal), "w")
             with TextIOWrapper(BufferedWriter(raw), "utf-8", line_buffering=True) as stream:
                 yield stream
+        except BaseException as error:
+            _forget_variables(error)
+            raise
         finally:
             _flush_or_drop(sys.stdout)
             _flush_or_drop(sys.stderr)
@@ -53,6 +57,13 @@ def captured(path: Path, *, verbose: bool) -> Iterator[IO[str]]:
             os.dup2(errors, 2)
             os.close(terminal)
             os.close(errors)
+
+
+def _forget_variables(error: BaseException | None) -> None:
+    """Deletes what an error's frames hold: TensorFlow's iterators print a line when they go."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _flush_or_drop(stream: TextIO) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from bare_environment import BareEnvironment
-from taxi_workspace import HUBERFLOW
+from command import huberflow
 from user_modules import MY_LOSSES, MY_NETWORK
 
 pytestmark = pytest.mark.e2e
@@ -43,16 +42,6 @@ def planets(folder: Path) -> Path:
 
 def weather(folder: Path) -> Path:
     return inside("vega_datasets", "_data", "seattle-weather.csv")
-
-
-def huberflow(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [HUBERFLOW, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, **environment},
-    )
 
 
 @dataclass

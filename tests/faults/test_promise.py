@@ -22,6 +22,7 @@ STOPPED, WELL = BY_NAME["disk full"], BY_NAME["clock goes back"]
     ("ended", "fault", "broken"),
     [
         (Ended(1, "", "huberflow: the disk is full; free some space\n"), STOPPED, []),
+        (Ended(1, "", "huberflow: a note\nhuberflow: the disk is full\n"), STOPPED, []),
         (Ended(0, "", ""), STOPPED, []),
         (Ended(1, "", "huberflow: it went wrong\n"), STOPPED, ["does not say"]),
         (Ended(1, "", ""), STOPPED, ["0 lines", "does not say"]),
@@ -32,7 +33,7 @@ STOPPED, WELL = BY_NAME["disk full"], BY_NAME["clock goes back"]
     ],
 )
 def test_how_a_run_ended(ended, fault, broken):
-    found = list(promise.unclear(ended, fault))
+    found = list(promise.unclear(ended, fault, {"huberflow: a note"}))
     assert len(found) == len(broken)
     assert all(part in line for part, line in zip(broken, found, strict=True))
 

@@ -30,7 +30,9 @@ OURS = [
 ]
 TFX = ["__raw_record__", "__truth__", "__together__", "__SLICE_KEYS__", "serialized", "slice", "*"]
 MLFLOW = ["mlflow.note.content", "metrics", "params", "run_id", "b64", "signature_name"]
-PANDAS = ["index", "level_0", "row", "Unnamed: 0", "__index_level_0__", "values"]
+PANDAS_INDEX = "__index_level_0__"
+"""A column that no model reads."""
+PANDAS = ["index", "level_0", "row", "Unnamed: 0", PANDAS_INDEX, "values"]
 FOLDED = [
     *("a.b", "a b", "a_b", "A_B"),
     *("Price", "price"),

@@ -7,7 +7,11 @@ import time
 
 import pytest
 
-from huberflow.pipeline.system.interruption import first_line, termination_as_interrupt
+from huberflow.pipeline.system.interruption import (
+    first_line,
+    interrupts_kept,
+    termination_as_interrupt,
+)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -49,6 +53,30 @@ def test_an_end_that_comes_while_an_object_is_deleted_is_not_lost(number):
 
     with pytest.raises(KeyboardInterrupt), termination_as_interrupt():
         work()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_end_that_a_library_makes_another_error_of_is_an_end(number):
+    def work():
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise RuntimeError("MISMATCH of original and normalized exception types") from None
+
+    with (
+        pytest.raises(KeyboardInterrupt, match=number.name),
+        termination_as_interrupt(),
+        interrupts_kept(),
+    ):
+        work()
+
+
+def test_an_error_is_an_error_without_an_end_or_where_one_came_before():
+    with termination_as_interrupt():
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(ValueError, match="no rows"), interrupts_kept():
+            raise ValueError("no rows")
 
 
 def test_nohup_is_respected():

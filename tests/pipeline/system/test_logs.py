@@ -195,3 +195,26 @@ def test_a_lost_terminal_takes_no_run_with_it(tmp_path):
     done = subprocess.run(script, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "run.log").read_text() == "to the log\n"
+
+
+def test_what_a_failed_call_held_prints_into_the_log_when_it_is_deleted(seen):
+    """As TensorFlow's iterators do, for as long as somebody keeps the error."""
+    found = seen("""
+        class Iterator:
+            def __del__(self):
+                os.write(2, b"not fully read")
+
+        def train():
+            rows = Iterator()
+            raise ValueError("no rows")
+
+        kept = []
+        try:
+            with captured(log, verbose=False):
+                train()
+        except ValueError as error:
+            kept.append(error)
+        os.write(2, b"the end")
+    """)
+    assert found.err == "the end"
+    assert "not fully read" in found.log

@@ -52,6 +52,8 @@ class Undisturbed:
     changes: Changes
     results: dict[str, str]
     files: set[str]
+    notes: set[str]
+    """The lines that it prints beside its results."""
     is_on_disk: bool
     """Whether the place is a disk of its own, which takes root."""
 
@@ -72,16 +74,19 @@ class Lanes:
         trace = self._folder / "trace"
         with self._placed() as place:
             plan = Plan(self._folder / "plan", place.root, trace)
+            notes: set[str] = set()
             for _ in range(2):
                 ended = self._run(place, plan)
                 if ended.code:
                     raise RuntimeError(f"the undisturbed run failed:\n{ended.output}{ended.errors}")
+                notes.update(ended.errors.splitlines())
                 plan = Plan(self._folder / "plan", place.root)
             (journal, _) = sorted(place.workspace.journals.glob("*.jsonl"))
             return Undisturbed(
                 read_changes(trace, journal),
                 promise.results(place.workspace),
                 promise.files(place.workspace.root),
+                notes,
                 place.is_disk,
             )
 
@@ -92,7 +97,7 @@ class Lanes:
         """
         with self._placed() as place:
             for number, point in enumerate(lane, start=1):
-                result = self._strike(place, point)
+                result = self._strike(place, point, expected.notes)
                 if result.ended.code == 0:
                     result.broken += promise.unlike(place.workspace, expected.results)
                 result.broken += promise.half_visible(place.workspace)
@@ -102,7 +107,7 @@ class Lanes:
                     place.keep(self._folder / "broken" / name)
                 yield result
 
-    def _strike(self, place: Place, point: Point) -> Result:
+    def _strike(self, place: Place, point: Point, notes: set[str]) -> Result:
         fault = point.fault
         plan = Plan(self._folder / "plan", place.root)
         plan.strike(
@@ -123,7 +128,7 @@ class Lanes:
         if seconds >= LONGEST:
             result.broken.append("hangs")
         if result.struck or ended.code:
-            result.broken += promise.unclear(ended, fault)
+            result.broken += promise.unclear(ended, fault, notes)
         if ended.code == 0 and found.is_undelivered and LATER not in ended.output:
             result.broken.append("does not say that the run was not delivered")
         return result
@@ -133,8 +138,8 @@ class Lanes:
         self._end_others(place, patience=60)
         plan = Plan(self._folder / "plan", place.root)
         again = self._run(place, plan)
-        if again.code != 0 or again.errors:
-            yield f"the run without a fault ends with {again.code}: {again.errors.strip()[:500]}"
+        if lines := promise.besides(again, expected.notes) or again.code:
+            yield f"the run without a fault ends with {again.code}: {lines}"
             return
         yield from promise.unlike(place.workspace, expected.results)
         yield from promise.half_visible(place.workspace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import shutil
 import subprocess
@@ -75,10 +76,16 @@ class Place:
         shutil.rmtree(self.root)
 
     def fill(self, left: int) -> None:
-        """Leaves this many bytes of free space on the disk."""
-        free = os.statvfs(self.root)
+        """Leaves this many bytes of free space on the disk, or what others have written of it."""
         with self.ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(1, free.f_bavail * free.f_bsize - left))
+            while True:
+                free = os.statvfs(self.root)
+                try:
+                    size = max(1, free.f_bavail * free.f_bsize - left)
+                    return os.posix_fallocate(file.fileno(), 0, size)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC or not free.f_bavail:
+                        raise
 
     @property
     def ballast(self) -> Path:

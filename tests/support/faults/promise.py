@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -31,13 +31,19 @@ _MLFLOW = {
 }
 
 
-def unclear(ended: Ended, fault: Fault) -> Iterator[str]:
-    """What is not clear to the user in how a struck run ended."""
+def unclear(ended: Ended, fault: Fault, notes: Collection[str]) -> Iterator[str]:
+    """What is not clear to the user in how a struck run ended.
+
+    Args:
+      ended: what it printed.
+      fault: that struck.
+      notes: lines on the terminal without any fault, such as how long training will be.
+    """
     if ended.code not in _CODES[fault.end]:
         yield f"exit code {ended.code}"
     if "Traceback" in ended.output + ended.errors:
         yield "a traceback on the terminal"
-    lines = ended.errors.splitlines()
+    lines = besides(ended, notes)
     if not all(line.startswith(PREFIX) for line in lines):
         yield "lines on the terminal that are not huberflow's"
     if ended.code > 0:
@@ -45,6 +51,11 @@ def unclear(ended: Ended, fault: Fault) -> Iterator[str]:
             yield f"{len(lines)} lines of an error, not 1 to {MOST_LINES}"
         if not re.search(fault.cause, ended.errors):
             yield f"an error that does not say {fault.cause!r}"
+
+
+def besides(ended: Ended, notes: Collection[str]) -> list[str]:
+    """The lines on the terminal but those that are there without any fault, too."""
+    return [line for line in ended.errors.splitlines() if line not in notes]
 
 
 def half_visible(workspace: Workspace) -> Iterator[str]:

@@ -79,7 +79,10 @@ class Warmed:
 
     def __exit__(self, *_: object) -> None:
         self._process.stdin.close()
-        self._process.wait(60)
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:  # it waits for a command, and that for us
+            self._process.kill()
 
     def _answer(self) -> str:
         return self._process.stdout.readline().strip()
