@@ -21,6 +21,9 @@ Rows = np.ndarray | slice
 Values: TypeAlias = np.ndarray | VarLenTensorValue | dict[str, "Values"]
 """A value for each row; those of each model or label by name."""
 
+MISSING = "(missing)"
+"""The value of a slice's column in rows that have none; TFMA itself would give them no slice."""
+
 _PER_ROW = (tfma.LABELS_KEY, tfma.PREDICTIONS_KEY, tfma.EXAMPLE_WEIGHTS_KEY)
 
 
@@ -48,7 +51,7 @@ def _groups(
     if not columns:
         yield (), slice(None)
         return
-    # A row without a value in a column has no slice; one with several has as many.
+    # A row with several values in a column has as many slices.
     places = list(range(len(columns)))  # not names, for a column may be called "row"
     values = [_values(features[column], place) for place, column in enumerate(columns)]
     table = reduce(lambda left, right: left.merge(right, on="row"), values).drop_duplicates()
@@ -58,7 +61,11 @@ def _groups(
 
 def _values(feature: np.ndarray | VarLenTensorValue, place: int) -> pd.DataFrame:
     if isinstance(feature, VarLenTensorValue):
-        return pd.DataFrame({"row": feature.indices[:, 0], place: feature.values})
+        present = feature.indices[:, 0]
+        absent = np.setdiff1d(np.arange(feature.dense_shape[0]), present)
+        values = [*feature.values, *([MISSING] * len(absent))]
+        rows = np.concatenate([present, absent])
+        return pd.DataFrame({"row": rows, place: pd.Series(values, dtype=object)})
     rows = np.repeat(np.arange(len(feature)), feature[0].size)
     return pd.DataFrame({"row": rows, place: feature.ravel()})
 

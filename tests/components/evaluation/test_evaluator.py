@@ -320,15 +320,16 @@ class TestReport:
             {},
             {"hour": 7},
             {"hour": 8},
+            {"payment_type": "(missing)"},
             {"payment_type": "7"},
             {"payment_type": "Card"},
             {"payment_type": "Cash"},
         ]
 
-        # A row without a value in a column is in none of its slices.
         rows = {str(row.slice): row.candidate["example_count"] for row in refused.report.slices}
         assert rows["{}"] == 5
-        assert sum(n for key, n in rows.items() if "payment_type" in key) == 4
+        assert rows["{'payment_type': '(missing)'}"] == 1
+        assert sum(n for key, n in rows.items() if "payment_type" in key) == 5
 
     def test_a_metric_that_was_not_computed_is_an_error(self, refused):
         ghost = MetricConfig(name="HuberMetric", key="ghost")
@@ -369,4 +370,4 @@ class TestMeasuring:
         assert refused.value.received == "payment"
 
     def test_tfmas_own_reader_finds_the_slices(self, refused):
-        assert len(tfma.load_eval_result(refused.uri).slicing_metrics) == 6
+        assert len(tfma.load_eval_result(refused.uri).slicing_metrics) == 7

@@ -1,4 +1,4 @@
-"""Rows come to the slices that TFMA itself would give them."""
+"""Rows come to the slices that TFMA gives them; one without a value has a slice too."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,9 @@ def test_slices_are_those_of_tfma(columns):
     expected = {}
     for row, (town, hour, share) in enumerate(zip(TOWNS, HOURS, SHARES, strict=True)):
         values = {"town": town, "row": hour, "share": share}
-        features = {name: np.array(each) for name, each in values.items() if len(each)}
+        features = {
+            name: np.array(each if len(each) else ["(missing)"]) for name, each in values.items()
+        }
         spec = slicer_lib.SingleSliceSpec(spec=config.slicing_specs[0])
         for key in slicer_lib.get_slices_for_features_dicts([], features, [spec]):
             expected.setdefault(key, []).append(row)
