@@ -16,3 +16,12 @@ _BLANKS = " \t\n\v\f\r"
 def is_mark(text: str) -> bool:
     """Whether a text is one of ``MARKS``, in upper or lower case, or nothing but blanks."""
     return text.strip(_BLANKS).lower() in ("", *MARKS)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number, which a request may spell otherwise, and no mark."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return not is_mark(text)

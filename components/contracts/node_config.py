@@ -55,6 +55,8 @@ class ExampleGenConfig(NodeConfig):
     validation rows are not drawn from the train rows."""
     fractions: tuple[str, ...] = ()
     """Columns whose whole numbers are written as floats, as a pinned schema has them."""
+    missing: tuple[str, ...] = ()
+    """Texts that are missing values in every column."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,8 @@ class TransformConfig(LabelConfig, NodeConfig):
     """What ``preprocessing_fn`` makes of the raw columns."""
 
     features: FeaturesConfig
+    missing: tuple[str, ...] = ()
+    """Texts that are missing values in every column."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,10 +21,10 @@ _NUMBERS = (pa.null(), pa.int64(), pa.float64())
 """Each holds the values of those before it; a string holds any, and so a boolean with a number."""
 
 
-def infer_types(file: Path) -> ColumnTypes:
-    """The types that hold all rows of a file."""
+def infer_types(file: Path, absent: tuple[str, ...] = ()) -> ColumnTypes:
+    """The types that hold all rows of a file; ``absent`` are texts that are missing values."""
     types: dict[str, pa.DataType] = {}
-    for table in csv_reading.read_batches(Source("csv", (file,))):
+    for table in csv_reading.read_batches(Source("csv", (file,), absent)):
         texts = {name: table[name] for name in table.column_names if types.get(name) != pa.string()}
         types |= common_types([types, {name: _type_of(each) for name, each in texts.items()}])
     return types
@@ -47,9 +47,17 @@ def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
     return max(one, other, key=_NUMBERS.index) if {one, other} <= {*_NUMBERS} else pa.string()
 
 
-def read_typed(file: Path, types: ColumnTypes) -> Iterator[Mapping[str, pa.Array]]:
-    """All rows, some megabytes at a time; null are empty fields, and marks where no words are."""
-    for table in csv_reading.read_batches(Source("csv", (file,))):
+def read_typed(
+    file: Path, types: ColumnTypes, absent: tuple[str, ...] = ()
+) -> Iterator[Mapping[str, pa.Array]]:
+    """All rows, some megabytes at a time; null are empty fields, and marks where no words are.
+
+    Args:
+      file: CSV.
+      types: of the columns.
+      absent: texts that are missing values everywhere.
+    """
+    for table in csv_reading.read_batches(Source("csv", (file,), absent)):
         yield {name: _as_type(table[name].combine_chunks(), to) for name, to in types.items()}
 
 

@@ -22,7 +22,7 @@ LONGEST_RECORD = 2**20
 
 
 def read_batches(source: Source) -> Iterator[pa.Table]:
-    """All rows of CSV files; empty fields are null.
+    """All rows of CSV files; null are empty fields, and those with a text of ``source.missing``.
 
     Raises:
       InputError: a file is damaged, or TFX would read it wrongly.
@@ -37,7 +37,7 @@ def read_batches(source: Source) -> Iterator[pa.Table]:
                 _check_same(source.files[0], columns, file, form.names)
                 line = 1 + header.count(b"\n")
                 for data in _records(file, stream, sample, line, form):
-                    yield with_partitions(file, _table(file, data, form))
+                    yield with_partitions(file, _table(file, data, form, source.missing))
         except (OSError, EOFError, zlib.error) as error:
             raise unreadable_file(file, error) from error
 
@@ -102,7 +102,7 @@ def _records(
             raise csv_records.field_too_long(f"{file}, line {line}")
 
 
-def _table(file: Path, data: bytes, form: CsvForm) -> pa.Table:
+def _table(file: Path, data: bytes, form: CsvForm, missing: Sequence[str]) -> pa.Table:
     behind = [""] if form.ends_in_delimiter else []
     text = dict.fromkeys([*form.names, *behind], pa.string())
     if not data.strip(b"\r\n"):  # Arrow refuses what has no row
@@ -112,7 +112,7 @@ def _table(file: Path, data: bytes, form: CsvForm) -> pa.Table:
         read_options=pa_csv.ReadOptions(column_names=[*text], block_size=len(data)),
         parse_options=pa_csv.ParseOptions(delimiter=form.delimiter, newlines_in_values=True),
         convert_options=pa_csv.ConvertOptions(
-            column_types=text, null_values=[""], strings_can_be_null=True
+            column_types=text, null_values=["", *missing], strings_can_be_null=True
         ),
     )
     for name in behind:

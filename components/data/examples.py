@@ -8,6 +8,7 @@ and fail on dates. They write with all rows in memory.
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -57,7 +58,7 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             self._make_beam_pipeline() as pipeline,
         ):
             splits = self.GenerateExamplesByBeam(pipeline, exec_properties)
-            floats = beam.Map(with_floats, _fractions(exec_properties))
+            floats = beam.Map(with_floats, _config(exec_properties).fractions)
             examples.split_names = artifact_utils.encode_split_names(list(splits))
             for name, rows in splits.items():
                 folder = artifact_utils.get_split_uri([examples], name)
@@ -87,11 +88,19 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             pattern: pipeline | f"Files[{pattern}]" >> beam.Create(_files(exec_properties, pattern))
             for pattern in patterns
         }
-        read = self.reader(tuple(files.values())).with_output_types(bytes)
+        absent = _config(exec_properties).missing
+        read = self.reader(tuple(files.values()), absent).with_output_types(bytes)
         return {pattern: each | f"Rows[{pattern}]" >> read for pattern, each in files.items()}
 
-    def reader(self, files: tuple[beam.PCollection, ...]) -> beam.PTransform:
-        """The transform from a file to its rows, serialized; ``files`` are all that it will get."""
+    def reader(
+        self, files: tuple[beam.PCollection, ...], absent: tuple[str, ...]
+    ) -> beam.PTransform:
+        """The transform from a file to its rows, serialized.
+
+        Args:
+          files: all that it will get.
+          absent: texts that are missing values in every column.
+        """
         raise NotImplementedError
 
 
@@ -102,29 +111,36 @@ class ParquetExecutor(Executor):
     and the like are left out.
     """
 
-    def reader(self, files: tuple[beam.PCollection, ...]) -> beam.PTransform:
+    def reader(
+        self, files: tuple[beam.PCollection, ...], absent: tuple[str, ...]
+    ) -> beam.PTransform:
         """Gives a column one type in all files; only their metadata are read twice."""
         types = _common_types(files, parquet_columns.column_types)
-        return beam.FlatMap(_from_parquet, types)
+        return beam.FlatMap(_from_parquet, types, absent)
 
 
 class RecordExecutor(Executor):
     """Reads TFRecords of ``tf.Example``s, as TFX's ``ImportExampleGen`` does."""
 
-    def reader(self, files: tuple[beam.PCollection, ...]) -> beam.PTransform:
-        """Passes records on."""
+    def reader(
+        self, files: tuple[beam.PCollection, ...], absent: tuple[str, ...]
+    ) -> beam.PTransform:
+        """Passes records on; Transform leaves out the texts that are missing values."""
         return beam.FlatMap(_from_records)
 
 
 class CsvExecutor(Executor):
     """Reads CSV as TFX's ``CsvExampleGen`` does, and files whose names end in ``.gz`` too."""
 
-    def reader(self, files: tuple[beam.PCollection, ...]) -> beam.PTransform:
+    def reader(
+        self, files: tuple[beam.PCollection, ...], absent: tuple[str, ...]
+    ) -> beam.PTransform:
         """Gives a column one type in all files.
 
         Every file is read twice: the types depend on all rows, which do not fit into memory.
         """
-        return beam.FlatMap(_from_csv, _common_types(files, csv_columns.infer_types))
+        types = _common_types(files, partial(csv_columns.infer_types, absent=absent))
+        return beam.FlatMap(_from_csv, types, absent)
 
 
 EXECUTORS = {"csv": CsvExecutor, "parquet": ParquetExecutor, "tfrecord": RecordExecutor}
@@ -143,8 +159,10 @@ def _common_types(
     return beam.pvalue.AsSingleton(types)
 
 
-def _from_parquet(file: Path, types: csv_columns.ColumnTypes) -> Iterator[bytes]:
-    for columns in parquet_columns.read_typed(file, types, BATCH_ROWS):
+def _from_parquet(
+    file: Path, types: csv_columns.ColumnTypes, absent: tuple[str, ...]
+) -> Iterator[bytes]:
+    for columns in parquet_columns.read_typed(file, types, BATCH_ROWS, absent):
         yield from serialize_rows(columns)
 
 
@@ -154,14 +172,16 @@ def _from_records(file: Path) -> Iterator[bytes]:
         yield from map(canonical, batch.tolist())
 
 
-def _from_csv(file: Path, types: csv_columns.ColumnTypes) -> Iterator[bytes]:
-    for columns in csv_columns.read_typed(file, types):
+def _from_csv(
+    file: Path, types: csv_columns.ColumnTypes, absent: tuple[str, ...]
+) -> Iterator[bytes]:
+    for columns in csv_columns.read_typed(file, types, absent):
         yield from serialize_rows(columns)
 
 
-def _fractions(exec_properties: Properties) -> tuple[str, ...]:
+def _config(exec_properties: Properties) -> ExampleGenConfig:
     config = exec_properties.get("custom_config")
-    return ExampleGenConfig.from_text(config).fractions if config else ()
+    return ExampleGenConfig.from_text(config) if config else ExampleGenConfig(source={})
 
 
 def _refuse_empty(split: str, folder: str) -> None:

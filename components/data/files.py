@@ -18,6 +18,8 @@ class Source:
     file_format: FileFormat
     files: tuple[Path, ...]
     """At least one, in the order of their names; all are compressed by gzip, or none is."""
+    missing: tuple[str, ...] = ()
+    """Texts that are missing values in every column."""
 
     @property
     def compressed(self) -> bool:

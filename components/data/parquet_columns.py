@@ -1,11 +1,12 @@
 """Reads columns of Parquet files in types that hold the values of all files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from huberflow.components.data import missing
 from huberflow.components.data.arrow_types import PLAIN, plain_type
 from huberflow.components.data.csv_columns import ColumnTypes
 from huberflow.components.data.partitions import partition_types, with_partitions
@@ -28,13 +29,24 @@ def stored_types(file: Path) -> ColumnTypes:
     return {**types, **partition_types(file, types)}
 
 
-def read_typed(file: Path, types: ColumnTypes, rows: int) -> Iterator[Mapping[str, pa.Array]]:
-    """All rows, some at a time, in these types of ``PLAIN``; other columns are not read."""
+def read_typed(
+    file: Path, types: ColumnTypes, rows: int, absent: Sequence[str] = ()
+) -> Iterator[Mapping[str, pa.Array]]:
+    """All rows, some at a time, in these types of ``PLAIN``; other columns are not read.
+
+    Args:
+      file: Parquet.
+      types: of the columns.
+      rows: in a batch.
+      absent: texts that are missing values.
+    """
     with pq.ParquetFile(file) as table:
         stored = [name for name in table.schema_arrow.names if name in types]
         for batch in table.iter_batches(rows, columns=stored):
             whole = with_partitions(file, pa.Table.from_batches([batch]))
-            yield {name: _as_type(whole, name, to) for name, to in types.items()}
+            typed = pa.table({name: _as_type(whole, name, to) for name, to in types.items()})
+            columns = missing.without(typed, absent)
+            yield {name: columns[name].combine_chunks() for name in types}
 
 
 def _as_type(table: pa.Table, name: str, to: pa.DataType) -> pa.Array:

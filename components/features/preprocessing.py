@@ -74,7 +74,7 @@ def preprocessing_fn(inputs: Columns, custom_config: Mapping[str, JSON]) -> dict
         outputs[NUMBERS] = tf.concat(numbers, axis=1)
     if features.embedded:
         outputs[INDICES] = tft.compute_and_apply_vocabulary(
-            _entries(inputs, features),
+            _entries(inputs, features, config.missing),
             top_k=features.vocabulary_size,
             num_oov_buckets=1,
             vocab_filename=VOCABULARY,
@@ -164,11 +164,13 @@ def _sine_and_cosine(numbers: tf.Tensor, periods: Iterable[float]) -> list[tf.Te
     return [tf.where(present, f(angle), tf.zeros_like(angle)) for f in (tf.sin, tf.cos)]
 
 
-def _entries(inputs: Columns, features: FeaturesConfig) -> tf.Tensor:
+def _entries(inputs: Columns, features: FeaturesConfig, missing: Sequence[str]) -> tf.Tensor:
     """Entries of the vocabulary, string ``[batch, embedded]``."""
     words = []
     if features.categorical:
-        words.append(_stacked(inputs, features.categorical, tf.string, ""))
+        given = _stacked(inputs, features.categorical, tf.string, "")
+        absent = tf.reduce_any(given[..., tf.newaxis] == tf.constant(["", *missing]), axis=-1)
+        words.append(tf.where(absent, "", given))
     if features.boolean:
         words.append(booleans.words_of(_stacked(inputs, features.boolean, tf.string, "")))
     return tf.constant([[*map(entry_prefix, features.embedded)]]) + tf.concat(words, axis=1)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from huberflow.components.contracts.missing import is_number
 from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config.base import Strict, refuse_if
 from huberflow.pipeline.config.splits import Files, Splits
@@ -14,6 +15,11 @@ from huberflow.pipeline.config.yaml_text import flow
 
 def _whole_as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _check_word(text: str) -> str:
+    refuse_if(not text or is_number(text), "", "words", repr(text))
+    return text
 
 
 def _one_or_several(label: Any) -> object:
@@ -46,6 +52,11 @@ class Data(Strict):
         None,
         description="Column with the weight of each row, for the loss and for every metric; "
         "null: all rows count the same.",
+    )
+    missing: tuple[Annotated[str, AfterValidator(_check_word)], ...] = Field(
+        (),
+        description="Texts that are missing values in every column, such as unknown; NA, null, ? "
+        "and the like are among numbers, dates and booleans anyway.",
     )
     exclude: tuple[str, ...] = Field((), description="Columns that are not features.")
     keep: tuple[str, ...] = Field(

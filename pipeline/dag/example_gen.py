@@ -38,7 +38,7 @@ def example_gen(data: Data, folder: str | None = None) -> ExampleGen:
         executor=executors[found.file_format],
         input_config=_input({"all": pattern}),
         output_config=_shares(data.splits),
-        custom_config=replace(_custom_config(data.splits), fractions=floats),
+        custom_config=replace(_custom_config(data.splits), fractions=floats, missing=data.missing),
     )
 
 
@@ -81,6 +81,7 @@ def _by_files(data: Data, folder: str | None, floats: tuple[str, ...]) -> Exampl
         custom_config=ExampleGenConfig(
             draw=_drawn(data.splits) if draw else None,
             fractions=floats,
+            missing=data.missing,
             source=source_hashes("huberflow.components.data.splits"),
         ),
     )

@@ -41,6 +41,7 @@ def transform_config(config: Config) -> TransformConfig:
         classes=config.data.classes,
         weight=config.data.weight,
         features=FeaturesConfig.from_json(config.features.plain()),
+        missing=config.data.missing,
         source=source_hashes(
             "huberflow.components.features.preprocessing", "huberflow.components.features.transform"
         ),

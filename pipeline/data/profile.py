@@ -1,5 +1,6 @@
 """Profiles a data set: reads every row once, and keeps of each column what decides its use."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +11,7 @@ import pyarrow as pa
 from huberflow.components.data import booleans
 from huberflow.components.data.files import Source
 from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.config.yaml_text import flow
 from huberflow.pipeline.data import reading
 from huberflow.pipeline.data.column_summary import ColumnSummary
 
@@ -202,7 +204,8 @@ def _suggestion(summary: ColumnSummary, kind: ColumnKind) -> str | None:
     few = texts.counts or {}
     if few and all(text.strip().lower() in (*_MISSING_WORDS, "") for text in few):
         named = ", ".join(f"{count:,} x {text!r}" for text, count in few.items())
-        return f"numbers except {named}; leave these fields empty"
+        write = shlex.join(["--set", f"data.missing={flow([*few])}"])
+        return f"numbers except {named}; if they mean a missing value, write: {write}"
     if texts.count > summary.numbers.count:  # codes, some of which have no letter
         return None
     rows = summary.numbers.count + texts.count

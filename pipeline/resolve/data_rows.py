@@ -1,6 +1,7 @@
 """The rows of the data that a config names, each fact about them read once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from huberflow.components.contracts.target import Target
@@ -16,16 +17,18 @@ class DataRows:
 
     Args:
       paths: files, folders or patterns, by the config's keys that name them.
+      missing: texts that are missing values in every column.
 
     Raises:
       InputError: they cannot be used, or do not go together.
     """
 
-    def __init__(self, paths: Mapping[str, str]) -> None:
+    def __init__(self, paths: Mapping[str, str], missing: Sequence[str] = ()) -> None:
         self.paths = dict(paths)
-        self.files = source.find_sources(paths)
+        found = source.find_sources(paths)
+        self.files = {key: replace(each, missing=tuple(missing)) for key, each in found.items()}
         """The files of each path, by the config's key."""
-        self.source: Source = source.merge_sources(self.files)
+        self.source: Source = replace(source.merge_sources(found), missing=tuple(missing))
         """The files of all paths, as one data set."""
         self._tallies: dict[tuple[str, Target], Tally] = {}
         self._checked_weights: set[tuple[str, Target]] = set()

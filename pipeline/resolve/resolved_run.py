@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # numpy and pyarrow are imported only where a config names da
 
 
 DataSets: TypeAlias = dict[tuple[tuple[str, str], ...], "DataRows"]
-"""The data that configs name, by their paths by key: read once for all trials of a sweep."""
+"""The data that configs name, by their paths and ``data.missing``: read once for all trials."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,10 @@ def resolve_config(
         from huberflow.pipeline.resolve.data_defaults import check_data, infer_defaults
         from huberflow.pipeline.resolve.data_rows import DataRows
 
-        key = tuple(sorted(paths.items()))
+        missing = _missing(together)
+        key = (*sorted(paths.items()), *(("data.missing", text) for text in missing))
         data_sets = {} if data_sets is None else data_sets
-        rows = data_sets[key] = data_sets.get(key) or DataRows(paths)
+        rows = data_sets[key] = data_sets.get(key) or DataRows(paths, missing)
         inferred = infer_defaults(together, rows)
     workspace = Workspace.at(Path(str(together.get("workspace") or Config().workspace)))
     objects = config_objects.inspect(together, workspace)
@@ -188,3 +189,9 @@ def load(path: Path | None = None, settings: Sequence[str] = ()) -> Config:
 def _paths(asked: Mapping[str, Any]) -> dict[str, str]:
     data = asked.get("data")
     return paths_of(data) if isinstance(data, Mapping) else {}
+
+
+def _missing(asked: Mapping[str, Any]) -> tuple[str, ...]:
+    """The texts of ``data.missing``; the config refuses anything else later."""
+    texts = asked["data"].get("missing")
+    return tuple(text for text in texts if isinstance(text, str)) if texts else ()

@@ -127,6 +127,17 @@ class TestCsv:
             {"y": [4]},
         ]
 
+    @pytest.mark.parametrize("kind", ["csv", "parquet"])
+    def test_texts_of_the_config_are_missing_everywhere(self, tmp_path, kind):
+        config = ExampleGenConfig(missing=("unknown", "NA"), source={})
+        if kind == "csv":
+            (tmp_path / "a.csv").write_text("x,word\nunknown,NA\n7,unknown\nNA,Oslo\n")
+        else:
+            table = {"x": [None, 7, None], "word": ["NA", "unknown", "Oslo"]}
+            pq.write_table(pa.table(table), tmp_path / "a.parquet")
+        found = rows(examples.EXECUTORS[kind], tmp_path, f"*.{kind}", config)
+        assert found == [{"word": [b"Oslo"]}, {"x": [7]}, {}]
+
     def test_booleans_beside_other_values_are_words(self, tmp_path):
         (tmp_path / "a.csv").write_text("x,y\nTrue,1\n")
         (tmp_path / "b.csv").write_text("x,y\n1,3\n")

@@ -48,6 +48,7 @@ CONFIG = {
     "label": "fare",
     "weight": "trips",
     "classes": [],
+    "missing": ["unknown"],
     "source": {},
 }
 TYPES = {
@@ -264,6 +265,10 @@ class TestCategories:
             b"paid=false",
             b"paid=",
         }
+
+    def test_a_text_that_the_config_names_is_a_missing_value(self, transform):
+        found = transform(of(company="unknown"), of())["company_index"]
+        assert found[0] == found[1] != self.UNKNOWN
 
     def test_whole_numbers_that_no_float_can_be_are_known(self, transform):
         features = TransformConfig.from_json(CONFIG).features

@@ -182,6 +182,7 @@ training.epochs=ten |  | a valid integer | ten | =20
 training.epochs=1.5 |  | a valid integer | 1.5 | =20
 training.epochs=null |  | a valid integer | null | =20
 training.mixed_precision=1 |  | a valid boolean | 1 | =false
+data.missing=["-999"] | data.missing.0 | words | '-999' |
 training.loss.config.threshold=true |  | a finite number > 0 | True (bool) | =1.0
 training.loss.config.threshold=abc |  | a finite number > 0 | 'abc' (str) | =1.0
 model.hidden_units=64 |  | a valid array | 64 | hidden_units: [64, 32]

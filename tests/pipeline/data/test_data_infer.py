@@ -9,6 +9,7 @@ from huberflow.pipeline.data.checks import check_label, describe_leaks
 from huberflow.pipeline.data.infer import InferredUses, infer_uses
 from huberflow.pipeline.data.profile import profile_rows
 from huberflow.pipeline.data.source import find_source
+from huberflow.pipeline.resolve.resolved_run import resolve_config
 
 ROWS = 1000
 DRAW = np.random.default_rng(7)
@@ -121,7 +122,14 @@ def test_a_column_for_another_use_is_no_feature(table, options, name, reason):
 
 @pytest.mark.parametrize(
     ("word", "reason"),
-    [("NA", None), ("unknown", "numbers except 1 x 'unknown'; leave these fields empty")],
+    [
+        ("NA", None),
+        (
+            "unknown",
+            "numbers except 1 x 'unknown'; if they mean a missing value, write: "
+            "--set 'data.missing=[unknown]'",
+        ),
+    ],
 )
 def test_numbers_with_a_mark_for_missing_are_used_and_with_a_word_left_out(tmp_path, word, reason):
     file = tmp_path / "a.csv"
@@ -130,6 +138,18 @@ def test_numbers_with_a_mark_for_missing_are_used_and_with_a_word_left_out(tmp_p
     found = infer_uses(profile_rows(find_source(file)), ["y"])
     assert found.left_out.get("x") == reason
     assert ("x" in found.numeric) == (reason is None)
+
+
+def test_words_that_the_config_names_are_missing_values(tmp_path):
+    rows = [f"{number / 3},{number % 7},town{number % 3}" for number in range(100)]
+    lines = ["x,y,word", "unknown,1,unknown", "unknown,unknown,town1", *rows]
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    asked = [f"data.path={tmp_path}/a.csv", "data.label=y", "data.missing=[unknown]"]
+    found = resolve_config(None, asked)
+    assert found.config.features.numeric == ("x",)
+    assert found.config.data.rows_without_label == 1
+    assert found.data.profile.columns["word"].missing == 1
+    assert "unknown" not in found.data.profile.columns["word"].values
 
 
 def test_rows_without_a_label_are_counted(table):

@@ -198,7 +198,8 @@ def test_dates_that_are_none_are_text(tmp_path, values):
         (
             ["1", "unknown", "2", "unknown", "n.a."],
             "mixed",
-            "numbers except 2 x 'unknown', 1 x 'n.a.'; leave these fields empty",
+            "numbers except 2 x 'unknown', 1 x 'n.a.'; if they mean a missing value, write: "
+            "--set 'data.missing=[unknown, n.a.]'",
         ),
         (["1", "2", "3", "some"], "mixed", "numbers except text in 1 of 4 rows"),
     ],
