@@ -38,13 +38,14 @@ RUN --mount=type=cache,target=/root/.cache/uv /uv/bin/uv build --wheel --out-dir
 
 
 FROM python
+# A user that the image does not have, as with `docker run --user`, is in group 0.
 RUN useradd --create-home --uid 1000 huberflow \
- && install --directory --owner huberflow /work /work/workspace /work/artifacts
+ && install --directory --owner huberflow --group root --mode 775 /work /work/workspace /work/artifacts
 COPY --from=packages /venv /venv
 RUN --mount=from=packages,source=/uv,target=/uv --mount=from=wheel,source=/wheel,target=/wheel \
     /uv/bin/uv pip install --no-cache --no-deps --compile-bytecode --python /venv /wheel/*.whl
 COPY docker/answers.py /
-# USER is a name for users that the image does not have, as with `docker run --user`.
+# USER is a name for such a user.
 ENV PATH=/venv/bin:$PATH USER=huberflow NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 1000
 WORKDIR /work

@@ -1,6 +1,7 @@
 """The images: for any user, on a read-only disk; the server's is measurable and quick to end."""
 
 import json
+import secrets
 import shutil
 import signal
 import socket
@@ -116,6 +117,20 @@ def test_a_changed_model_is_not_served(images, bundle, tmp_path):
     with (changed / "variables" / "variables.index").open("ab") as file:
         file.write(b"more")
     assert refused(changed).startswith("huberflow: refused: variables/variables.index")
+
+
+def test_a_user_without_a_name_runs_the_pipeline_in_a_new_volume(images, tmp_path):
+    rows = "".join(f"{number},{2 * number % 7}\n" for number in range(200))
+    (tmp_path / "table.csv").write_text(f"x,y\n{rows}")
+    volume = f"huberflow-{secrets.token_hex(4)}"
+    where = (f"--volume={volume}:/work/workspace", f"--volume={tmp_path}:/data:ro")
+    run = ("run", "--data=/data/table.csv", "--label=y", "--set=training.epochs=1")
+    settings = ("--set=evaluation.must_beat_constant=false", "--set=tracking.enabled=false")
+    try:
+        printed = docker("run", "--rm", f"--user={NOBODYS}", *where, "huberflow", *run, *settings)
+    finally:
+        docker("volume", "rm", "--force", volume)
+    assert "pushed        workspace/serving/table/1" in printed
 
 
 @pytest.mark.parametrize("image", GIGABYTES)
