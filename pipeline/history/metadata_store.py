@@ -178,6 +178,8 @@ class Records:
     def close_unfinished(self, run_id: str | None = None) -> list[Execution]:
         """Marks executions that never ended as failed, and removes their incomplete artifacts.
 
+        Without a run, folders that TFX left of executions that failed are removed, too.
+
         Args:
           run_id: the run; None for all runs, while this process has locked the workspace and none
             is active.
@@ -197,6 +199,9 @@ class Records:
                     shutil.rmtree(leftover)
                 execution.last_known_state = pb.Execution.FAILED
                 self._store.put_executions([execution])
+        if run_id is None:
+            for work in self._artifacts_folder.glob("*/.system/stateful_working_dir/*"):
+                shutil.rmtree(work)
         return closed
 
     def follow_move(self) -> None:

@@ -276,8 +276,15 @@ class TestCloseUnfinished:
         for path in half_written:
             (workspace.root / path).parent.mkdir(parents=True)
             (workspace.root / path).touch()
-        records.close_unfinished()
+        records.close_unfinished("run-2")
         assert everything_below(workspace.root) == before
+
+    def test_removes_what_tfx_leaves_of_those_that_failed(self, metadata, records, workspace):
+        metadata.execution(state=pb.Execution.FAILED)
+        work = workspace.artifacts / "Trainer" / ".system" / "stateful_working_dir"
+        (work / "of-the-failed").mkdir(parents=True)
+        records.close_unfinished()
+        assert list(work.iterdir()) == []
 
     def test_of_one_run_leaves_others_that_go_on(self, metadata, records):
         for run in ("run-1", "run-2"):

@@ -147,7 +147,8 @@ def left_over(workspace: Workspace, expected: set[str]) -> Iterator[str]:
 
 
 def _general(path: str) -> str:
-    return re.sub(r"[0-9a-f]{32}|\d+", "0", path)
+    """A path without what differs from run to run: ids, and the times that name runs."""
+    return re.sub(r"\d{4}-\d\d-\d\dT[\d-]+\d|[0-9a-f]{32}|\d+", "0", path)
 
 
 def _newest(folder: Path) -> Path:
