@@ -15,7 +15,7 @@ import psutil
 
 from faults import promise
 from faults.draw import Changes, Point, read_changes
-from faults.injector import Kind, Plan
+from faults.injector import Kind, Plan, Role
 from faults.place import Place
 from faults.surroundings import beside
 from faults.warmed import Ended, Warmed
@@ -121,8 +121,11 @@ class Lanes:
         began = time.monotonic()
         with beside(point, place) as found:
             settings = found.settings if point.is_tracked else ["tracking.enabled=false"]
+            given = [f"--set={setting}" for setting in settings]
+            if fault.role is not Role.RUN:
+                given.append("--no-cache")  # else there may be nothing to deliver or to check
             watch = partial(_watch, plan, fault.kind is Kind.PAUSE, found.at_pause)
-            ended = self._run(place, plan, *settings, meanwhile=watch, network=found.network)
+            ended = self._run(place, plan, *given, meanwhile=watch, network=found.network)
         seconds = time.monotonic() - began
         result = Result(point, plan.change if plan.struck else "", ended, seconds)
         if seconds >= LONGEST:
@@ -150,8 +153,7 @@ class Lanes:
         yield from promise.not_compared(place.workspace, compared)
         yield from promise.left_over(place.workspace, expected.files)
 
-    def _run(self, place: Place, plan: Plan, *settings: str, **how) -> Ended:
-        given = [f"--set={setting}" for setting in settings]
+    def _run(self, place: Place, plan: Plan, *given: str, **how) -> Ended:
         return self._huberflow(place, plan, "run", "--config", "config.yaml", *given, **how)
 
     def _huberflow(self, place: Place, plan: Plan, verb: str, *arguments: str, **how) -> Ended:
