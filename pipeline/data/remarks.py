@@ -13,7 +13,7 @@ def describe_marks(table: DataProfile) -> list[str]:
         return []
     named = [f"{column.name} ({_counts(column)})" for column in marked[:_MOST_COLUMNS]]
     more = len(marked) - len(named)
-    behind = f", and in {more} more columns" if more else ""
+    behind = f", and in {more} more column{'s' if more > 1 else ''}" if more else ""
     return [f"taken for missing values: {', '.join(named)}{behind}"]
 
 

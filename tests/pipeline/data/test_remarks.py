@@ -24,9 +24,10 @@ def test_what_was_taken_for_missing_is_told_with_counts(table):
     ]
 
 
-def test_many_columns_are_told_in_one_line(table):
-    (line,) = describe_marks(table(**{f"x{n}": ["1", "NA"] for n in range(8)}))
-    assert line.endswith("x4 (1 x 'NA'), and in 3 more columns")
+@pytest.mark.parametrize(("columns", "behind"), [(6, "1 more column"), (8, "3 more columns")])
+def test_many_columns_are_told_in_one_line(table, columns, behind):
+    (line,) = describe_marks(table(**{f"x{n}": ["1", "NA"] for n in range(columns)}))
+    assert line.endswith(f"x4 (1 x 'NA'), and in {behind}")
 
 
 def test_nothing_is_told_of_empty_fields(table):
