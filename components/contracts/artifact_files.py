@@ -10,6 +10,9 @@ EPOCHS = "epochs.csv"
 CONSTANT = "constant.json"
 """In the Trainer's ``model_run``: see ``contracts.constant_prediction``."""
 
+IMPORTANCE = "importance.json"
+"""In the Trainer's ``model_run``: see ``contracts.importance``; not of very many columns."""
+
 PREDICTIONS = "predictions.jsonl"
 """In the Trainer's ``model_run``: see ``contracts.predictions``."""
 

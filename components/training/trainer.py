@@ -1,7 +1,7 @@
 """Trains the model and exports it: the ``run_fn`` of TFX's Trainer."""
 
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from huberflow.components.contracts.target import Target
 from huberflow.components.features.preprocessing import truth
 from huberflow.components.serving import signatures
 from huberflow.components.serving.signatures import Signatures, Spec
-from huberflow.components.training import fitting, predictions
+from huberflow.components.training import fitting, importance, predictions
 from huberflow.components.training.class_weight import class_weights
 from huberflow.components.training.constant import constant_prediction
 from huberflow.components.training.rows import (
@@ -32,7 +32,7 @@ from huberflow.components.training.rows import (
     split_files,
 )
 from huberflow.components.training.train_model import train_model
-from huberflow.custom_objects import user_objects
+from huberflow.custom_objects import registry, user_objects
 from huberflow.custom_objects.catalogue import Catalogue
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
@@ -75,6 +75,15 @@ def run_fn(fn_args: FnArgs) -> None:
         training=config.to_json(),
     )
     export(model, functions, features, Path(fn_args.serving_model_dir))
+    if len(config.features.columns) <= importance.MOST_COLUMNS:
+        validation = records(split_files(fn_args.eval_files, "validation")).take(importance.ROWS)
+        known = labelled(list(validation.as_numpy_iterator()), spec, target)
+        loss = registry.build(
+            "loss", config.training.loss.name, config.training.loss.config, catalogue
+        )
+        per_row: Callable[..., tf.Tensor] = getattr(loss, "call", loss)
+        found = importance.importance(model, known, spec, target, per_row, config.seed)
+        found.write(log_dir / artifact_files.IMPORTANCE)
 
 
 def _trained(

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.components.contracts.evaluation_report import EvaluationReport
+from huberflow.components.contracts.importance import Importance
 from huberflow.components.contracts.validation_findings import ValidationFindings
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON, JsonRecord
@@ -129,6 +130,12 @@ class Run:
         trained = self.artifact("model_run")
         path = trained.uri / artifact_files.PREDICTIONS if trained else None
         return path if path and path.is_file() else None
+
+    def importance(self) -> Importance | None:
+        """How much each column matters to the trained model, where that was measured."""
+        trained = self.artifact("model_run")
+        path = trained.uri / artifact_files.IMPORTANCE if trained else None
+        return Importance.read(path) if path and path.is_file() else None
 
     def findings(self) -> ValidationFindings | None:
         """The ExampleValidator's findings, once they are written."""

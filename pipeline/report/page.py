@@ -19,6 +19,9 @@ from huberflow.pipeline.report.class_table import ClassRow, class_table
 MOST_SLICES = 200
 """Further rows are in the CSV file only."""
 
+MOST_IMPORTANT = 20
+"""Columns whose importance is shown."""
+
 MOST_STATISTICS = 1_000_000
 """Characters; longer statistics are in their own file only, so that the page stays below 2 MB."""
 
@@ -70,6 +73,8 @@ def page_html(run: Run, folder: Path) -> str:
         slices_left_out=len(rows[MOST_SLICES:]),
         metrics=slices.metrics_without_count(report) if report else [],
         classes=_classes(run),
+        importance=run.importance(),
+        most_important=MOST_IMPORTANT,
         left_out=data.get("left_out") or {},
         figures=_figures(folder),
         changes=_yaml(changes) if changes else None,

@@ -10,6 +10,7 @@ import pytest
 from evaluation_reports import slice_row
 from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
+from huberflow.components.contracts.importance import ColumnImportance, Importance
 from huberflow.components.contracts.predictions import PredictedRow, write_predictions
 from huberflow.components.contracts.validation_findings import ValidationFindings
 from huberflow.pipeline.history.git import GitState
@@ -213,6 +214,15 @@ class TestPage:
         assert "in a sample of 12 rows" in text
         # by hand: 1 of 4 bees, 6 of 8 ants, no cat
         assert table.startswith("bee40.250.3333ant80.750.6667cat0--")
+
+    def test_has_the_columns_that_matter_most(self, run, folder, tmp_path):
+        finished = run()
+        columns = [ColumnImportance(f"c{n}", 0.5 - n / 100, 0.01) for n in range(23)]
+        Importance(500, 5, 1.25, tuple(columns)).write(tmp_path / "Trainer" / "importance.json")
+        text = "".join(page(finished, folder).text.split())
+        assert "Howmuchthelossof500validationrows,1.25,grows" in text
+        assert "columnincreasespreadc00.50.01c10.490.01" in text
+        assert "And3columnsthatmatterless." in text
 
     def test_has_the_reasons_against_a_model(self, run, folder):
         text = page(run(report(reasons=["huber of all rows is 4, above 3"])), folder).text
