@@ -97,7 +97,7 @@ def results(workspace: Workspace) -> dict[str, str]:
     report = json.loads((evaluation / "report.json").read_text())
     weights = sorted((serving / "variables").glob("variables.data*"))
     return {
-        "metrics": json.dumps(report["slices"], sort_keys=True),
+        "metrics": json.dumps([[row["slice"], row["candidate"]] for row in report["slices"]]),
         "blessed": str(report["blessed"]),
         "predictions": _digest(predictions),
         "weights": " ".join(map(_digest, weights)),
