@@ -42,10 +42,16 @@ def rows(target: Target, number: int = 96) -> list[bytes]:
     return found
 
 
-def trained(target: Target) -> tf_keras.Model:
-    """A model that has seen ``rows``."""
+def parsed(target: Target) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """Transformed features and the truth of ``rows``."""
+    raw = tf.io.parse_example(tf.constant(rows(target)), LABELLED)
+    return Transform()(raw), truth(raw, target)
+
+
+def trained(target: Target, metric: ObjectChoice | None = None) -> tf_keras.Model:
+    """A model that has seen ``rows``, with another metric than that of ``OBJECTS`` if given."""
     tf_keras.utils.set_random_seed(11)
-    loss, metric = OBJECTS[target]
+    loss, usual = OBJECTS[target]
     model = build_model(
         PLAIN,
         numbers=2,
@@ -54,11 +60,8 @@ def trained(target: Target) -> tf_keras.Model:
         outputs=target.width,
         activation=target.activation,
     )
-    fitting.compile_model(model, training_config(loss, {}, (ObjectChoice(name=metric),)))
-    raw = tf.io.parse_example(tf.constant(rows(target)), LABELLED)
-    model.fit(
-        Transform()(raw), truth(raw, target), batch_size=16, epochs=4, shuffle=False, verbose=0
-    )
+    fitting.compile_model(model, training_config(loss, {}, (metric or ObjectChoice(name=usual),)))
+    model.fit(*parsed(target), batch_size=16, epochs=4, shuffle=False, verbose=0)
     model.transform = Transform()
     return model
 
