@@ -34,6 +34,7 @@ from huberflow.custom_objects.json_record import JSON
 _LOG = logging.getLogger(__name__)
 
 
+@reload.seeding.seeds_where_needed()
 def capture(
     model: tf_keras.Model,
     folder: Path,
@@ -104,6 +105,7 @@ def _taken_at_once(model: tf_keras.Model | None, rows: Rows) -> Rows:
     return rows.small() if count is None else rows.first(count)
 
 
+@reload.seeding.seeds_where_needed()
 def capture_saved(
     saved_model: Path,
     folder: Path,

@@ -86,7 +86,10 @@ serving_default, as in the training process.'
         saved_model, captured, new = (
             folder / name for name in ("saved_model", "captured", "bundle")
         )
-        with reload.seeding.generators_unchanged(model):  # traced anew, a layer takes its next seed
+        with (
+            reload.seeding.seeds_where_needed(),
+            reload.seeding.generators_unchanged(model),  # traced anew, a layer takes its next seed
+        ):
             bundle.capture(
                 model,
                 captured,

@@ -33,6 +33,37 @@ found["still"] = refused()
 print(json.dumps(found))
 """
 
+EXPORTED = """
+import json, pathlib, sys
+import numpy as np
+import tensorflow as tf
+import tf_keras
+import huberflow
+from huberflow.components.bundle import bundle
+
+def refused():
+    try:
+        tf.random.normal([2])
+    except RuntimeError:
+        return True
+
+if sys.argv[3] == "call":
+    tf.config.experimental.enable_op_determinism()
+saved, folder = map(pathlib.Path, sys.argv[1:3])
+rows = np.linspace(0, 1, 24, dtype=np.float32).reshape(8, 3)
+inputs = tf_keras.Input((3,), name="x")
+hidden = tf_keras.layers.Dropout(0.3)(tf_keras.layers.Dense(4)(inputs))
+hidden = tf_keras.layers.GRU(3, recurrent_dropout=0.2)(hidden[:, None])
+model = tf_keras.Model(inputs, tf_keras.layers.Dense(1, name="y")(hidden))
+model.compile("adam", huberflow.HuberLoss(2.0))
+before = refused()
+huberflow.save_bundle(model, folder / "trained", rows, labels=rows[:, :1])
+bundle.capture_saved(saved, folder / "captured", inputs=rows, labels=rows[:, :1])
+bundle.assemble(saved, folder / "captured", folder / "exported", None)
+found = {name: huberflow.check(folder / name)["ok"] for name in ("trained", "exported")}
+print(json.dumps({"needs a seed": before, **found, "still": refused()}))
+"""
+
 VERSION_1 = """
 import json, sys
 import tensorflow as tf
@@ -77,6 +108,18 @@ def told(code, *arguments, **environment):
 def test_where_ops_must_be_deterministic_and_nobody_set_a_seed(bundle):
     found = told(DETERMINISTIC, bundle, TF_DETERMINISTIC_OPS="1")
     assert found == {"needs a seed": True, "check": True, "still": True}
+
+
+@pytest.mark.parametrize(("by", "option"), [("call", "0"), ("environment", "1")])
+def test_a_model_with_dropout_is_exported_where_ops_must_be_deterministic(by, option, tmp_path):
+    inputs = tf_keras.Input((3,), name="x")
+    hidden = tf_keras.layers.Dropout(0.3)(tf_keras.layers.Dense(4)(inputs))
+    model = tf_keras.Model(inputs, tf_keras.layers.Dense(1, name="y")(hidden))
+    model.compile("adam", "mae")
+    model.fit(ROWS, ROWS[:, :1], verbose=0)
+    model.save(tmp_path / "saved", save_format="tf")
+    found = told(EXPORTED, tmp_path / "saved", tmp_path, by, TF_DETERMINISTIC_OPS=option)
+    assert found == {"needs a seed": True, "trained": True, "exported": True, "still": True}
 
 
 def test_where_version_2_is_off_it_is_refused_in_words(bundle):
