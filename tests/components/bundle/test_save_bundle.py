@@ -274,7 +274,7 @@ class TestModels:
         report = huberflow.check(path)
         assert report["ok"]
         assert report["precision"] == f"mixed_{dtype.removeprefix('mixed_')}"
-        largest = np.abs(reload.golden(path).values["model/prediction"]).max()
+        largest = float(np.abs(reload.golden(path).values["model/prediction"]).max())
         share = {"mixed_float16": 0.01}.get(dtype, 0.05)
         assert report["values"]["model/prediction"]["allowed"] == pytest.approx(share * largest)
 
