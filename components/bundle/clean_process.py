@@ -10,6 +10,7 @@ Run as a script, this file is that process: it imports TensorFlow, waits for a b
 import atexit
 import contextlib
 import gc
+import hashlib
 import importlib.abc
 import itertools
 import json
@@ -52,10 +53,11 @@ def check_bundle(
     """
     from huberflow.components.bundle import installed, reload  # not at the top: see TYPE_CHECKING
 
-    required = reload.integrity.verify_loader(bundle)["source"]["requirements"]
-    modules = installed.modules(each["name"] for each in required)
+    certificate = reload.integrity.verify_loader(bundle)
+    modules = installed.modules(each["name"] for each in certificate["source"]["requirements"])
+    loader = certificate["files"][reload.layout.LOADER]
     with contextlib.closing(_prepared.pop() if _prepared else _CleanProcess()) as process:
-        report = process.check(bundle.resolve(), device, modules, allow_ops)
+        report = process.check(bundle.resolve(), loader, device, modules, allow_ops)
     wrong = [
         reload.comparing.in_words(*value)
         for value in report["values"].items()
@@ -109,12 +111,16 @@ class _CleanProcess:
     def check(
         self,
         bundle: Path,
+        loader: str,
         device: str | None,
         modules: Iterable[str] = (),
         allow_ops: Collection[str] = (),
     ) -> "CheckReport":
-        """The report on a bundle that needs these modules, too; the process ends."""
-        self._send([str(bundle), device, sorted(allow_ops), sorted(modules)])
+        """The report on a bundle that needs these modules, too; the process ends.
+
+        The loader is one whose SHA-256 is known: the process runs no other.
+        """
+        self._send([str(bundle), loader, device, sorted(allow_ops), sorted(modules)])
         output, _ = self._python.communicate()
         try:
             report = json.loads(output.splitlines()[-1])
@@ -193,13 +199,16 @@ def _main() -> None:
     request = sys.stdin.readline()
     if not request:
         return  # the parent process has ended
-    bundle, device, allow_ops, modules = json.loads(request)
+    bundle, loader, device, allow_ops, modules = json.loads(request)
     hidden.show(modules)
     if device == "cpu":
         tf.config.set_visible_devices([], "GPU")  # its memory may be another process's
     with tempfile.TemporaryDirectory(prefix="huberflow-check-") as folder:
         copy = shutil.copytree(bundle, Path(folder, "model"))
         script = str(copy / "assets.extra" / "reload.py")
+        if hashlib.sha256(Path(script).read_bytes()).hexdigest() != loader:
+            print(json.dumps({"error": "assets.extra/reload.py: changed while it was checked"}))
+            return
         sys.argv = [script, "--check", "--json", *(["--device", device] if device else [])]
         sys.argv += [f"--allow-op={op}" for op in allow_ops]
         runpy.run_path(script, run_name="__main__")

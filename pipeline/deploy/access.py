@@ -2,6 +2,7 @@
 
 import hmac
 import ipaddress
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def read_tokens(path: Path) -> list[bytes]:
         raise InputError("--token-file", expected="a file", received=received) from error
     if not tokens or any(len(token.split()) > 1 for token in tokens):
         received = f"{len(tokens)} lines, some of several words" if tokens else "an empty file"
-        write = f"openssl rand -hex 32 > {path}"
+        write = f"openssl rand -hex 32 > {shlex.quote(str(path))}"
         raise InputError("--token-file", expected="a token a line", received=received, write=write)
     return tokens
 

@@ -20,7 +20,7 @@ from huberflow.pipeline.deploy.request_columns import (
 
 
 class Scorer:
-    """Predicts from tables of raw columns; runs no custom code.
+    """Predicts from tables of raw columns; runs no Python of the bundle.
 
     A number is an int or a float, not a bool, a date or text that looks like one; it lies within
     the range of the dtype that the model computes in. A whole number is not rounded to a float, and

@@ -1,6 +1,7 @@
 """Selects runs by the names that a person types."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import islice
@@ -82,5 +83,5 @@ def _unknown(runs: Sequence[Run], name: str) -> InputError:
         name,
         expected="the id or name of a run",
         received="a name that no run has" if names else "a name, but there are no runs yet",
-        write=" or ".join(close) or _START,
+        write=" or ".join(map(shlex.quote, close)) or _START,
     )

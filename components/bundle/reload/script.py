@@ -6,9 +6,10 @@ This file is in every bundle, in ``assets.extra/``; it needs only tensorflow and
     python reload.py MODEL --check --device gpu --json
     python reload.py MODEL --public-key key.pub    # by whom it was signed; needs cryptography
 
-``load`` returns the Keras model, ``predictor`` a signature without custom code, ``golden`` the
-recorded rows and the model's values for them, and ``check`` compares both with these values. Each
-refuses a bundle with a changed, missing or additional file, and runs code of it only after that.
+``load`` returns the Keras model, ``predictor`` a signature, which runs no Python of the bundle,
+``golden`` the recorded rows and the model's values for them, and ``check`` compares both with these
+values. Each refuses a bundle with a changed, missing or additional file, and runs code of it only
+after that.
 
 All that they do is in the folder ``reload_modules`` beside this file: copy both. In a bundle, it is
 compared with the certificate before it runs, so this file is the only one to trust.

@@ -63,6 +63,22 @@ class TestCheck:
             check_bundle(path)
         assert not (tmp_path / "ran").exists()
 
+    def test_of_a_loader_that_is_swapped_once_it_was_compared_does_not_run_it(
+        self, path, tmp_path, monkeypatch
+    ):
+        compare = reload.integrity.verify_loader
+
+        def compared_and_swapped(bundle):
+            certificate = compare(bundle)
+            with (path / reload.layout.LOADER).open("a") as loader:
+                loader.write(f"\nopen({str(tmp_path / 'ran')!r}, 'w')\n")
+            return certificate
+
+        monkeypatch.setattr(reload.integrity, "verify_loader", compared_and_swapped)
+        with pytest.raises(CheckError, match=r"reload\.py: changed while it was checked"):
+            check_bundle(path)
+        assert not (tmp_path / "ran").exists()
+
     def test_of_a_loader_that_dies_says_so(self, path):
         (path / reload.layout.LOADER).write_text("raise SystemExit('no memory')")
         with pytest.raises(CheckError, match=r"ended with 1: no memory$"):
@@ -109,8 +125,9 @@ def seen(names, folder, *, required=()):
     script = folder / "model" / "assets.extra" / "reload.py"
     script.parent.mkdir(parents=True)
     script.write_text(SEEN % names)
+    loader = reload.integrity.digest(script)
     with contextlib.closing(clean_process._CleanProcess()) as process:
-        return process.check(folder / "model", "cpu", installed.modules(required))
+        return process.check(folder / "model", loader, "cpu", installed.modules(required))
 
 
 def test_it_sees_tensorflow_and_what_that_needs_alone(tmp_path):
