@@ -43,14 +43,13 @@ class Scorer:
     """
 
     def __init__(self, bundle: Path, allow_ops: Collection[str] = ()) -> None:
-        certificate = reload.verify(bundle)
-        form = request_form(bundle, certificate)
-        if form is None:
-            raise _no_columns(certificate["signatures"])
-        self._form = form
-        self._predict = reload.loading.predictor_of(bundle, certificate, form.signature, allow_ops)
-        self._bundle = bundle
-        self._examples = example_form(bundle, certificate)
+        with reload.integrity.verified(bundle) as (root, certificate):
+            form = request_form(root, certificate)
+            if form is None:
+                raise _no_columns(certificate["signatures"])
+            predict = reload.loading.predictor_of(root, certificate, form.signature, allow_ops)
+            self._examples = example_form(root, certificate)
+        self._form, self._predict, self._bundle = form, predict, root
         self.signature = form.signature
         """The one by which the model is asked."""
         self.fields = form.by_field

@@ -11,6 +11,7 @@ import tf_keras
 import huberflow
 from huberflow.components.bundle import reload
 from huberflow.components.bundle.reload import graph_ops, integrity
+from huberflow.pipeline.deploy.scorer import Scorer
 
 ROWS = np.ones((2, 3), np.float32)
 
@@ -49,6 +50,7 @@ READ = {
     "predictor": reload.predictor,
     "check": reload.check,
     "golden": reload.golden,
+    "serve and predict": Scorer,
 }
 
 
