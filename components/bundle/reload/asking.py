@@ -84,7 +84,13 @@ def device_of(model: tf_keras.Model, inputs: Nested) -> str:
     import tensorflow as tf
 
     # All rows: a model may take a fixed number of them.
-    return device_of_tensors(tf.nest.flatten(model(tensors(inputs), training=False)))
+    given = tensors(inputs)
+    # Keras trains with a tuple where it is given a list, and a reloaded graph takes nothing else.
+    if isinstance(getattr(model, "_saved_model_inputs_spec", None), tuple) and isinstance(
+        given, list
+    ):
+        given = tuple(given)
+    return device_of_tensors(tf.nest.flatten(model(given, training=False)))
 
 
 def tensors(nested: Nested) -> Any:

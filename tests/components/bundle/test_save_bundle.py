@@ -285,6 +285,22 @@ class TestModels:
         found = checked(fitted(model, rows, NUMBERS), path, rows, NUMBERS)
         assert "answers/serving_default/output_1" in found
 
+    @pytest.mark.parametrize("kind", [list, tuple])
+    def test_of_a_class_of_ones_own_that_takes_several_inputs(self, kind, path):
+        """Not registered, so that the reload has its graph, which takes what Keras trained with."""
+
+        class Sum(tf_keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.out = tf_keras.layers.Dense(1)
+
+            def call(self, rows):
+                first, second = rows
+                return self.out(first + second)
+
+        rows = kind((INPUTS, 2 * INPUTS))
+        checked(fitted(Sum(), rows, NUMBERS), path, rows, NUMBERS)
+
     def test_of_another_keras_are_refused_in_words(self, path):
         with pytest.raises(InputError) as refused:
             huberflow.save_bundle(object(), path, INPUTS)
