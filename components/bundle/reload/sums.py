@@ -12,9 +12,9 @@ from .process import process_lock
 def deterministic_sums() -> Iterator[None]:
     """Makes TensorFlow compute sums as the code has them.
 
-    It otherwise orders their terms by the names of their ops, and a reload renames some: a loss with
-    its penalties would differ in the last bit. So would a product and the sums after it, which it
-    computes at once where the shapes are known, and a reloaded graph knows fewer.
+    It otherwise orders their terms by the names of their ops, and a reload renames some: a loss
+    with its penalties would differ in the last bit. So would a product and the sums after it, which
+    it computes at once where the shapes are known, and a reloaded graph knows fewer.
     """
     import tensorflow as tf
 
