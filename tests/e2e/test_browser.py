@@ -123,7 +123,9 @@ def test_report_opens_in_the_artifact_viewer(page: Page, comparison: str) -> Non
     errors: list[str] = []
     page.on("console", lambda said: errors.append(f"{said.text} {said.location['url']}"))
     report = open_report(page, comparison)
-    expect(report.get_by_role("heading", level=1)).to_have_text(NAMES[0])
+    title = "taxi: fare from the Chicago Taxi trips"
+    expect(report.get_by_role("heading", level=1)).to_have_text(title)
+    expect(report.get_by_text(f"{NAMES[0]}, ").first).to_be_visible()
     figures = report.locator("figure img").all()
     assert len(figures) == 4
     assert all(figure.evaluate("figure => figure.naturalWidth") > 600 for figure in figures)
