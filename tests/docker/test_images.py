@@ -120,7 +120,7 @@ def test_a_changed_model_is_not_served(images, bundle, tmp_path):
 
 
 def test_a_user_without_a_name_runs_the_pipeline_in_a_new_volume(images, tmp_path):
-    rows = "".join(f"{number},{2 * number % 7}\n" for number in range(200))
+    rows = "".join(f"{number % 50},{2 * number % 7}\n" for number in range(200))
     (tmp_path / "table.csv").write_text(f"x,y\n{rows}")
     tmp_path.chmod(0o755)
     volume = f"huberflow-{secrets.token_hex(4)}"
