@@ -26,9 +26,9 @@ class Scorer:
     the range of the dtype that the model computes in. A whole number is not rounded to a float, and
     a float beyond 2**53, which may stand for another, is no whole number. Text is a str that UTF-8
     can write, or a bool, which is ``true`` or ``false``; not a number: 8 and 8.0 would be two texts
-    of one value. None, NaN, NA and empty text
-    are missing values, and so is every row of a column that is absent. In place of a number, texts
-    such as ``N/A`` are missing values too; see ``contracts.missing``.
+    of one value. None, NaN, NA and empty text are missing values, and so is every row of a column
+    that is absent. In place of a number, texts such as ``N/A`` are missing values too; see
+    ``contracts.missing``.
 
     The model is asked by its signature ``columns``, else by another that takes columns, or
     ``tf.Example``s, which are made of them; see ``pipeline.deploy.request_columns``.

@@ -141,6 +141,11 @@ class TestToken:
         assert refused.value.key == "--token-file"
         assert refused.value.received.startswith(received)
 
+    def test_the_command_that_makes_a_file_is_for_a_shell(self, tmp_path):
+        (tmp_path / "my tokens").write_text("")
+        with pytest.raises(InputError, match=r"openssl rand -hex 32 > '.*/my tokens'"):
+            access.read_tokens(tmp_path / "my tokens")
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
