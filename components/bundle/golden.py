@@ -75,8 +75,9 @@ def record(
         value; or values are not finite, so that they would prove nothing.
     """
     repeats = True
-    with reload.deterministic_sums():
+    with reload.deterministic_sums(fused=True):
         values, device = _answers(asked, requests)
+    with reload.deterministic_sums():
         if model is not None and rows:
             model = _on_one_device(model, rows)
             with unchanged(model), _as_reloaded(model):

@@ -104,7 +104,7 @@ def _checked(
             "device: expected a GPU, received none that TensorFlow can use; use --device cpu"
         )
     expected = read_golden(root)
-    with tf.device(f"/{device.upper()}:0") if device else nullcontext(), deterministic_sums():
+    with tf.device(f"/{device.upper()}:0") if device else nullcontext():
         measured = _measure(root, certificate, expected)
     used = measured.device or device_of_tensors([])
     if device and not used.startswith(device.upper()):
@@ -134,9 +134,11 @@ def _measure(root: Path, certificate: Certificate, rows: Golden) -> _Measured:
     measured = _Measured()
     if certificate["keras_generation"] is not None:
         measured.load(root, certificate)
-    measured.ask_signatures(root, rows.requests, certificate["signatures"])
+    with deterministic_sums(fused=True):
+        measured.ask_signatures(root, rows.requests, certificate["signatures"])
     if rows.inputs is not None:
-        measured.ask_model(rows)
+        with deterministic_sums():
+            measured.ask_model(rows)
     return measured
 
 

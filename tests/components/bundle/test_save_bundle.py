@@ -292,11 +292,11 @@ class TestModels:
         class Sum(tf_keras.Model):
             def __init__(self):
                 super().__init__()
-                self.out = tf_keras.layers.Dense(1)
+                self.hidden, self.out = tf_keras.layers.Dense(4), tf_keras.layers.Dense(1)
 
             def call(self, rows):
                 first, second = rows
-                return self.out(first + second)
+                return self.out(self.hidden(first) + second)  # TensorFlow would fuse the two sums
 
         rows = kind((INPUTS, 2 * INPUTS))
         checked(fitted(Sum(), rows, NUMBERS), path, rows, NUMBERS)
