@@ -58,6 +58,9 @@ PROGRAMS = {
 }
 """For each program: its possible names, and what does not work without it."""
 
+DRIVERS = ("/proc/driver/nvidia/version", "/dev/nvidia0", "/dev/dxg")
+"""Files that a driver for GPUs makes; the last one is that of Windows' Linux."""
+
 Severity = Literal["ok", "warning", "error"]
 _STYLES = {"ok": "green", "warning": "yellow", "error": "bold red"}
 
@@ -79,7 +82,7 @@ class CheckResult:
 
 
 def run_checks(workspace: Path) -> list[CheckResult]:
-    """Checks the machine and this environment; takes seconds, because it imports TensorFlow.
+    """Checks the machine and this environment; imports TensorFlow only where there is a GPU.
 
     Args:
       workspace: the folder of the runs; it need not exist yet.
@@ -216,6 +219,9 @@ def check_memory() -> CheckResult:
 
 def check_gpus() -> CheckResult:
     """Which GPUs TensorFlow sees."""
+    consequence = "training and serving on a GPU, and `verify --device gpu`; the CPU is used"
+    if not any(map(os.path.exists, DRIVERS)):
+        return CheckResult("GPUs", "warning", "none with an NVIDIA driver", consequence)
     try:
         gpus = _visible_gpus()
     except ImportError as error:
@@ -224,7 +230,6 @@ def check_gpus() -> CheckResult:
         return CheckResult("GPUs", "error", value, "training and serving; reinstall it", command)
     if gpus:
         return CheckResult("GPUs", "ok", ", ".join(gpus))
-    consequence = "training and serving on a GPU, and `verify --device gpu`; the CPU is used"
     return CheckResult("GPUs", "warning", "none that TensorFlow sees", consequence)
 
 

@@ -17,6 +17,7 @@ from huberflow.pipeline.system.utf8 import check_utf8
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
+    from huberflow.pipeline.config.reading import Asked
     from huberflow.pipeline.resolve.resolved_run import ResolvedConfig
 
 Verb = Callable[..., object]
@@ -48,6 +49,12 @@ class Options:
         from huberflow.pipeline.resolve.resolved_run import resolve_config
 
         return resolve_config(self.file, (*self.settings, *self.fixed))
+
+    def read(self) -> "Asked":
+        """What they set, not yet validated."""
+        from huberflow.pipeline.config import reading
+
+        return reading.read(self.file, (*self.settings, *self.fixed))
 
 
 allow_ops_option = click.option(

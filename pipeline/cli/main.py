@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +23,10 @@ from huberflow.pipeline.cli.common import (
     show_warnings,
     stop,
 )
+
+if TYPE_CHECKING:
+    from huberflow.pipeline.history.workspace import Workspace
+    from huberflow.pipeline.report.result import Result
 
 _no_cache = click.option(
     "--no-cache", is_flag=True, help="Run every node, even if nothing has changed."
@@ -63,7 +68,8 @@ def cli() -> None:
 def run(options: Options, no_cache: bool, verbose: bool) -> None:
     """Run the pipeline once: data, training, evaluation, gate, push.
 
-    The results of nodes whose code, config and inputs have not changed are reused.
+    The results of nodes whose code, config and inputs have not changed are reused. Where nothing
+    at all has changed, the last result is shown again.
 
     \b
     With your own data; profiling decides how each column is used:
@@ -75,13 +81,33 @@ def run(options: Options, no_cache: bool, verbose: bool) -> None:
     With a stricter gate; a model that fails it is not pushed:
       huberflow run --set 'evaluation.gate=[{metric: huber, upper_bound: 0.5}]'
     """  # noqa: D301 (click reads the \b)
-    resolved = options.resolve()
-    show_warnings(resolved)
-    from huberflow.pipeline.execution.run import execute
-    from huberflow.pipeline.resolve.resolved_run import resolve
+    from huberflow.pipeline.resolve import run_inputs
+    from huberflow.pipeline.resolve.resolved_run import resolve, workspace_of
 
-    result = execute(resolve(resolved), cache=not no_cache, verbose=verbose)
+    asked = options.read().over({})
+    workspace = workspace_of(asked)
+    inputs = run_inputs.digest(asked, workspace.root)
+    result = None if no_cache or verbose else _shown_again(workspace, inputs)
+    if result is None:
+        resolved = options.resolve()
+        show_warnings(resolved)
+        from huberflow.pipeline.execution.run import execute
+
+        result = execute(resolve(resolved), cache=not no_cache, verbose=verbose, inputs=inputs)
     sys.exit(0 if result.report.blessed else NOT_BLESSED)
+
+
+def _shown_again(workspace: "Workspace", inputs: str) -> "Result | None":
+    """The result of the last run, where the next one would be the same; None where in doubt."""
+    if not workspace.journals.exists():
+        return None
+    from huberflow.pipeline.execution import unchanged
+
+    found = unchanged.find(workspace, inputs)
+    if found is None:
+        return None
+    unchanged.show(found, workspace)
+    return found.result
 
 
 @cli.command()

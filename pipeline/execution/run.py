@@ -24,8 +24,12 @@ from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 from huberflow.pipeline.system.display_path import display_path
 
 
-def execute(run: ResolvedRun, *, cache: bool = True, verbose: bool = False) -> Result:
+def execute(
+    run: ResolvedRun, *, cache: bool = True, verbose: bool = False, inputs: str = ""
+) -> Result:
     """Runs the pipeline, shows its progress and its result; the libraries' logs too if verbose.
+
+    With the digest of its ``inputs``, see ``run_inputs``, the same run is known as one.
 
     Raises:
       InputError: the workspace is locked or cannot be written.
@@ -41,7 +45,8 @@ def execute(run: ResolvedRun, *, cache: bool = True, verbose: bool = False) -> R
         records = Records.of(session.workspace)
         display = RunDisplay(session.console, records, cache=cache)
         with display.shown():
-            run_once(run, session.id, cache=cache, hooks=[display, Prewarm()])
+            hooks = [display, Prewarm()]
+            run_once(run, session.id, cache=cache, hooks=hooks, inputs=inputs)
         result = read_result(records.run(session.id))
         session.console.print()
         evaluation = EvaluationConfig.from_json(run.config.evaluation.plain())
@@ -71,6 +76,7 @@ def run_once(
     hooks: Sequence[Hooks] = (),
     name: str | None = None,
     sweep: Sweep | None = None,
+    inputs: str = "",
 ) -> None:
     """Runs the pipeline once, and writes its journal.
 
@@ -81,6 +87,7 @@ def run_once(
       hooks: called at every event, after the journal.
       name: the run's title; None for one made from the config.
       sweep: the sweep that the run is a trial of; other trials may run at the same time.
+      inputs: their digest, see ``run_inputs``; empty where it is not known.
 
     Raises:
       NodeFailedError: it has the cause; the log has the traceback.
@@ -91,7 +98,7 @@ def run_once(
     config, workspace, log = run.config, run.workspace, run.workspace.log(run_id)
     newest = sweep.newest_artifact if sweep else None
     pipeline = create_pipeline(run, cache=cache, newest=newest, export=sweep is None)
-    metadata = run_metadata.gather(run.changes, log)
+    metadata = run_metadata.gather(run.changes, log, inputs)
     if sweep:
         metadata = replace(
             metadata,

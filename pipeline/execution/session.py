@@ -15,6 +15,7 @@ from huberflow.pipeline.history.journal import close_killed
 from huberflow.pipeline.history.lock_watch import told
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
+from huberflow.pipeline.report.result import print_line
 from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 from huberflow.pipeline.system import logs
 from huberflow.pipeline.system.display_path import display_path
@@ -40,11 +41,6 @@ class Session:
     def print_line(self, label: str, value: str) -> None:
         """Prints one line of the summary."""
         print_line(self.console, label, value)
-
-
-def print_line(console: Console, label: str, value: str) -> None:
-    """Prints one line of a summary."""
-    console.print(f"{label:14}{value}", soft_wrap=True, highlight=False, markup=False)
 
 
 @contextmanager
@@ -122,8 +118,7 @@ def delivered_meanwhile(
 
 def _run_page(session: Session) -> str:
     """The page of the last run, or the command that opens it."""
-    page = links.run_page(session.workspace, session.runs[-1]) if session.runs else None
-    return page or _command("ui", session)
+    return links.run_page_or_ui(session.workspace, session.runs[-1] if session.runs else None)
 
 
 def _later(session: Session, config: Config) -> str:

@@ -77,6 +77,8 @@ class RunMetadata(JsonRecord):
     """The repository of the folder in which the command was typed."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """The version of Python, and of each package that decides what a run does."""
+    inputs: str = ""
+    """The digest of all that decides a run; empty where it could not be known so early."""
     changes: Mapping[str, JSON] = field(default_factory=dict)
     """Settings that differ from the defaults, by dotted key."""
     grid: tuple[str, ...] = ()

@@ -21,9 +21,10 @@ _PACKAGES = ("huberflow", "tensorflow", "tf-keras", "tfx", "apache-beam", "mlflo
 _NAMES_DATA = ("data.path", "data.label", "data.splits.files.")
 
 
-def gather(changes: Mapping[str, JSON], log: Path) -> RunMetadata:
+def gather(changes: Mapping[str, JSON], log: Path, inputs: str = "") -> RunMetadata:
     """The metadata of a run that starts now, in this process."""
     return RunMetadata(
+        inputs=inputs,
         changes=dict(changes),
         command=command(),
         git=git.state(Path.cwd()),

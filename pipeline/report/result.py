@@ -95,6 +95,11 @@ def print_verdict(console: Console, report: EvaluationReport) -> None:
         console.print(Text(f"{'' if number else 'not blessed':14}{reason}", "red"))
 
 
+def print_line(console: Console, label: str, value: str) -> None:
+    """Prints one line of a summary."""
+    console.print(f"{label:14}{value}", soft_wrap=True, highlight=False, markup=False)
+
+
 def _print_some(console: Console, name: str, lines: Sequence[str]) -> None:
     more = len(lines) - MOST_LINES
     shown = [*lines[:MOST_LINES], *([f"and {more} more, in the report"] if more > 0 else [])]

@@ -112,7 +112,7 @@ def resolve_config(
         data_sets = {} if data_sets is None else data_sets
         rows = data_sets[key] = data_sets.get(key) or DataRows(paths, missing)
         inferred = infer_defaults(together, rows)
-    workspace = Workspace.at(Path(str(together.get("workspace") or Config().workspace)))
+    workspace = workspace_of(together)
     objects = config_objects.inspect(together, workspace)
     values = inferred.values(together.get("features")) if inferred else Config().plain()
     catalogue = objects.description.catalogue() if objects else BUILT_IN
@@ -125,6 +125,15 @@ def resolve_config(
         taxi.check_columns(config.data.labels, config.data.weight)
     defaults = inferred.values() if inferred else Config().plain()
     return ResolvedConfig(config, workspace, defaults, rows, objects)
+
+
+def workspace_of(asked: Mapping[str, Any]) -> Workspace:
+    """The workspace that a user asks for.
+
+    Raises:
+      InputError: the folder's name is not UTF-8.
+    """
+    return Workspace.at(Path(str(asked.get("workspace") or Config().workspace)))
 
 
 def resolve(found: ResolvedConfig) -> ResolvedRun:

@@ -20,6 +20,12 @@ def run_page(workspace: Workspace, run_id: str) -> str | None:
     return f"{server}/#/experiments/{delivered.experiment}/runs/{delivered.run}"
 
 
+def run_page_or_ui(workspace: Workspace, run_id: str | None) -> str:
+    """The page of a run, where it has one on a server, or the command that starts the UI."""
+    page = None if run_id is None else run_page(workspace, run_id)
+    return page or _start(workspace)
+
+
 def results_page(workspace: Workspace, server: str) -> str:
     """The list of runs in the newest run's experiment, best first."""
     newest = max((journal.stem for journal in workspace.journals.glob("*.jsonl")), default="")
@@ -43,8 +49,12 @@ def compare_page(workspace: Workspace, run_ids: Sequence[str]) -> str | None:
     server = _server(receipts[0]) or ui.running(workspace)
     if server is not None:
         return _comparison(server, receipts)
-    start = shlex.join(["huberflow", "ui", "--workspace", display_path(workspace.root)])
-    return f"{_comparison('http://127.0.0.1:5000', receipts)}  (start it: {start})"
+    page = _comparison("http://127.0.0.1:5000", receipts)
+    return f"{page}  (start it: {_start(workspace)})"
+
+
+def _start(workspace: Workspace) -> str:
+    return shlex.join(["huberflow", "ui", "--workspace", display_path(workspace.root)])
 
 
 def _server(delivered: Receipt) -> str | None:

@@ -21,6 +21,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="session")
 def first(workspace: Workspace) -> Run:
     """The README's first command, on an empty workspace."""
+    return _make_run(workspace)
+
+
+def _make_run(workspace: Workspace) -> Run:
     done = subprocess.run(
         ["make", "run", f"ARGS=--workspace {workspace.root}"],
         capture_output=True,
@@ -31,9 +35,15 @@ def first(workspace: Workspace) -> Run:
 
 
 @pytest.fixture(scope="session")
-def again(workspace: Workspace, first: Run) -> Run:
-    """The same once more."""
+def unchanged(workspace: Workspace, first: Run) -> Run:
+    """The same command once more."""
     assert first.code == 0, first.errors
+    return _make_run(workspace)
+
+
+@pytest.fixture(scope="session")
+def again(workspace: Workspace, unchanged: Run) -> Run:
+    """The same run from another folder, in another environment."""
     return workspace.run()
 
 

@@ -17,7 +17,7 @@ from huberflow.pipeline.data import taxi
 pytestmark = pytest.mark.e2e
 
 RUN_AS = {
-    "make run": ("first", "again"),
+    "make run": ("first", "unchanged"),
     ".venv/bin/huberflow run --set training.loss.config.threshold=2.0": ("other_threshold",),
     ".venv/bin/huberflow run --set 'evaluation.gate=[{metric: huber, upper_bound: 0.5}]'": (
         "gated",

@@ -108,6 +108,15 @@ def test_both_signatures_give_the_same_number(answers: dict) -> None:
     np.testing.assert_array_equal(answers["serialized"], answers["columns"])
 
 
+def test_the_same_command_shows_the_result_again(first: Run, unchanged: Run) -> None:
+    """No node runs, and none is looked up: no library is loaded for it."""
+    assert unchanged.code == 0, unchanged.errors
+    assert unchanged.id == first.id
+    assert unchanged.states == {}
+    assert "nothing has changed since" in unchanged.output
+    assert unchanged.output.partition("\n\n")[2] == first.output.partition("\n\n")[2]
+
+
 def test_second_run_reuses_every_node_and_says_so(again: Run, workspace: Workspace) -> None:
     assert again.code == 0, again.errors
     assert again.states == dict.fromkeys(NODES, "cached") | dict.fromkeys(LOOKED_UP, "resolved")

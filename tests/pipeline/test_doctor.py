@@ -167,6 +167,19 @@ class TestResources:
 
 
 class TestGpus:
+    @pytest.fixture(autouse=True)
+    def driver(self, tmp_path, monkeypatch):
+        """A machine with a driver for GPUs."""
+        file = tmp_path / "nvidia0"
+        file.touch()
+        monkeypatch.setattr(doctor, "DRIVERS", ("/no/such/file", str(file)))
+        return file
+
+    def test_without_a_driver_tensorflow_is_not_asked(self, driver, monkeypatch):
+        driver.unlink()
+        monkeypatch.setattr(doctor, "_visible_gpus", pytest.fail)
+        assert_not_ok(doctor.check_gpus(), "warning", "`verify --device gpu`")
+
     def test_none_or_some(self, no_gpu, monkeypatch):
         assert_not_ok(doctor.check_gpus(), "warning", "`verify --device gpu`")
         monkeypatch.setattr(doctor, "_visible_gpus", lambda: ["NVIDIA H200", "NVIDIA H200"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from huberflow.components.contracts.evaluation_report import EvaluationReport, SliceMetrics
+from huberflow.components.contracts.validation_findings import ValidationFindings
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.history.journal import append
 from huberflow.pipeline.history.workspace import Workspace
@@ -135,4 +136,31 @@ def whole_run(
         .runs("Evaluator", outputs={"evaluation": judged})
         .runs("ServingExport", outputs={"exported_model": (model, {"certificate": "c0ffee"})})
         .runs("Pusher", outputs={"pushed_model": (workspace.root, pushed if blessed else {})})
+    )
+
+
+def finished_run(
+    workspace: Workspace,
+    run_id: str = "run-1",
+    *,
+    blessed: bool = True,
+    tracked: bool = False,
+    facts: dict[str, Any],
+) -> Story:
+    """A run whose result can be read: validated, judged and pushed. It has not ended yet."""
+    folder, pushed = workspace.artifacts / run_id, workspace.serving("taxi") / "1"
+    for each in (folder / "v", pushed):
+        each.mkdir(parents=True, exist_ok=True)
+    workspace.metadata.touch()
+    ValidationFindings().write(folder / "v" / "findings.json")
+    judged = evaluation(folder / "e", blessed=blessed)
+    properties = {"pushed": int(blessed), "pushed_destination": str(pushed)}
+    config = Config().plain()
+    config["tracking"]["enabled"] = tracked
+    return (
+        Story(workspace.journals, run_id, config=config, facts=facts)
+        .runs("ExampleValidator", outputs={"anomalies": (folder / "v", {})})
+        .runs("Baseline", state="resolved")
+        .runs("Evaluator", outputs={"evaluation": judged})
+        .runs("Pusher", outputs={"pushed_model": (folder, properties)})
     )

@@ -14,7 +14,7 @@ from unittest.mock import create_autospec
 
 import pytest
 from click.testing import CliRunner
-from journals import Story, evaluation, whole_run
+from journals import Story, evaluation, finished_run, whole_run
 from mlflow_servers import free_port
 
 from huberflow import __main__ as entry_points
@@ -38,6 +38,14 @@ try:
     main()
 finally:
     print("IMPORTED", *{name.partition(".")[0] for name in sys.modules})
+"""
+# The digest of a run without tracking, as that run takes it.
+INPUTS = """
+from pathlib import Path
+import huberflow.pipeline.cli
+from huberflow.pipeline.resolve import run_inputs
+asked = {"tracking": {"enabled": False}}
+print(run_inputs.digest(asked, Path("workspace").absolute()))
 """
 HEAVY = {"apache_beam", "mlflow", "numpy", "tensorflow", "tf_keras", "tfx"}
 
@@ -186,6 +194,8 @@ class TestRun:
         huberflow("run")
         huberflow("run", "--set", "seed=7", "--workspace", "w", "--no-cache", "--verbose")
         default, other = execute.call_args_list
+        inputs = [call.kwargs.pop("inputs") for call in (default, other)]
+        assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in inputs)
         assert default.args[0].config == Config()
         assert default.kwargs == {"cache": True, "verbose": False}
         assert other.args[0].config == load(None, ["seed=7", "workspace=w"])
@@ -400,12 +410,24 @@ class TestProcess:
             ("compare",),
             ("track", "--dry-run"),
             ("ui", "--help"),
+            ("doctor",),
         ],
     )
     def test_verbs_that_only_look_import_no_tensorflow_and_no_mlflow(self, arguments, tmp_path):
         whole_run(Workspace(tmp_path / "workspace")).ends()
         done = process(*arguments, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
+        assert not imported(done) & {"apache_beam", "mlflow", "tensorflow", "tf_keras", "tfx"}
+
+    def test_a_run_in_which_nothing_has_changed_loads_nothing(self, tmp_path):
+        workspace = Workspace(tmp_path / "workspace")
+        asked = subprocess.run(
+            [sys.executable, "-c", INPUTS], capture_output=True, text=True, cwd=tmp_path
+        )
+        finished_run(workspace, facts={"inputs": asked.stdout.strip()}).ends()
+        done = process("run", "--set", "tracking.enabled=false", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "nothing has changed since" in done.stdout
         assert not imported(done) & {"apache_beam", "mlflow", "tensorflow", "tf_keras", "tfx"}
 
     def test_tensorflow_will_be_told_to_use_keras_2(self, tmp_path):
