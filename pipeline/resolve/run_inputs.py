@@ -12,8 +12,8 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from functools import reduce
 from pathlib import Path
+from typing import Any
 
 from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.system.source_hash import package_folder
@@ -61,12 +61,11 @@ def digest(asked: Mapping[str, JSON], workspace: Path) -> str:
 def _files_in(asked: Mapping[str, JSON]) -> Iterator[Path]:
     """The user's files: as they are named, in a folder or by a pattern."""
     for key in FILES:
-        for text in _texts(reduce(_below, key.split("."), asked)):
+        value: Any = asked
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        for text in _texts(value):
             yield from _files_of(text)
-
-
-def _below(section: JSON | Mapping[str, JSON], key: str) -> JSON:
-    return section.get(key) if isinstance(section, Mapping) else None
 
 
 def _texts(value: JSON) -> Iterator[str]:
