@@ -49,7 +49,9 @@ class FeaturesConfig(JsonRecord):
     cyclic: Mapping[str, float] = field(default_factory=dict)
     """Periodic columns and their period."""
     dates: Mapping[str, str] = field(default_factory=dict)
-    """Columns of dates written as text, and their format, one of ``DATE_FORMATS``."""
+    """Columns of dates, and their format, one of ``DATE_FORMATS``."""
+    amounts: Mapping[str, str] = field(default_factory=dict)
+    """Columns of numbers written as text, and their format, see ``contracts.amount_formats``."""
     boolean: tuple[str, ...] = ()
     """Columns of true and false, in any of the spellings of ``contracts.booleans``."""
     vocabulary_size: int = 1000
@@ -62,7 +64,7 @@ class FeaturesConfig(JsonRecord):
     @property
     def columns(self) -> list[str]:
         """All columns of the data that the model reads."""
-        return [*self.numeric, *self.embedded, *self.cyclic, *self.dates]
+        return [*self.numeric, *self.embedded, *self.cyclic, *self.dates, *self.amounts]
 
     @property
     def embedded(self) -> list[str]:
@@ -73,5 +75,6 @@ class FeaturesConfig(JsonRecord):
     def numbers(self) -> int:
         """Width of ``NUMBERS``."""
         dates = sum(4 if DATE_FORMATS[name].has_time else 3 for name in self.dates.values())
-        linear = len(self.numeric) + len(self.dates)
-        return 2 * (len(self.numeric) + len(self.cyclic) + dates) + self.bins * linear
+        numeric = len(self.numeric) + len(self.amounts)
+        linear = numeric + len(self.dates)
+        return 2 * (numeric + len(self.cyclic) + dates) + self.bins * linear

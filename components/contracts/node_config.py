@@ -57,6 +57,10 @@ class ExampleGenConfig(NodeConfig):
     """Columns whose whole numbers are written as floats, as a pinned schema has them."""
     missing: tuple[str, ...] = ()
     """Texts that are missing values in every column."""
+    texts: tuple[str, ...] = ()
+    """Columns of CSV that are text, whatever they hold."""
+    amounts: Mapping[str, str] = field(default_factory=dict)
+    """Columns of amounts that are written as floats, and their format."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 Conversion = tuple[str, str]
@@ -54,18 +54,6 @@ def by_content(file: Path, content: bytes) -> Conversion | None:
         if content.startswith(begin):
             return convert(file)
     return None
-
-
-def with_decimal_points(file: Path, delimiter: str, names: Sequence[str]) -> str:
-    """The command that writes these columns with decimal points, and none between thousands."""
-    code = (
-        f"import pandas; rows = pandas.read_csv({json.dumps(str(file), ensure_ascii=False)}, "
-        f"sep={json.dumps(delimiter)}, {_TEXT}); "
-        f"names = {json.dumps(list(names), ensure_ascii=False)}; "
-        'points = lambda column: column.str.replace(".", "").str.replace(",", "."); '
-        'rows[names] = rows[names].apply(points); rows.to_csv("new.csv", index=False)'
-    )
-    return _python(code)
 
 
 def _pandas(code: str, file: Path) -> str:

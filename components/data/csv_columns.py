@@ -4,7 +4,7 @@ Among numbers and booleans, marks such as ``NA`` are missing values; see ``contr
 Booleans are the texts ``true`` and ``false``, as from Parquet.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,20 @@ _NUMBERS = (pa.null(), pa.int64(), pa.float64())
 """Each holds the values of those before it; a string holds any, and so a boolean with a number."""
 
 
-def infer_types(file: Path, absent: tuple[str, ...] = ()) -> ColumnTypes:
-    """The types that hold all rows of a file; ``absent`` are texts that are missing values."""
-    types: dict[str, pa.DataType] = {}
+def infer_types(
+    file: Path, absent: tuple[str, ...] = (), texts: Collection[str] = ()
+) -> ColumnTypes:
+    """The types that hold all rows of a file.
+
+    Args:
+      file: CSV.
+      absent: texts that are missing values everywhere.
+      texts: columns that are text, whatever they hold.
+    """
+    types: dict[str, pa.DataType] = dict.fromkeys(texts, pa.string())
     for table in csv_reading.read_batches(Source("csv", (file,), absent)):
-        texts = {name: table[name] for name in table.column_names if types.get(name) != pa.string()}
-        types |= common_types([types, {name: _type_of(each) for name, each in texts.items()}])
+        open_ = {name: table[name] for name in table.column_names if types.get(name) != pa.string()}
+        types |= common_types([types, {name: _type_of(each) for name, each in open_.items()}])
     return types
 
 

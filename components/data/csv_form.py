@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 
 from huberflow.components.data import conversions
@@ -23,9 +22,6 @@ _DELIMITERS = ",;\t|"
 """Where several fit, the one that makes the most columns, then the first."""
 
 _ROWS = 20
-
-_NUMBER = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?")
-_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_8_MARK = b"\xef\xbb\xbf"
@@ -82,7 +78,6 @@ def read_form(file: Path, header: bytes, sample: bytes) -> CsvForm:
     names = names[:-1] if ends_in_delimiter else names
     names = [names[0] or ROW_NAMES, *names[1:]]
     _check_names(where, names, text)
-    _refuse_decimal_commas(file, names, delimiter, sample)
     return CsvForm(tuple(names), delimiter, spaces, ends_in_delimiter)
 
 
@@ -154,30 +149,6 @@ def _refuse_preamble(file: Path, where: str, first: str, rows: Sequence[str]) ->
             hint=f"if they are in line {place + 2}, leave out the lines above",
             write=_from_line(file, place + 2),
         )
-
-
-def _refuse_decimal_commas(file: Path, names: Sequence[str], delimiter: str, sample: bytes) -> None:
-    columns = zip_longest(*_fields(_lines(sample), delimiter), fillvalue="")
-    found = [
-        name
-        for name, column in zip(names, columns, strict=False)
-        if _has_decimal_commas([field.strip() for field in column], delimiter)
-    ]
-    if found:
-        raise InputError(
-            str(file),
-            expected="decimal points",
-            received=f"{' and '.join(map(repr, found))} with decimal commas",
-            write=conversions.with_decimal_points(file, delimiter, found),
-        )
-
-
-def _has_decimal_commas(fields: Sequence[str], delimiter: str) -> bool:
-    """Whether all are numbers, some with a comma that does not stand between thousands."""
-    if not all(_NUMBER.fullmatch(field) for field in fields if field):
-        return False
-    commas = [field for field in fields if "," in field]
-    return any(delimiter != "," or not _THOUSANDS.fullmatch(field) for field in commas)
 
 
 def _from_line(file: Path, line: int) -> str:

@@ -8,6 +8,8 @@ import tensorflow as tf
 from pyarrow import types
 from tfx_bsl.coders import example_coder
 
+from huberflow.components.contracts.amount_formats import AmountFormat
+
 
 def serialize_rows(columns: Mapping[str, pa.Array]) -> Iterator[bytes]:
     """The rows as TFX's readers write them: a missing value is an empty list of the column's type.
@@ -27,15 +29,28 @@ def canonical(row: bytes) -> bytes:
     return tf.train.Example.FromString(row).SerializeToString(deterministic=True)
 
 
-def with_floats(row: bytes, columns: Collection[str]) -> bytes:
-    """The same row with the whole numbers in these columns as floats."""
-    if not columns:
+def with_floats(row: bytes, columns: Collection[str], amounts: Mapping[str, str]) -> bytes:
+    """The same row with floats in place of some values.
+
+    Args:
+      row: serialized.
+      columns: those of whole numbers.
+      amounts: those of texts, and their formats; a text in another format is a missing value.
+    """
+    if not columns and not amounts:
         return row
     example = tf.train.Example.FromString(row)
     features = example.features.feature
     for name in columns:
         if name in features and features[name].HasField("int64_list"):
             floats = tf.train.FloatList(value=features[name].int64_list.value)
+            features[name].CopyFrom(tf.train.Feature(float_list=floats))
+    for name, format_name in amounts.items():
+        if name in features and features[name].HasField("bytes_list"):
+            form = AmountFormat(format_name)
+            texts = (text.decode() for text in features[name].bytes_list.value)
+            numbers = [number for number in map(form.number, texts) if number is not None]
+            floats = tf.train.FloatList(value=numbers)
             features[name].CopyFrom(tf.train.Feature(float_list=floats))
     return example.SerializeToString(deterministic=True)
 

@@ -58,7 +58,8 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             self._make_beam_pipeline() as pipeline,
         ):
             splits = self.GenerateExamplesByBeam(pipeline, exec_properties)
-            floats = beam.Map(with_floats, _config(exec_properties).fractions)
+            config = _config(exec_properties)
+            floats = beam.Map(with_floats, [*config.fractions, *config.amounts], config.amounts)
             examples.split_names = artifact_utils.encode_split_names(list(splits))
             for name, rows in splits.items():
                 folder = artifact_utils.get_split_uri([examples], name)
@@ -88,18 +89,18 @@ class Executor(base_example_gen_executor.BaseExampleGenExecutor):
             pattern: pipeline | f"Files[{pattern}]" >> beam.Create(_files(exec_properties, pattern))
             for pattern in patterns
         }
-        absent = _config(exec_properties).missing
-        read = self.reader(tuple(files.values()), absent).with_output_types(bytes)
+        config = _config(exec_properties)
+        read = self.reader(tuple(files.values()), config).with_output_types(bytes)
         return {pattern: each | f"Rows[{pattern}]" >> read for pattern, each in files.items()}
 
     def reader(
-        self, files: tuple[beam.PCollection, ...], absent: tuple[str, ...]
+        self, files: tuple[beam.PCollection, ...], config: ExampleGenConfig
     ) -> beam.PTransform:
         """The transform from a file to its rows, serialized.
 
         Args:
           files: all that it will get.
-          absent: texts that are missing values in every column.
+          config: which texts are missing values, and which columns are text.
         """
         raise NotImplementedError
 
@@ -112,18 +113,18 @@ class ParquetExecutor(Executor):
     """
 
     def reader(
-        self, files: tuple[beam.PCollection, ...], absent: tuple[str, ...]
+        self, files: tuple[beam.PCollection, ...], config: ExampleGenConfig
     ) -> beam.PTransform:
         """Gives a column one type in all files; only their metadata are read twice."""
         types = _common_types(files, parquet_columns.column_types)
-        return beam.FlatMap(_from_parquet, types, absent)
+        return beam.FlatMap(_from_parquet, types, config.missing)
 
 
 class RecordExecutor(Executor):
     """Reads TFRecords of ``tf.Example``s, as TFX's ``ImportExampleGen`` does."""
 
     def reader(
-        self, files: tuple[beam.PCollection, ...], absent: tuple[str, ...]
+        self, files: tuple[beam.PCollection, ...], config: ExampleGenConfig
     ) -> beam.PTransform:
         """Passes records on; Transform leaves out the texts that are missing values."""
         return beam.FlatMap(_from_records)
@@ -133,14 +134,14 @@ class CsvExecutor(Executor):
     """Reads CSV as TFX's ``CsvExampleGen`` does, and files whose names end in ``.gz`` too."""
 
     def reader(
-        self, files: tuple[beam.PCollection, ...], absent: tuple[str, ...]
+        self, files: tuple[beam.PCollection, ...], config: ExampleGenConfig
     ) -> beam.PTransform:
         """Gives a column one type in all files.
 
         Every file is read twice: the types depend on all rows, which do not fit into memory.
         """
-        types = _common_types(files, partial(csv_columns.infer_types, absent=absent))
-        return beam.FlatMap(_from_csv, types, absent)
+        infer = partial(csv_columns.infer_types, absent=config.missing, texts=config.texts)
+        return beam.FlatMap(_from_csv, _common_types(files, infer), config.missing)
 
 
 EXECUTORS = {"csv": CsvExecutor, "parquet": ParquetExecutor, "tfrecord": RecordExecutor}

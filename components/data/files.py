@@ -1,8 +1,8 @@
 """The files of a data set."""
 
 import gzip
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
@@ -20,6 +20,8 @@ class Source:
     """At least one, in the order of their names; all are compressed by gzip, or none is."""
     missing: tuple[str, ...] = ()
     """Texts that are missing values in every column."""
+    amounts: Mapping[str, str] = field(default_factory=dict)
+    """Columns that are read as numbers, and the format of their amounts."""
 
     @property
     def compressed(self) -> bool:

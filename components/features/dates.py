@@ -1,10 +1,20 @@
 """Dates written as text, parsed in TensorFlow: the same in training and in serving."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from huberflow.components.contracts.date_formats import DATE_FORMATS
+from huberflow.components.contracts.date_formats import (
+    DATE_FORMATS,
+    EPOCHS,
+    FIRST_OF_1900S,
+    MONTHS,
+    DateFormat,
+)
+
+_Parts = Callable[[str], tf.Tensor]
+"""The group of a text that has a name, 0 where it is empty; int64 ``[batch]``."""
 
 
 class ParsedDates(NamedTuple):
@@ -23,30 +33,37 @@ class ParsedDates(NamedTuple):
 def parse_dates(text: tf.Tensor, format_name: str) -> ParsedDates:
     """The parts of dates; text in another format counts as missing, for serving gets any text.
 
+    So does a day that no calendar has, such as February 30.
+
     Args:
       text: string ``[batch]``.
       format_name: one of ``DATE_FORMATS``.
     """
     written = DATE_FORMATS[format_name]
-    is_date = tf.strings.regex_full_match(text, written.pattern)
+    fits = tf.strings.regex_full_match(text, written.pattern)
 
-    def group(number: int) -> tf.Tensor:
+    def group(name: str) -> tf.Tensor:
+        return tf.strings.regex_replace(text, f"^(?:{written.pattern_of(name)})$", r"\1")
+
+    def part(name: str) -> tf.Tensor:
         # A group that is missing from the text is empty: 0.
-        digits = tf.strings.regex_replace(text, f"^{written.pattern}$", rf"0\{number}")
-        return tf.strings.to_number(tf.where(is_date, digits, "0"), tf.int64)
+        digits = tf.where(fits, group(name), "0")
+        digits = tf.where(digits == "", "0", digits)
+        return tf.strings.to_number(digits, tf.int64)
 
-    year, month, day = map(group, written.year_month_day)
-    date, minutes = _days(year, month, day), tf.zeros_like(year)
-    if written.has_time:
-        hours = group(4)
-        if written.has_half_days:
-            after_noon = tf.strings.regex_full_match(text, ".*PM")
-            hours = hours % 12 + tf.where(after_noon, tf.constant(12, tf.int64), 0)
-        minutes = 60 * hours + group(5)
-    if written.has_zone:
-        west = tf.strings.regex_full_match(text, r".*-\d{2}:?\d{2}")
-        offset = 60 * group(8) + group(9)
-        minutes += tf.where(west, offset, -offset)
+    if written.is_epoch:
+        minutes = part("count") // (60 * EPOCHS[format_name])
+        date, is_date = tf.zeros_like(minutes), fits
+    else:
+        year, month, day = _year(written, part), _month(written, part, group), part("day")
+        date = _days(year, month, day)
+        is_date = fits & _is_in_calendar(year, month, day)
+        minutes = _minutes(written, part, text)
+        is_date &= minutes < 1440
+        if written.has_zone:
+            west = tf.strings.regex_full_match(text, r".*-\d{2}:?\d{2}")
+            offset = 60 * part("zone_hours") + part("zone_minutes")
+            minutes += tf.where(west, offset, -offset)
     date, minutes = date + minutes // 1440, minutes % 1440
 
     def where_date(value: tf.Tensor) -> tf.Tensor:
@@ -60,6 +77,39 @@ def parse_dates(text: tf.Tensor, format_name: str) -> ParsedDates:
         day_of_year=where_date(date - year_began),
         hours=where_date(tf.cast(minutes, tf.float32) / 60) if written.has_time else None,
     )
+
+
+def _year(written: DateFormat, part: _Parts) -> tf.Tensor:
+    year = part("year")
+    if not written.has_short_year:
+        return year
+    century = tf.where(year >= FIRST_OF_1900S, tf.constant(1900, tf.int64), 2000)
+    return year + century
+
+
+def _month(written: DateFormat, part: _Parts, group: _Parts) -> tf.Tensor:
+    if not written.has_month_names:
+        return part("month")
+    begins = tf.strings.substr(tf.strings.lower(group("month")), 0, 3, unit="UTF8_CHAR")
+    is_month = begins[:, tf.newaxis] == tf.constant(MONTHS)
+    return tf.argmax(tf.cast(is_month, tf.int32), axis=1) + 1
+
+
+def _minutes(written: DateFormat, part: _Parts, text: tf.Tensor) -> tf.Tensor:
+    """Minutes since midnight."""
+    if not written.has_time:
+        return tf.zeros_like(part("day"))
+    hours = part("hours")
+    if written.has_half_days:
+        after_noon = tf.strings.regex_full_match(text, ".*[Pp][Mm]")
+        hours = hours % 12 + tf.where(after_noon, tf.constant(12, tf.int64), 0)
+    return 60 * hours + part("minutes")
+
+
+def _is_in_calendar(year: tf.Tensor, month: tf.Tensor, day: tf.Tensor) -> tf.Tensor:
+    first = tf.ones_like(day)
+    length = _days(year + month // 12, month % 12 + 1, first) - _days(year, month, first)
+    return (month >= 1) & (month <= 12) & (day >= 1) & (day <= length)
 
 
 # Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", days_from_civil and

@@ -21,7 +21,7 @@ from huberflow.components.contracts.features import (
 )
 from huberflow.components.contracts.node_config import TransformConfig
 from huberflow.components.contracts.target import Target
-from huberflow.components.features import booleans, dates
+from huberflow.components.features import amounts, booleans, dates
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 
@@ -118,14 +118,17 @@ def _numbers(
     linear = [_stacked(inputs, numeric, tf.float32, math.nan)] if numeric else []
     cyclic = [_stacked(inputs, names, tf.float32, math.nan)] if names else []
     periods = list(features.cyclic.values())
+    for name, format_name in features.amounts.items():
+        values = amounts.parse_amounts(_dense(inputs[name], tf.string, ""), format_name)
+        linear.append(values[:, tf.newaxis])
     for name, format_name in features.dates.items():
         date = dates.parse_dates(_dense(inputs[name], tf.string, ""), format_name)
         linear.append(date.days[:, tf.newaxis])
-        values = {7.0: date.weekday, 365.25: date.day_of_year}
+        by_period = {7.0: date.weekday, 365.25: date.day_of_year}
         if date.hours is not None:
-            values[24.0] = date.hours
-        cyclic.append(tf.stack(list(values.values()), axis=1))
-        periods += values
+            by_period[24.0] = date.hours
+        cyclic.append(tf.stack(list(by_period.values()), axis=1))
+        periods += by_period
     return linear, cyclic, periods
 
 

@@ -178,7 +178,9 @@ def config(options: Options, schema: bool) -> None:
         return
     from huberflow.pipeline.config.writing import to_yaml
 
-    click.echo(to_yaml(options.resolve().config), nl=False)
+    resolved = options.resolve()
+    click.echo(to_yaml(resolved.config), nl=False)
+    show_warnings(resolved)
 
 
 @cli.command()
@@ -197,7 +199,8 @@ def init(folder: Path, options: Options) -> None:
 
     if options.file is not None:
         stop("--config: init writes one; leave it out", WRONG_INPUT)
-    written = start.write(folder, (*options.settings, *options.fixed))
+    written, resolved = start.write(folder, (*options.settings, *options.fixed))
+    show_warnings(resolved)
     for path in written:
         click.echo(path)
     click.echo(f"next: {shlex.join(['huberflow', 'run', '--config', str(written[0])])}")

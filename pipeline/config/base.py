@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from huberflow.components.contracts.amount_formats import is_amount_format
 from huberflow.components.contracts.date_formats import DATE_FORMATS
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
@@ -37,3 +38,12 @@ def _check_date_format(written: str) -> str:
 
 
 DateFormatName = Annotated[str, AfterValidator(_check_date_format)]
+
+
+def _check_amount_format(written: str) -> str:
+    expected = "how 1234.56 is written, such as $1,234.56 or 1.234,56 €"
+    refuse_if(not is_amount_format(written), "", expected, repr(written))
+    return written
+
+
+AmountFormatName = Annotated[str, AfterValidator(_check_amount_format)]

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from huberflow.components.contracts.missing import is_number
 from huberflow.custom_objects.json_record import JSON
-from huberflow.pipeline.config.base import Strict, refuse_if
+from huberflow.pipeline.config.base import AmountFormatName, Strict, refuse_if
 from huberflow.pipeline.config.splits import Files, Splits
 from huberflow.pipeline.config.yaml_text import flow
 
@@ -57,6 +57,21 @@ class Data(Strict):
         (),
         description="Texts that are missing values in every column, such as unknown; NA, null, ? "
         "and the like are among numbers, dates and booleans anyway.",
+    )
+    decimal: Literal["point", "comma"] | None = Field(
+        None,
+        description="Decimal sign of columns whose numbers may be read in two ways, such as "
+        "1,234 or 1.234; null: as profiling tells.",
+    )
+    day_first: bool | None = Field(
+        None,
+        description="Whether the day stands first in dates such as 01/02/2024, where no row "
+        "decides; null: such columns are text.",
+    )
+    amounts: dict[str, AmountFormatName] = Field(
+        {},
+        description="Labels and weights that are text, and the format of their numbers, such as "
+        "$1,234.56 (set by profiling).",
     )
     exclude: tuple[str, ...] = Field((), description="Columns that are not features.")
     keep: tuple[str, ...] = Field(

@@ -2,7 +2,7 @@
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from huberflow.pipeline.config.base import DateFormatName, Strict, refuse_if
+from huberflow.pipeline.config.base import AmountFormatName, DateFormatName, Strict, refuse_if
 
 
 class Features(Strict):
@@ -29,7 +29,14 @@ class Features(Strict):
         description="Periodic columns and their period; encoded as sine and cosine.",
     )
     dates: dict[str, DateFormatName] = Field(
-        {}, description="Text columns with dates and their format, such as YYYY-MM-DD."
+        {},
+        description="Columns with dates and their format, such as YYYY-MM-DD; seconds and "
+        "milliseconds count since 1970.",
+    )
+    amounts: dict[str, AmountFormatName] = Field(
+        {},
+        description="Text columns with numbers and their format, such as $1,234.56 or "
+        "'1.234,56 €'; used as numeric columns.",
     )
     boolean: tuple[str, ...] = Field(
         (),
@@ -58,4 +65,5 @@ class Features(Strict):
 
     def columns(self) -> list[str]:
         """All columns of the data that the model reads."""
-        return [*self.numeric, *self.categorical, *self.cyclic, *self.dates, *self.boolean]
+        by_format = [*self.dates, *self.amounts]
+        return [*self.numeric, *self.categorical, *self.cyclic, *by_format, *self.boolean]

@@ -84,7 +84,7 @@ def _merge(base: Mapping[str, JSON], over: Mapping[str, JSON]) -> dict[str, JSON
     return merged
 
 
-_WHOLE = {"class_weight", "cyclic", "dates", "left_out", "values"}
+_WHOLE = {"amounts", "class_weight", "cyclic", "dates", "left_out", "values"}
 """Mappings with the user's own keys; they are replaced, not merged."""
 
 

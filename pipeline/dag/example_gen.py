@@ -16,19 +16,19 @@ from huberflow.pipeline.schema import schema_file
 from huberflow.pipeline.system.source_hash import source_hashes
 
 
-def example_gen(data: Data, folder: str | None = None) -> ExampleGen:
+def example_gen(data: Data, folder: str | None = None, texts: tuple[str, ...] = ()) -> ExampleGen:
     """The node that reads the user's files, or the taxi trips, and splits their rows.
 
     Args:
       data: names files on this machine.
       folder: where the node finds them, if it runs elsewhere.
+      texts: columns of amounts that are read as they are written.
 
     Raises:
       InputError: see ``source.find_source``.
     """
-    floats = schema_file.float_columns(data.pinned_schema)
     if data.splits.files.train is not None:
-        return _by_files(data, folder, floats)
+        return _by_files(data, folder, texts)
     found = source.find_source(data.path or taxi.folder())
     base, pattern = source.folder_and_pattern(found.files)
     by_hash = data.splits.column is None and data.splits.group is None
@@ -38,7 +38,17 @@ def example_gen(data: Data, folder: str | None = None) -> ExampleGen:
         executor=executors[found.file_format],
         input_config=_input({"all": pattern}),
         output_config=_shares(data.splits),
-        custom_config=replace(_custom_config(data.splits), fractions=floats, missing=data.missing),
+        custom_config=_with_types(_custom_config(data.splits), data, texts),
+    )
+
+
+def _with_types(config: ExampleGenConfig, data: Data, texts: tuple[str, ...]) -> ExampleGenConfig:
+    return replace(
+        config,
+        fractions=schema_file.float_columns(data.pinned_schema),
+        missing=data.missing,
+        texts=(*texts, *data.amounts),
+        amounts=data.amounts,
     )
 
 
@@ -61,7 +71,7 @@ def _custom_config(asked: Splits) -> ExampleGenConfig:
     )
 
 
-def _by_files(data: Data, folder: str | None, floats: tuple[str, ...]) -> ExampleGen:
+def _by_files(data: Data, folder: str | None, texts: tuple[str, ...]) -> ExampleGen:
     sources = source.find_sources(data.paths())
     patterns = {
         key.rpartition(".")[2]: Path(*source.folder_and_pattern(each.files))
@@ -78,11 +88,13 @@ def _by_files(data: Data, folder: str | None, floats: tuple[str, ...]) -> Exampl
             {name: str(patterns[name].relative_to(base)) for name in splits.SPLITS}
         ),
         output_config=example_gen_pb2.Output(),  # the splits of the input
-        custom_config=ExampleGenConfig(
-            draw=_drawn(data.splits) if draw else None,
-            fractions=floats,
-            missing=data.missing,
-            source=source_hashes("huberflow.components.data.splits"),
+        custom_config=_with_types(
+            ExampleGenConfig(
+                draw=_drawn(data.splits) if draw else None,
+                source=source_hashes("huberflow.components.data.splits"),
+            ),
+            data,
+            texts,
         ),
     )
 

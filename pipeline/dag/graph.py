@@ -174,7 +174,8 @@ def _pusher(serving: Path, model: BaseChannel, blessing: BaseChannel) -> Pusher:
 
 
 def _data_nodes(config: Config, platform: Platform) -> dict[str, BaseNode]:
-    examples = example_gen(config.data, platform.data)
+    amounts = tuple(config.features.amounts)
+    examples = example_gen(config.data, platform.data, amounts)
     # Validation rows are used for early stopping only, so that nothing depends on their statistics.
     statistics = StatisticsGen(
         examples=examples.outputs["examples"],

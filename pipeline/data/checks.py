@@ -2,7 +2,7 @@
 
 import math
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from huberflow.components.contracts import weights
 from huberflow.components.contracts.booleans import word_of
+from huberflow.components.contracts.date_formats import DATE_FORMATS
 from huberflow.components.contracts.evaluation_config import TFMA_ROWS
 from huberflow.components.contracts.target import Target
 from huberflow.components.data.files import Source
@@ -117,11 +118,16 @@ def check_uses(table: DataProfile, config: Config) -> None:
     Raises:
       InputError: the data lack a column, or it has no numbers where they are needed.
     """
-    for kind in ("numeric", "cyclic", "categorical", "dates", "boolean"):
+    for kind in ("numeric", "cyclic", "categorical", "dates", "amounts", "boolean"):
         for name in getattr(config.features, kind):
             column = column_with_values(f"features.{kind}", table, name)
             if kind in ("numeric", "cyclic"):
                 _check_numeric(f"features.{kind}", column)
+                _check_plain(kind, column, getattr(config.features, kind))
+            if kind == "dates":
+                _check_dates(column, config.features.dates[name])
+            if kind == "amounts":
+                _check_amounts("features.amounts", column)
             if kind == "boolean":
                 _check_boolean(f"features.{kind}", column)
     for name in chain.from_iterable(config.evaluation.slices):
@@ -131,6 +137,38 @@ def check_uses(table: DataProfile, config: Config) -> None:
         _check_evaluable("data.label", name)
     if config.data.weight is not None:
         _check_evaluable("data.weight", config.data.weight)
+
+
+def _check_plain(kind: str, column: ColumnProfile, uses: Iterable[str] | Mapping) -> None:
+    """Refuses amounts as plain numbers, which the transform could not read."""
+    if column.amount_format:
+        if isinstance(uses, Mapping):
+            others: object = {name: uses[name] for name in uses if name != column.name}
+        else:
+            others = [name for name in uses if name != column.name]
+        raise InputError(
+            f"features.{kind}",
+            expected=f"plain numbers in {column.name!r}",
+            received=f"amounts, written like {column.amount_format}",
+            hint="leave it out there; profiling adds it to features.amounts",
+            write=shlex.join(["--set", f"features.{kind}={flow(others)}"]),
+        )
+
+
+def _check_dates(column: ColumnProfile, name: str) -> None:
+    """Refuses values that are no dates in a format; the transform would take them for missing."""
+    if column.date_format == name or (column.kind == "integer" and DATE_FORMATS[name].is_number):
+        return
+    texts = [value for value in column.examples if DATE_FORMATS[name].day(str(value)) is None]
+    if texts or column.date_format:
+        received = column.date_format or f"{column.kind} such as {(texts or column.examples)[0]!r}"
+        raise _refused("features.dates", column, f"dates like {name}", received)
+
+
+def _check_amounts(key: str, column: ColumnProfile) -> None:
+    """Refuses values that are no amounts in the format that the user names."""
+    if column.kind != "amount":
+        raise _refused(key, column, "numbers", f"{column.kind} such as {column.examples[0]!r}")
 
 
 def _check_boolean(key: str, column: ColumnProfile) -> None:

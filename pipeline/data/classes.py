@@ -1,7 +1,6 @@
 """Infers the task of a label from its values, and the classes of a classification."""
 
 import json
-import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,8 +11,6 @@ from huberflow.pipeline.data.profile import ColumnProfile
 
 ROWS_PER_CLASS = 5
 """The rows that a class needs on average; with fewer, a model cannot learn it."""
-
-_AMOUNT = re.compile(r"[$€£]? ?-?\d[\d.,]* ?[%$€£]?")
 
 
 def infer_task(column: ColumnProfile) -> Task:
@@ -93,11 +90,6 @@ def remark_on_label(column: ColumnProfile, task: Task) -> str | None:
         return (
             f"{column.name} is predicted as a number; if its {column.distinct} values are classes, "
             "write: --set model.task=multiclass"
-        )
-    if column.kind == "text" and all(_AMOUNT.fullmatch(str(text)) for text in column.values):
-        return (
-            f"{column.name} is predicted as one of {column.distinct} classes, such as "
-            f"{column.examples[0]!r}; if numbers are meant, write them without signs: 1234.5"
         )
     return None
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from huberflow.components.data import missing, numerals
-from huberflow.pipeline.data.dates import DateFormatDetector
+from huberflow.pipeline.data.amounts import AmountDetector, PlainNumbers
+from huberflow.pipeline.data.dates import NUMBERS, DateFormatDetector
 from huberflow.pipeline.data.moments import HEAVY, Moments
 
 if TYPE_CHECKING:
@@ -112,11 +113,11 @@ class NumberSummary:
 
 
 class TextSummary:
-    """How many words the texts have, and whether they are dates."""
+    """How many words the texts have, and whether they are dates or amounts."""
 
     def __init__(self) -> None:
         self.count = self.words = 0
-        self.dates = DateFormatDetector()
+        self.dates, self.amounts = DateFormatDetector(), AmountDetector()
         self.counts: dict[str, int] | None = {}
         """The number of rows of each text; None if there are more than ``_FEW`` texts."""
 
@@ -127,7 +128,8 @@ class TextSummary:
         self.count += int(counts.sum())
         words = pc.add(pc.count_substring(pc.utf8_trim_whitespace(values), " "), 1)
         self.words += int((words.to_numpy() * counts).sum())
-        self.dates.add(values)
+        self.dates.add(values, counts)
+        self.amounts.add(values, counts)
         self._keep_few(values, counts)
 
     def _keep_few(self, values: pa.StringArray, counts: np.ndarray) -> None:
@@ -150,6 +152,7 @@ class ColumnSummary:
     def __init__(self, *, from_text: bool) -> None:
         self.from_text = from_text
         self.values, self.numbers, self.texts = DistinctValues(), NumberSummary(), TextSummary()
+        self.plain, self.number_dates = PlainNumbers(), DateFormatDetector(NUMBERS)
         self.nested = 0
         """The number of values that are lists, structures or bytes."""
         self.marks: dict[str, int] = {}
@@ -187,9 +190,16 @@ class ColumnSummary:
         self.values.add(values)
         if not pa.types.is_string(values.type):
             self.numbers.add(values.to_numpy(zero_copy_only=False), counts)
+            if pa.types.is_integer(values.type):
+                self.number_dates.add(values.cast(pa.string()), counts)
         elif not self.from_text:
             self.texts.add(values, counts)
         else:
             parsed = numerals.parse(values)
             self.numbers.add(parsed.numbers, counts[~parsed.is_text])
+            self._add_plain(values.filter(pa.array(~parsed.is_text)), counts[~parsed.is_text])
             self.texts.add(values.filter(pa.array(parsed.is_text)), counts[parsed.is_text])
+
+    def _add_plain(self, texts: pa.StringArray, counts: np.ndarray) -> None:
+        self.plain.add(texts, counts, whole=self.numbers.integers)
+        self.number_dates.add(texts, counts)

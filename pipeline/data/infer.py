@@ -55,6 +55,8 @@ class InferredUses:
     """Periodic columns and their period."""
     dates: dict[str, str] = field(default_factory=dict)
     """Columns of dates and the names of their ``DATE_FORMATS``."""
+    amounts: dict[str, str] = field(default_factory=dict)
+    """Columns of amounts and their format, see ``contracts.amount_formats``."""
     boolean: list[str] = field(default_factory=list)
     """Columns of true and false."""
     left_out: dict[str, str] = field(default_factory=dict)
@@ -63,6 +65,8 @@ class InferredUses:
     def _add(self, column: ColumnProfile) -> None:
         if column.date_format:
             self.dates[column.name] = column.date_format
+        elif column.amount_format:
+            self.amounts[column.name] = column.amount_format
         elif length := period(column):
             self.cyclic[column.name] = length
         elif column.kind == "boolean":

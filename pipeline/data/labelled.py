@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -72,7 +71,8 @@ def count_rows(source: Source, column: ColumnProfile, target: Target) -> Tally:
     by_value: Counter = counted.words if column.date_format is None else counted.days
     for batch in reading.read_batches(source):
         text = _values(batch, column.name).cast(pa.string())
-        absent = pc.or_(pc.is_null(text), pc.is_in(text, pa.array(["", *column.marks])))
+        no_values = pa.array(["", *column.marks, *column.bad])
+        absent = pc.or_(pc.is_null(text), pc.is_in(text, no_values))
         present = pc.invert(absent)
         counted.without_value += len(batch) - pc.sum(present).as_py()
         if not pc.any(present).as_py():
@@ -127,8 +127,8 @@ def _values(batch: pa.Table, column: str) -> pa.ChunkedArray:
 def _normalized(text: pa.ChunkedArray, column: ColumnProfile) -> pa.ChunkedArray:
     """Days, in UTC where dates have a zone; others as TFX stores them: 7 for 07, true for True."""
     if column.date_format is not None:
-        points = parse_dates(text, DATE_FORMATS[column.date_format])
-        return cast(pa.TimestampArray, points).cast(pa.date32())  # profiling inferred the format
+        points = parse_dates(text.combine_chunks(), DATE_FORMATS[column.date_format])
+        return pa.chunked_array([points.cast(pa.date32())])
     if column.kind == "integer":
         return pa.chunked_array([[str(int(value)) for value in text.to_pylist()]], pa.string())
     if column.kind == "boolean":  # in Parquet, texts are stored as they are

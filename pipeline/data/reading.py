@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from huberflow.components.data import csv_reading, missing
+from huberflow.components.data import amounts, csv_reading, missing
 from huberflow.components.data.arrow_types import PLAIN, plain_table, plain_type
 from huberflow.components.data.csv_columns import ColumnTypes
 from huberflow.components.data.files import Source, check_names, unreadable_file
@@ -29,7 +29,8 @@ _GRAPH_DETAILS = re.compile(r"\{\{.*?\}\}|\[Op:.*", re.DOTALL)
 def read_batches(source: Source) -> Iterator[pa.Table]:
     """All rows, in the types of ``arrow_types``; in CSV all values are text.
 
-    Null are missing values, those with a text of ``source.missing`` too.
+    Null are missing values, those with a text of ``source.missing`` too; ``source.amounts`` are
+    float64.
 
     Raises:
       InputError: a file is damaged, its columns or their types differ from those before, or TFX
@@ -41,7 +42,7 @@ def read_batches(source: Source) -> Iterator[pa.Table]:
         "tfrecord": _from_tfrecords,
     }
     for table in readers[source.file_format](source):
-        yield missing.without(table, source.missing)
+        yield amounts.as_numbers(missing.without(table, source.missing), source.amounts)
 
 
 def _from_parquet(source: Source) -> Iterator[pa.Table]:

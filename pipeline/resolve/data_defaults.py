@@ -30,7 +30,7 @@ MOST_SLICES = 2
 MOST_VALUES = 20
 """Values of a column to evaluate by slice; each is a row in the report."""
 
-_KINDS = ("numeric", "categorical", "cyclic", "dates", "boolean")
+_KINDS = ("numeric", "categorical", "cyclic", "dates", "amounts", "boolean")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,10 @@ class DataDefaults:
             wrong: the config refuses it later, by its key.
         """
         section = {**self._values["features"], **_uses(self._uses, features)}
-        return {**self._values, "features": section}
+        named = _named(features)
+        left_out = self._uses.left_out.items()
+        data = {"left_out": {name: reason for name, reason in left_out if name not in named}}
+        return {**self._values, "features": section, "data": {**self._values["data"], **data}}
 
 
 def infer_defaults(asked: Mapping[str, JSON], rows: DataRows) -> DataDefaults:
@@ -65,6 +68,8 @@ def infer_defaults(asked: Mapping[str, JSON], rows: DataRows) -> DataDefaults:
     labels = [checks.check_label(table, label) for label in _labels(data, table)]
     inferred_task = _infer_task(data, labels)
     task = _asked_task(asked) or inferred_task
+    weights = [] if data.get("weight") is None else [str(data["weight"])]
+    amounts = rows.read_amounts([*(label.name for label in labels), *weights])
     target = Target(tuple(label.name for label in labels), _classes(data, labels, task))
     weight, splits = _weight(data, rows, target), _asked_splits(data)
     column = table.columns.get(splits.column or "")
@@ -86,6 +91,7 @@ def infer_defaults(asked: Mapping[str, JSON], rows: DataRows) -> DataDefaults:
     values["model"]["task"] = inferred_task
     values["data"] |= {
         "classes": [*classes.class_names(labels[0])] if target.classes else [],
+        "amounts": amounts,
         "left_out": dict(uses.left_out),
         "rows_without_label": unlabelled,
     }
@@ -175,6 +181,7 @@ def data_warnings(config: Config, rows: DataRows) -> list[str]:
     data, table = config.data, rows.profile
     target, splits = Target(data.labels, data.classes), data.splits
     lines = [f"left out: {name}: {reason}" for name, reason in data.left_out.items()]
+    lines += remarks.describe_formats(table, config)
     lines += remarks.describe_marks(table)
     if data.rows_without_label:
         labels = " or ".join(data.labels)
@@ -269,9 +276,7 @@ def _model_name(paths: Mapping[str, str]) -> str:
 
 def _uses(inferred: infer.InferredUses, features: object) -> dict[str, Any]:
     """The inferred use of each column that the user does not name in ``features``."""
-    section = features if isinstance(features, Mapping) else {}
-    given = [section.get(kind) for kind in _KINDS]
-    named = {str(column) for each in given if isinstance(each, list | dict) for column in each}
+    named = _named(features)
     uses: dict[str, Any] = {}
     for kind in _KINDS:
         columns = getattr(inferred, kind)
@@ -280,6 +285,13 @@ def _uses(inferred: infer.InferredUses, features: object) -> dict[str, Any]:
         else:
             uses[kind] = [name for name in columns if name not in named]
     return uses
+
+
+def _named(features: object) -> set[str]:
+    """The columns whose use the user says."""
+    section = features if isinstance(features, Mapping) else {}
+    given = [section.get(kind) for kind in _KINDS]
+    return {str(column) for each in given if isinstance(each, list | dict) for column in each}
 
 
 def _slices(table: DataProfile, embedded: Iterable[str]) -> list[list[str]]:

@@ -9,6 +9,7 @@ from huberflow.components.data.files import Source
 from huberflow.pipeline.data import checks, profile, reading, source
 from huberflow.pipeline.data.labelled import Tally, count_rows, is_labelled
 from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
+from huberflow.pipeline.data.written import Written
 from huberflow.pipeline.system import logs
 
 
@@ -18,13 +19,16 @@ class DataRows:
     Args:
       paths: files, folders or patterns, by the config's keys that name them.
       missing: texts that are missing values in every column.
+      written: what the user says of how values are written.
 
     Raises:
       InputError: they cannot be used, or do not go together.
     """
 
-    def __init__(self, paths: Mapping[str, str], missing: Sequence[str] = ()) -> None:
-        self.paths = dict(paths)
+    def __init__(
+        self, paths: Mapping[str, str], missing: Sequence[str] = (), written: Written | None = None
+    ) -> None:
+        self.paths, self._written = dict(paths), written or Written()
         found = source.find_sources(paths)
         self.files = {key: replace(each, missing=tuple(missing)) for key, each in found.items()}
         """The files of each path, by the config's key."""
@@ -42,7 +46,15 @@ class DataRows:
           InputError: TFX could not read the rows, or would read them wrongly.
         """
         with logs.quiet():  # TensorFlow reads TFRecords
-            return profile.profile_rows(self.source)
+            return profile.profile_rows(self.source, self._written)
+
+    def read_amounts(self, names: Sequence[str]) -> dict[str, str]:
+        """Reads those of some columns that have amounts as numbers from here on; their formats."""
+        columns = [self.profile.columns[name] for name in names if name in self.profile.columns]
+        formats = {each.name: each.amount_format for each in columns if each.amount_format}
+        self.source = replace(self.source, amounts=formats)
+        self.files = {key: replace(each, amounts=formats) for key, each in self.files.items()}
+        return formats
 
     def tally(self, column: ColumnProfile, target: Target) -> Tally:
         """Rows by the value or the day in a column."""

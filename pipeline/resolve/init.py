@@ -8,18 +8,21 @@ from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Config, Files
 from huberflow.pipeline.config.writing import to_yaml
 from huberflow.pipeline.resolve import sample
-from huberflow.pipeline.resolve.resolved_run import load
+from huberflow.pipeline.resolve.resolved_run import ResolvedConfig, resolve_config
 from huberflow.pipeline.system.atomic_write import written_atomically
 
 CONFIG, OBJECTS = "config.yaml", "my_objects.py"
 
 
-def write(folder: Path, settings: Sequence[str]) -> list[Path]:
+def write(folder: Path, settings: Sequence[str]) -> tuple[list[Path], ResolvedConfig]:
     """Writes both files; they run as they are, from any folder.
 
     Args:
       folder: made where it is not there; files in it are left as they are.
       settings: what differs from the defaults, see ``resolve_config``.
+
+    Returns:
+      The files, and what was read to write them.
 
     Raises:
       InputError: one of the files exists, the folder cannot be written, or a setting is wrong.
@@ -32,7 +35,8 @@ def write(folder: Path, settings: Sequence[str]) -> list[Path]:
                 "write another folder, or move the file",
             )
             raise InputError("init", expected=expected, received=str(folder), hint=hint)
-    found = _from_any_folder(load(None, settings))
+    resolved = resolve_config(None, settings)
+    found = _from_any_folder(resolved.config)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _put(objects, resources.files(sample).joinpath(OBJECTS).read_text(encoding="utf-8"))
@@ -40,7 +44,7 @@ def write(folder: Path, settings: Sequence[str]) -> list[Path]:
     except OSError as error:
         expected, received = "a folder that can be written", f"{folder} ({error.strerror})"
         raise InputError("init", expected=expected, received=received) from error
-    return [config, objects]
+    return [config, objects], resolved
 
 
 def _from_any_folder(config: Config) -> Config:

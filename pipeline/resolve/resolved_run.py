@@ -13,6 +13,7 @@ from huberflow.pipeline.beam.beam_target import BeamTarget, check_options, resol
 from huberflow.pipeline.config import Config, reading
 from huberflow.pipeline.config.data import paths_of
 from huberflow.pipeline.config.dotted_keys import flatten
+from huberflow.pipeline.config.yaml_text import flow
 from huberflow.pipeline.data import taxi
 from huberflow.pipeline.history.workspace import Workspace, unwritable
 from huberflow.pipeline.objects import config_objects
@@ -21,11 +22,12 @@ from huberflow.pipeline.system.disk_failure import disk_is_full
 
 if TYPE_CHECKING:  # numpy and pyarrow are imported only where a config names data
     from huberflow.pipeline.data.profile import DataProfile
+    from huberflow.pipeline.data.written import Written
     from huberflow.pipeline.resolve.data_rows import DataRows
 
 
 DataSets: TypeAlias = dict[tuple[tuple[str, str], ...], "DataRows"]
-"""The data that configs name, by their paths and ``data.missing``: read once for all trials."""
+"""The data that configs name, by their paths and how they are read: once for all trials."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,10 @@ def resolve_config(
         from huberflow.pipeline.resolve.data_rows import DataRows
 
         missing = _missing(together)
-        key = (*sorted(paths.items()), *(("data.missing", text) for text in missing))
+        written = _written(together)
+        key = (*sorted(paths.items()), ("data.missing", flow([*missing])), ("", repr(written)))
         data_sets = {} if data_sets is None else data_sets
-        rows = data_sets[key] = data_sets.get(key) or DataRows(paths, missing)
+        rows = data_sets[key] = data_sets.get(key) or DataRows(paths, missing, written)
         inferred = infer_defaults(together, rows)
     workspace = workspace_of(together)
     objects = config_objects.inspect(together, workspace)
@@ -198,6 +201,27 @@ def load(path: Path | None = None, settings: Sequence[str] = ()) -> Config:
 def _paths(asked: Mapping[str, Any]) -> dict[str, str]:
     data = asked.get("data")
     return paths_of(data) if isinstance(data, Mapping) else {}
+
+
+def _written(asked: Mapping[str, Any]) -> "Written":
+    """How values are written, as far as the user says; the config refuses wrong values later."""
+    from huberflow.components.contracts.amount_formats import is_amount_format
+    from huberflow.pipeline.data.written import Written
+
+    data, features = asked["data"], asked.get("features")
+    given = [data.get("amounts"), features.get("amounts") if isinstance(features, Mapping) else {}]
+    amounts = {
+        name: str(form)
+        for each in given
+        for name, form in (each.items() if isinstance(each, Mapping) else ())
+        if is_amount_format(str(form))
+    }
+    decimal, day_first = data.get("decimal"), data.get("day_first")
+    return Written(
+        amounts=amounts,
+        decimal=decimal if decimal in ("point", "comma") else None,
+        day_first=day_first if isinstance(day_first, bool) else None,
+    )
 
 
 def _missing(asked: Mapping[str, Any]) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ def check_schema(config: Config, columns: Collection[str]) -> None:
     if path is None:
         return
     available = {*columns, *(feature.name for feature in read_schema(path).feature)}
-    text = {*config.features.categorical, *config.features.dates, *config.features.boolean}
+    features = config.features
+    text = {*features.categorical, *features.dates, *features.amounts, *features.boolean}
     for column in config.columns():
         if column not in available:
             kind = schema_pb2.BYTES if column in text else schema_pb2.FLOAT

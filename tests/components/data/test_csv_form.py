@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from huberflow.components.data.csv_form import CsvForm, read_form
 from huberflow.components.data.csv_reading import read_batches
 from huberflow.components.data.files import Source
-from huberflow.custom_objects.input_error import InputError
 
 ROWS = [["x", "word", "y"], ["1.5", "a", "2"], ["2.5", "b, c", "3"], ["", "d", "4"]]
 VALUES = [
@@ -85,31 +84,3 @@ def test_a_delimiter_is_known_by_what_fits_all_rows(rows):
         lines = written([header, *rows], delimiter=delimiter, quoting=csv.QUOTE_ALL).encode()
         first, _, sample = lines.partition(b"\n")
         assert read_form(Path("a.csv"), first, sample) == CsvForm(tuple(header), delimiter)
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("x;y\n0,7;7\n1,5;8\n", ["x"]),
-        ("x;y\n1.234,56;-1,5\n1;2\n;\n", ["x", "y"]),
-        ('x,y\n"0,7",7\n"1,234",8\n', ["x"]),
-    ],
-)
-def test_numbers_with_decimal_commas_are_not_taken_for_words(text, names, tmp_path):
-    with pytest.raises(InputError) as error:
-        read(tmp_path, text)
-    assert error.value.received.startswith(" and ".join(map(repr, names)))
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'x,y\n"1,234",7\n"12,345,678",8\n',
-        "x;y\n1,5 km;7\n2;8\n",
-        "x;y\n1.234;7\n2;8\n",
-        "x;y\n1,2,3;7\n1,5;8\n",
-    ],
-    ids=["thousands", "words", "none", "lists"],
-)
-def test_other_commas_are_no_decimal_ones(text, tmp_path):
-    assert len(read(tmp_path, text)) == 2

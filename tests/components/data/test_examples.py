@@ -228,3 +228,16 @@ class TestWriting:
         printed = subprocess.run(script, check=True, capture_output=True, text=True).stdout
         before, after = json.loads(printed)
         assert after - before < 100
+
+
+def test_labels_that_are_amounts_are_floats_and_features_stay_as_written(tmp_path):
+    (tmp_path / "a.csv").write_text("x;y;n\n0,5;1.234,50 €;7\n8;call us;9\n")
+    (tmp_path / "b.csv").write_text("x;y;n\n9;7;8\n")
+    amounts = {"y": "1.234,56 €"}
+    config = ExampleGenConfig(texts=("x", *amounts), amounts=amounts, source={})
+    found = rows(examples.CsvExecutor, tmp_path, "*.csv", config)
+    assert found == [
+        {"n": [7], "x": [b"0,5"], "y": [1234.5]},
+        {"n": [8], "x": [b"9"], "y": [7.0]},
+        {"n": [9], "x": [b"8"]},
+    ]

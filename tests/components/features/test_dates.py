@@ -10,7 +10,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from huberflow.components.contracts.date_formats import DATE_FORMATS
+from huberflow.components.contracts.date_formats import DATE_FORMATS, EPOCHS
 from huberflow.components.features.dates import parse_dates
 
 EPOCH = date(1970, 1, 1)
@@ -27,26 +27,49 @@ STRFTIME = {
     "MM/DD/YYYY": "%m/%d/%Y",
     "MM/DD/YYYY hh:mm": "%m/%d/%Y %H:%M:%S",
     "MM/DD/YYYY hh:mm AM": "%m/%d/%Y %I:%M:%S %p",
+    "YYYY/MM/DD hh:mm": "%Y/%m/%d %H:%M",
+    "YYYYMMDD": "%Y%m%d",
+    "DD/MM/YY": "%d/%m/%y",
+    "DD/MM/YY hh:mm": "%d/%m/%y %H:%M",
+    "DD/MM/YY hh:mm AM": "%d/%m/%y %I:%M %p",
+    "MM/DD/YY": "%m/%d/%y",
+    "MM/DD/YY hh:mm": "%m/%d/%y %H:%M",
+    "MM/DD/YY hh:mm AM": "%m/%d/%y %I:%M %p",
+    "DD-MM-YYYY": "%d-%m-%Y",
+    "DD-MM-YYYY hh:mm": "%d-%m-%Y %H:%M",
+    "MM-DD-YYYY": "%m-%d-%Y",
+    "MM-DD-YYYY hh:mm": "%m-%d-%Y %H:%M",
     "DD.MM.YYYY": "%d.%m.%Y",
     "DD.MM.YYYY hh:mm": "%d.%m.%Y %H:%M",
+    "DD.MM.YY": "%d.%m.%y",
+    "DD.MM.YY hh:mm": "%d.%m.%y %H:%M",
+    "DD-Mon-YYYY": "%d-%b-%Y",
+    "DD-Mon-YYYY hh:mm": "%d-%b-%Y %H:%M",
+    "DD-Mon-YY": "%d-%b-%y",
+    "DD Mon YYYY": "%d %B %Y",
+    "DD Mon YYYY hh:mm": "%d %b %Y %H:%M",
+    "DDMonYYYY": "%d%b%Y",
+    "Mon DD, YYYY": "%B %d, %Y",
 }
 POINTS = st.datetimes(datetime(1600, 1, 1), datetime(2400, 12, 31))
+RECENT = st.datetimes(datetime(1969, 1, 1), datetime(2068, 12, 31))
 ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
 def written(point: datetime, name: str) -> str:
-    text = point.strftime(STRFTIME[name])
-    return text.zfill(len(text) + 4 - text.find("-")) if text.find("-") in (1, 2, 3) else text
+    return point.strftime(STRFTIME[name])
 
 
 def test_every_format_is_tried():
-    assert STRFTIME.keys() == DATE_FORMATS.keys()
+    assert STRFTIME.keys() | EPOCHS.keys() == DATE_FORMATS.keys()
 
 
-@pytest.mark.parametrize("name", DATE_FORMATS)
-@given(points=st.lists(POINTS, min_size=1, max_size=50), zone=ZONES)
-@settings(max_examples=20, deadline=None)
-def test_dates_are_parsed_as_python_parses_them(name, points, zone):
+@pytest.mark.parametrize("name", STRFTIME)
+@given(data=st.data(), zone=ZONES)
+@settings(max_examples=5, deadline=None)
+def test_dates_are_parsed_as_python_parses_them(name, data, zone):
+    of_two_centuries = DATE_FORMATS[name].has_short_year or name == "YYYYMMDD"
+    points = data.draw(st.lists(RECENT if of_two_centuries else POINTS, min_size=1, max_size=50))
     points = [point.replace(tzinfo=zone) for point in points]
     found = parse_dates(tf.constant([written(point, name) for point in points]), name)
     zoned = "zone" in name
@@ -95,6 +118,44 @@ def test_a_day_alone_is_its_midnight_where_others_have_a_time(name):
     found = parse_dates(tf.constant([text]), name)
     assert (found.day_of_year.numpy().item(), found.hours.numpy().item()) == (59.0, 0.0)
     assert DATE_FORMATS[name].day(text) == date(2024, 2, 29)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("2/9/2024", "MM/DD/YYYY"),
+        ("9/2/24", "DD/MM/YY"),
+        ("9.2.2024", "DD.MM.YYYY"),
+        ("09-FEB-2024", "DD-Mon-YYYY"),
+        ("9 February 2024", "DD Mon YYYY"),
+        ("Feb 9, 2024", "Mon DD, YYYY"),
+        ("9feb2024", "DDMonYYYY"),
+        ("20240209", "YYYYMMDD"),
+        ("1707436800", "seconds"),
+        ("1707436800000", "milliseconds"),
+        ("2/9/2024 6:30 pm", "MM/DD/YYYY hh:mm AM"),
+    ],
+)
+def test_leading_zeros_words_and_counts(text, name):
+    found = parse_dates(tf.constant([text]), name)
+    assert (found.days.numpy().item() // 1, found.day_of_year.numpy().item()) == (19762, 39)
+    assert DATE_FORMATS[name].day(text) == date(2024, 2, 9)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("0000-00-00", "YYYY-MM-DD"),
+        ("2024-02-30", "YYYY-MM-DD"),
+        ("2023-02-29", "YYYY-MM-DD"),
+        ("13/13/2024", "MM/DD/YYYY"),
+        ("2024-02-03 25:00", "YYYY-MM-DD hh:mm"),
+    ],
+)
+def test_a_day_of_no_calendar_is_missing(text, name):
+    found = parse_dates(tf.constant([text, "2024-02-29", "02/29/2024"]), name)
+    assert [math.isnan(day) for day in found.days.numpy()].count(False) == 1
+    assert math.isnan(found.days.numpy()[0])
 
 
 def test_a_second_may_have_nine_digits_as_in_pandas():

@@ -41,6 +41,7 @@ CONFIG = {
         "categorical": ["company", "area"],
         "cyclic": {"hour": 24.0, "day": 7.0},
         "dates": {"picked_up": "YYYY-MM-DD hh:mm"},
+        "amounts": {"tip": "$1,234.56"},
         "boolean": ["paid"],
         "vocabulary_size": 9,
         "bins": 2,
@@ -61,6 +62,7 @@ TYPES = {
     "day": tf.float32,
     "picked_up": tf.string,
     "paid": tf.string,
+    "tip": tf.string,
     "fare": tf.float32,
     "trips": tf.int64,
     "unused": tf.float32,
@@ -80,9 +82,10 @@ TRAIN = [
     {**NOTHING, "fare": 0.5, "miles": MILES[6], "unused": 1.0, "picked_up": "2024-05-13 06:00"},
     {**NOTHING, "fare": 3.25, "picked_up": "2024-05-15 06:00"},
 ]
+TIPS = ["$1,000", "$3,000", "-$2,000", "($2,000)", "free", "€5", "", None]
 PAID = ["true", "True", "yes", "false", "FALSE", "f", "NA", None]
 for _trips, _row in enumerate(TRAIN):
-    _row |= {"trips": _trips, "paid": PAID[_trips]}
+    _row |= {"trips": _trips, "paid": PAID[_trips], "tip": TIPS[_trips]}
 
 
 def write(row: dict) -> dict:
@@ -146,7 +149,7 @@ def transform(analysed):
 def named(found: dict) -> dict[str, np.ndarray]:
     """The tensors by what each of their columns means, as `components.contracts.features` says."""
     features = TransformConfig.from_json(CONFIG).features
-    numeric = [*features.numeric, "days"]
+    numeric = [*features.numeric, *features.amounts, "days"]
     cyclic = [*features.cyclic, "weekday", "day_of_year", "hours"]
     names = [
         *(f"{c}_value" for c in numeric),
@@ -192,6 +195,20 @@ class TestNumbers:
         assert list(found["never_missing"]) == [0, 1]
 
 
+class TestAmounts:
+    """Only four rows have one: 1,000, 3,000, and twice -2,000, with a mean of 0."""
+
+    def test_are_numbers(self, transform):
+        found = transform(of(tip="0"), of(tip="$2,121.32"), of(tip="(2,121.32)"))
+        np.testing.assert_allclose(found["tip_value"], [0, 1, -1], atol=1e-5)
+        assert list(found["tip_missing"]) == [0, 0, 0]
+
+    @pytest.mark.parametrize("text", ["", "free", "€5", "1.000,00", "NA"])
+    def test_other_text_is_missing(self, transform, text):
+        found = transform(of(tip=text))
+        assert (found["tip_value"][0], found["tip_missing"][0]) == (0, 1)
+
+
 class TestBins:
     """Two intervals between three quantiles; those of ``miles``: 3, 5 and 9."""
 
@@ -211,7 +228,7 @@ class TestBins:
         assert np.isfinite([found["never_bin_0"], found["never_bin_1"]]).all()
 
     def test_the_benchmark_makes_the_same_features_in_numpy(self, transform):
-        config = {"features": {**CONFIG["features"], "dates": {}}}
+        config = {"features": {**CONFIG["features"], "dates": {}, "amounts": {}}}
         used = FeaturesConfig.from_json(config["features"])
         rows = pd.DataFrame(TRAIN).assign(paid=[each and word_of(each) for each in PAID])
         made = benchmark.transform(rows, np.arange(len(TRAIN)), used)

@@ -29,7 +29,7 @@ KINDS = {
     csv_decoder.ColumnType.UNKNOWN: {"empty"},
     csv_decoder.ColumnType.INT: {"integer"},
     csv_decoder.ColumnType.FLOAT: {"number", "empty"},  # empty: nothing but NaN
-    STRING: {"text", "mixed", "date", "boolean"},
+    STRING: {"text", "mixed", "date", "boolean", "amount"},
 }
 
 

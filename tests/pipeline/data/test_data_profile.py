@@ -193,7 +193,7 @@ def test_dates_that_are_none_are_text(tmp_path, values):
         (
             ["01/02/2024", "03/04/2024"],
             "text",
-            "dates in which day and month look alike; write them as YYYY-MM-DD",
+            "dates in which day and month look alike; write: --set data.day_first=true, or =false",
         ),
         (
             ["1", "unknown", "2", "unknown", "n.a."],
