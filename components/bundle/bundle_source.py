@@ -162,9 +162,10 @@ def _own_class(model: tf_keras.Model) -> Iterator[tuple[str, Any, JSON]]:
     own = type(model)
     own_config = not _is_keras(own.get_config)
     is_functional = isinstance(model, Functional) and _is_keras(own.__init__)
-    if not _is_keras(own) and _is_at_the_top(own) and (own_config or is_functional):
+    imported = _imported(own)  # of a model that a bundle gave, another class of the same name
+    if not _is_keras(own) and imported and (own_config or is_functional):
         config = model.get_config() if own_config else {}
-        yield tf_keras.saving.get_registered_name(own), own, config
+        yield tf_keras.saving.get_registered_name(own), imported, config
 
 
 def _is_keras(target: Callable[..., Any]) -> bool:
@@ -291,8 +292,13 @@ def _entry(
 
 
 def _is_at_the_top(target: Callable[..., Any]) -> bool:
-    module = sys.modules.get(target.__module__)
-    return target.__module__ != "__main__" and getattr(module, target.__qualname__, None) is target
+    return _imported(target) is target
+
+
+def _imported(target: Callable[..., Any]) -> Any:
+    """What this process imports by the module and name of a class or function; None for nothing."""
+    module = sys.modules.get(str(target.__module__))
+    return None if target.__module__ == "__main__" else getattr(module, target.__qualname__, None)
 
 
 def _not_importable(name: str, target: Callable[..., Any] | None) -> InputError:

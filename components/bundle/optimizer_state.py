@@ -84,6 +84,7 @@ def refuse_lost(model: tf_keras.Model, objects: Sequence[reload.layout.CustomObj
     """
     if not reload.resuming.is_compiled(model):
         return
+    _refuse_changed_since_compile(model)
     with tf_keras.utils.custom_object_scope(bundle_source.by_name(objects)):
         weights = reload.resuming.optimized_weights(model) if model.built else []
         _refuse_other_weights(model, weights)
@@ -99,11 +100,40 @@ def refuse_lost(model: tf_keras.Model, objects: Sequence[reload.layout.CustomObj
         )
 
 
-def _refuse_other_weights(model: tf_keras.Model, held: Sequence[tf.Variable]) -> None:
-    """Refuses an optimizer of other weights than the model trains from now on.
+def _refuse_changed_since_compile(model: tf_keras.Model) -> None:
+    """Refuses layers that were frozen or unfrozen after ``compile``.
 
-    Keras goes on to train those that were trainable in ``compile``, until the next one; a reload
-    those that are so now. A ``train_step`` of the model's own may train a part of them.
+    Until the next ``compile``, Keras goes on to train what was trainable in the last one; a reload
+    trains what is so now.
+    """
+    compiled = getattr(model, "_compiled_trainable_state", {})
+    changed = [
+        f"{layer.name} {'frozen' if was else 'unfrozen'}"
+        for layer, was in compiled.items()
+        if was != layer.trainable and _has_own_weights(layer)
+    ]
+    if changed:
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise InputError(
+            "model",
+            expected="layers that are as trainable as in compile",
+            received=f"{', '.join(changed[:3])}{more} since",
+            hint="a bundle that is only to predict need not be frozen before: "
+            "huberflow.load(path, trainable=False)",
+            write="model.compile(…) after the change",
+        )
+
+
+def _has_own_weights(layer: tf_keras.layers.Layer) -> bool:
+    """Whether it matters that a layer is frozen: so it does for one that only normalizes."""
+    own = layer._trainable_weights or layer._non_trainable_weights
+    return bool(own) and not isinstance(layer, tf_keras.metrics.Metric)
+
+
+def _refuse_other_weights(model: tf_keras.Model, held: Sequence[tf.Variable]) -> None:
+    """Refuses an optimizer that has the state of other weights than the model's trainable ones.
+
+    A ``train_step`` of the model's own may train a part of them.
     """
     count = len(getattr(reload.resuming.inner_optimizer(model), "_index_dict", {}))
     trainable = model.trainable_variables if model.built else []
@@ -113,8 +143,8 @@ def _refuse_other_weights(model: tf_keras.Model, held: Sequence[tf.Variable]) ->
             "optimizer",
             expected="one that was built for all trainable weights, and for no others",
             received=f"one for {count} weights, of a model with {len(trainable)} trainable ones",
-            hint="what is trainable was changed after compile, or another model has the optimizer",
-            write="model.compile(…) after the change, with an optimizer of its own",
+            hint="another model has the optimizer, or had it when other weights were trainable",
+            write="model.compile(…) with an optimizer of its own",
         )
 
 

@@ -1,6 +1,8 @@
 """What the class of a model does in training, and whether a reload has that class."""
 
+import inspect
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,13 +25,47 @@ def refuse_lost_steps(model: tf_keras.Model, objects: Sequence[reload.layout.Cus
     own = type(model)
     steps = [name for name in _STEPS if not _is_of_keras(getattr(own, name).__module__)]
     if steps and not _travels(own, objects):
+        is_imported = str(own.__module__) in sys.modules
         raise InputError(
             "model",
             expected=f"a class that travels, as it has its own {steps[0]}",
             received=f"{own.__qualname__} of {own.__module__}",
-            hint="define it at the top of a module that can be imported, with get_config",
-            write="def get_config(self): return {…}, the arguments of __init__",
+            hint="define it at the top of a module that can be imported, with get_config"
+            if is_imported
+            else "the model comes from a bundle, and its class from the source there",
+            write="def get_config(self): return {…}, the arguments of __init__"
+            if is_imported
+            else f"import {own.__module__}",
         )
+
+
+def refuse_other_compile(model: tf_keras.Model) -> None:
+    """Raises an ``InputError`` where a reload could not compile the model: it gives Keras's own."""
+    if not reload.resuming.is_compiled(model):
+        return
+    own = type(model)
+    try:
+        inspect.signature(own.compile).bind(model, **dict.fromkeys(_COMPILED))
+    except TypeError as error:
+        raise InputError(
+            "model",
+            expected=f"a compile of {own.__qualname__} that takes what Keras's takes",
+            received=str(error),
+            hint="keep what it takes more as arguments of __init__; or bundle the part that "
+            "predicts, such as save_bundle(model.generator, …)",
+            write='def compile(self, optimizer="rmsprop", loss=None, **kwargs)',
+        ) from error
+
+
+_COMPILED = (
+    "optimizer",
+    "loss",
+    "metrics",
+    "weighted_metrics",
+    "loss_weights",
+    "from_serialized",
+)
+"""What Keras compiles a SavedModel's model with."""
 
 
 def lost_setting(model: tf_keras.Model) -> str:

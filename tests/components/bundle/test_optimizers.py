@@ -195,19 +195,66 @@ def test_what_a_reload_would_train_on_otherwise_is_refused(name, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("trainable", [True, False])
-def test_what_was_frozen_or_unfrozen_after_compile_is_refused_in_words(trainable, tmp_path):
-    model = compiled("adam")
-    model.layers[1].trainable = not trainable
-    model.compile("adam", "mse")
-    fit(model)
-    model.layers[1].trainable = trainable
-    with pytest.raises(InputError, match="trainable") as refused:
+def of_three_layers(kind=tf_keras.Model):
+    """Its second one has no weights that are trained, and normalizes otherwise when frozen."""
+    inputs = tf_keras.Input((3,))
+    hidden = tf_keras.layers.Dense(4, name="hidden")(inputs)
+    hidden = tf_keras.layers.BatchNormalization(center=False, scale=False, name="norm")(hidden)
+    return kind(inputs, tf_keras.layers.Dense(1)(hidden))
+
+
+class TestFrozenOrUnfrozenAfterCompile:
+    """Keras trains what was trainable in ``compile``; a reload would train what is so now."""
+
+    @pytest.mark.parametrize("layer", ["hidden", "norm"])
+    @pytest.mark.parametrize("trainable", [True, False])
+    @pytest.mark.parametrize(
+        ("make", "kind"),
+        [
+            (tf_keras.optimizers.Adam, tf_keras.Model),
+            (LEGACY.SGD, tf_keras.Model),
+            (tf_keras.optimizers.Adam, own_steps.OneStep),
+        ],
+    )
+    def test_is_refused_until_the_next_compile(self, layer, trainable, make, kind, tmp_path):
+        model = of_three_layers(kind)
+        model.get_layer(layer).trainable = not trainable
+        model.compile(make(), "mse")
+        fit(model)
+        model.get_layer(layer).trainable = trainable
+        with pytest.raises(InputError) as refused:
+            huberflow.save_bundle(model, tmp_path / "b", X, Y, check=False)
+        assert refused.value.key == "model"
+        assert f"{layer} {'unfrozen' if trainable else 'frozen'}" in refused.value.received
+        assert refused.value.write.startswith("model.compile(")
+        assert not list(tmp_path.iterdir())
+        model.compile(make(), "mse")
+        fit(model)
         huberflow.save_bundle(model, tmp_path / "b", X, Y, check=False)
-    assert "model.compile" in refused.value.write
-    model.compile("adam", "mse")
-    huberflow.save_bundle(model, tmp_path / "b", X, Y, check=False)
-    assert reload.load(tmp_path / "b").layers[1].trainable is trainable
+        assert huberflow.check(tmp_path / "b")["ok"]
+        again = reload.load(tmp_path / "b")
+        assert again.get_layer(layer).trainable is trainable
+        for each in (model, again):
+            fit(each)
+        assert state(again) == state(model)
+        huberflow.save_bundle(again, tmp_path / "again", X, Y, check=False)
+
+    def test_of_layers_without_weights_says_nothing_of_training(self, tmp_path):
+        inputs = tf_keras.Input((3,))
+        hidden = tf_keras.layers.Activation("relu")(inputs)
+        model = tf_keras.Model(inputs, tf_keras.layers.Dense(1)(hidden))
+        model.compile("adam", "mse")
+        model.layers[1].trainable = False
+        huberflow.save_bundle(model, tmp_path / "b", X, Y, check=False)
+        assert huberflow.check(tmp_path / "b")["ok"]
+
+    def test_as_a_whole_names_some_of_its_layers(self, tmp_path):
+        model = of_three_layers()
+        model.compile("adam", "mse")
+        model.trainable = False
+        with pytest.raises(InputError, match="hidden frozen, norm frozen") as refused:
+            huberflow.save_bundle(model, tmp_path / "b", X, Y, check=False)
+        assert "trainable=False" in refused.value.hint
 
 
 def test_a_nadam_whose_graphs_counted_too_far_is_not_said_to_go_on(tmp_path):
