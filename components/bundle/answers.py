@@ -145,7 +145,8 @@ def _input_names(model: tf_keras.Model | None) -> list[str]:
     if model is None:
         return ["inputs"]
     return getattr(model, "input_names", None) or [
-        spec.name for spec in tf.nest.flatten(model.save_spec()[0])
+        f"input_{place}" if spec is None else spec.name  # None where Keras does not find the class
+        for place, spec in enumerate(tf.nest.flatten(model.save_spec()[0]), start=1)
     ]
 
 

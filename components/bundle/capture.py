@@ -75,6 +75,7 @@ def capture(
         model.predict_on_batch(rows.inputs)
     objects = bundle_source.used_objects(model)
     own_class.refuse_lost_steps(model, objects)
+    own_class.refuse_other_compile(model)
     optimizer_state.refuse_lost(model, objects)
     unknown = optimizer_state.unknown_steps(model) or own_class.lost_setting(model)
     with golden.unchanged(model):
@@ -171,6 +172,8 @@ def _loaded(
     try:
         with tf_keras.utils.custom_object_scope(reload.keras_2.unlisted_optimizers()):
             model = tf_keras.models.load_model(saved_model)
+        reload.own_layers.complete(model, saved_model)
+        reload.loading.name_metrics(model)
         return model, bundle_source.used_objects(model), ""
     except (ValueError, TypeError, RuntimeError, KeyError, AttributeError) as error:
         if isinstance(error, InputError):

@@ -163,3 +163,62 @@ class Clipped(tf_keras.Model):
         clipped = [tf.clip_by_value(each, -0.1, 0.1) for each in gradients]
         self.optimizer.apply_gradients(zip(clipped, self.trainable_variables, strict=True))
         return self.compute_metrics(x, y, y_pred, sample_weight)
+
+
+class EncoderBlock(tf_keras.layers.Layer):
+    """A transformer's, as tutorials write it; its attention makes its weights when it is called."""
+
+    def __init__(self, width, heads, **kwargs):
+        super().__init__(**kwargs)
+        self.width, self.heads = width, heads
+        self.attention = tf_keras.layers.MultiHeadAttention(heads, width // heads)
+        self.normalize = [tf_keras.layers.LayerNormalization() for _ in range(2)]
+        self.mix = tf_keras.Sequential(
+            [tf_keras.layers.Dense(2 * width, "relu"), tf_keras.layers.Dense(width)]
+        )
+
+    def call(self, inputs, mask=None):
+        seen = None if mask is None else mask[:, tf.newaxis, :]
+        attended = self.attention(inputs, inputs, attention_mask=seen)
+        attended = self.normalize[0](inputs + attended)
+        return self.normalize[1](attended + self.mix(attended))
+
+    def get_config(self):
+        return {**super().get_config(), "width": self.width, "heads": self.heads}
+
+
+class Reconstructing(tf_keras.Model):
+    """An autoencoder that is trained and judged by its own steps, without labels."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.encoder = tf_keras.layers.Dense(units, "tanh")
+        self.decoder = tf_keras.layers.Dense(4)
+        self.mean = tf_keras.metrics.Mean(name="mean_loss")
+
+    @property
+    def metrics(self):
+        return [self.mean]
+
+    def call(self, inputs):
+        return self.decoder(self.encoder(inputs))
+
+    def loss_of(self, inputs):
+        return tf.reduce_mean(tf.square(self(inputs, training=True) - inputs))
+
+    def train_step(self, data):
+        inputs, *_ = tf_keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            loss = self.loss_of(inputs)
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        self.mean.update_state(loss)
+        return {"loss": self.mean.result()}
+
+    def test_step(self, data):
+        inputs, *_ = tf_keras.utils.unpack_x_y_sample_weight(data)
+        self.mean.update_state(self.loss_of(inputs))
+        return {"loss": self.mean.result()}
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}

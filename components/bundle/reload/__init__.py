@@ -12,6 +12,7 @@ relative names. Its modules, those that others import first::
     own_imports              the bundle's source, for this model only
     arrays, golden_record    .npz files; the golden rows and their values
     resuming, sums, seeding  what makes two processes compute the same bits
+    own_layers               what Keras loses of layers of a user's own class
     model_state, measuring   the model's state, and its values
     asking, machines         signatures, and what computed their answers
     loading, comparing       ``load`` and ``predictor``; differences
@@ -38,6 +39,7 @@ from . import (
     model_state,
     origin,
     own_imports,
+    own_layers,
     process,
     releases,
     resuming,
@@ -82,6 +84,7 @@ __all__ = [
     "model_state",
     "origin",
     "own_imports",
+    "own_layers",
     "predictor",
     "process",
     "releases",

@@ -16,6 +16,7 @@ from .integrity import verified
 from .keras_2 import keras_2
 from .layout import EXTRA, OPTIMIZER, Certificate
 from .own_imports import OwnImports
+from .own_layers import complete
 from .process import refuse_fork, refuse_graphs
 from .releases import older_keras_named, refuse_missing, warn_of_other_versions
 from .resuming import is_compiled, restore_optimizer
@@ -77,6 +78,7 @@ def loaded_model(root: Path, certificate: Certificate, trainable: bool) -> tf_ke
     saved_by = certificate["versions"]["tf_keras"]
     with seeds_where_needed(), source.registered(), older_keras_named(saved_by):
         model = tf_keras.models.load_model(root)
+        complete(model, root)
         if not trainable:
             model.trainable = False
             if is_compiled(model) and type(model).compile is tf_keras.Model.compile:
@@ -84,13 +86,13 @@ def loaded_model(root: Path, certificate: Certificate, trainable: bool) -> tf_ke
                 # Serialized metrics have their last names.
                 own = {"optimizer": model.optimizer, "from_serialized": True}
                 model.compile(**{**model._compile_config.config, **own})
-        _name_metrics(model)
+        name_metrics(model)
     if trainable and OPTIMIZER in certificate["files"]:
         restore_optimizer(model, read_arrays(root / OPTIMIZER))
     return model
 
 
-def _name_metrics(model: tf_keras.Model) -> None:
+def name_metrics(model: tf_keras.Model) -> None:
     """Gives each output of a dict its metrics; Keras saves them as a list, by order of names."""
     container = getattr(model, "compiled_metrics", None)
     if container is None:

@@ -40,10 +40,15 @@ def model_values(
 
 
 def has_loss(model: tf_keras.Model, labels: Nested) -> bool:
-    """Whether a model that was called can be evaluated: a loss that it adds may need no labels."""
+    """Whether a model that was called can be evaluated.
+
+    A loss that it adds may need no labels, and so may steps of its own, as of an autoencoder.
+    """
     if not is_compiled(model):
         return False
-    adds_all = model.loss is None or (not model.loss and model.losses)
+    own, keras = type(model), keras_2().Model
+    has_own = own.train_step is not keras.train_step and own.test_step is not keras.test_step
+    adds_all = model.loss is None or (not model.loss and (model.losses or has_own))
     return bool(labels is not None or adds_all)
 
 

@@ -156,6 +156,27 @@ class TestOptimizer:
         assert "two training steps (Keras does not find its class Own" in statement
 
 
+def test_a_subclassed_model_whose_class_nobody_names_is_asked_and_judged(bundled, tmp_path):
+    """Keras loads its graph, and says nothing of the inputs."""
+
+    class Tower(tf_keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.last = tf_keras.layers.Dense(1)
+
+        def call(self, inputs):
+            return self.last(inputs)
+
+    model = Tower()
+    model.compile("adam", "mse", metrics=["mae"])
+    model.fit(INPUTS, LABELS, verbose=0)
+    path, certificate = bundled(save(model, tmp_path / "m"), inputs=INPUTS, labels=LABELS)
+    proven, _, not_proven = certificate["proof"]["statement"].partition("Does not prove: ")
+    assert "predictions, loss, metrics and the answers of serving_default" in proven
+    assert "Tower" in not_proven
+    assert huberflow.check(path)["ok"]
+
+
 def test_requests_are_asked_where_the_rows_do_not_fit_the_model(saved_model, bundled):
     requests = {"serving_default": {"x": INPUTS}}
     rows = {"miles": INPUTS[:, :1]}

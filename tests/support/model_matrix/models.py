@@ -2,7 +2,7 @@
 
 import numpy as np
 import tf_keras
-from matrix_objects import Clipped, Halved, Tied, Tower
+from matrix_objects import Clipped, Halved, Reconstructing, Tied, Tower
 from tf_keras import layers
 
 from .kinds import (
@@ -64,6 +64,20 @@ def own_train_step() -> Case:
     x = input_of(NUMBERS)
     model = Clipped(x, layers.Dense(1)(layers.Dense(3, "relu")(x)))
     return compiled_case(model, NUMBERS, TARGET, metrics=["mae"])
+
+
+@kind(FORMS, "a train_step of its own, frozen layers")
+def own_train_step_frozen() -> Case:
+    x = input_of(NUMBERS)
+    hidden, normalize = layers.Dense(3, "relu"), layers.BatchNormalization()
+    model = Clipped(x, layers.Dense(1)(normalize(hidden(x))))
+    hidden.trainable = normalize.trainable = False
+    return compiled_case(model, NUMBERS, TARGET)
+
+
+@kind(FORMS, "steps of its own without labels (an autoencoder)")
+def own_steps_without_labels() -> Case:
+    return compiled_case(Reconstructing(2), NUMBERS, None, loss=None)
 
 
 @kind(FORMS, "LinearModel of tf_keras.experimental")

@@ -1,7 +1,7 @@
 """Models of sequences: recurrent ones and attention."""
 
 import numpy as np
-from matrix_objects import MinimalCell
+from matrix_objects import EncoderBlock, MinimalCell
 from tf_keras import layers
 
 from .kinds import SERIES, TARGET, TOKENS, WEIGHTS, Case, case, floats, input_of, kind, stack
@@ -74,6 +74,13 @@ def transformer() -> Case:
     attended = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 2)(x, x))
     mixed = layers.LayerNormalization()(attended + layers.Dense(3, "gelu")(attended))
     return case(x, layers.Dense(1)(layers.GlobalMaxPooling1D()(mixed)), SERIES, TARGET)
+
+
+@kind(ATTENTION, "a transformer's block of your own, with a mask")
+def own_transformer() -> Case:
+    x = input_of(TOKENS)
+    seen = EncoderBlock(4, 2)(layers.Embedding(9, 4, mask_zero=True)(x))
+    return case(x, layers.Dense(1)(layers.GlobalAveragePooling1D()(seen)), TOKENS, TARGET)
 
 
 @kind(ATTENTION, "Attention and AdditiveAttention")
