@@ -11,8 +11,12 @@ def refuse_unsafe_ops(saved_model: Path, allowed: Collection[str]) -> None:
     """Refuses a model that a loader would refuse: see ``reload.graph_ops.refuse_unsafe_ops``.
 
     Raises:
-      InputError: it has ops that do more than compute, and are not allowed.
+      InputError: it has ops that do more than compute, and are not allowed; or one is to be allowed
+        that TensorFlow does not have, or that only computes.
     """
+    if wrong := reload.graph_ops.wrong_names(allowed):
+        expected = reload.graph_ops.ALLOWED
+        raise InputError("allow_ops", expected=expected, received=wrong)
     refused = {
         op: deed
         for op, deed in reload.graph_ops.unsafe_ops(saved_model).items()

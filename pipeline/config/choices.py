@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue, ObjectKind
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.base import Strict
 
 
@@ -19,10 +20,20 @@ def of_kind(kind: ObjectKind) -> AfterValidator:
     """A validator that refuses an unknown object of this kind, or wrong arguments."""
 
     def check_choice(choice: Choice, info: ValidationInfo) -> Choice:
-        catalogue_in(info).check(kind, choice.name, choice.config)
+        catalogue = catalogue_in(info)
+        try:
+            catalogue.check(kind, choice.name, choice.config)
+        except InputError as error:
+            names_object = error.key.rpartition(".")[2] == "name"
+            if names_object and catalogue.entries == BUILT_IN.entries:
+                error.hint = "; ".join(filter(None, [_OWN, error.hint]))
+            raise
         return choice
 
     return AfterValidator(check_choice)
+
+
+_OWN = "an object of your own comes with --objects FILE, or objects: [FILE] in a config"
 
 
 def catalogue_in(info: ValidationInfo) -> Catalogue:

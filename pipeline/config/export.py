@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from huberflow.components.bundle.reload import graph_ops
 from huberflow.components.contracts import signing
+from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config.base import Strict, refuse_if
 
 
@@ -56,3 +58,16 @@ class Export(Strict):
         description="TensorFlow ops that the model may have although they do more than compute, "
         "such as PyFunc or PrintV2.",
     )
+
+    @field_validator("allow_ops")
+    @classmethod
+    def _check_ops(cls, ops: tuple[str, ...]) -> tuple[str, ...]:
+        for op in ops:
+            if not graph_ops.does_more_than_compute(op):
+                raise InputError(
+                    "",
+                    expected=graph_ops.ALLOWED,
+                    received=repr(op),
+                    hint="write the names as the message that refused the model has them",
+                )
+        return ops

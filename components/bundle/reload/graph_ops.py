@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import os
 import re
@@ -75,14 +76,51 @@ def refuse_unsafe_ops(path: str | os.PathLike[str], allowed: Collection[str] = (
     """Refuses a SavedModel with ``unsafe_ops``, but for those that are allowed.
 
     Raises:
-      ReloadError: it has others; the message says what they do, and how they are allowed.
+      ReloadError: it has others; the message says what they do, and how they are allowed. Or an op
+        is to be allowed that TensorFlow does not have, or that only computes.
     """
+    if wrong := wrong_names(allowed):
+        raise ReloadError(f"allow_ops: expected {ALLOWED}, received {wrong}")
     refused = {op: deed for op, deed in unsafe_ops(path).items() if op not in allowed}
     if refused:
         raise ReloadError(
             f"the model does more than compute: {in_deeds(refused)}; if you trust who made it, "
             f"allow it: {' '.join(f'--allow-op {op}' for op in refused)}, or allow_ops={[*refused]}"
         )
+
+
+ALLOWED = "a list of ops of TensorFlow that do more than compute"
+
+
+def wrong_names(allowed: Collection[str]) -> str:
+    """The first of these names that would allow nothing, and the nearest that would; else "".
+
+    A message goes on with it after "received".
+    """
+    if isinstance(allowed, str):
+        return f"the text {allowed!r}; write: allow_ops=[{allowed!r}]"
+    for name in allowed:
+        if not _may_be_allowed(name):
+            close = difflib.get_close_matches(name, _listed(), n=1)
+            return repr(name) + (f"; did you mean {close[0]}?" if close else "")
+    return ""
+
+
+def does_more_than_compute(op: str) -> bool:
+    """Whether an op of this name does, if there is one; does not import TensorFlow."""
+    return _deed(op) is not None
+
+
+def _may_be_allowed(op: str) -> bool:
+    from tensorflow.python.framework import op_def_registry
+
+    return does_more_than_compute(op) and op_def_registry.get(op) is not None
+
+
+def _listed() -> list[str]:
+    import tensorflow as tf
+
+    return [*filter(_may_be_allowed, dir(tf.raw_ops))]
 
 
 def in_deeds(ops: Mapping[str, str]) -> str:

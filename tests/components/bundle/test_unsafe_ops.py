@@ -167,6 +167,43 @@ class TestLoading:
         assert "ReadFile" not in str(refused.value)
 
 
+class TestNamesThatWouldAllowNothing:
+    """Nobody would notice a slip of the pen: the model is refused, or has no such op."""
+
+    @pytest.mark.parametrize(
+        ("name", "nearest"),
+        [
+            ("NoSuchOp", None),
+            ("PrintV3", "PrintV2"),
+            ("readfile", "ReadFile"),
+            ("EagerPyfunc", "EagerPyFunc"),
+            ("MatMul", None),  # it only computes
+        ],
+    )
+    def test_are_refused_with_the_nearest_that_is_one(self, name, nearest, tmp_path):
+        path = written(tmp_path / "model", "MatMul")
+        with pytest.raises(reload.ReloadError) as loading:
+            reload.graph_ops.refuse_unsafe_ops(path, [name])
+        with pytest.raises(InputError) as exporting:
+            refuse_unsafe_ops(path, [name])
+        assert exporting.value.key == "allow_ops"
+        for message in (str(loading.value), str(exporting.value)):
+            assert f"received {name!r}" in message
+            assert ("did you mean" in message) is (nearest is not None)
+            assert nearest is None or message.endswith(f"did you mean {nearest}?")
+
+    def test_are_refused_by_the_command_line(self, writer, capsys):
+        assert reload.command_line.main(["--check", "--allow-op", "WriteFil"], writer[0]) == 1
+        assert capsys.readouterr().out.endswith("received 'WriteFil'; did you mean WriteFile?\n")
+
+    def test_a_text_is_no_list_of_them(self, writer):
+        with pytest.raises(reload.ReloadError, match=r"write: allow_ops=\['WriteFile'\]"):
+            huberflow.predictor(writer[0], allow_ops="WriteFile")
+
+    def test_all_that_a_message_offers_may_be_allowed(self, tmp_path):
+        assert reload.graph_ops.wrong_names(EVERY_KIND) == ""
+
+
 class TestExporting:
     def test_is_refused_in_the_same_words_unless_allowed(self, tmp_path):
         model = dense()

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline import config
-from huberflow.pipeline.config import Choice, Config
+from huberflow.pipeline.config import Choice, Config, reading
 from huberflow.pipeline.config.writing import to_yaml
 from huberflow.pipeline.data import taxi
 from huberflow.pipeline.resolve.resolved_run import load
@@ -191,10 +192,10 @@ training.loss=HuberLoss |  | an object | HuberLoss | loss: {name: HuberLoss
 training.metrics=[HuberMetric] | training.metrics.0 | an object | HuberMetric | ={name: HuberMetric
 evaluation.gate.0.slice={hour: 7.5} | evaluation.gate.0.slice.hour | text or a whole | 7.5 | see:
 training.loss.name=HuberLos |  | a loss: huber_fn, HuberLoss | 'HuberLos' | did you mean HuberLoss?
-training.loss.name=Zonk |  | a loss: huber_fn, HuberLoss, CustomMSE | 'Zonk' | =HuberLoss
+training.loss.name=Zonk |  | a loss: huber_fn, HuberLoss, CustomMSE | 'Zonk' | --objects FILE
 training.optimizer.name=SDG |  | an optimizer: Adadelta, Adafactor | 'SDG' | did you mean SGD?
 training.optimizer.config.learnin_rate=1 |  | an argument | 'learnin_rate' | mean learning_rate?
-training.optimizer.config.learning_rate.name=Cos |  | a schedule: CosineDecay, | 'Cos' | see:
+training.optimizer.config.learning_rate.name=Cos |  | a schedule: CosineDecay, | 'Cos' | --objects
 training.metrics=[{name: Hubr}] | training.metrics.0.name | a metric: | 'Hubr' | mean HuberMetric?
 model.constraint.name=NonNegg |  | a constraint: | 'NonNegg' | did you mean NonNeg?
 training.metrics=[{}] | training.metrics.0.name | this key | {} | =HuberMetric
@@ -212,6 +213,7 @@ evaluation.gate=[{metric: hubr, upper_bound: 1}] |  | the key of a | 'hubr' | ga
 evaluation.gate=[{metric: huber}] | evaluation.gate.0 | lower_bound | none | ={metric: huber
 evaluation.gate.0.slice={company: Flash} |  | values of one of | company | see: huberflow
 evaluation.slices=[[]] | evaluation.slices.0 | at least 1 item | [] | =[payment_type]
+export.allow_ops=[WriteFil] |  | a list of ops of TensorFlow | 'WriteFil' | the message that refused
 evaluation.metrics.1.key=huber | evaluation.metrics | each key once | huber, huber, rmse | metrics:
 training.epochs | --set | key=value | 'training.epochs' | training.loss.config.threshold=2.0
 =5 | --set | key=value | '=5' | training.loss.config.threshold=2.0
@@ -267,6 +269,17 @@ class TestWrongSettings:
     def test_the_key_or_name_that_is_guessed_exists(self, setting):
         (guess,) = re.findall(r"did you mean ([\w.]+)\?", refusal(None, setting).hint)
         assert guess.rpartition(".")[2] in to_yaml(Config()) or guess[0].isupper()
+
+    def test_a_name_may_be_that_of_an_object_of_ones_own(self):
+        """It is said first: QuantileLoss is no slip of the pen for a loss of ours."""
+        hint = refusal(None, "training.loss.name=QuantileLoss").hint
+        assert "--objects FILE" in hint.partition("did you mean")[0]
+        values = {"training": {"loss": {"name": "QuantilLoss"}}}
+        entry = BUILT_IN.entries["HuberLoss"]
+        own = Catalogue({**BUILT_IN.entries, "QuantileLoss": entry})
+        with pytest.raises(InputError) as refused:
+            reading.validate(values, own)
+        assert refused.value.errors[0].hint == "did you mean QuantileLoss?"
 
     def test_are_reported_together(self):
         errors = refusal(None, "training.epochs=0", "seed=-1", "training.loss.name=Zonk").errors
