@@ -19,6 +19,8 @@ KERNELS = {
     "onednn": {"TF_ENABLE_ONEDNN_OPTS": "0"},
     "onednn_isa": {"ONEDNN_MAX_CPU_ISA": "SSE41"},
     "xla": {"TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"},
+    "intra_op_threads": {"TF_NUM_INTRAOP_THREADS": "1"},
+    "deterministic_ops": {"TF_DETERMINISTIC_OPS": "1"},
 }
 
 
