@@ -71,7 +71,7 @@ def test_every_other_command_of_the_page(page: Path, sweep: Run, workspace: Work
 
 @pytest.fixture
 def folder(workspace: Workspace, first: Run, tmp_path: Path) -> Path:
-    """Where the commands of docs/deploy.md are typed: its data, and the workspace."""
+    """Where the commands of these pages are typed: its data, and the workspace."""
     shutil.copy(next(taxi.folder().glob("*.csv")), tmp_path / "trips.csv")
     (tmp_path / "workspace").symlink_to(workspace.root)
     return tmp_path
@@ -89,8 +89,9 @@ def assert_all_run(page: Path, folder: Path) -> None:
         assert_shown(command.shown, done.stdout)
 
 
-def test_every_command_of_deploying(folder: Path) -> None:
-    assert_all_run(readme.DEPLOY, folder)
+@pytest.mark.parametrize("page", [readme.DEPLOY, readme.SERVING], ids=["deploying", "asking"])
+def test_every_command_of_deploying(page: Path, folder: Path) -> None:
+    assert_all_run(page, folder)
 
 
 def test_your_data_in_ten_minutes(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_bundle_is_loaded_with_its_values_or_refused(bundles, version, release
     shutil.rmtree(tmp_path / "venv")
     assert found == states
     row = f"| {version} | {release} | {' | '.join(states)} |"
-    assert row in (ROOT / "docs" / "deploy.md").read_text()
+    assert row in (ROOT / "docs" / "supported.md").read_text()
 
 
 def test_an_older_python_is_refused_in_a_line():

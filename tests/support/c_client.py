@@ -17,7 +17,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from huberflow.components.bundle import reload
 from huberflow.components.serving.signatures import read_saved_model
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "deploy.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "serving.md"
 
 
 def compiled(folder: Path) -> Path:

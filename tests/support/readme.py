@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 GUIDE, DEPLOY = ROOT / "docs" / "compare.md", ROOT / "docs" / "deploy.md"
+SERVING, SIGNING = ROOT / "docs" / "serving.md", ROOT / "docs" / "signing.md"
 YOUR_DATA = ROOT / "docs" / "your-data.md"
 KUBEFLOW = ROOT / "docs" / "kubeflow.md"
 

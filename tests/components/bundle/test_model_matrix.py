@@ -163,7 +163,7 @@ class TestGuide:
 
 def listed_rows(columns):
     """The rows of the guide's table with so many columns, less its head."""
-    guide = (ROOT / "docs/deploy.md").read_text()
+    guide = (ROOT / "docs/supported.md").read_text()
     section = guide.partition("\n## Kinds of model\n")[2].partition("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:1] == "|"]
     return [row for row in rows if len(row) == columns][2:]

@@ -106,11 +106,11 @@ class TestRefused:
 
 
 def section(heading: str) -> str:
-    return re.search(rf"^## {heading}\n(.*?)^## ", readme.DEPLOY.read_text(), re.M | re.S)[1]
+    return re.search(rf"^## {heading}\n(.*?)^## ", readme.SIGNING.read_text(), re.M | re.S)[1]
 
 
 def test_the_guide_signs_checks_and_serves_as_it_says(bundle, tmp_path):
-    """Each line of the section of docs/deploy.md, in a folder with a pushed model."""
+    """Each line of the section of docs/signing.md, in a folder with a pushed model."""
     shutil.copytree(bundle, tmp_path / "workspace/serving/taxi/1")
     (tmp_path / ".venv").symlink_to(sys.prefix)
     copy_loader(tmp_path)

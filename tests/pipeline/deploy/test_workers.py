@@ -18,7 +18,7 @@ from mlflow_servers import free_port
 from prometheus_client.parser import text_string_to_metric_families
 from served import announced, started
 
-PAGE = Path(__file__).parents[3] / "docs" / "deploy.md"
+PAGE = Path(__file__).parents[3] / "docs" / "serving.md"
 TOKEN = secrets.token_hex(16)
 BODY = json.dumps({"inputs": [{"miles": 1.5}]})
 
