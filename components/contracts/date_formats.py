@@ -44,6 +44,11 @@ class DateFormat:
         return self.name in EPOCHS
 
     @property
+    def day_name(self) -> str:
+        """The part of the name that a day alone is written by."""
+        return re.split("[ T]hh", self.name)[0]
+
+    @property
     def has_time(self) -> bool:
         """Whether hours and minutes follow the day."""
         return "hh" in self.name or self.is_epoch
@@ -123,8 +128,7 @@ class DateFormat:
             ".": r"\.",
             ",": ",?",
         }
-        day = re.split("[ T]hh", self.name)[0]
-        return re.sub("YYYY|YY|MM|Mon|DD|[.,]", lambda part: parts[part[0]], day)
+        return re.sub("YYYY|YY|MM|Mon|DD|[.,]", lambda part: parts[part[0]], self.day_name)
 
     def day(self, text: str) -> date | None:
         """The day of a date in this format, in UTC where it has a zone; None for any other text."""

@@ -90,7 +90,7 @@ def verify(
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Input with the rows to predict: .csv, .csv.gz or .parquet.",
+    help="Rows to predict: a file .csv, .csv.gz or .parquet, a folder of them, or a pattern.",
 )
 @click.option(
     "--output",
@@ -118,7 +118,7 @@ def predict(
     trust: Trust,
     allow_ops: tuple[str, ...],
 ) -> None:
-    """Predict all rows of a file, which may be larger than memory.
+    """Predict all rows of a file or a folder, which may be larger than memory.
 
     The output has all columns of the input, in the same order, and a column for each output of the
     model, such as `prediction`. Rows that the model cannot read are written to a separate file,

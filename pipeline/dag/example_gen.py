@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from tfx.proto import example_gen_pb2
@@ -10,25 +11,51 @@ from tfx.proto import example_gen_pb2
 from huberflow.components.contracts.node_config import DrawnShares, ExampleGenConfig, SplitDays
 from huberflow.components.data import examples, splits
 from huberflow.components.data.example_gen import ExampleGen
-from huberflow.pipeline.config import Data, Splits
+from huberflow.pipeline.config import Config, Data, Splits
 from huberflow.pipeline.data import source, taxi
 from huberflow.pipeline.schema import schema_file
 from huberflow.pipeline.system.source_hash import source_hashes
 
 
-def example_gen(data: Data, folder: str | None = None, texts: tuple[str, ...] = ()) -> ExampleGen:
+@dataclass(frozen=True)
+class ColumnTypes:
+    """Columns that have one type in every run, whatever their values are."""
+
+    texts: tuple[str, ...] = ()
+    """Those that are read as they are written."""
+    floats: tuple[str, ...] = ()
+    """Those whose whole numbers are written as floats: later rows may have fractions."""
+
+    @classmethod
+    def of(cls, config: Config) -> "ColumnTypes":
+        """The types of the columns of a user's data, by their uses.
+
+        Slices are named by values as they are stored, 3 and not 3.0.
+        """
+        features, data = config.features, config.data
+        weights = [] if data.weight is None else [data.weight]
+        numbers = [*features.numeric, *weights, *(() if data.classes else data.labels)]
+        sliced = {*chain.from_iterable(config.evaluation.slices)}
+        own = bool(data.paths())
+        floats = [name for name in numbers if own and name not in sliced]
+        return cls((*features.amounts, *data.amounts), tuple(floats))
+
+
+def example_gen(
+    data: Data, folder: str | None = None, types: ColumnTypes | None = None
+) -> ExampleGen:
     """The node that reads the user's files, or the taxi trips, and splits their rows.
 
     Args:
       data: names files on this machine.
       folder: where the node finds them, if it runs elsewhere.
-      texts: columns of amounts that are read as they are written.
+      types: of its columns.
 
     Raises:
       InputError: see ``source.find_source``.
     """
     if data.splits.files.train is not None:
-        return _by_files(data, folder, texts)
+        return _by_files(data, folder, types or ColumnTypes())
     found = source.find_source(data.path or taxi.folder())
     base, pattern = source.folder_and_pattern(found.files)
     by_hash = data.splits.column is None and data.splits.group is None
@@ -38,16 +65,19 @@ def example_gen(data: Data, folder: str | None = None, texts: tuple[str, ...] = 
         executor=executors[found.file_format],
         input_config=_input({"all": pattern}),
         output_config=_shares(data.splits),
-        custom_config=_with_types(_custom_config(data.splits), data, texts),
+        custom_config=_with_types(_custom_config(data.splits), data, types or ColumnTypes()),
     )
 
 
-def _with_types(config: ExampleGenConfig, data: Data, texts: tuple[str, ...]) -> ExampleGenConfig:
+def _with_types(config: ExampleGenConfig, data: Data, types: ColumnTypes) -> ExampleGenConfig:
+    pinned = schema_file.number_types(data.pinned_schema)
+    floats = dict.fromkeys([*types.floats, *pinned])
     return replace(
         config,
-        fractions=schema_file.float_columns(data.pinned_schema),
+        # A pinned schema decides; it may have whole numbers where later rows have fractions.
+        fractions=tuple(name for name in floats if pinned.get(name, "FLOAT") == "FLOAT"),
         missing=data.missing,
-        texts=(*texts, *data.amounts),
+        texts=types.texts,
         amounts=data.amounts,
     )
 
@@ -71,7 +101,7 @@ def _custom_config(asked: Splits) -> ExampleGenConfig:
     )
 
 
-def _by_files(data: Data, folder: str | None, texts: tuple[str, ...]) -> ExampleGen:
+def _by_files(data: Data, folder: str | None, types: ColumnTypes) -> ExampleGen:
     sources = source.find_sources(data.paths())
     patterns = {
         key.rpartition(".")[2]: Path(*source.folder_and_pattern(each.files))
@@ -94,7 +124,7 @@ def _by_files(data: Data, folder: str | None, texts: tuple[str, ...]) -> Example
                 source=source_hashes("huberflow.components.data.splits"),
             ),
             data,
-            texts,
+            types,
         ),
     )
 

@@ -28,7 +28,7 @@ from huberflow.components.validation.pinned_schema import PinnedSchema, SchemaGa
 from huberflow.custom_objects.user_objects import UserObjects
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.dag import node_config
-from huberflow.pipeline.dag.example_gen import example_gen
+from huberflow.pipeline.dag.example_gen import ColumnTypes, example_gen
 from huberflow.pipeline.resolve.resolved_run import ResolvedRun
 from huberflow.pipeline.schema import schema_file
 from huberflow.pipeline.system.source_hash import source_hashes
@@ -174,8 +174,7 @@ def _pusher(serving: Path, model: BaseChannel, blessing: BaseChannel) -> Pusher:
 
 
 def _data_nodes(config: Config, platform: Platform) -> dict[str, BaseNode]:
-    amounts = tuple(config.features.amounts)
-    examples = example_gen(config.data, platform.data, amounts)
+    examples = example_gen(config.data, platform.data, ColumnTypes.of(config))
     # Validation rows are used for early stopping only, so that nothing depends on their statistics.
     statistics = StatisticsGen(
         examples=examples.outputs["examples"],

@@ -60,6 +60,7 @@ def trainer_config(config: Config, objects: UserObjects | None) -> TrainerConfig
         seed=config.seed,
         objects=objects,
         features=FeaturesConfig.from_json(config.features.plain()),
+        missing=config.data.missing,
         model=ModelConfig.from_json(config.model.plain()),
         training=TrainingConfig.from_json(config.training.plain()),
         source=source_hashes("huberflow.components.training.trainer", *modules),

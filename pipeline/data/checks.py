@@ -3,6 +3,7 @@
 import math
 import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -160,7 +161,8 @@ def _check_dates(column: ColumnProfile, name: str) -> None:
     if column.date_format == name or (column.kind == "integer" and DATE_FORMATS[name].is_number):
         return
     texts = [value for value in column.examples if DATE_FORMATS[name].day(str(value)) is None]
-    if texts or column.date_format:
+    found = DATE_FORMATS.get(column.date_format or "")
+    if texts or (found and found.day_name != DATE_FORMATS[name].day_name):
         received = column.date_format or f"{column.kind} such as {(texts or column.examples)[0]!r}"
         raise _refused("features.dates", column, f"dates like {name}", received)
 
@@ -210,6 +212,9 @@ def describe_leaks(
     if not table.columns[label].is_number:
         return []
     features = [name for name in features if table.columns[name].kind not in ("date", "list")]
+    formats = {name: table.columns[name].amount_format for name in features}
+    amounts = {name: form for name, form in formats.items() if form}
+    source = replace(source, amounts={**source.amounts, **amounts})
     rows = _sample(source, table, [*features, label])
     rows = rows[np.isfinite(rows[label])]
     return [

@@ -12,6 +12,7 @@ from huberflow.components.data.files import Source
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.config import Splits
+from huberflow.pipeline.data import reading
 from huberflow.pipeline.data.labelled import Tally, has_label
 from huberflow.pipeline.data.profile import ColumnProfile
 
@@ -20,6 +21,9 @@ MOST_VALUES = 20
 
 FEWEST_DAYS = 3
 """One for each split: rows of one day stay together."""
+
+FEWEST_ROWS = 3
+"""One for each split: equal rows stay together."""
 
 FEWEST_GROUPS = 3
 """One for each split: rows of one group stay together."""
@@ -100,6 +104,28 @@ def check_split_column(
             hint="to infer the days again" if splits.days else "name the word for it",
             write="--set data.splits.days=null" if splits.days else by_word,
         )
+
+
+def check_different_rows(source: Source) -> None:
+    """Refuses rows of which fewer differ than there are splits: a hash sends equal rows to one.
+
+    Reads no further than the third row that differs from those before.
+
+    Raises:
+      InputError: how many differ.
+    """
+    seen: set[tuple[object, ...]] = set()
+    for batch in reading.read_batches(source):
+        for row in batch.to_pylist():
+            seen.add(tuple(map(str, row.values())))
+            if len(seen) == FEWEST_ROWS:
+                return
+    raise InputError(
+        "data.splits",
+        expected=f"at least {FEWEST_ROWS} rows that differ, one for each split",
+        received=str(len(seen)),
+        hint="a hash sends equal rows to one split; bring more rows, or name a file for each split",
+    )
 
 
 def check_groups(column: ColumnProfile) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from huberflow.custom_objects.input_error import InputError
-from huberflow.pipeline.deploy import tables
+from huberflow.pipeline.deploy import table_files, tables
 from huberflow.pipeline.deploy.request_columns import Kind
 from huberflow.pipeline.deploy.request_csv import parsed_number
 from huberflow.pipeline.deploy.scorer import Scorer
@@ -53,7 +53,7 @@ def predict_file(
 
     Args:
       scorer: of the model.
-      data: CSV or Parquet, see ``tables``.
+      data: CSV or Parquet: a file, a folder or a pattern; see ``table_files``.
       output: CSV or Parquet; appears whole, and replaces an earlier file.
       bad: CSV or Parquet: line, reason and content of each row that the model cannot read; removed
         if every row is good.
@@ -67,9 +67,13 @@ def predict_file(
     for one, other in combinations((data, output, bad), 2):
         if one.resolve() == other.resolve():
             raise InputError("file", expected=f"another file than {one}", received=str(other))
-    with tables.open_table(data, rows) as table:
+    for written in (output, bad):
+        if data.is_dir() and data.resolve() in written.resolve().parents:
+            expected = f"a file outside {data}, which is read"
+            raise InputError("file", expected=expected, received=str(written))
+    with table_files.open_files(data, rows) as table:
         columns = _read_by_the_model(scorer, table.schema, data)
-        parsed = tables.is_parquet(output) and not tables.is_parquet(data)
+        parsed = tables.is_parquet(output) and not table.has_types
         outputs = output_columns(scorer.outputs, table.schema.names)
         schema = _output_schema(table.schema, columns if parsed else {}, scorer, outputs)
         absent = [name for name in scorer.columns if name not in columns]
@@ -179,7 +183,7 @@ def _scored(
     scored = pa.table({**carried, **added}, schema)
     texts = {position: tables.csv_lines(batch.rows.slice(position, 1)) for position in errors}
     refused = [
-        BadRow(batch.lines[position], str(error), texts[position].removesuffix("\n"))
+        BadRow(batch.lines[position], f"{batch.where}{error}", texts[position].removesuffix("\n"))
         for position, error in errors.items()
     ]
     return scored, sorted([*refused, *batch.unreadable], key=lambda row: row.line)

@@ -28,7 +28,7 @@ class Scorer:
     can write, or a bool, which is ``true`` or ``false``; not a number: 8 and 8.0 would be two texts
     of one value. None, NaN, NA and empty text are missing values, and so is every row of a column
     that is absent. In place of a number, texts such as ``N/A`` are missing values too; see
-    ``contracts.missing``.
+    ``contracts.missing``. So are the texts of ``data.missing`` that it was trained with.
 
     The model is asked by its signature ``columns``, else by another that takes columns, or
     ``tf.Example``s, which are made of them; see ``pipeline.deploy.request_columns``.
@@ -50,6 +50,7 @@ class Scorer:
             predict = reload.loading.predictor_of(root, certificate, form.signature, allow_ops)
             self._examples = example_form(root, certificate)
         self._form, self._predict, self._bundle = form, predict, root
+        self._missing = _missing_texts(certificate["training"])
         self.signature = form.signature
         """The one by which the model is asked."""
         self.fields = form.by_field
@@ -137,7 +138,7 @@ class Scorer:
         absent = pd.Series([None] * len(table), dtype=object)
         for name, column in self._form.columns.items():
             given = table.get(name, absent)
-            columns[name], mistakes[name] = converted(given, column)
+            columns[name], mistakes[name] = converted(given, column, self._missing)
         for names in self._form.together:
             missing = np.stack([is_missing(columns[name]) for name in names], axis=1)
             for row, place in np.argwhere(missing & ~missing.all(axis=1, keepdims=True)):
@@ -155,6 +156,12 @@ class Scorer:
         if not table.columns.is_unique:
             twice = table.columns[table.columns.duplicated()][0]
             raise InputError("columns", expected="each once", received=f"{twice!r} twice")
+
+
+def _missing_texts(training: object) -> list[str]:
+    """The texts that a pipeline's model was trained to take for missing values."""
+    texts = training.get("missing") if isinstance(training, Mapping) else None
+    return [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
 
 
 def _no_columns(signatures: Mapping[str, reload.layout.Signature]) -> InputError:

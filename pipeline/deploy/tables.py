@@ -66,6 +66,8 @@ class RowBatch:
     """Rows between them that do not fit the header."""
     done: float
     """The share of the file that has been read, from 0 to 1."""
+    where: str = ""
+    """What the reason of a bad row begins with: its file, where there are several."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class OpenTable:
     schema: pa.Schema
     """In CSV all columns are text, as it stands in the file."""
     batches: Iterator[RowBatch]
+    has_types: bool
+    """Whether it is Parquet, and not text alone."""
 
 
 def is_parquet(path: Path) -> bool:
@@ -104,7 +108,7 @@ def open_table(path: Path, rows: int = ROWS) -> Iterator[OpenTable]:
             table = open_rows(path, file, rows)
         check_unique(str(path), table.schema.names)
         schema = with_partitions(path, table.schema.empty_table()).schema
-        yield OpenTable(schema, _checked(path, table.batches))
+        yield OpenTable(schema, _checked(path, table.batches), table.has_types)
 
 
 @contextmanager
@@ -132,7 +136,7 @@ def _open_csv(path: Path, file: BinaryIO, rows: int) -> OpenTable:
     next(reader)
     schema = pa.schema([(name, pa.string()) for name in form.names])
     records = _records(reader, lines, form)
-    return OpenTable(schema, _csv_batches(records, lines, schema, rows))
+    return OpenTable(schema, _csv_batches(records, lines, schema, rows), has_types=False)
 
 
 class _Lines:
@@ -222,7 +226,7 @@ def _open_parquet(_: Path, file: BinaryIO, rows: int) -> OpenTable:
             done = read / table.metadata.num_rows
             yield RowBatch(pa.Table.from_batches([batch]), lines, [], done)
 
-    return OpenTable(table.schema_arrow, batches())
+    return OpenTable(table.schema_arrow, batches(), has_types=True)
 
 
 # -- Writing ---------------------------------------------------------------------------------------

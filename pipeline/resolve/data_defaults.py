@@ -149,6 +149,8 @@ def check_data(config: Config, rows: DataRows) -> Config:
             checks.column_with_values("data.splits.group", rows.profile, splits.group)
         )
     if splits.column is None:
+        if splits.group is None and splits.files.train is None:
+            row_splits.check_different_rows(rows.source)
         return config
     column = checks.column_with_values("data.splits.column", rows.profile, splits.column)
     counted = rows.tally(column, target) if row_splits.can_split(column) else Tally()

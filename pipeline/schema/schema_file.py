@@ -76,14 +76,15 @@ def read_schema(path: Path) -> schema_pb2.Schema:
     return without_shapes(schema)
 
 
-def float_columns(path: Path | None) -> tuple[str, ...]:
-    """The columns that a pinned schema wants as numbers with fractions; none without a schema.
+def number_types(path: Path | None) -> dict[str, str]:
+    """``INT`` or ``FLOAT`` for the columns of numbers of a pinned schema; none without a schema.
 
     Raises:
       InputError: see ``read_schema``.
     """
     features = read_schema(path).feature if path else ()
-    return tuple(feature.name for feature in features if feature.type == schema_pb2.FLOAT)
+    types = {feature.name: schema_pb2.FeatureType.Name(feature.type) for feature in features}
+    return {name: kind for name, kind in types.items() if kind in ("INT", "FLOAT")}
 
 
 def _no_schema(path: Path, reason: str) -> InputError:

@@ -152,8 +152,6 @@ OTHER_FORMATS = {
     "preamble.csv": b"# of 2024\n" + CSV + b"b,3\n",
     "preamble.csv.gz": gzip.compress(b"# of 2024\n" + CSV + b"b,3\n"),
     "returns.csv": b"x,y\ra,2\r",
-    "decimal.csv": b"x;y;z\na;2;1.234,5\nb;3;0,7\n",
-    "decimal.csv.gz": gzip.compress(b"x;y;z\na;2;1.234,5\nb;3;0,7\n"),
 }
 
 
@@ -173,6 +171,35 @@ def test_to_convert_a_file(name, content, place, tmp_path):
     (new,) = (each for each in tmp_path.iterdir() if each != place)
     (row, *_) = read(new).select(["x", "y"]).to_pylist()
     assert {key: str(value) for key, value in row.items()} == {"x": "a", "y": "2"}
+
+
+WRONG = {
+    "numbers with fractions as classes": (
+        {"y": [n % 3 / 2 for n in range(60)]},
+        ["model.task=multiclass"],
+    ),
+    "a class that is not there": (
+        {"y": ["a", "b", "c"] * 20},
+        ['data.classes=["a", "b", "d"]'],
+    ),
+    "two groups": ({"kind": ["a", "b"] * 30, "y": [*range(60)]}, ["data.splits.group=kind"]),
+    "days that leave nothing to evaluate": (
+        {"day": [f"2024-01-{1 + n % 28:02}" for n in range(60)], "y": [*range(60)]},
+        [
+            "data.splits.column=day",
+            "data.splits.days={written: YYYY-MM-DD, validation: 2030-01-01, eval: 2031-01-01}",
+        ],
+    ),
+    "one name for a list": ({"z": [*"ab"] * 30, "y": [*range(60)]}, ["data.exclude=z"]),
+    "a loss of another task": (
+        {"y": ["a", "b", "c"] * 20},
+        ["training.loss={name: HuberLoss, config: {}}"],
+    ),
+    "an amount as a plain number": (
+        {"z": ["$1.50", "$2,000"] * 30, "y": [*range(60)]},
+        ["features.numeric=[x, z]"],
+    ),
+}
 
 
 class TestSettings:
@@ -203,6 +230,52 @@ class TestSettings:
         found = resolve_config(None, [*asked, self.settings(line)])
         assert found.config.data.exclude == (name,)
         assert found.warnings() == [f"left out: {name}: excluded"]
+
+    @pytest.mark.parametrize("texts", [["1,234", "7"], ["1.234 €", "7"], ["1.234", "12.500"]])
+    def test_to_read_a_number_the_other_way(self, place, texts):
+        data = self.rows(place, x=texts * 30, y=[0.5 * n for n in range(60)])
+        asked = [f"data.path={json.dumps(str(data))}", "data.label=y"]
+        first = resolve_config(None, asked)
+        (line,) = (each for each in first.warnings() if "write" in each)
+        found = resolve_config(None, [*asked, self.settings(line)])
+        assert found.data.profile.columns["x"].most != first.data.profile.columns["x"].most
+        assert not any("write" in each for each in found.warnings())
+
+    def test_to_say_whether_the_day_comes_first(self, place):
+        days = [f"{1 + n % 12}/{1 + n % 11}/2016" for n in range(60)]
+        data = self.rows(place, day=days, x=[n * 7 % 40 for n in range(60)], y=[*range(60)])
+        asked = [f"data.path={json.dumps(str(data))}", "data.label=y"]
+        (line,) = (each for each in resolve_config(None, asked).warnings() if "write" in each)
+        found = resolve_config(None, [*asked, self.settings(line.replace(", or =false", ""))])
+        assert found.config.features.dates == {"day": "DD/MM/YYYY"}
+
+    @pytest.mark.parametrize(("columns", "wrong"), WRONG.values(), ids=WRONG)
+    def test_in_place_of_a_wrong_one(self, place, columns, wrong):
+        data = self.rows(place, x=[n * 7 % 40 for n in range(60)], **columns)
+        asked = [f"data.path={json.dumps(str(data))}", "data.label=y", *wrong]
+        option, setting = words(offered(partial(resolve_config, None, asked)))
+        assert option == "--set"
+        resolve_config(None, [*asked, setting])
+
+    def test_to_leave_out_classes_that_no_train_row_has(self, place):
+        paths = []
+        for split, kinds in (("train", ["<=50K", ">50K"]), ("eval", ["<=50K.", ">50K"])):
+            (place / split).mkdir()
+            data = self.rows(place / split, x=[n * 7 % 40 for n in range(60)], y=kinds * 30)
+            paths.append(f"data.splits.files.{split}={json.dumps(str(data))}")
+        asked = [*paths, "data.label=y"]
+        _, setting = words(offered(partial(resolve_config, None, asked)))
+        found = resolve_config(None, [*asked, setting])
+        assert found.config.data.classes == ("<=50K", ">50K")
+
+    def test_to_take_a_word_for_a_missing_number(self, place):
+        column = ["unknown" if n % 6 == 0 else n * 7 % 40 for n in range(240)]
+        data = self.rows(place, x=column, z=[n % 3 for n in range(240)], y=[*range(240)])
+        asked = [f"data.path={json.dumps(str(data))}", "data.label=y"]
+        (line,) = (each for each in resolve_config(None, asked).warnings() if "write" in each)
+        found = resolve_config(None, [*asked, self.settings(line)])
+        assert "x" in found.config.features.columns()
+        assert found.data.profile.columns["x"].is_number
 
     def test_to_predict_classes(self, place):
         data = self.rows(place, x=[n * 7 % 40 for n in range(60)], y=[n % 5 for n in range(60)])

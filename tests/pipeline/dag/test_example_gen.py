@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from huberflow.components.contracts.node_config import ExampleGenConfig
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.config import Data, Files, Splits
-from huberflow.pipeline.dag.example_gen import example_gen
+from huberflow.pipeline.dag.example_gen import ColumnTypes, example_gen
+from huberflow.pipeline.resolve.resolved_run import resolve_config
 
 
 def reads(path: Path) -> tuple[str, str, str]:
@@ -89,3 +91,37 @@ def test_the_config_has_the_hashes_of_the_code_that_reads_and_splits(folder, spl
     source = json.loads(node.exec_properties["custom_config"])["source"]
     assert {"components/data/examples.py", "components/data/csv_reading.py"} <= source.keys()
     assert ("components/data/splits.py" in source) is (split != Splits())
+
+
+class TestColumnTypes:
+    """A column has one type in every run: whole numbers today may have fractions tomorrow."""
+
+    @staticmethod
+    def types(folder, *settings):
+        rows = [f"{n % 7};{n};{n % 3};{n},5 €;{n}" for n in range(60)]
+        (folder / "houses.csv").write_text("\n".join(["rooms;area;floor;price;y", *rows]) + "\n")
+        asked = [f"data.path={folder}/houses.csv", "data.label=y", *settings]
+        return ColumnTypes.of(resolve_config(None, asked).config)
+
+    def test_numbers_are_floats_and_amounts_text(self, tmp_path):
+        found = self.types(tmp_path, "features.numeric=[rooms, area]")
+        assert found.floats == ("rooms", "area", "y")
+        assert found.texts == ("price",)
+
+    def test_slices_and_classes_stay_as_they_are(self, tmp_path):
+        found = self.types(
+            tmp_path,
+            "features.numeric=[rooms, area]",
+            "evaluation.slices=[[rooms]]",
+            "data.label=floor",
+            "model.task=multiclass",
+        )
+        assert found.floats == ("area",)
+
+    def test_a_pinned_schema_decides(self, folder):
+        schema = folder / "schema.pbtxt"
+        schema.write_text('feature { name: "x" type: INT } feature { name: "z" type: FLOAT }')
+        data = Data(path=folder / "a", schema=schema)
+        node = example_gen(data, types=ColumnTypes(floats=("x", "y")))
+        config = ExampleGenConfig.from_text(node.exec_properties["custom_config"])
+        assert set(config.fractions) == {"y", "z"}

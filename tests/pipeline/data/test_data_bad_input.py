@@ -362,6 +362,11 @@ COLUMN = "data.splits.column"
 BY_FILES = ["data.splits.files.train=~/a.csv", "data.splits.files.eval=~/b.csv"]
 
 SPLITS = {
+    "two different rows": (
+        {"a.csv": "x,y\n" + "1.5,2\n2.5,3\n" * 30},
+        ["data.path=~/a.csv"],
+        ("data.splits", "2", "name a file for each split"),
+    ),
     "of the taxi trips": ({}, ["data.splits.column=company"], (COLUMN, "'company'", "--data PATH")),
     "by files, but one": (
         {"a.csv": ROWS},

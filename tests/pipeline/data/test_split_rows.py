@@ -233,6 +233,8 @@ class TestByDate:
         [
             *((kind, "%Y-%m-%d") for kind in KINDS),
             ("csv", "%d/%m/%Y"),
+            ("csv", "%Y%m%d"),
+            ("csv", "%B %d, %Y"),
             ("csv", "%Y-%m-%dT23:30:00.5-02:00"),
         ],
     )

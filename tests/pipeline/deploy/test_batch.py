@@ -42,6 +42,10 @@ class Folder:
             data.write_bytes(content.encode() if isinstance(content, str) else content)
         return batch.predict_file(self._scorer, data, self.path / to, self.bad, **options)
 
+    def predict_path(self, data):
+        """Predicts what is there already."""
+        return batch.predict_file(self._scorer, data, self.path / "out.csv", self.bad)
+
     def out(self, name="out.csv"):
         return rows_of((self.path / name).read_bytes())
 
@@ -263,6 +267,39 @@ class TestFormats:
         folder.predict(pa.table({"miles": [1.5]}), "company=Blue/a.parquet")
         (row,) = folder.out()
         assert row["company"] == "Blue"
+
+    def test_a_folder_is_one_table_of_all_its_files(self, folder):
+        data = folder.path / "data"
+        for year, miles in ((2023, [1, 2]), (2024, [2.5, None])):
+            part = data / f"year={year}" / "part-0.parquet"
+            part.parent.mkdir(parents=True)
+            pq.write_table(pa.table({"miles": miles, "company": ["Blue", "Red"]}), part)
+        (data / "_SUCCESS").touch()
+        found = folder.predict_path(data)
+        assert found.rows == 4
+        assert [row["year"] for row in folder.out()] == ["2023", "2023", "2024", "2024"]
+        assert [row["miles"] for row in folder.out()] == ["1", "2", "2.5", ""]
+
+    def test_a_bad_row_of_a_folder_is_named_by_its_file(self, folder):
+        for name, miles in (("a", "1"), ("b", "far")):
+            (folder.path / f"{name}.csv").write_text(f"miles,company\n{miles},Blue\n")
+        found = folder.predict_path(folder.path / "?.csv")
+        assert (found.rows, found.bad) == (1, 1)
+        assert found.first_bad.line == 2
+        assert found.first_bad.reason.startswith(f"{folder.path}/b.csv: miles")
+
+    def test_files_of_a_folder_with_other_columns_are_refused(self, folder):
+        for name, columns in (("a", "miles,company"), ("b", "miles,firm")):
+            (folder.path / f"{name}.csv").write_text(f"{columns}\n1,Blue\n")
+        with pytest.raises(InputError) as refused:
+            folder.predict_path(folder.path / "?.csv")
+        assert refused.value.key == f"{folder.path}/b.csv"
+
+    def test_an_output_among_the_files_that_are_read_is_refused(self, folder):
+        (folder.path / "a.csv").write_text("miles\n1\n")
+        with pytest.raises(InputError) as refused:
+            folder.predict_path(folder.path)
+        assert refused.value.received == str(folder.path / "out.csv")
 
     def test_csv_to_parquet_has_the_models_numbers_as_numbers(self, folder):
         folder.predict(PLAIN, to="out.parquet")

@@ -97,6 +97,11 @@ class TestAmbiguous:
         assert not told(found, "data.decimal")
 
 
+def test_an_amount_that_predicts_the_label_is_told(resolved):
+    double = [f"${0.74 * place:,.2f}" for place in range(ROWS)]
+    assert told(resolved({"x": double}), "x alone predicts y")
+
+
 def test_several_units_are_no_one_number(resolved):
     found = resolved({"x": [f"{sign}{place}" for place in range(40) for sign in "$€"]})
     assert found.config.features.amounts == {}
@@ -179,6 +184,13 @@ def test_a_format_that_the_values_do_not_have_is_refused(resolved, name):
     with pytest.raises(InputError) as error:
         resolved({"day": ["2024-01-31", "2024-02-01"]}, f"features.dates={{day: {name}}}")
     assert error.value.key == "features.dates"
+
+
+def test_days_alone_fit_a_format_with_a_time(resolved):
+    days = {"day": ["2024-01-31", "2024-02-01"]}
+    name = "YYYY-MM-DD hh:mm"
+    found = resolved(days, f"features.dates={{day: '{name}'}}")
+    assert found.config.features.dates == {"day": name}
 
 
 def test_texts_in_parquet_are_read_alike(tmp_path):
