@@ -1,9 +1,10 @@
-"""How the values of a table were read where more than one reading is possible, a line each."""
+"""What was read otherwise than a user may expect, or not at all, a line each."""
 
 from collections.abc import Iterable, Mapping
 
 from huberflow.pipeline.config import Config
 from huberflow.pipeline.data.profile import ColumnProfile, DataProfile
+from huberflow.pipeline.data.source import skipped_files
 
 _MOST_COLUMNS = 5
 """In one line."""
@@ -20,6 +21,12 @@ def describe_marks(table: DataProfile) -> list[str]:
         if column.marks or column.bad
     }
     return [f"taken for missing values: {_listed(marked)}"] if marked else []
+
+
+def describe_skipped(paths: Iterable[str]) -> list[str]:
+    """Which files of folders were not read, for their names are those of marks."""
+    skipped = [str(file) for path in paths for file in skipped_files(path)]
+    return [f"not read, for the names begin with . or _: {_some(skipped)}"] if skipped else []
 
 
 def describe_formats(table: DataProfile, config: Config) -> list[str]:

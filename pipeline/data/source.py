@@ -190,6 +190,16 @@ def _data_files(paths: Iterable[Path]) -> list[Path]:
     return sorted(path for path in paths if path.is_file() and not path.name.startswith(_NO_DATA))
 
 
+def skipped_files(path: str | Path) -> list[Path]:
+    """The files of a folder that are no data by the beginning of their names alone."""
+    folder = Path(path).expanduser()
+    files = _below("data.path", folder) if folder.is_dir() else ()
+    hidden = (file for file in files if file.is_file() and file.name.startswith(_NO_DATA))
+    return sorted(
+        file for file in hidden if any(names.fullmatch(file.name) for names in _NAMES.values())
+    )
+
+
 def _check_alike(key: str, files: list[Path]) -> None:
     first, form = files[0], _format_of(key, files[0])
     for file in files:

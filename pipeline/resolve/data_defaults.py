@@ -183,6 +183,7 @@ def data_warnings(config: Config, rows: DataRows) -> list[str]:
     data, table = config.data, rows.profile
     target, splits = Target(data.labels, data.classes), data.splits
     lines = [f"left out: {name}: {reason}" for name, reason in data.left_out.items()]
+    lines += remarks.describe_skipped(rows.paths.values())
     lines += remarks.describe_formats(table, config)
     lines += remarks.describe_marks(table)
     if data.rows_without_label:

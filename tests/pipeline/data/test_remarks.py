@@ -3,7 +3,7 @@
 import pytest
 
 from huberflow.pipeline.data.profile import profile_rows
-from huberflow.pipeline.data.remarks import describe_marks
+from huberflow.pipeline.data.remarks import describe_marks, describe_skipped
 from huberflow.pipeline.data.source import find_source
 
 
@@ -32,3 +32,12 @@ def test_many_columns_are_told_in_one_line(table, columns, behind):
 
 def test_nothing_is_told_of_empty_fields(table):
     assert describe_marks(table(x=["1", ""], word=["a", ""])) == []
+
+
+def test_files_that_are_not_read_are_told(tmp_path):
+    for name in ("a.csv", "below/b.csv", "below/_c.csv", "_SUCCESS", ".a.csv.crc"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x\n1\n")
+    (line,) = describe_skipped([str(tmp_path)])
+    assert line.endswith(f": {tmp_path}/below/_c.csv")
+    assert describe_skipped([str(tmp_path / "a.csv")]) == []
