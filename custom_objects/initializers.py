@@ -1,12 +1,12 @@
 """Weight initializers."""
 
-import math
 from collections.abc import Sequence
 
 import tensorflow as tf
 import tf_keras
 
 from .arguments import optional_seed
+from .formulas import glorot_deviation
 from .registry import register
 
 
@@ -41,9 +41,7 @@ class GlorotNormalInitializer(tf_keras.initializers.Initializer):
         self, shape: Sequence[int], dtype: tf.DType | str | None = None, **kwargs: object
     ) -> tf.Tensor:
         """Weights of ``shape`` and ``dtype``, ``floatx`` by default."""
-        field = math.prod(shape[:-2])
-        fans = field * (shape[-1] + (shape[-2] if len(shape) > 1 else shape[-1]))
-        deviation = math.sqrt(2.0 / max(1, fans))
+        deviation = glorot_deviation(shape)
         dtype = tf.as_dtype(dtype or tf_keras.backend.floatx())
         if self.seed is None:
             return tf.random.normal(shape, stddev=deviation, dtype=dtype)

@@ -1,4 +1,4 @@
-"""Losses: one pure function for the formula, a thin Keras class over it.
+"""Losses: thin Keras classes over the functions of ``formulas``.
 
 Every loss here gives one value per sample, shape ``[batch, d0 .. dN-1]`` for inputs of shape
 ``[batch, d0 .. dN]``: the mean over the last axis, as Keras's own do. Inputs of rank 1 are a batch
@@ -11,6 +11,8 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras
 
+from . import formulas, shapes
+from . import tensorflow_ops as ops
 from .arguments import non_negative, positive
 from .keras_generation import for_keras_2
 from .registry import register
@@ -19,16 +21,7 @@ Reduction = tf_keras.losses.Reduction
 
 
 def huber(error: tf.Tensor, threshold: float = 1.0) -> tf.Tensor:
-    """Quadratic for small errors, linear for large ones: an outlier pulls with bounded force.
-
-    Equal to clipping the gradient of ½e² to [-threshold, threshold]::
-
-        ½e²                        where |e| < threshold
-        threshold·|e| - ½threshold²  elsewhere
-
-    written as m·(|e| - ½m) with m = min(|e|, threshold), which has no untaken branch, so no
-    gradient that is NaN or infinite behind a mask. Both factors may carry the sign of e, and then
-    m is e clipped, which is also the gradient: one pass over the values gives both.
+    """``formulas.huber`` of an error, with its gradient: one pass over the values gives both.
 
     Args:
       error: floating point, any shape.
@@ -36,15 +29,12 @@ def huber(error: tf.Tensor, threshold: float = 1.0) -> tf.Tensor:
 
     Returns:
       Same shape and dtype as ``error``, in its squared units.
-
-    Source: P. J. Huber, "Robust Estimation of a Location Parameter", 1964. Rival: some divide by
-    the threshold ("smooth L1").
     """
 
     @tf.custom_gradient
     def with_gradient(error: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
-        clipped = tf.clip_by_value(error, -threshold, threshold)
-        return clipped * (error - 0.5 * clipped), lambda upstream: upstream * clipped
+        slope = formulas.huber_slope(ops, error, threshold)
+        return formulas.huber(error, slope), lambda upstream: upstream * slope
 
     return with_gradient(error)
 
@@ -66,16 +56,7 @@ def aligned(y_true: tf.Tensor, y_pred: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]
     if y_true.shape.rank is None:
         # Keras forgets the rank of labels that it has seen as (N,) and as (N, 1).
         y_true = tf.reshape(y_true, tf.shape(y_pred))
-    ranks = (y_true.shape.rank, y_pred.shape.rank)
-    if ranks == (1, 2):
-        y_true = y_true[:, tf.newaxis]
-    elif ranks == (2, 1):
-        y_pred = y_pred[:, tf.newaxis]
-    if not y_true.shape.is_compatible_with(y_pred.shape):
-        raise ValueError(
-            f"y_true: expected the shape of y_pred, {y_pred.shape}, received {y_true.shape}"
-        )
-    return y_true, y_pred
+    return shapes.aligned(ops, y_true, y_pred)
 
 
 def errors(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
@@ -86,7 +67,7 @@ def errors(y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
 
 def per_sample(values: tf.Tensor) -> tf.Tensor:
     """Mean over the last axis; a rank-1 tensor is one value per sample already."""
-    return values if values.shape.rank == 1 else tf.reduce_mean(values, axis=-1)
+    return shapes.per_sample(ops, values)
 
 
 @register
@@ -168,21 +149,7 @@ def aligned_weight(sample_weight: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor
     Raises:
       ValueError: it is neither a scalar, nor ``[batch]``, nor of that shape.
     """
-    weight = tf.convert_to_tensor(sample_weight)
-    rank = weight.shape.rank
-    if rank is None or shape.rank is None or rank == 0:
-        return weight
-    if rank == shape.rank + 1 and weight.shape[-1] == 1:
-        weight = tf.squeeze(weight, axis=-1)  # Keras turns [batch] into [batch, 1] inside fit().
-    elif rank == 1 and shape.rank > 1:
-        weight = tf.reshape(weight, [-1] + [1] * (shape.rank - 1))
-    expected = [shape, tf.TensorShape([shape[0]] + [1] * (shape.rank - 1))]
-    if not any(weight.shape.is_compatible_with(fits) for fits in expected):
-        raise ValueError(
-            f"sample_weight: expected a scalar, shape ({shape[0]},) or {shape}, "
-            f"received shape {tf.convert_to_tensor(sample_weight).shape}"
-        )
-    return weight
+    return shapes.aligned_weight(ops, tf.convert_to_tensor(sample_weight), shape)
 
 
 @register
@@ -267,9 +234,8 @@ class CustomMSE(PerSampleLoss):
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """One value per sample."""
-        y_true, y_pred = aligned(y_true, y_pred)
-        pull = self.regularization_factor * tf.square(0.5 - y_pred)
-        return per_sample(tf.square(y_true - y_pred) + pull)
+        factor = self.regularization_factor
+        return per_sample(formulas.pulled_square(ops, *aligned(y_true, y_pred), factor))
 
     def get_config(self) -> dict[str, object]:
         """All constructor arguments."""

@@ -9,7 +9,10 @@ import math
 import tensorflow as tf
 import tf_keras
 
+from . import formulas
+from . import tensorflow_ops as ops
 from .arguments import open_fraction, positive
+from .formulas import ERROR_BUCKETS
 from .losses import aligned, aligned_weight, errors, huber, per_sample
 from .registry import register
 
@@ -80,12 +83,6 @@ class HuberMetric(tf_keras.metrics.Metric):
         return {**super().get_config(), "threshold": self.threshold}
 
 
-_ACCURACY = 0.01
-_RATIO = (1 + _ACCURACY) / (1 - _ACCURACY)
-_SMALLEST, _LARGEST = 1e-6, 1e9
-_BUCKETS = 1 + math.ceil(math.log(_LARGEST / _SMALLEST) / math.log(_RATIO))
-
-
 @register
 class AbsoluteErrorQuantile(tf_keras.metrics.Metric):
     """The absolute error below which a share of the samples lies, to within 1 % of its value.
@@ -125,7 +122,7 @@ class AbsoluteErrorQuantile(tf_keras.metrics.Metric):
         super().__init__(name=name, dtype=dtype)
         self.quantile = open_fraction("quantile", quantile)
         self.counts = self.add_weight(
-            "counts", shape=(_BUCKETS,), initializer="zeros", dtype=tf.float64
+            "counts", shape=(ERROR_BUCKETS,), initializer="zeros", dtype=tf.float64
         )
 
     def update_state(
@@ -135,26 +132,22 @@ class AbsoluteErrorQuantile(tf_keras.metrics.Metric):
         magnitude = tf.cast(tf.abs(errors(y_true, y_pred)), tf.float64)
         largest = tf.constant(math.inf, tf.float64)
         magnitude = per_sample(tf.where(tf.math.is_nan(magnitude), largest, magnitude))
-        steps = tf.math.log(tf.maximum(magnitude, _SMALLEST) / _SMALLEST) / math.log(_RATIO)
-        bucket = tf.cast(tf.math.ceil(tf.minimum(steps, float(_BUCKETS - 1))), tf.int32)
+        bucket = formulas.error_buckets(ops, magnitude)
         self.counts.assign_add(
             tf.math.unsorted_segment_sum(
                 tf.reshape(_weights(magnitude, sample_weight), [-1]),
                 tf.reshape(bucket, [-1]),
-                _BUCKETS,
+                ERROR_BUCKETS,
             )
         )
 
     def reset_state(self) -> None:
         """Forgets every sample; the base class can reset scalars only."""
-        self.counts.assign(tf.zeros((_BUCKETS,), tf.float64))
+        self.counts.assign(tf.zeros((ERROR_BUCKETS,), tf.float64))
 
     def result(self) -> tf.Tensor:
         """The middle of the bucket where the cumulative weight reaches the quantile."""
-        reached = tf.cumsum(self.counts)
-        rank = tf.reduce_sum(tf.cast(reached < self.quantile * reached[-1], tf.float64))
-        upper = _SMALLEST * tf.pow(tf.constant(_RATIO, tf.float64), rank)
-        middle = tf.where(rank == 0, tf.zeros_like(upper), upper * 2 / (1 + _RATIO))
+        middle = formulas.error_quantile(ops, self.counts, self.quantile)
         return tf.cast(middle, self.dtype)
 
     def get_config(self) -> dict[str, object]:

@@ -14,8 +14,7 @@ import tf_keras
 from .catalogue import BUILT_IN, HUBERFLOW, Catalogue, ObjectKind
 from .input_error import InputError
 from .keras_generation import for_keras_2
-
-PACKAGE = "custom_objects"
+from .package import PACKAGE
 
 T = TypeVar("T", bound=Callable[..., object])
 

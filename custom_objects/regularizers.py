@@ -3,6 +3,8 @@
 import tensorflow as tf
 import tf_keras
 
+from . import formulas
+from . import tensorflow_ops as ops
 from .arguments import non_negative
 from .registry import register
 
@@ -34,7 +36,7 @@ class L1Regularizer(tf_keras.regularizers.Regularizer):
 
     def __call__(self, weights: tf.Tensor) -> tf.Tensor:
         """The penalty, a scalar in the dtype of the weights."""
-        return tf.reduce_sum(tf.abs(self.factor * weights))
+        return formulas.absolute_sum(ops, weights, self.factor)
 
     def get_config(self) -> dict[str, object]:
         """All constructor arguments."""
