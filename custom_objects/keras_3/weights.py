@@ -55,8 +55,8 @@ class GlorotNormalInitializer(keras.initializers.Initializer):
     Args:
       seed: the same seed gives the same weights at every call; None, the default, gives new ones.
 
-    Shapes are ``[..., fan_in, fan_out]``, where leading axes are a receptive field. The numbers of
-    a seed are those of the backend: each has its own, and none has those of Keras 2.
+    Shapes are ``[..., fan_in, fan_out]``, where leading axes are a receptive field. Each backend
+    draws other numbers for a seed; TensorFlow those of Keras 2.
 
     Raises:
       InputError: ``seed`` is neither a whole number nor None.

@@ -12,7 +12,7 @@ from huberflow.installation.lazy import lazy_names
 
 TYPE_CHECKING = False  # type checkers take it for True; importing ``typing`` would take 5 ms
 if TYPE_CHECKING:
-    from huberflow import callbacks, components, mlflow, objects, tfma
+    from huberflow import callbacks, components, keras, mlflow, objects, tfma
     from huberflow.components.bundle.reload import check, load, predictor
     from huberflow.components.bundle.save import save_bundle
     from huberflow.components.bundle.signing import check_signature, sign
@@ -48,6 +48,7 @@ __all__ = [
     "components",
     "create_huber",
     "huber_fn",
+    "keras",
     "load",
     "mlflow",
     "objects",
@@ -65,6 +66,7 @@ _MODULES = dict.fromkeys(__all__, "huberflow.custom_objects") | {
     "check": "huberflow.components.bundle.reload",
     "check_signature": "huberflow.components.bundle.signing",
     "components": "huberflow.components",
+    "keras": "huberflow.keras",
     "load": "huberflow.components.bundle.reload",
     "mlflow": "huberflow.mlflow",
     "objects": "huberflow.objects",

@@ -35,7 +35,7 @@ BUNDLES = ["check", "check_signature", "load", "predictor", "save_bundle", "sign
 
 NAMES = [*OBJECTS, *BUNDLES, "MlflowDagRunner"]
 
-MODULES = ["callbacks", "components", "mlflow", "objects", "tfma"]
+MODULES = ["callbacks", "components", "keras", "mlflow", "objects", "tfma"]
 
 INSIDE = [
     "callbacks.Progress",

@@ -18,6 +18,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "serving": ("prometheus_client", "starlette", "uvicorn", *_COMMAND_LINE),
     "signing": ("cryptography", "model_signing", "OpenSSL", "PyKCS11", *_COMMAND_LINE),
     "kubeflow": ("kfp",),
+    "keras3": ("keras",),
 }  # fmt: skip
 """What huberflow imports of each extra."""
 
@@ -28,6 +29,7 @@ TITLES: Mapping[str, str] = {
     "serving": "the HTTP server",
     "signing": "model signatures",
     "kubeflow": "Kubeflow Pipelines",
+    "keras3": "Keras 3",
 }
 """What each extra adds, in words."""
 
