@@ -21,8 +21,21 @@ Reduction = str | None
 
 
 def huber(error: Tensor, threshold: float) -> Tensor:
-    """``formulas.huber`` of an error: any shape, and the same shape and dtype."""
-    return formulas.huber(error, formulas.huber_slope(ops, error, threshold))
+    """``formulas.huber`` of an error, with its gradient: any shape, and the same shape and dtype.
+
+    JAX would make NaN of the product's own gradient where the error is infinite.
+    """
+
+    @ops.custom_gradient
+    def with_gradient(error: Tensor) -> tuple[Tensor, Callable[..., Tensor]]:
+        slope = formulas.huber_slope(ops, error, threshold)
+
+        def gradient(*given: Tensor, upstream: Tensor | None = None) -> Tensor:
+            return (given[0] if upstream is None else upstream) * slope  # PyTorch names it
+
+        return formulas.huber(error, slope), gradient
+
+    return with_gradient(error)
 
 
 def aligned(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:

@@ -107,7 +107,28 @@ class TestHuber:
 
     @pytest.mark.parametrize("error", [np.inf, -np.inf, 0.0, 1e300])
     def test_its_slope_is_finite_wherever_it_stands(self, error):
-        assert np.isfinite(slope(lambda value: huber(value, 2.0), error) or 0.0)
+        found = slope(lambda value: huber(value, 2.0), error)
+        assert found == np.clip(error, -2.0, 2.0)
+
+    @pytest.mark.parametrize(("error", "expected"), [(1.0, 1.0), (3.0, 0.0)])
+    def test_its_slope_has_a_slope(self, error, expected):
+        """For optimizers that look at the curvature."""
+        if BACKEND == "torch":
+            pytest.skip("Keras's custom gradients on PyTorch have none of their own")
+
+        def of_huber(value):
+            if BACKEND == "jax":
+                import jax
+
+                return jax.grad(lambda each: huber(each, 2.0))(value)
+            import tensorflow as tf
+
+            with tf.GradientTape() as tape:
+                tape.watch(value)
+                result = huber(value, 2.0)
+            return tape.gradient(result, value)
+
+        assert slope(of_huber, error) == expected
 
 
 class TestLosses:
