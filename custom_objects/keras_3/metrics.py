@@ -20,23 +20,17 @@ class _Sums(keras.metrics.Metric):
     """A metric whose states are float64."""
 
     def _sum(self, name: str, shape: tuple[int, ...] = ()) -> keras.Variable:
-        if keras.backend.backend() == "jax":
-            _check_jax(type(self).__name__)
-        return self.add_variable(shape, initializer="zeros", dtype=_STATE, name=name)
-
-
-def _check_jax(metric: str) -> None:
-    """Refuses JAX's 32 bits, in which a count ends at 16,777,216."""
-    import jax
-
-    if not jax.config.jax_enable_x64:
-        raise InputError(
-            metric,
-            expected="JAX with 64-bit numbers, for sums over many rows",
-            received="JAX with 32-bit numbers",
-            hint="Keras's floatx stays what it is",
-            write='jax.config.update("jax_enable_x64", True)',
-        )
+        state = self.add_variable(shape, initializer="zeros", dtype=_STATE, name=name)
+        found = keras.backend.standardize_dtype(ops.convert_to_tensor(state).dtype)
+        if found != _STATE:
+            raise InputError(
+                type(self).__name__,
+                expected="64-bit numbers, for sums over many rows",
+                received=f"{found}, in which a count ends at 16,777,216",
+                hint="JAX has them where it is told so; Keras's floatx stays what it is",
+                write='jax.config.update("jax_enable_x64", True)',
+            )
+        return state
 
 
 def _weights(values: Tensor, sample_weight: Tensor | None) -> Tensor:
