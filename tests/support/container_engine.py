@@ -31,6 +31,15 @@ def succeeds(*command: str) -> bool:
         return False
 
 
+def unanswered() -> str:
+    """Why no engine answers; empty where one does."""
+    try:
+        done = subprocess.run(["docker", "info"], capture_output=True, text=True)
+    except FileNotFoundError:
+        return "Docker is not installed"
+    return f"`docker info`: {done.stderr.strip()}" if done.returncode else ""
+
+
 def wait_until(holds: Callable[[], bool], what: str) -> None:
     """Returns as soon as the condition is true."""
     deadline = time.monotonic() + PATIENCE

@@ -9,7 +9,7 @@ relative names. Its modules, those that others import first::
     keras_2, process         one generation of Keras; what concerns the whole process
     in_thread                TensorFlow's functions, replaced in one thread alone
     releases, graph_ops      other versions; ops that do more than compute
-    own_imports              the bundle's source, for this model only
+    registry, own_imports    Keras's registry, and the bundle's source, for this model only
     arrays, golden_record    .npz files; the golden rows and their values
     resuming, sums, seeding  what makes two processes compute the same bits
     own_layers               what Keras loses of layers of a user's own class
@@ -41,6 +41,7 @@ from . import (
     own_imports,
     own_layers,
     process,
+    registry,
     releases,
     resuming,
     seeding,
@@ -87,6 +88,7 @@ __all__ = [
     "own_layers",
     "predictor",
     "process",
+    "registry",
     "releases",
     "resuming",
     "seeding",

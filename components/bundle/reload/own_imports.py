@@ -20,7 +20,7 @@ from typing import Any
 from .errors import ReloadError
 from .keras_2 import keras_2, unlisted_optimizers
 from .layout import EXTRA, LOADER, LOADER_MODULES, CustomObject
-from .process import process_lock
+from .registry import registry
 
 
 class OwnImports(importlib.abc.Loader):
@@ -53,25 +53,14 @@ class OwnImports(importlib.abc.Loader):
 
     @contextmanager
     def registered(self) -> Iterator[None]:
-        """Has the objects in Keras's registry; what other threads register meanwhile stays there.
+        """Has the objects in Keras's registry, for this thread alone.
 
         A custom object scope is no alternative: registered objects win over it.
         """
-        registry: dict[str, Any] = keras_2().utils.get_custom_objects()
-        with process_lock(), self._in_place():
-            before, objects = dict(registry), dict[str, Any]()
-            try:
-                objects |= {**unlisted_optimizers(), **self.objects()}
-                registry.update(objects)
-                yield
-            finally:
-                for name, target in dict(registry).items():
-                    if not (self._has_made(target) or target is objects.get(name)):
-                        continue
-                    if name in before:
-                        registry[name] = before[name]
-                    else:
-                        del registry[name]
+        with registry().own(), self._in_place():
+            objects = {**unlisted_optimizers(), **self.objects()}
+            keras_2().utils.get_custom_objects().update(objects)
+            yield
 
     def objects(self) -> dict[str, Any]:
         """Every class and function that the model uses, by its registered name."""
@@ -88,11 +77,6 @@ class OwnImports(importlib.abc.Loader):
                     if not hasattr(package, lazy):
                         self._import(name, fromlist=[lazy])
         return objects
-
-    def _has_made(self, target: Any) -> bool:
-        """Whether a class or function is of the bundle's code, and not of another with its name."""
-        module = getattr(target, "__module__", None)
-        return module is not None and self._names.get(str(module)) is module
 
     @contextmanager
     def _in_place(self) -> Iterator[None]:
@@ -126,11 +110,12 @@ class OwnImports(importlib.abc.Loader):
             for each in self._submodules(module, fromlist or ()):
                 self._module(f"{absolute}.{each}")
             return module if fromlist else self._module(root)
-        if root == "tensorflow":
-            return self._tensorflow.imported(name, fromlist or ())
-        if root == "importlib":
-            return self._importlib.imported(name, fromlist or ())
-        return builtins.__import__(name, globals, locals, fromlist or (), level)
+        with registry().of_all():
+            if root == "tensorflow":
+                return self._tensorflow.imported(name, fromlist or ())
+            if root == "importlib":
+                return self._importlib.imported(name, fromlist or ())
+            return builtins.__import__(name, globals, locals, fromlist or (), level)
 
     def _submodules(self, module: types.ModuleType, fromlist: Sequence[str]) -> list[str]:
         """The names of a ``from`` import that are modules, which are not imported yet."""
@@ -151,7 +136,7 @@ class OwnImports(importlib.abc.Loader):
         if name not in self._files:
             raise ModuleNotFoundError(f"No module named {name!r} in the bundle", name=name)
         module = self._new(name)
-        with self._in_place():
+        with registry().own(), self._in_place():
             self._modules[name] = sys.modules[self._names[name]] = module
             if package is not None:
                 setattr(package, own, module)  # before it runs: modules may import each other

@@ -87,13 +87,50 @@ class TestThreads:
 
 FACTORS = """
 import in_between
-in_between.run()
 import tf_keras
 
 @tf_keras.utils.register_keras_serializable("acme")
 def factor(values):
     import acme.tables
     return acme.tables.FACTOR * values
+
+@tf_keras.utils.register_keras_serializable("acme")
+def late(values):
+    import acme.late
+    return acme.late.late(values)
+
+in_between.run()
+"""
+LATE = """
+import in_between
+import tf_keras
+
+@tf_keras.utils.register_keras_serializable("acme")
+def late(values):
+    return 3.0 * values
+
+in_between.run()
+"""
+KEPT = """
+import in_between
+import tf_keras
+import registering
+
+registry = tf_keras.utils.get_custom_objects()
+registry.clear()
+registry["thing"] = registering.thing
+
+def kept():
+    return registry
+
+in_between.run()
+"""
+REGISTERING = """
+import tf_keras
+
+@tf_keras.utils.register_keras_serializable("registering")
+def thing(values):
+    return values
 """
 
 
@@ -106,37 +143,42 @@ def written(folder, texts):
     }
 
 
+@pytest.fixture
+def meanwhile(tmp_path, monkeypatch):
+    """A function of another function: loads the bundle, and runs that one in the middle."""
+    installed = {"acme/__init__.py": "", "acme/tables.py": "FACTOR = 200.0"}
+    written(tmp_path / "installed", {**installed, "registering.py": REGISTERING})
+    monkeypatch.syspath_prepend(tmp_path / "installed")
+    own = {"tables": "FACTOR = 2.0", "factors": FACTORS, "late": LATE, "kept": KEPT}
+    texts = {**installed, **{f"acme/{name}.py": text for name, text in own.items()}}
+    files = written(tmp_path / reload.layout.EXTRA, texts)
+
+    def load(other, name="factor", module="acme.factors"):
+        def run():
+            thread = threading.Thread(target=other)
+            thread.start()
+            thread.join(60)
+            assert not thread.is_alive(), "it waits for the bundle's import"
+
+        monkeypatch.setitem(sys.modules, "in_between", types.SimpleNamespace(run=run))
+        folder = tmp_path / reload.layout.EXTRA
+        entry = {"name": f"acme>{name}", "module": module, "class": name}
+        source = reload.own_imports.OwnImports(folder, files, [entry])
+        with source.registered():
+            run()
+            return tf_keras.saving.get_registered_object(f"acme>{name}")
+
+    yield load
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("acme", "registering")]:
+        del sys.modules[name]
+    tf_keras.utils.get_custom_objects().pop("registering>thing", None)
+
+
 class TestOtherImports:
     """While a bundle's modules are being imported, another thread works with those of the process.
 
     In both there is a package ``acme``.
     """
-
-    @pytest.fixture
-    def meanwhile(self, tmp_path, monkeypatch):
-        """A function of another function: loads the bundle, and runs that one in the middle."""
-        installed = {"acme/__init__.py": "", "acme/tables.py": "FACTOR = 200.0"}
-        written(tmp_path / "installed", installed)
-        monkeypatch.syspath_prepend(tmp_path / "installed")
-        texts = {**installed, "acme/tables.py": "FACTOR = 2.0", "acme/factors.py": FACTORS}
-        files = written(tmp_path / reload.layout.EXTRA, texts)
-        entry = {"name": "acme>factor", "module": "acme.factors", "class": "factor"}
-        source = reload.own_imports.OwnImports(tmp_path / reload.layout.EXTRA, files, [entry])
-
-        def load(other):
-            def run():
-                thread = threading.Thread(target=other)
-                thread.start()
-                thread.join(60)
-                assert not thread.is_alive(), "it waits for the bundle's import"
-
-            monkeypatch.setitem(sys.modules, "in_between", types.SimpleNamespace(run=run))
-            with source.registered():
-                return tf_keras.saving.get_registered_object("acme>factor")
-
-        yield load
-        for name in [name for name in sys.modules if name.partition(".")[0] == "acme"]:
-            del sys.modules[name]
 
     def test_each_imports_its_own(self, meanwhile):
         found = []
@@ -148,9 +190,13 @@ class TestOtherImports:
 
         factor = meanwhile(other)
         assert factor(1.0) == 2.0
-        assert [sys.modules["acme.tables"].FACTOR, *found] == [200.0, 200.0]
+        assert [sys.modules["acme.tables"].FACTOR, *found] == [200.0, 200.0, 200.0]
 
-    def test_what_the_other_registers_stays(self, meanwhile, monkeypatch):
+
+class TestKerasRegistry:
+    """While a bundle is loaded, Keras's registry is for other threads what it was."""
+
+    def test_what_another_thread_registers_stays(self, meanwhile, monkeypatch):
         registry = tf_keras.utils.get_custom_objects()
         monkeypatch.delitem(registry, "elsewhere>own", raising=False)  # and afterwards
 
@@ -161,6 +207,44 @@ class TestOtherImports:
         meanwhile(lambda: register(own))
         assert registry.pop("elsewhere>own") is own
         assert "acme>factor" not in registry
+
+    @pytest.mark.parametrize("name", ["factor", "late"])
+    @pytest.mark.parametrize("registered", [True, False])
+    def test_another_thread_finds_its_own(self, meanwhile, monkeypatch, registered, name):
+        registry = tf_keras.utils.get_custom_objects()
+
+        def own():
+            return None
+
+        if registered:
+            monkeypatch.setitem(registry, f"acme>{name}", own)
+        before = dict(registry)
+        ways = {
+            "registered object": lambda: tf_keras.saving.get_registered_object(f"acme>{name}"),
+            "all objects": lambda: dict(tf_keras.utils.get_custom_objects()),
+            "optimizer": lambda: tf_keras.saving.get_registered_object("Lion"),
+        }
+        found = []
+        loaded = meanwhile(lambda: found.append({way: look() for way, look in ways.items()}), name)
+        assert loaded(1.0) == (2.0 if name == "factor" else 3.0)  # which registers its `late`
+        expected = {
+            "registered object": own if registered else None,
+            "all objects": before,
+            "optimizer": None,
+        }
+        assert found == [expected] * (2 if name == "factor" else 3)
+        assert dict(registry) == before
+
+    def test_what_the_bundles_code_does_with_it_is_for_the_bundle_alone(self, meanwhile):
+        registry = tf_keras.utils.get_custom_objects()
+        before, found = dict(registry), []
+        kept = meanwhile(
+            lambda: found.append(dict(tf_keras.utils.get_custom_objects())), "kept", "acme.kept"
+        )
+        thing = sys.modules["registering"].thing  # of a module that is not the bundle's
+        assert found == [{**before, "registering>thing": thing}] * 2
+        assert dict(registry) == found[-1]
+        assert dict(kept()) == dict(registry)
 
 
 @pytest.fixture
