@@ -12,6 +12,7 @@ from pathlib import Path
 from huberflow.components.data import conversions
 from huberflow.components.data.files import FileFormat, Source, is_compressed
 from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.system.utf8 import check_utf8
 
 _NAMES: dict[FileFormat, re.Pattern[str]] = {
     "csv": re.compile(r".*\.csv(\.gz)?", re.IGNORECASE),
@@ -39,12 +40,13 @@ def find_source(path: str | Path, key: str = "data.path") -> Source:
       key: of the config, which holds the path.
 
     Raises:
-      InputError: there is no file, not all have one format, one cannot be read, or they lie beside
-        files that TFX would read too.
+      InputError: there is no file, not all have one format, one cannot be read or has a name that
+        is not UTF-8, or they lie beside files that TFX would read too.
     """
     try:
         files = _files(key, Path(path).expanduser())
         for file in files:
+            check_utf8(key, str(file))
             file.open("rb").close()
     except OSError as error:
         received = f"{error.filename} ({error.strerror})"

@@ -20,22 +20,25 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def ending_within(seconds: float) -> Iterator[None]:
     """Inside the block SIGTERM and Ctrl-C raise KeyboardInterrupt, and the process ends in time.
 
-    Python would wait at its end for threads that compute, and TensorFlow cannot be interrupted. A
-    second signal changes nothing.
+    So does SIGHUP, of a lost terminal, except under ``nohup``, which ignores it. Python would wait
+    at its end for threads that compute, and TensorFlow cannot be interrupted. A second signal
+    changes nothing.
 
     Args:
       seconds: from the signal; if the process has not ended by then, its exit code is 1.
     """
+    is_under_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    signals = _SIGNALS if is_under_nohup else (*_SIGNALS, signal.SIGHUP)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        for each in _SIGNALS:
+        for each in signals:
             signal.signal(each, signal.SIG_IGN)
         watch = threading.Timer(seconds, _leave, [seconds])
         watch.daemon = True
         watch.start()
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    with handled(_SIGNALS, interrupt):
+    with handled(signals, interrupt):
         yield
 
 

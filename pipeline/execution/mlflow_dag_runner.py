@@ -31,6 +31,7 @@ from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.report.result import NOTHING_PUSHED, print_verdict
 from huberflow.pipeline.system import logs
 from huberflow.pipeline.system.display_path import display_path
+from huberflow.pipeline.system.interruption import termination_as_interrupt
 from huberflow.pipeline.system.masking import masked_text
 from huberflow.pipeline.tracking import links
 from huberflow.pipeline.tracking.store import default_uri
@@ -42,7 +43,8 @@ class MlflowDagRunner(LocalDagRunner):
     It shows each node with its state, its seconds, and why it ran again. What libraries print goes
     to a log, which is kept where the run fails. MLflow gets the parameters of every node, cached or
     not, their states and times, and the Evaluator's metrics. A run never waits for MLflow, and does
-    not fail because of it.
+    not fail because of it. SIGTERM and SIGHUP interrupt it as Ctrl-C does, unless the script
+    handles them itself.
 
     Example::
 
@@ -115,7 +117,7 @@ class _Run:
     def tracked(self, *, verbose: bool) -> Iterator[LocalRunner]:
         """Yields a runner for this run, and shows and delivers what it does in the block."""
         log = self._workspace.log(self._id)
-        with logs.captured(log, verbose=verbose) as terminal:
+        with termination_as_interrupt(), logs.captured(log, verbose=verbose) as terminal:
             console = _console(terminal, verbose=verbose)
             metadata = replace(
                 run_metadata.gather({}, log),

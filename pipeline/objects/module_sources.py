@@ -15,6 +15,7 @@ from pathlib import Path
 
 from huberflow.custom_objects import user_objects
 from huberflow.custom_objects.input_error import InputError, InputErrors
+from huberflow.pipeline.system.utf8 import check_utf8
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ def _source(path: Path) -> ModuleSource:
     try:
         files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
         relative = tuple(file.relative_to(path.parent).as_posix() for file in files)
+        for each in relative:
+            check_utf8(str(path), each)
         digest = user_objects.digest(path.parent, relative)
         for file in files:
             _check_syntax(file)

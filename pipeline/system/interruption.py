@@ -4,10 +4,10 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import Timer
 from types import FrameType
 
 
@@ -30,6 +30,8 @@ def termination_as_interrupt() -> Iterator[None]:
     """Inside the block SIGTERM and SIGHUP raise KeyboardInterrupt, so that every cleanup runs.
 
     SIGHUP comes where a terminal is lost. Under ``nohup``, which ignores it, the block goes on.
+    Signals that the program handles in its own way stay with it, and all of them in a thread, which
+    gets none.
     """
     arrived = list[KeyboardInterrupt]()
 
@@ -39,11 +41,10 @@ def termination_as_interrupt() -> Iterator[None]:
         arrived.append(KeyboardInterrupt(signal.Signals(number).name))
         raise arrived[-1]
 
-    ignored = (signal.SIG_IGN, None)
-    ends = [
-        signal.SIGTERM,
-        *(each for each in _OF_A_TERMINAL if signal.getsignal(each) not in ignored),
-    ]
+    ends = [each for each in _ENDS if signal.getsignal(each) in _BY_DEFAULT]
+    if not ends or threading.current_thread() is not threading.main_thread():
+        yield
+        return
     with handled(ends, interrupt), _sent_again_where_ignored():
         token = _arrived.set(arrived)
         try:
@@ -52,7 +53,8 @@ def termination_as_interrupt() -> Iterator[None]:
             _arrived.reset(token)
 
 
-_OF_A_TERMINAL = (signal.SIGINT, signal.SIGHUP)
+_ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_BY_DEFAULT = (signal.SIG_DFL, signal.default_int_handler)
 _arrived: ContextVar[list[KeyboardInterrupt]] = ContextVar("interrupts that have arrived")
 
 
@@ -78,14 +80,14 @@ def _sent_again_where_ignored() -> Iterator[None]:
 
     At the end of each epoch TensorFlow deletes objects in this way.
     """
-    before, timers = sys.unraisablehook, list[Timer]()
+    before, timers = sys.unraisablehook, list[threading.Timer]()
 
     def hook(ignored: "sys.UnraisableHookArgs") -> None:
         if not isinstance(ignored.exc_value, KeyboardInterrupt):
             before(ignored)
             return
         (name,) = ignored.exc_value.args or [signal.SIGINT.name]
-        timers.append(Timer(0.1, os.kill, (os.getpid(), signal.Signals[name])))
+        timers.append(threading.Timer(0.1, os.kill, (os.getpid(), signal.Signals[name])))
         timers[-1].start()
 
     sys.unraisablehook = hook

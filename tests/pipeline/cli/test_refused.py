@@ -147,6 +147,26 @@ class TestNamesThatAreNotUtf8:
         assert "\\udce" in text or "\\udcf" in text
         assert text.endswith("rename the file or folder")
 
+    @pytest.mark.parametrize(
+        ("option", "name", "key"),
+        [
+            ("--data=given", b"given/donn\xe9es.csv", "data.path"),
+            ("--data=given/*.csv", b"given/donn\xe9es.csv", "data.path"),
+            ("--data=given", b"given/ann\xe9e=2024/rows.csv", "data.path"),
+            ("--objects=given", b"given/pert\xe9.py", "given"),
+        ],
+    )
+    def test_are_refused_in_a_folder(self, line, tmp_path, option, name, key):
+        for file in (b"given/__init__.py", name) if "objects" in option else (name,):
+            place = os.path.join(os.fsencode(tmp_path), file)
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            with open(place, "w") as written:
+                written.write("" if file.endswith(b".py") else "x,y\n1,2\n")
+        text = line("config", option)
+        assert f"{key}: expected a name in UTF-8" in text
+        assert "\\udce9" in text
+        assert text.endswith("rename the file or folder")
+
     def test_are_refused_as_the_current_folder(self, line):
         assert line("run", folder=b"donn\xe9es").startswith("the current folder: expected a name")
 

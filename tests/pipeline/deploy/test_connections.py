@@ -354,7 +354,7 @@ class TestEnd:
         with client:
             assert time.monotonic() - start < 5  # of the eight that it may take
 
-    @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+    @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
     def test_of_the_process_does_not_wait_for_threads_that_compute(self, ending):
         code = """
 import concurrent.futures, time
@@ -376,3 +376,16 @@ except KeyboardInterrupt:
             out, errors = process.communicate(timeout=10)
         assert (process.returncode, out) == (1, "cleaned up\n")
         assert "ended after 0.5 seconds" in errors
+
+    def test_under_nohup_is_not_that_of_the_terminal(self):
+        code = """
+import signal, time
+from huberflow.pipeline.deploy.ending import ending_within
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+with ending_within(0.5):
+    signal.raise_signal(signal.SIGHUP)
+    time.sleep(1)
+    print("served")
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (0, "served\n"), done.stderr

@@ -205,7 +205,7 @@ class TestStart:
             assert process.wait(timeout=60) == code
         return log.read_text()
 
-    @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_is_alive_but_not_ready_while_the_model_is_checked(self, bundles, tmp_path, ending):
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]

@@ -126,6 +126,18 @@ def test_an_interruption_is_passed_on(place, capsys):
     assert re.search(r"Total +failed .* interrupted", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGHUP"])
+def test_an_end_from_outside_is_an_interruption_and_is_tracked(place, capsys, end):
+    (place / "trouble.txt").write_text(end)
+    with pytest.raises(KeyboardInterrupt, match=end):
+        MlflowDagRunner().run(pipeline(place))
+    assert re.search(r"Total +failed .* interrupted", capsys.readouterr().out)
+    runs = tracked(place)
+    assert {runs["Numbers"].info.status, runs["Total"].info.status} == {"FINISHED", "FAILED"}
+    (parent,) = [run for run in runs.values() if "mlflow.parentRunId" not in run.data.tags]
+    assert parent.info.status == "KILLED"
+
+
 def test_an_mlflow_that_is_down_stops_nothing(place, capsys):
     MlflowDagRunner(NOBODY).run(pipeline(place, name="my fares"))
     shown = capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 
 import pytest
@@ -87,6 +88,30 @@ def test_nohup_is_respected():
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_that_the_program_handles_stays_with_it():
+    handled = []
+    before = signal.signal(signal.SIGTERM, lambda *_: handled.append("its own"))
+    try:
+        with termination_as_interrupt():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert handled == ["its own"]
+
+
+def test_a_thread_which_gets_no_signals_just_works():
+    done = []
+
+    def work():
+        with termination_as_interrupt():
+            done.append("all")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done == ["all"]
 
 
 @pytest.mark.parametrize(
