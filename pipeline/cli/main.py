@@ -23,6 +23,7 @@ from huberflow.pipeline.cli.common import (
     show_warnings,
     stop,
 )
+from huberflow.pipeline.system.terminal import lasting
 
 if TYPE_CHECKING:
     from huberflow.pipeline.history.workspace import Workspace
@@ -261,4 +262,5 @@ def main() -> None:
     """Entry point of ``huberflow``."""
     # Otherwise Python would visit all of TensorFlow's objects at its exit, for two seconds.
     atexit.register(gc.freeze)
+    sys.stdout, sys.stderr = lasting(sys.stdout), lasting(sys.stderr)
     cli()

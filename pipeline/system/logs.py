@@ -1,6 +1,5 @@
 """Redirects what libraries print to a log file, so that the terminal shows the run alone."""
 
-import errno
 import logging
 import os
 import sys
@@ -8,14 +7,12 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedWriter, FileIO, TextIOWrapper
+from io import BufferedWriter, TextIOWrapper
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TextIO
+from typing import IO, TextIO
 
 from huberflow.pipeline.system.private_files import only_for_owner
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from huberflow.pipeline.system.terminal import Terminal
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -44,7 +41,7 @@ def captured(path: Path, *, verbose: bool) -> Iterator[IO[str]]:
         try:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-            raw = _Terminal(os.dup(terminal), "w")
+            raw = Terminal(os.dup(terminal), "w")
             with TextIOWrapper(BufferedWriter(raw), "utf-8", line_buffering=True) as stream:
                 yield stream
         except BaseException as error:
@@ -74,21 +71,6 @@ def _flush_or_drop(stream: TextIO) -> None:
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), stream.fileno())
         stream.flush()
-
-
-class _Terminal(FileIO):
-    """A terminal that may be lost meanwhile; what is written then is dropped, and the run goes on.
-
-    A closed pipe is another matter: its reader wants no more.
-    """
-
-    def write(self, data: "ReadableBuffer", /) -> int:
-        try:
-            return super().write(data)
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            return memoryview(data).nbytes
 
 
 @contextmanager
