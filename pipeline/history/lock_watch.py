@@ -1,4 +1,4 @@
-"""Tells who has locked the metadata database while a run waits for it."""
+"""Tells who has locked a database of the workspace that this process waits for."""
 
 import fcntl
 import os
@@ -48,11 +48,26 @@ def told(database: Path, tell: Callable[[str], None]) -> Iterator[None]:
         os.close(file)
 
 
+def locked_by(database: Path) -> str:
+    """Who has locked a database, as far as the system says it.
+
+    Only while nothing in this process has the file open; see ``told``.
+    """
+    file = os.open(database, os.O_RDONLY)
+    try:
+        holder = next(_holders(file), None)
+    except OSError:  # a file system without locks
+        holder = None
+    finally:
+        os.close(file)
+    return "another program" if holder is None else _described(holder)
+
+
 def _watch(file: int, name: str, tell: Callable[[str], None], ended: threading.Event) -> None:
     holder, since, is_told = None, 0.0, False
     while not ended.wait(_INTERVAL):
         try:
-            now = _holder(file)
+            now = next((pid for pid in _holders(file) if not _is_ours(pid)), None)
         except OSError:  # a file system without locks
             return
         if now != holder:
@@ -64,17 +79,15 @@ def _watch(file: int, name: str, tell: Callable[[str], None], ended: threading.E
             is_told = True
 
 
-def _holder(file: int) -> int | None:
-    """The process that has locked the database, other than this one and its children.
+def _holders(file: int) -> Iterator[int]:
+    """The processes that have locked the database, other than this one.
 
-    Returns:
-      None where it is free; 0 or less where the system does not say which process it is.
+    0 or less where the system does not say which process it is.
     """
     for start, length in ((_RESERVED, 1), (_PENDING, 1), (_SHARED, _SHARED_SIZE)):
         pid = _lock_holder(file, start, length)
-        if pid is not None and not _is_ours(pid):
-            return pid
-    return None
+        if pid is not None:
+            yield pid
 
 
 def _lock_holder(file: int, start: int, length: int) -> int | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import filelock
 
 from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.history.lock_watch import locked_by
 from huberflow.pipeline.system.atomic_write import written_atomically
 from huberflow.pipeline.system.private_files import only_for_owner
 from huberflow.pipeline.system.utf8 import check_utf8
@@ -235,6 +236,6 @@ class Workspace:
                 return  # perhaps no database at all, which is reported when it is read
             raise _refusal(
                 "a database that can be written",
-                f"{self.metadata}, which another program has locked for {LOCK_PATIENCE} s",
-                "end that program",
+                f"{self.metadata}, locked for {LOCK_PATIENCE} s by {locked_by(self.metadata)}",
+                "end that process",
             ) from error

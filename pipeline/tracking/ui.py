@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.history.lock_watch import locked_by
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.system.atomic_write import written_atomically
 from huberflow.pipeline.system.interruption import termination_as_interrupt
@@ -72,7 +73,9 @@ def _follow_move(database: Path) -> None:
     try:
         follow_move(database)
     except sqlite3.OperationalError as error:
-        raise TrackingError(f"{database}: {error}") from error
+        is_locked = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+        cause = f"locked by {locked_by(database)}" if is_locked else error
+        raise TrackingError(f"{database}: {cause}") from error
     except sqlite3.DatabaseError as error:
         raise TrackingError(f"{database}: {error}; write: {way_out(database)}") from error
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -363,7 +364,7 @@ database = sqlite3.connect(sys.argv[1], isolation_level=None)
 database.execute("CREATE TABLE t (x)")
 database.execute("BEGIN EXCLUSIVE")
 print("held", flush=True)
-time.sleep(600)
+time.sleep(60)
 """
 
 
@@ -374,9 +375,14 @@ class TestMetadata:
         command = [sys.executable, "-c", HOLD, str(path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
             assert holder.stdout.readline() == "held\n"
-            parts = (f"received {path}", "write: --workspace other")
-            assert_refused("run", "--workspace", str(tmp_path), key="workspace", parts=parts)
+            (line,) = messages("run", "--workspace", str(tmp_path))
+            name = psutil.Process(holder.pid).name()
             holder.kill()
+        assert line.startswith(
+            f"workspace: expected a database that can be written, received {path}"
+        )
+        assert f"locked for 1 s by {name} (process {holder.pid})" in line
+        assert line.endswith("write: --workspace other")
 
     def test_that_are_no_database_are_refused_and_stay(self, tmp_path):
         path = Workspace(tmp_path).metadata

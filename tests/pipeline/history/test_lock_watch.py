@@ -12,7 +12,7 @@ from contextlib import closing
 import pytest
 
 from huberflow.pipeline.history import lock_watch
-from huberflow.pipeline.history.lock_watch import told
+from huberflow.pipeline.history.lock_watch import locked_by, told
 
 HOLD = """
 import sqlite3, sys
@@ -87,3 +87,10 @@ def test_the_runs_own_locks_are_not_told(database, monkeypatch):
         connection.execute("BEGIN IMMEDIATE")
         time.sleep(2)
     assert lines == []
+
+
+def test_who_has_locked_it_is_known_at_once(database, held):
+    assert locked_by(database) == "another program"
+    holder = held("EXCLUSIVE")
+    assert re.fullmatch(r"python\S* \(process \d+\)", locked_by(database))
+    holder.communicate()

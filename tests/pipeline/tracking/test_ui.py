@@ -14,13 +14,13 @@ import pytest
 from mlflow import MlflowClient
 
 from huberflow.pipeline.history.workspace import Workspace
-from huberflow.pipeline.tracking import ui
+from huberflow.pipeline.tracking import ui, workspace_database
 from huberflow.pipeline.tracking.tracker import TrackingError
 
 SERVE = """
 import sys
 from pathlib import Path
-from huberflow.pipeline.tracking import ui
+from huberflow.pipeline.tracking import ui, workspace_database
 from huberflow.pipeline.history.workspace import Workspace
 place = Workspace(Path(sys.argv[1]))
 ui.serve(place, sys.argv[2], place.tracked_files, port=int(sys.argv[3]),
@@ -95,6 +95,27 @@ def test_new_experiments_keep_their_artifacts_in_the_workspace(workspace):
 def test_a_server_that_does_not_start_is_quoted(workspace):
     with pytest.raises(TrackingError, match=r"(?s)MLflow's server ended, see .*ui.log:\n.*nowhere"):
         ui.serve(workspace, "nowhere://x", workspace.tracked_files, port=0, on_ready=pytest.fail)
+
+
+def test_a_database_that_another_program_has_locked_is_told_with_it(workspace, monkeypatch):
+    monkeypatch.setattr(workspace_database, "LOCK_PATIENCE", 0.2)
+    workspace.journals.mkdir()
+    workspace.tracking.mkdir()
+    path = workspace.tracking / "mlflow.db"
+    hold = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+    shell = ["sh", "-c", '"$@"; exit', "sh", sys.executable, "-c", hold, path]  # not our child
+    pipe = subprocess.PIPE
+    with subprocess.Popen(shell, stdin=pipe, stdout=pipe, text=True) as process:
+        process.stdout.readline()
+        with pytest.raises(TrackingError, match=r"mlflow\.db: locked by python\S* \(process \d+\)"):
+            ui.serve(workspace, f"sqlite:///{path}", workspace.tracked_files, on_ready=print)
+        process.stdin.close()
 
 
 def test_the_note_of_a_killed_server_is_not_believed(workspace):
