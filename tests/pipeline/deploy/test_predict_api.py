@@ -7,6 +7,7 @@ from http.client import HTTPConnection
 
 import numpy as np
 import pytest
+from request_cost import SIZES, assert_linear
 from small_bundles import example
 
 from huberflow.components.bundle import reload
@@ -55,6 +56,35 @@ def asked(client, page, body=None):
 def answer(scorer, body, most_rows=100):
     content, rows = predict_api.predict(scorer, json.dumps(body).encode(), most_rows)
     return json.loads(content), rows
+
+
+def records(count, name):
+    return [{name(row): row} for row in range(count)]
+
+
+BODIES = {
+    "rows, each with another name": lambda n: {"instances": records(n, "k{}".format)},
+    "columns, each with another name": lambda n: {"inputs": {f"k{i}": [1] for i in range(n)}},
+    "a row with many names": lambda n: {"instances": [{f"k{i}": 1 for i in range(n)}]},
+    "a name as long as the body": lambda n: {"instances": [{"k" * 10 * n: 1}]},
+    "values without names": lambda n: {"instances": list(range(n))},
+    "a list as a value": lambda n: {"instances": [{"miles": [1] * n}]},
+    "lists as values": lambda n: {"inputs": {"miles": [[1, 2]] * n}},
+    "a signature as long as the body": lambda n: {"instances": [1], "signature_name": "x" * 10 * n},
+    "text in place of base64": lambda n: {"instances": [{"b64": "?" * 10 * n}]},
+    "base64 in place of numbers": lambda n: {"inputs": {"miles": [b64(b"a")] * n}},
+    "rows of one column": lambda n: {"instances": records(n, lambda _: "miles")},
+    "good rows": lambda n: {"instances": ROWS * n},
+    "good columns": lambda n: {"inputs": {name: each * n for name, each in COLUMNS.items()}},
+    "good examples": lambda n: {"instances": EXAMPLES * n},
+    "too many rows": lambda n: {"instances": [{}] * 30 * n},
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_the_cost_of_a_request_grows_with_its_size(scorer, body):
+    bodies = [json.dumps(body(count)).encode() for count in SIZES]
+    assert_linear(lambda body: predict_api.predict(scorer, body, 100_000), bodies)
 
 
 class TestPredict:

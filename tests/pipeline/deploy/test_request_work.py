@@ -1,13 +1,13 @@
 """The work and the memory for a request grow with its size, and no faster."""
 
 import json
-import sys
-import tracemalloc
 
 import pytest
+from request_cost import SIZES, assert_linear
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy import protocol
+from huberflow.pipeline.deploy.request_csv import parse_csv
 
 COLUMNS = ["company", "miles"]
 
@@ -41,49 +41,31 @@ HOSTILE = {
 }
 
 
+CSV = {
+    "names, each unknown": lambda n: ",".join(f"k{i}" for i in range(n)),
+    "one column many times": lambda n: ",".join(["miles"] * n),
+    "one name as long as the body": lambda n: "k" * 10 * n,
+    "rows of delimiters": lambda n: "company,miles\n" + "," * 10 * n,
+    "an open quote": lambda n: 'company,miles\n"' + 'a,1\n""' * n,
+    "quotes": lambda n: "company,miles\n" + '"""""",1\n' * n,
+    "empty lines": lambda n: "company,miles\n" + "\n" * 10 * n,
+    "one value as long as the body": lambda n: "company,miles\na," + "1" * 10 * n,
+    "values that are no numbers": lambda n: "company,miles\n" + "a,b\n" * n,
+    "good rows": lambda n: "company,miles\n" + "a,1.5\n" * n,
+}
+KINDS = {"company": "text", "miles": "number"}
+
+
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-def test_grows_with_the_size_of_the_body(body):
-    bodies = [json.dumps(body(count)).encode() for count in (1000, 4000)]
-    growth = len(bodies[1]) / len(bodies[0])
-    for cost in (calls, peak):
-        cost(bodies[0])  # the first of all also imports
-        small, large = map(cost, bodies)
-        assert large < 1.3 * growth * small + 10_000, cost.__name__
+def test_grows_with_the_size_of_the_json(body):
+    bodies = [json.dumps(body(count)).encode() for count in SIZES]
+    assert_linear(lambda body: protocol.parse_request(body, COLUMNS), bodies)
 
 
-def read(body):
-    message = ""
-    try:
-        protocol.parse_request(body, COLUMNS)
-    except InputError as error:
-        message = str(error)
-    assert len(message) < 300
-
-
-def calls(body):
-    """Functions that were called, C's too."""
-    count = 0
-
-    def count_calls(frame, event, argument):
-        nonlocal count
-        count += event.endswith("call")
-
-    sys.setprofile(count_calls)
-    try:
-        read(body)
-    finally:
-        sys.setprofile(None)
-    return count
-
-
-def peak(body):
-    """Bytes."""
-    tracemalloc.start()
-    try:
-        read(body)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+@pytest.mark.parametrize("body", CSV.values(), ids=CSV)
+def test_grows_with_the_size_of_the_csv(body):
+    bodies = [body(count).encode() for count in SIZES]
+    assert_linear(lambda body: parse_csv(body, KINDS, protocol.MOST_ROWS), bodies)
 
 
 class TestValues:
