@@ -38,6 +38,7 @@ from huberflow.pipeline.deploy.listening import bind_port
 from huberflow.pipeline.deploy.metrics import Metrics
 from huberflow.pipeline.deploy.observed import ObservedApp, PrintedLog
 from huberflow.pipeline.deploy.slots import Listener, Slots
+from huberflow.pipeline.deploy.succession import give_way, take_over
 
 _WARM_UP = (1, 256)
 """Rows of a small and a large request; the first of each size takes longer than the next."""
@@ -215,6 +216,7 @@ def running_server(
             ended.set()
 
     listener.listen(config.backlog)
+    take_over(listener)
     thread = threading.Thread(target=run, name="http")
     thread.start()
     with _a_line_per_second():
@@ -279,6 +281,8 @@ class _Server(uvicorn.Server):
             *self.server_state.default_headers,
             (b"connection", b"close"),
         ]
+        for listener in sockets or []:
+            await give_way(cast(Listener, listener))
         for server in self.servers:
             server.close()
         for listener in sockets or []:

@@ -89,6 +89,10 @@ class Listener(socket.socket):
     ) -> None:
         super().__init__(family, kind, protocol, fileno)
         self.slots = Slots()
+        self.is_alone = fileno is None
+        """Whether no other process has a copy of it."""
+        self.probes: set[object] = set()
+        """Addresses from which this process itself connects, until such a connection is here."""
 
     def listen(self, _: int = _BACKLOG) -> None:
         """Lets connections wait, however few asyncio accepts at once, which is what it asks for."""
@@ -104,6 +108,7 @@ class Listener(socket.socket):
         if not self.slots.make_room():
             raise BlockingIOError
         connection, address = super().accept()
+        self.probes.discard(address)
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if connection.fileno() >= files - _OTHER_FILES:  # the lowest number that is free
             connection.close()

@@ -38,7 +38,7 @@ class Traffic:
             try:
                 status, answer = ask(to, "/invocations", dataframe_records=batch.rows)
             except (http.client.RemoteDisconnected, ConnectionError):
-                counts["retries"] += 1  # Refused, or closed before any byte of an answer.
+                counts["lost"] += 1  # Refused, or closed before any byte of an answer.
                 to.close()
                 continue
             asked += 1
