@@ -215,10 +215,11 @@ class Workspace:
             open(self.metadata, "ab", opener=only_for_owner).close()
         except OSError as error:
             raise unwritable(self.metadata, error) from error
-        for path in (self.metadata, *self.journals.glob("*"), *self.log("").parent.glob("*")):
-            if path.stat().st_mode & 0o077:
+        logs = self.log("").parent
+        for path in (self.metadata, self.tracking, *self.journals.glob("*"), *logs.glob("*")):
+            if path.exists() and path.stat().st_mode & 0o077:
                 with suppress(PermissionError):  # another user's, whose matter it is
-                    path.chmod(0o600)
+                    path.chmod(0o700 if path.is_dir() else 0o600)
 
     def _check_metadata_lock(self) -> None:
         """Refuses a locked database, for which ML Metadata would wait half a minute in silence.

@@ -1,6 +1,7 @@
 """Files that only their owner may read, because they may hold secrets."""
 
 import os
+from pathlib import Path
 
 
 def only_for_owner(path: str, flags: int) -> int:
@@ -16,3 +17,21 @@ def only_for_owner(path: str, flags: int) -> int:
         0o600
     """
     return os.open(path, flags, 0o600)
+
+
+def make_private(file: Path) -> None:
+    """Makes an empty file for its owner alone, and its folder too; what is there stays as it is.
+
+    For a database, which gives the files beside it the mode of its own.
+
+    Example::
+
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp(), "mlflow", "mlflow.db")
+        >>> make_private(file)
+        >>> oct(file.parent.stat().st_mode & 0o777), oct(file.stat().st_mode & 0o777)
+        ('0o700', '0o600')
+    """
+    file.parent.mkdir(0o700, parents=True, exist_ok=True)
+    if not file.exists():
+        open(file, "ab", opener=only_for_owner).close()

@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.system.masking import masked_text
+from huberflow.pipeline.system.private_files import make_private
 from huberflow.pipeline.tracking.tracker import TrackingError, UnreachableError
 from huberflow.pipeline.tracking.workspace_database import follow_move, way_out
 
@@ -80,7 +81,7 @@ def _database_client(uri: str) -> MlflowClient:
     lock: AbstractContextManager[object] = nullcontext()
     file = Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_private(file)
         lock = filelock.FileLock(f"{file}.lock")
     with lock:
         if file is not None:

@@ -94,7 +94,8 @@ def _server(
     store_uri: str, artifacts: Path, port: int, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     """MLflow's server, in its own process group because it starts processes itself."""
-    artifacts.mkdir(parents=True, exist_ok=True)
+    artifacts.parent.mkdir(0o700, parents=True, exist_ok=True)
+    artifacts.mkdir(exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "mlflow", "server", "--workers=1"]
     command += [f"--host={_HOST}", f"--port={port}"]

@@ -93,12 +93,14 @@ def test_what_may_hold_a_secret_is_for_its_owner_alone(tmp_path):
     """Also where an earlier version wrote it; what is served is for all."""
     w = Workspace(tmp_path)
     earlier = [w.journal("run-1"), w.log("run-1"), w.log("ui")]
-    for path in (*earlier, w.serving("taxi") / "1" / "saved_model.pb"):
+    within = w.tracked_files / "1" / "config.yaml"
+    for path in (*earlier, within, w.serving("taxi") / "1" / "saved_model.pb"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(0o644)
     assert_free(w)
     for path in (*earlier, w.metadata):
         assert stat.filemode(path.stat().st_mode) == "-rw-------"
+    assert stat.filemode(w.tracking.stat().st_mode) == "drwx------"
     assert stat.filemode((w.serving("taxi") / "1" / "saved_model.pb").stat().st_mode)[-3] == "r"
 
 

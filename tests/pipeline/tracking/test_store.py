@@ -1,6 +1,7 @@
 """Which server runs go to."""
 
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,8 @@ class TestConnection:
         (tmp_path / "config").mkdir()
         (tmp_path / "config" / "config.yaml").write_text("seed: 1")
         tracker.attach(run.id, tmp_path / "config")
-        assert (workspace.tracking / "mlflow.db").is_file()
+        assert stat.filemode((workspace.tracking / "mlflow.db").stat().st_mode) == "-rw-------"
+        assert stat.filemode(workspace.tracking.stat().st_mode) == "drwx------"
         assert len(list(workspace.tracking.glob("artifacts/**/config.yaml"))) == 1
         assert not list((tmp_path / "elsewhere").iterdir())
 
