@@ -114,6 +114,26 @@ class TestImportedInPlace:
         assert (done.returncode, done.stderr) == (0, "")
         assert set(bundle.rglob("*")) == before
 
+    def test_planted_bytecode_is_refused_by_a_loader_of_one_s_own(self, bundle, tmp_path):
+        """Python runs it before any code of the bundle, which therefore is to be checked first."""
+        planted_bytecode(bundle / reload.layout.LOADER)
+        (tmp_path / "mine").mkdir()
+        copy_loader(tmp_path / "mine")
+        done = run(tmp_path / "mine" / "reload.py", bundle, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "__pycache__" in done.stdout
+        with pytest.raises(
+            reload.ReloadError, match=r"__pycache__/reload\..*not part of the bundle"
+        ):
+            reload.verify(bundle)
+        assert not (tmp_path / "planted").exists()
+        subprocess.run(
+            [sys.executable, "-c", "import sys; sys.path.insert(0, sys.argv[1]); import reload",
+             bundle / EXTRA],
+            cwd=tmp_path,
+        )  # fmt: skip
+        assert (tmp_path / "planted").exists()  # as docs/signing.md warns
+
     def test_its_custom_objects_leave_no_bytecode_either(self, bundle):
         code = "import huberflow.custom_objects.losses"
         subprocess.run([sys.executable, "-c", code], cwd=bundle / EXTRA, env=WRITING, check=True)

@@ -205,6 +205,43 @@ class TestPort:
             assert_refused(*asked, key="--port", parts=parts)
 
 
+class TestHost:
+    """Beyond loopback, whoever reaches it can ask the model and read the answers."""
+
+    @pytest.fixture
+    def said(self, tmp_path):
+        """What the command says before it finds that there is no model."""
+        for name, text in {"token": "0123456789abcdef0123456789abcdef\n", "cert.pem": ""}.items():
+            (tmp_path / name).write_text(text)
+
+        def said(*options: str) -> list[str]:
+            found = [option.format(tmp=tmp_path) for option in options]
+            return messages("serve", f"{tmp_path}/model", *found, code=2)
+
+        return said
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104
+    @pytest.mark.parametrize(
+        "options", [(), ("--token-file={tmp}/token",), ("--tls-cert={tmp}/cert.pem",)]
+    )
+    def test_that_others_reach_is_warned_of(self, said, host, options):
+        warning, _ = said(f"--host={host}", *options)
+        assert f"{host}:8080" in warning
+        for option in ("--token-file", "--tls-cert", "--tls-key"):
+            assert option in warning
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            ("--host=0.0.0.0", "--token-file={tmp}/token", "--tls-cert={tmp}/cert.pem"),
+            ("--host=127.0.0.1",),
+            (),
+        ],
+    )
+    def test_that_is_guarded_or_of_this_machine_alone_is_not(self, said, options):
+        assert len(said(*options)) == 1
+
+
 class TestSigningKey:
     """Each is refused before the first node runs."""
 
