@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from huberflow.installation.docstrings import WITHOUT, lacks_docstrings
 from huberflow.pipeline.cli import bundles, clusters, models, runs, schemas, signatures
 from huberflow.pipeline.cli.common import (
     FAILED,
@@ -263,4 +264,6 @@ def main() -> None:
     # Otherwise Python would visit all of TensorFlow's objects at its exit, for two seconds.
     atexit.register(gc.freeze)
     sys.stdout, sys.stderr = lasting(sys.stdout), lasting(sys.stderr)
+    if lacks_docstrings():  # click's help is made of them, too
+        stop(f"Python: {WITHOUT}", WRONG_INPUT)
     cli()

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable, Mapping
 
+from huberflow.installation.docstrings import docstrings_named
 from huberflow.installation.extras import missing_extra_named
 
 
@@ -23,8 +24,8 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], obje
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         user = f"{package}.{name}"
-        with missing_extra_named(user):
+        with missing_extra_named(user), docstrings_named(user):
             module = importlib.import_module(modules[name])
-        return module if module.__name__ == user else getattr(module, name)
+            return module if module.__name__ == user else getattr(module, name)
 
     return get
