@@ -45,16 +45,17 @@ def _named(runs: Sequence[Run], name: str) -> list[Run]:
         or [run for run in runs if run.name == name]
         or [run for run in runs if run.id.startswith(name)]
     )
-    ids = {run.id for run in matches}
-    matches = [run for run in matches if run.sweep not in ids]  # its sweep includes them
+    found = {run.id for run in matches}
+    matches = [run for run in matches if run.sweep not in found]  # its sweep includes them
     if not matches:
         raise _unknown(runs, name)
     if len(matches) > 1:
+        ids = [run.id for run in matches[-5:]]
         raise InputError(
             name,
             expected="the name of one run",
             received=f"one that fits {len(matches)} runs",
-            hint="write the whole id, such as: " + ", ".join(run.id for run in matches[-5:]),
+            hint="write the whole id, such as: " + ", ".join(map(shlex.quote, ids)),
         )
     (only,) = matches
     if only.kind == "run":

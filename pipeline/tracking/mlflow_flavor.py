@@ -5,6 +5,7 @@ the compiled Keras model back, with its custom objects.
 """
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
@@ -121,7 +122,7 @@ def save_model(
     """
     with tempfile.TemporaryDirectory() as temporary:
         if isinstance(model, str | os.PathLike):
-            bundle = Path(model)
+            bundle = _private_copy(Path(model), Path(temporary))
         else:
             bundle = Path(temporary, "bundle")
             rows = _rows(inputs, options.get("input_example"))
@@ -254,6 +255,13 @@ def saved_model_in(folder: Path, reference: str) -> Path:
             received=f"one of the flavors {', '.join(flavors)}",
         )
     return folder / str(flavors["python_function"]["artifacts"][_ARTIFACT]["path"])
+
+
+def _private_copy(bundle: Path, folder: Path) -> Path:
+    """A copy below ``folder``, which nobody changes between its verification and MLflow's copy."""
+    if not bundle.is_dir():
+        return bundle
+    return Path(shutil.copytree(bundle, folder / bundle.resolve().name, symlinks=True))
 
 
 def _rows(inputs: Rows | None, example: object) -> object:

@@ -23,12 +23,15 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from journals import Story
 
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.cli.main import cli
 from huberflow.pipeline.data.reading import read_batches
 from huberflow.pipeline.data.source import find_source
+from huberflow.pipeline.deploy import locate
 from huberflow.pipeline.execution import session
+from huberflow.pipeline.history import run_history, select
 from huberflow.pipeline.history.metadata_store import Records
 from huberflow.pipeline.history.workspace import Workspace
 from huberflow.pipeline.resolve.resolved_run import resolve_config
@@ -73,6 +76,39 @@ def test_to_see_or_deliver_runs(place, monkeypatch):
     monkeypatch.setattr(links, "receipt", lambda *_: Receipt("sqlite:////x", "r", "e", True))
     start = links.compare_page(Workspace(place), ["run-1"]).partition("start it: ")[2]
     assert words(start.removesuffix(")"))[3] == str(place)
+
+
+class TestNamesOfRuns:
+    """Any text can be one, and in another pipeline an id."""
+
+    def test_in_place_of_a_wrong_one(self, place):
+        journals = Workspace(place).journals
+        for number in (1, 2):
+            Story(journals, f"run-{number}", name=f"{AWKWARD} {number}").ends()
+        runs = run_history.all_runs(Workspace(place), print)
+        names = offered(lambda: select.select_runs(runs, [AWKWARD[:-1]])).split(" or ")
+        found = [select.select_runs(runs, words(name))[0].id for name in names]
+        assert sorted(found) == ["run-1", "run-2"]
+
+    def test_that_several_have(self, place):
+        journals = Workspace(place).journals
+        for number in (1, 2):
+            Story(journals, f"{AWKWARD[:10]} {number}", name="night").ends()
+        runs = run_history.all_runs(Workspace(place), print)
+        with pytest.raises(InputError) as caught:
+            select.select_runs(runs, ["night"])
+        ids = caught.value.hint.partition("such as: ")[2].split(", ")
+        assert [select.select_runs(runs, words(each))[0].id for each in ids] == [
+            run.id for run in runs
+        ]
+
+    def test_of_a_sweep_whose_trial_is_meant(self, place):
+        journals = Workspace(place).journals
+        Story(journals, "sweep-1", kind="sweep", name=AWKWARD)
+        for number in (1, 2):
+            Story(journals, f"trial-{number}", sweep="sweep-1").ends()
+        command = offered(lambda: locate._run(AWKWARD, Workspace(place)))
+        assert words(command) == ["huberflow", "compare", AWKWARD]
 
 
 def test_to_move_a_damaged_database_away(place):

@@ -1,5 +1,7 @@
 """The flavor in a real MLflow: logged in a run, registered, loaded back, and served."""
 
+import shutil
+
 import mlflow
 import mlflow.pyfunc
 import numpy as np
@@ -20,6 +22,7 @@ from huberflow.components.serving.signatures import name_columns
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.losses import HuberLoss
 from huberflow.custom_objects.metrics import HuberMetric
+from huberflow.pipeline.tracking import mlflow_flavor
 
 X = np.random.default_rng(5).normal(size=(64, 3)).astype(np.float32)
 Y = (X @ [[1.0], [2.0], [3.0]]).astype(np.float32)
@@ -161,6 +164,21 @@ class TestSaved:
         found = mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(np.array(rows, object))
         expected = reload.predictor(bundle, signature)(examples=rows)["prediction"]
         assert found == pytest.approx(expected)
+
+    def test_a_bundle_that_changes_after_its_verification_is_saved_as_it_was(
+        self, bundle, tmp_path, monkeypatch
+    ):
+        own = shutil.copytree(bundle, tmp_path / "own")
+        write = mlflow_flavor.write
+
+        def change_then_write(*arguments, **options):
+            (own / "saved_model.pb").write_bytes(b"")
+            write(*arguments, **options)
+
+        monkeypatch.setattr(mlflow_flavor, "write", change_then_write)
+        huberflow.mlflow.save_model(own, tmp_path / "model")
+        saved = mlflow_flavor.saved_model_in(tmp_path / "model", "model")
+        assert reload.verify(saved) == reload.verify(bundle)
 
     def test_several_inputs_and_outputs_have_their_names(self, tmp_path):
         model = compiled("fare", "tip")
