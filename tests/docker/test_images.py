@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
+import earlier_bundle
 import pytest
 from container_engine import docker, wait_until
 from mlflow_servers import free_port
@@ -102,14 +103,10 @@ def test_sigterm_ends_it_within_ten_seconds_of_a_client_that_goes_on(bundle):
         assert state(container)["ExitCode"] != KILLED
 
 
-def test_a_bundle_of_another_version_is_refused_in_words(images, bundle, tmp_path):
-    older = Path(shutil.copytree(bundle, tmp_path / "model"))
-    certificate = json.loads((older / reload.layout.CERTIFICATE).read_text())
-    newest = certificate["schema_version"]
-    certificate["schema_version"] = newest - 1
-    (older / reload.layout.CERTIFICATE).write_text(reload.integrity.seal(certificate))
-    message = refused(older)
-    assert f"schema_version: expected {newest}, received {newest - 1}" in message
+def test_a_bundle_of_another_version_is_refused_in_words(images, tmp_path):
+    message = refused(earlier_bundle.extracted(tmp_path))
+    newest, received = reload.layout.SCHEMA_VERSION, earlier_bundle.SCHEMA_VERSION
+    assert f"schema_version: expected {newest}, received {received}" in message
 
 
 def test_a_changed_model_is_not_served(images, bundle, tmp_path):
