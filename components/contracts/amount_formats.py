@@ -93,7 +93,7 @@ def pattern_of(signs: tuple[str, str], unit: str, *, required: bool) -> str:
     group, decimal = _GROUP[signs[0]], re.escape(signs[1])
     # Groups of two digits are the lakhs of India.
     grouped = rf"[1-9]\d{{0,2}}(?:{group}\d{{2,3}})*{group}\d{{3}}"
-    number = rf"(?:(?:{grouped}|\d+)(?:{decimal}\d*)?|{decimal}\d+)"
+    number = rf"(?:(?:{grouped}|\d+)(?:{decimal}\d+)?|{decimal}\d+)"
     space = f"{_BLANK}*"
     before = f"{unit}{space}{number}"
     behind = f"{number}{space}{unit}"

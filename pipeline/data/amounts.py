@@ -19,8 +19,9 @@ _PATTERNS = {
 }
 _NO_UNIT = "[^A-Za-złč$€£¥₹₩₽₺₪₫₴฿%‰]"
 
-_PLAIN = r"^\s*[+-]?(\d+\.?\d*|\.\d+)\s*$"
-"""Numbers that do not show how amounts are written; Parquet has them as text, too."""
+_PLAIN = r"^\s*[+-]?(\d+\.?\d*|\.\d+)-?\s*$"
+"""Texts that do not show how amounts are written: numbers, which Parquet may have as text, and
+periods such as ``1935-``."""
 
 
 class PlainNumbers:

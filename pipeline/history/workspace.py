@@ -1,5 +1,6 @@
 """The workspace: the one folder that runs write, and where each thing lies in it."""
 
+import glob
 import itertools
 import shutil
 import sqlite3
@@ -56,10 +57,17 @@ class Workspace:
         """The workspace in a folder as a user writes it, such as ``~/runs``.
 
         Raises:
-          InputError: the folder's name is not UTF-8.
+          InputError: the folder's name is not UTF-8, or TFX would take it for a pattern.
         """
         root = folder.expanduser().absolute()
         check_utf8("workspace", str(root))
+        if glob.has_magic(str(root)):
+            raise InputError(
+                "workspace",
+                expected="a folder without * ? or [ in its path, which TFX takes for a pattern",
+                received=str(root),
+                write="--workspace ~/huberflow",
+            )
         return cls(root)
 
     @property

@@ -125,3 +125,10 @@ def test_the_identity_stays_when_the_folder_moves_and_is_new_after_a_reset(tmp_p
     assert Workspace(tmp_path / "b").identity == before
     shutil.rmtree(tmp_path / "b")
     assert Workspace(tmp_path / "b").identity != before
+
+
+@pytest.mark.parametrize("name", ["data [1]", "what?", "all*"])
+def test_a_path_that_tfx_takes_for_a_pattern_is_refused(tmp_path, name):
+    with pytest.raises(InputError) as refused:
+        Workspace.at(tmp_path / name)
+    assert (refused.value.key, refused.value.received) == ("workspace", str(tmp_path / name))

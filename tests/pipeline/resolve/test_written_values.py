@@ -108,6 +108,10 @@ def test_several_units_are_no_one_number(resolved):
     assert "$" in found.config.data.left_out["x"]
 
 
+def test_periods_are_no_amounts(resolved):
+    assert resolved({"x": ["1935-", "1940-"]}).config.features.categorical == ("x",)
+
+
 def test_a_share_without_its_sign_is_no_share(resolved):
     assert resolved({"x": ["5%", "0.05"]}).config.features.amounts == {}
 
