@@ -1,6 +1,6 @@
 """Recognises numbers that are written as amounts, such as ``$1,234.56``, ``12.5%`` or ``0,7``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -77,10 +77,11 @@ class AmountDetector:
         self._fit.count(counts)
         known = np.zeros(len(texts), bool)
         for name in [*self._fit.bad]:
-            fits = pc.match_substring_regex(texts, _PATTERNS[name]).to_numpy(zero_copy_only=False)
-            self._fit.add(name, texts, counts, fits)
-            known |= fits
-        plain = pc.match_substring_regex(texts, _PLAIN).to_numpy(zero_copy_only=False)
+            fits = self._fit.add_if_close(name, texts, counts, _matcher(_PATTERNS[name]))
+            known |= False if fits is None else fits
+        if not known.any():
+            return
+        plain = _matcher(_PLAIN)(texts)
         self._plain += int(counts[plain & known].sum())
         self._add_units(texts.filter(pa.array(known)), counts[known])
 
@@ -138,6 +139,10 @@ class AmountDetector:
         ((unit, before),) = self._units.items()
         space = " " if unit.isalpha() or not (before or unit in "%‰") else ""
         return f"{unit}{space}{number}" if before else f"{number}{space}{unit}"
+
+
+def _matcher(pattern: str) -> Callable[[pa.StringArray], np.ndarray]:
+    return lambda texts: pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
 
 
 def _reads(name: str, plain: PlainNumbers) -> bool:

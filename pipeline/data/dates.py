@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,10 @@ def parse_dates(texts: pa.StringArray, form: DateFormat) -> pa.TimestampArray:
     at = np.zeros(len(texts), "datetime64[us]")
     at[is_date] = points[valid]
     return pa.array(at, pa.timestamp("us", "UTC" if form.has_zone else None), mask=~is_date)
+
+
+def _are_dates(texts: pa.StringArray, form: DateFormat) -> np.ndarray:
+    return parse_dates(texts, form).is_valid().to_numpy(zero_copy_only=False)
 
 
 def _places(parts: pa.StructArray) -> list[tuple[str, int]]:
@@ -95,10 +100,10 @@ class DateFormatDetector:
         """Adds distinct texts, each with its number of rows."""
         self._fit.count(counts)
         for name in [*self._fit.bad]:
-            points = parse_dates(texts, DATE_FORMATS[name])
-            fits = points.is_valid().to_numpy(zero_copy_only=False)
-            self._fit.add(name, texts, counts, fits)
-            if fits.any():
+            form = DATE_FORMATS[name]
+            fits = self._fit.add_if_close(name, texts, counts, partial(_are_dates, form=form))
+            if fits is not None and fits.any():
+                points = parse_dates(texts.filter(pa.array(fits)), form)
                 ends = [*self._ranges.get(name, ()), *pc.min_max(points).as_py().values()]
                 self._ranges[name] = min(ends), max(ends)
 

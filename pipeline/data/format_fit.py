@@ -1,12 +1,15 @@
 """Which formats fit almost all texts of a column, whatever the batches that they come in."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pyarrow as pa
 
 MOST = 20
 """Texts of a column that a format does not fit; with more, the column is in another one."""
+
+_FIRST = 64
+"""Texts that are tried before all others of a batch."""
 
 SHARE = 0.05
 """Of the rows that may have such a text."""
@@ -26,11 +29,33 @@ class FormatFit:
         """All that were counted."""
 
     def count(self, counts: np.ndarray) -> None:
-        """Counts rows, before ``add`` says which of them fit."""
+        """Counts rows, before it is added which of them fit."""
         self.rows += int(counts.sum())
 
-    def add(self, name: str, texts: pa.StringArray, counts: np.ndarray, fits: np.ndarray) -> None:
-        """Adds what one format makes of distinct texts, each with its number of rows."""
+    def add_if_close(
+        self,
+        name: str,
+        texts: pa.StringArray,
+        counts: np.ndarray,
+        fits_of: Callable[[pa.StringArray], np.ndarray],
+    ) -> np.ndarray | None:
+        """Adds what one format makes of distinct texts; None if the first few rule it out.
+
+        Args:
+          name: of the format.
+          texts: distinct.
+          counts: the number of rows of each.
+          fits_of: says which of some texts fit.
+        """
+        first = texts[:_FIRST]
+        if np.count_nonzero(~fits_of(first)) > MOST:
+            del self.bad[name]
+            return None
+        fits = fits_of(texts)
+        self._add(name, texts, counts, fits)
+        return fits
+
+    def _add(self, name: str, texts: pa.StringArray, counts: np.ndarray, fits: np.ndarray) -> None:
         bad = self.bad[name]
         if len(bad) + np.count_nonzero(~fits) > 2 * MOST:  # some may be there already
             del self.bad[name]
