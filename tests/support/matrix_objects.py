@@ -222,3 +222,32 @@ class Reconstructing(tf_keras.Model):
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}
+
+
+class Adversarial(tf_keras.Model):
+    """Two networks, each with an optimizer of its own."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.generator = tf_keras.Sequential([tf_keras.layers.Dense(4)])
+        self.critic = tf_keras.layers.Dense(1)
+
+    def compile(self, generating, judging):
+        super().compile(generating)
+        self.judging = judging
+
+    def call(self, inputs):
+        return self.generator(inputs)
+
+    def train_step(self, data):
+        inputs, real, _ = tf_keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape(persistent=True) as tape:
+            made = self.critic(self.generator(inputs))
+            judged = tf.nn.softplus(made) + tf.nn.softplus(-self.critic(real))
+            loss = tf.nn.softplus(-made)
+        self.optimizer.minimize(loss, self.generator.trainable_variables, tape=tape)
+        self.judging.minimize(judged, self.critic.trainable_variables, tape=tape)
+        return {"loss": tf.reduce_mean(loss)}
+
+    def get_config(self):
+        return {}

@@ -17,6 +17,7 @@ import reloaded_matrix
 from bare_environment import BareEnvironment
 
 from huberflow.components.bundle import bundle, reload
+from huberflow.components.bundle.save import save_bundle
 from huberflow.custom_objects.input_error import InputError
 
 KINDS = {name: make for kinds in model_matrix.KINDS.values() for name, make in kinds.items()}
@@ -144,6 +145,14 @@ class TestRefused:
         assert caught.value.key == refused.key
         assert refused.expected in caught.value.expected
         assert not list(tmp_path.iterdir())
+
+    def test_of_two_networks_the_one_that_predicts_is_bundled(self, tmp_path):
+        case = model_matrix.REFUSED["other arguments of compile (a GAN)"].make()
+        fit(case)
+        generator = case.model.generator
+        certificate = save_bundle(generator, tmp_path / "bundle", case.inputs, check=False)
+        assert certificate["proof"]["statement"].startswith("Proves: predictions and the answers")
+        assert reload.check(tmp_path / "bundle")["ok"]
 
 
 class TestGuide:

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 import tf_keras
+from matrix_objects import Adversarial
 from tf_keras import layers
 
 from .kinds import NUMBERS, TARGET, TOKENS, Case, compiled_case, refused
@@ -35,3 +36,10 @@ def lambda_layer() -> Case:
     inputs = tf_keras.Input((4,))
     hidden = layers.Lambda(lambda x: 2 * x, name="twice")(inputs)
     return compiled_case(tf_keras.Model(inputs, layers.Dense(1)(hidden)), NUMBERS, TARGET)
+
+
+@refused("other arguments of compile (a GAN)", key="model", expected="takes what Keras's takes")
+def adversarial() -> Case:
+    model = Adversarial()
+    model.compile(tf_keras.optimizers.Adam(), tf_keras.optimizers.Adam())
+    return Case(model, NUMBERS, NUMBERS)
