@@ -17,7 +17,14 @@ def parse(text: str) -> object:
 
 def flow(value: object) -> str:
     """The value as YAML in one line."""
-    text = yaml.dump(value, Dumper=_Dumper, default_flow_style=True, sort_keys=False, width=10**6)
+    text = yaml.dump(
+        value,
+        Dumper=_Dumper,
+        default_flow_style=True,
+        sort_keys=False,
+        width=10**6,
+        allow_unicode=True,
+    )
     return text.removesuffix("\n").removesuffix("\n...")
 
 

@@ -169,6 +169,7 @@ def _scored(
 ) -> tuple[pa.Table, list[BadRow]]:
     """The good rows with their predictions, and the bad rows, both in the order of the file."""
     inputs = pd.DataFrame({name: _values(batch.rows[name], columns[name]) for name in columns})
+    inputs = scorer.without_missing_texts(inputs)
     errors = scorer.bad_rows(inputs)
     good = np.full(len(inputs), True)
     good[[*errors]] = False

@@ -1,7 +1,7 @@
 """The values of a table as a model takes them: in the range of its dtype, and unchanged."""
 
 import reprlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TypeVar, cast
 
 import numpy as np
@@ -16,19 +16,9 @@ Mistakes = dict[int, tuple[str, str]]
 """By a row's position, what was expected and received."""
 
 
-def converted(
-    given: pd.Series, column: RequestColumn, missing: Collection[str] = ()
-) -> tuple[np.ndarray, Mistakes]:
-    """Values as a ``RequestForm`` takes them; missing ones where there are mistakes.
-
-    Args:
-      given: the values.
-      column: what the form takes.
-      missing: texts that stand for a missing number, beside ``contracts.missing``.
-    """
+def converted(given: pd.Series, column: RequestColumn) -> tuple[np.ndarray, Mistakes]:
+    """Values as a ``RequestForm`` takes them; missing ones where there are mistakes."""
     mistakes: Mistakes = {}
-    if column.kind != "text" and missing and given.dtype == object:
-        given = given.where(~given.isin([*missing]), None)
     if column.kind == "number":
         expected, values = "a number", _numbers(given, column.dtype, mistakes)
     elif column.kind == "integer":

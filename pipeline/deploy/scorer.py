@@ -114,6 +114,18 @@ class Scorer:
         known = form is not None and form.columns.keys() <= self.columns.keys()
         return form.table(examples) if form and known else None
 
+    def without_missing_texts(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows with None where a text of ``data.missing`` stands in place of a number."""
+        if not self._missing:
+            return table
+        table = table.copy()
+        for name in table.columns:
+            if self.columns.get(name, "text") != "text":
+                absent = table[name].isin(self._missing)
+                if absent.any():
+                    table[name] = table[name].astype(object).mask(absent, None)
+        return table
+
     def bad_rows(self, table: pd.DataFrame) -> Mapping[int, InputError]:
         """The first mistake in each bad row, by the row's position.
 
@@ -133,12 +145,13 @@ class Scorer:
     def _read(self, table: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, Mistakes]]:
         """The columns as the form takes them, and the mistakes in each."""
         self._check_names(table)
+        table = self.without_missing_texts(table)
         columns: dict[str, np.ndarray] = {}
         mistakes: dict[str, Mistakes] = {}
         absent = pd.Series([None] * len(table), dtype=object)
         for name, column in self._form.columns.items():
             given = table.get(name, absent)
-            columns[name], mistakes[name] = converted(given, column, self._missing)
+            columns[name], mistakes[name] = converted(given, column)
         for names in self._form.together:
             missing = np.stack([is_missing(columns[name]) for name in names], axis=1)
             for row, place in np.argwhere(missing & ~missing.all(axis=1, keepdims=True)):

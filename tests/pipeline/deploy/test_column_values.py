@@ -53,15 +53,6 @@ def test_a_value_that_would_be_another_is_a_mistake(value, dtype):
     assert list(mistakes) == [1]
 
 
-@pytest.mark.parametrize("dtype", [tf.float32, tf.int64])
-def test_texts_of_the_training_are_missing_in_place_of_a_number(dtype):
-    given = pd.Series([1, "unknown", None, "?"], dtype=object)
-    values, mistakes = converted(given, RequestColumn(dtype, False), ["unknown"])
-    assert (pd.isna(values).tolist(), mistakes) == ([False, True, True, True], {})
-    _, mistakes = converted(given, RequestColumn(dtype, False))
-    assert list(mistakes) == [1]
-
-
 def test_whole_numbers_may_be_missing_unless_required():
     values = [2**53 + 1, None, np.nan, pd.NA]
     found, mistakes = converted(pd.Series(values, dtype=object), RequestColumn(tf.int64, False))

@@ -4,10 +4,13 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+from small_bundles import rewritten
 
 from huberflow.components.bundle import reload
 from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.deploy.batch import predict_file
 from huberflow.pipeline.deploy.scorer import Scorer
 
 
@@ -51,6 +54,32 @@ class TestMissing:
     def test_every_column_may_be(self, scorer):
         bare = scorer.predict(pd.DataFrame(index=range(1)))
         assert one(scorer, miles=None) == bare["prediction"].item()
+
+
+class TestMissingTexts:
+    """Those of ``data.missing`` in the training: missing numbers, and texts in columns of text."""
+
+    @pytest.fixture
+    def trained_with_unknown(self, bundle, tmp_path):
+        copy = tmp_path / "bundle"
+        shutil.copytree(bundle, copy)
+        return Scorer(rewritten(copy, training={"missing": ["unknown"]}))
+
+    def test_are_missing_numbers(self, trained_with_unknown, scorer):
+        found = one(trained_with_unknown, miles="unknown", company="Red")
+        assert found == one(scorer, company="Red")
+
+    def test_are_a_mistake_for_other_models(self, scorer):
+        with pytest.raises(InputError):
+            one(scorer, miles="unknown")
+
+    def test_are_empty_in_a_file_of_numbers(self, trained_with_unknown, tmp_path):
+        (tmp_path / "a.csv").write_text("miles,company\nunknown,Red\n1.5,unknown\n")
+        files = (tmp_path / name for name in ("a.csv", "out.parquet", "bad.csv"))
+        assert predict_file(trained_with_unknown, *files).rows == 2
+        found = pq.read_table(tmp_path / "out.parquet")
+        assert found["miles"].to_pylist() == [None, 1.5]
+        assert found["company"].to_pylist() == ["Red", "unknown"]
 
 
 class TestTypes:

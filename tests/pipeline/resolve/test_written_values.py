@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from huberflow.custom_objects.input_error import InputError
+from huberflow.pipeline.config.writing import to_yaml
 from huberflow.pipeline.resolve.resolved_run import resolve_config
 
 ROWS = 60
@@ -203,3 +204,12 @@ def test_texts_in_parquet_are_read_alike(tmp_path):
     pq.write_table(pa.table({**columns, "y": [0.5 * place for place in range(ROWS)]}), path)
     found = resolve_config(None, [f"data.path={path}", "data.label=y"]).config.features
     assert (found.amounts, found.dates) == ({"x": "$1,234.56"}, {"day": "MM/DD/YYYY"})
+
+
+def test_a_printed_config_reads_the_same_values(resolved, tmp_path):
+    label = [f"{1000 + 7.5 * place:,.2f} €".translate({44: 46, 46: 44}) for place in range(ROWS)]
+    found = resolved({"größe": AMOUNTS["1.234,56 €"], "day": DATES["DD.MM.YY"]}, label=label)
+    printed = to_yaml(found.config)
+    assert "amounts: {größe: '1.234,56 €'}" in printed
+    (tmp_path / "my.yaml").write_text(printed, encoding="utf-8")
+    assert resolve_config(tmp_path / "my.yaml").config == found.config
