@@ -4,6 +4,8 @@ Among numbers, dates and booleans such a mark stands for no value. Among words i
 ``NA`` may be Namibia, and ``None`` an answer.
 """
 
+from collections.abc import Mapping
+
 MARKS = (
     "na", "n/a", "#na", "#n/a", "#n/a n/a", "<na>", "nan", "-nan", "null", "none",
     "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "?", "-", "--", ".",
@@ -25,3 +27,13 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return not is_mark(text)
+
+
+def texts_of(training: object) -> list[str]:
+    """The texts that a model was trained to take for missing values, beside ``MARKS``.
+
+    Args:
+      training: of its certificate; another pipeline's has none.
+    """
+    texts = training.get("missing") if isinstance(training, Mapping) else None
+    return [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else []

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from huberflow.components.bundle import reload
+from huberflow.components.contracts.missing import texts_of
 from huberflow.custom_objects.input_error import InputError
 from huberflow.pipeline.deploy.column_names import check_names
 from huberflow.pipeline.deploy.column_values import Mistakes, converted
@@ -50,7 +51,7 @@ class Scorer:
             predict = reload.loading.predictor_of(root, certificate, form.signature, allow_ops)
             self._examples = example_form(root, certificate)
         self._form, self._predict, self._bundle = form, predict, root
-        self._missing = _missing_texts(certificate["training"])
+        self._missing = texts_of(certificate["training"])
         self.signature = form.signature
         """The one by which the model is asked."""
         self.fields = form.by_field
@@ -169,12 +170,6 @@ class Scorer:
         if not table.columns.is_unique:
             twice = table.columns[table.columns.duplicated()][0]
             raise InputError("columns", expected="each once", received=f"{twice!r} twice")
-
-
-def _missing_texts(training: object) -> list[str]:
-    """The texts that a pipeline's model was trained to take for missing values."""
-    texts = training.get("missing") if isinstance(training, Mapping) else None
-    return [text for text in texts if isinstance(text, str)] if isinstance(texts, list) else []
 
 
 def _no_columns(signatures: Mapping[str, reload.layout.Signature]) -> InputError:

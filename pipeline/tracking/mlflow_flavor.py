@@ -4,6 +4,7 @@ The served model needs mlflow, tensorflow, numpy and pandas, but not huberflow. 
 the compiled Keras model back, with its custom objects.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -21,7 +22,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.models.model import ModelInfo
 
 from huberflow.components.bundle import reload
-from huberflow.components.contracts.missing import MARKS
+from huberflow.components.contracts.missing import MARKS, texts_of
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON
 from huberflow.pipeline.tracking.mlflow_signature import COLUMNS, signature_of
@@ -233,12 +234,19 @@ def write(
         path=path,
         python_model=_CODE,
         artifacts={_ARTIFACT: str(saved_model)},
-        model_config={"signature": serving_signature, "missing": ["", *MARKS]},
+        model_config={"signature": serving_signature, "missing": _marks(saved_model)},
         mlflow_model=model,
         # Where MLflow looks for a uv project to copy into the model; not in the user's folder.
         uv_project_path=saved_model,
         **options,
     )
+
+
+def _marks(saved_model: Path) -> list[str]:
+    """Texts in place of a missing number, in lower case."""
+    file = saved_model / reload.layout.CERTIFICATE
+    certificate = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return ["", *MARKS, *(text.lower() for text in texts_of(certificate.get("training")))]
 
 
 def saved_model_in(folder: Path, reference: str) -> Path:

@@ -150,6 +150,14 @@ class TestSaved:
             assert found.index.tolist() == [7, 3]
             assert found["prediction"].to_numpy() == pytest.approx(expected["prediction"])
 
+    def test_texts_of_the_training_are_missing_numbers(self, bundle, tmp_path):
+        copy = shutil.copytree(bundle, tmp_path / "bundle")
+        small_bundles.rewritten(copy, training={"missing": ["Unknown"]})
+        huberflow.mlflow.save_model(copy, tmp_path / "model")
+        loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+        found, missing = loaded.predict(pd.DataFrame({"miles": ["Unknown", None]}))["prediction"]
+        assert found == missing
+
     def test_booleans_are_the_texts_that_training_made_of_them(self, bundle, tmp_path):
         huberflow.mlflow.save_model(bundle, tmp_path / "model")
         loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
