@@ -50,8 +50,8 @@ class TestCheck:
         edited(
             path,
             bundled_huber,
-            "import tensorflow",
-            "import huberflow.pipeline.config\nimport tensorflow",
+            "import tensorflow as tf\n",
+            "import huberflow.pipeline.config\nimport tensorflow as tf\n",
         )
         with pytest.raises(CheckError, match=r"No module named 'huberflow\.pipeline'"):
             check_bundle(path)
