@@ -251,3 +251,23 @@ class Adversarial(tf_keras.Model):
 
     def get_config(self):
         return {}
+
+
+class Encoder(tf_keras.Model):
+    """A transformer of a class of its own: Keras does not call it when it is loaded."""
+
+    def __init__(self, words, width, **kwargs):
+        super().__init__(**kwargs)
+        self.words, self.width = words, width
+        self.embedding = tf_keras.layers.Embedding(words, width)
+        self.blocks = [EncoderBlock(width, 2) for _ in range(2)]
+        self.out = tf_keras.layers.Dense(1)
+
+    def call(self, inputs):
+        seen = self.embedding(inputs)
+        for block in self.blocks:
+            seen = block(seen)
+        return self.out(tf.reduce_mean(seen, axis=1))
+
+    def get_config(self):
+        return {**super().get_config(), "words": self.words, "width": self.width}

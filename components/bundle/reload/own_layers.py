@@ -35,6 +35,10 @@ def _read_weights(model: tf_keras.Model, saved_model: Path) -> None:
     """
     import tensorflow as tf
 
+    spec = None if model._is_graph_network else model.save_spec()
+    if spec is not None:  # a functional model was called when it was loaded
+        arguments, options = spec
+        tf.function(model).get_concrete_function(*arguments, **options)
     variables = str(saved_model / "variables" / "variables")
     tf.train.Checkpoint(root=model).read(variables).expect_partial()
 

@@ -1,10 +1,22 @@
 """Models of sequences: recurrent ones and attention."""
 
 import numpy as np
-from matrix_objects import EncoderBlock, MinimalCell
+from matrix_objects import Encoder, EncoderBlock, MinimalCell
 from tf_keras import layers
 
-from .kinds import SERIES, TARGET, TOKENS, WEIGHTS, Case, case, floats, input_of, kind, stack
+from .kinds import (
+    SERIES,
+    TARGET,
+    TOKENS,
+    WEIGHTS,
+    Case,
+    case,
+    compiled_case,
+    floats,
+    input_of,
+    kind,
+    stack,
+)
 
 RECURRENT, ATTENTION = "Sequences", "Attention"
 
@@ -81,6 +93,13 @@ def own_transformer() -> Case:
     x = input_of(TOKENS)
     seen = EncoderBlock(4, 2)(layers.Embedding(9, 4, mask_zero=True)(x))
     return case(x, layers.Dense(1)(layers.GlobalAveragePooling1D()(seen)), TOKENS, TARGET)
+
+
+@kind(ATTENTION, "subclassed, of such blocks, one of them frozen")
+def own_encoder() -> Case:
+    model = Encoder(9, 4)
+    model.blocks[0].trainable = False
+    return compiled_case(model, TOKENS, TARGET)
 
 
 @kind(ATTENTION, "Attention and AdditiveAttention")
