@@ -98,13 +98,31 @@ def infer_defaults(asked: Mapping[str, JSON], rows: DataRows) -> DataDefaults:
     if column and row_splits.can_split(column):
         counted = rows.tally(column, target)
         values["data"]["splits"] |= row_splits.infer_splits(counted, column, splits)
-    first = values["evaluation"]["metrics"][0]["key"]
     values["evaluation"] |= {
         "slices": _slices(table, [*uses.categorical, *uses.boolean]),
-        # No error is known to be good yet; the first model is the one to beat.
-        "gate": [{**values["evaluation"]["gate"][0], "metric": first, "upper_bound": None}],
+        **_judged_by(task, asked, values["evaluation"]),
     }
     return DataDefaults(values, uses)
+
+
+def _judged_by(
+    task: Task, asked: Mapping[str, Any], evaluation: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The metrics and the gate. No error is known to be good yet: the first model is to beat.
+
+    Class weights change the probabilities, and make them worse in ``log_loss``: the gate then
+    judges by a metric that counts classes the same.
+    """
+    metrics, gate = list(evaluation["metrics"]), {**evaluation["gate"][0], "upper_bound": None}
+    training = asked.get("training")
+    weighted = isinstance(training, Mapping) and training.get("class_weight") is not None
+    if task == "regression" or not weighted:
+        return {"gate": [{**gate, "metric": metrics[0]["key"]}]}
+    if task == "multiclass":
+        metrics.append({"name": "BalancedAccuracy", "config": {}, "key": "balanced_accuracy"})
+    metric = "auc" if task == "binary" else "balanced_accuracy"
+    bounds = {"max_increase": None, "max_decrease": gate["max_increase"]}
+    return {"metrics": metrics, "gate": [{**gate, **bounds, "metric": metric}]}
 
 
 def _values_for(task: Task, labels: Sequence[ColumnProfile], train_rows: int) -> dict[str, Any]:

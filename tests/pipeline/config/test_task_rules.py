@@ -55,6 +55,15 @@ class TestDefaults:
         assert found.evaluation.gate[0].metric == "log_loss"
         assert found.model.label_scale == "none"
 
+    @pytest.mark.parametrize(("label", "metric"), [("tall", "auc"), ("kind", "balanced_accuracy")])
+    def test_of_weighted_classes_judge_by_what_weights_do_not_make_worse(
+        self, config, label, metric
+    ):
+        found = config(f"data.label={label}", "training.class_weight=balanced").evaluation
+        (bound,) = found.gate
+        assert (bound.metric, bound.max_increase, bound.max_decrease) == (metric, None, 0.1)
+        assert metric in [each.key for each in found.metrics]
+
     def test_of_several_classes(self, config):
         found = config("data.label=kind")
         assert (found.model.task, found.data.classes) == ("multiclass", ("iris", "lily", "rose"))
