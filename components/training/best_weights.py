@@ -1,11 +1,12 @@
 """Early stopping that judges and keeps the weights that will be served."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tf_keras
 
 from huberflow.components.bundle import optimizer_state
+from huberflow.components.contracts.epoch_progress import CAUTIOUS_LOSS
 
 
 class BestWeights(tf_keras.callbacks.EarlyStopping):
@@ -17,10 +18,15 @@ class BestWeights(tf_keras.callbacks.EarlyStopping):
 
     Args:
       patience: epochs without a better validation loss before training stops.
+      judge: gives what is compared in place of the validation loss; it joins the logs.
     """
 
-    def __init__(self, patience: int) -> None:
-        super().__init__(patience=patience, restore_best_weights=True)
+    def __init__(
+        self, patience: int, judge: Callable[[tf_keras.Model], float] | None = None
+    ) -> None:
+        monitor = "val_loss" if judge is None else CAUTIOUS_LOSS
+        super().__init__(monitor, patience=patience, restore_best_weights=True)
+        self._judge = judge
         self._trained: list[np.ndarray] = []  # the weights to train on with, during validation
 
     def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
@@ -30,8 +36,10 @@ class BestWeights(tf_keras.callbacks.EarlyStopping):
             self._trained = [weight.numpy() for weight in self.model.trainable_variables]
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keeps the weights of a better epoch; training goes on from those of the last step."""
+        if self._judge is not None and logs is not None:
+            logs[CAUTIOUS_LOSS] = self._judge(self.model)
         super().on_epoch_end(epoch, logs)
         if self._averages():
             for weight, value in zip(self.model.trainable_variables, self._trained, strict=True):

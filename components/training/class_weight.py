@@ -34,6 +34,14 @@ def class_weights(
     return tuple(weight / mean for weight in weights)
 
 
+def rows_of(
+    loss: tf_keras.losses.Loss | Callable[..., tf.Tensor], y_true: tf.Tensor, y_pred: tf.Tensor
+) -> tf.Tensor:
+    """The loss of each row, ``[batch]``; ``loss`` is an object, or a function of the same."""
+    values = (loss.call if isinstance(loss, tf_keras.losses.Loss) else loss)(y_true, y_pred)
+    return tf.reduce_mean(tf.reshape(values, [tf.shape(y_true)[0], -1]), axis=-1)
+
+
 class ClassWeightedLoss(tf_keras.losses.Loss):
     """A loss in which each row counts by the weight of its class, beside any weight of its own.
 
@@ -47,12 +55,11 @@ class ClassWeightedLoss(tf_keras.losses.Loss):
     ) -> None:
         reduction = getattr(loss, "reduction", tf_keras.losses.Reduction.AUTO)
         super().__init__(reduction=reduction)
-        self._per_row = loss.call if isinstance(loss, tf_keras.losses.Loss) else loss
+        self._loss = loss
         self._weights = weights
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """The weighted loss of each row."""
-        values = self._per_row(y_true, y_pred)
-        values = tf.reduce_mean(tf.reshape(values, [tf.shape(y_true)[0], -1]), axis=-1)
+        values = rows_of(self._loss, y_true, y_pred)
         classes = tf.cast(tf.reshape(y_true, [-1]), tf.int32)
         return values * tf.gather(tf.constant(self._weights, values.dtype), classes)

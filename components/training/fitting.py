@@ -11,6 +11,7 @@ import tf_keras
 from huberflow.components.contracts.model_config import TrainingConfig
 from huberflow.components.training.best_weights import BestWeights
 from huberflow.components.training.callbacks import Progress
+from huberflow.components.training.cautious_loss import CautiousLoss
 from huberflow.components.training.class_weight import ClassWeightedLoss
 from huberflow.custom_objects import registry
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
@@ -55,8 +56,17 @@ def fit(
     validation: tf.data.Dataset,
     training: TrainingConfig,
     log_dir: Path,
+    classes: int = 0,
 ) -> tf_keras.callbacks.History:
     """Trains until the epochs are used up or validation loss stops falling.
+
+    Args:
+      model: compiled.
+      train: batches.
+      validation: batches.
+      training: the epochs and so on.
+      log_dir: for ``epochs.csv``.
+      classes: the number of classes; of few validation rows, their ``CautiousLoss`` decides.
 
     Raises:
       FloatingPointError: the loss is no longer finite.
@@ -64,6 +74,8 @@ def fit(
     if training.steps_per_epoch is not None:
         train = train.repeat()
     patience = training.early_stopping_patience
+    cautious = CautiousLoss(validation, classes) if classes else None
+    judge = cautious if cautious and cautious.is_needed else None
     history = model.fit(
         train,
         validation_data=validation,
@@ -71,7 +83,7 @@ def fit(
         steps_per_epoch=training.steps_per_epoch,
         verbose=0,
         callbacks=[
-            BestWeights(training.epochs if patience is None else patience),
+            BestWeights(training.epochs if patience is None else patience, judge),
             tf_keras.callbacks.TerminateOnNaN(),
             Progress(log_dir),
         ],

@@ -59,6 +59,7 @@ def train_model(
         validation.rebatch(training.batch_size).prefetch(tf.data.AUTOTUNE),
         training,
         log_dir,
+        len(config.classes),
     )
     if class_weights:  # they are no part of the model, and the loss that is exported has none
         with strategy.scope():

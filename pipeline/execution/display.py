@@ -160,7 +160,7 @@ class RunDisplay(_LiveTable, Hooks):
         self._say_if_unfinished(progress)
 
     def _say_if_unfinished(self, progress: EpochProgress) -> None:
-        loss = progress.values.get("val_loss", math.inf)
+        loss = progress.compared
         if progress.epoch == progress.epochs > 1 and loss < self._lowest:
             self._console.print(
                 f"  {'':{self._width}}  still improving at the last epoch; write: "
