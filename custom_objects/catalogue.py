@@ -58,12 +58,18 @@ class Entry:
       module: the module that defines it.
       arguments: a check for each constructor argument; it returns the value or raises InputError.
       tasks: those that a loss or a metric fits.
+      is_function: a function that is a loss is a metric too: its mean over all rows.
     """
 
     kind: ObjectKind
     module: str
     arguments: Arguments = field(default_factory=dict)
     tasks: tuple[Task, ...] = ALL
+    is_function: bool = False
+
+    def fits(self, kind: ObjectKind) -> bool:
+        """Whether it may stand where a config names an object of this kind."""
+        return self.kind == kind or (kind == "metric" and self.kind == "loss" and self.is_function)
 
 
 def _module(name: str) -> str:
@@ -72,7 +78,7 @@ def _module(name: str) -> str:
 
 
 HUBERFLOW: Mapping[str, Entry] = {
-    "huber_fn": Entry("loss", _module("losses"), {}, _NUMBERS),
+    "huber_fn": Entry("loss", _module("losses"), {}, _NUMBERS, is_function=True),
     "HuberLoss": Entry("loss", _module("losses"), {"threshold": positive}, _NUMBERS),
     "CustomMSE": Entry(
         "loss", _module("losses"), {"regularization_factor": non_negative}, _NUMBERS
@@ -194,7 +200,7 @@ class Catalogue:
 
     def of_kind(self, kind: ObjectKind) -> dict[str, Entry]:
         """Every object of one kind by name: huberflow's, the user-defined, then tf_keras's."""
-        entries = {name: entry for name, entry in self.entries.items() if entry.kind == kind}
+        entries = {name: entry for name, entry in self.entries.items() if entry.fits(kind)}
         module, keras = _KERAS.get(kind, ("", {}))
         return entries | {
             name: Entry(kind, _ELSEWHERE.get(name, module), arguments, _KERAS_TASKS.get(name, ALL))
@@ -234,12 +240,11 @@ class Catalogue:
         """
         entries = self.of_kind(kind)
         if name not in entries:
-            close = difflib.get_close_matches(name, entries, n=1, cutoff=0.5)
             raise InputError(
                 "name",
                 expected=f"{'an' if kind[0] in 'aio' else 'a'} {kind}: {', '.join(entries)}",
                 received=repr(name),
-                hint=f"did you mean {close[0]}?" if close else None,
+                hint=self._hint(kind, name),
             )
         entry, checked = entries[name], {}
         for argument in keras_optimizers.REQUIRED.get(name, ()):
@@ -255,6 +260,17 @@ class Catalogue:
         except InputError as error:
             raise error.below("config") from None
         return checked
+
+    def _hint(self, kind: ObjectKind, name: str) -> str | None:
+        other = self.entries.get(name)
+        if kind == "loss" and other and other.is_function and other.kind == "metric":
+            return (
+                f"{name} has no finite gradient by y_pred, and so it is a metric only: use "
+                "operations that have one, not comparisons, and add a small number below roots and "
+                "divisions"
+            )
+        close = difflib.get_close_matches(name, self.of_kind(kind), n=1, cutoff=0.5)
+        return f"did you mean {close[0]}?" if close else None
 
     def _checked(self, name: str, entry: Entry, argument: str, value: object) -> object:
         if argument not in entry.arguments:

@@ -43,17 +43,20 @@ class UserObject(ObjectName):
       registered: its name in Keras's registry and in saved models.
       arguments: the constructor's, with their defaults as JSON.
       tasks: those that a loss or a metric fits.
+      is_function: whether it is a function, not a class.
     """
 
     kind: ObjectKind
     registered: str
     arguments: Mapping[str, JSON]
     tasks: tuple[Task, ...]
+    is_function: bool = False
 
     @property
     def entry(self) -> Entry:
         """The object in a catalogue; its constructor checks the values."""
-        return Entry(self.kind, self.module, dict.fromkeys(self.arguments, lambda _, value: value))
+        arguments = dict.fromkeys(self.arguments, lambda _, value: value)
+        return Entry(self.kind, self.module, arguments, is_function=self.is_function)
 
 
 @dataclass(frozen=True)

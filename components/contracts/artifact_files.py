@@ -13,6 +13,9 @@ CONSTANT = "constant.json"
 IMPORTANCE = "importance.json"
 """In the Trainer's ``model_run``: see ``contracts.importance``; not of very many columns."""
 
+THRESHOLD = "threshold.json"
+"""In the Trainer's ``model_run``: see ``contracts.threshold``; where the config names an aim."""
+
 PREDICTIONS = "predictions.jsonl"
 """In the Trainer's ``model_run``: see ``contracts.predictions``."""
 

@@ -11,9 +11,9 @@ Direction = Literal["lower", "higher", "one"]
 """Better values are lower, higher, or nearer to one."""
 
 _HIGHER_IS_BETTER = (
-    *("Accuracy", "AUC", "Precision", "Recall", "F1Score", "R2Score", "CosineSimilarity"),
+    *("accuracy", "auc", "precision", "recall", "f1score", "r2score", "cosinesimilarity"),
 )
-"""Ends of the names of metric classes; all others are errors and losses."""
+"""Ends of the names of metrics, of functions as balanced_accuracy; others are errors and losses."""
 
 TFMA_ROWS = "__raw_record__"
 """Where TFMA keeps the rows as they are stored; it cannot read a column of this name."""
@@ -83,5 +83,6 @@ class EvaluationConfig(JsonRecord):
         is_bounded_below = any(
             bound.metric == metric and bound.max_decrease is not None for bound in self.gate
         )
-        is_higher = is_bounded_below or config.name.endswith(_HIGHER_IS_BETTER)
+        words = config.name.replace("_", "").lower()
+        is_higher = is_bounded_below or words.endswith(_HIGHER_IS_BETTER)
         return "higher" if is_higher else "lower"

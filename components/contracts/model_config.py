@@ -10,6 +10,7 @@ from typing import Literal
 
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.components.contracts.node_config import LabelConfig, NodeConfig, TransformConfig
+from huberflow.components.contracts.threshold import ThresholdAim
 from huberflow.custom_objects.json_record import JSON, JsonRecord
 from huberflow.custom_objects.user_objects import UserObjects
 
@@ -38,6 +39,8 @@ class ModelConfig(JsonRecord):
     task: str = "regression"
     build: str | None = None
     """The custom function that builds the network, as the user wrote it."""
+    threshold: ThresholdAim | None = None
+    """None: the likeliest class is answered."""
 
 
 ClassWeight = Literal["balanced"] | Mapping[str, float]

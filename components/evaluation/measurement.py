@@ -17,7 +17,12 @@ from tfx_bsl.tfxio import tfxio
 
 from huberflow.components.contracts import weights
 from huberflow.components.contracts.constant_prediction import ConstantPrediction
-from huberflow.components.contracts.evaluation_config import TFMA_ROWS, EvaluationConfig, GateBound
+from huberflow.components.contracts.evaluation_config import (
+    TFMA_ROWS,
+    EvaluationConfig,
+    GateBound,
+    MetricConfig,
+)
 from huberflow.components.contracts.evaluation_report import BASELINE, CANDIDATE
 from huberflow.components.contracts.target import Target, of_label
 from huberflow.components.evaluation import batch_metrics, slicing
@@ -29,6 +34,7 @@ from huberflow.components.evaluation.labels import (
     label_key,
     labelled_rows,
 )
+from huberflow.components.evaluation.summed_metric import mean_of
 from huberflow.custom_objects.catalogue import BUILT_IN, Catalogue
 from huberflow.custom_objects.input_error import InputError
 
@@ -78,13 +84,7 @@ def _metrics_specs(
     catalogue: Catalogue,
     constant: ConstantPrediction | None,
 ) -> Iterator[config_pb2.MetricsSpec]:
-    modules = {name: entry.module for name, entry in catalogue.of_kind("metric").items()}
-    metrics = {
-        metric.key: KerasMetric(
-            module=modules[metric.name], name=metric.name, arguments=metric.config
-        )
-        for metric in evaluation.metrics
-    }
+    metrics = {metric.key: _described(metric, catalogue) for metric in evaluation.metrics}
     count, ratio = (
         {key: KerasMetric(module=batch_metrics.__name__, name=name, arguments={})}
         for key, name in (("example_count", "ExampleCount"), ("calibration", "Calibration"))
@@ -106,6 +106,13 @@ def _metrics_specs(
             metrics=_with_bounds(of_one, gate, label), output_names=[label]
         )
         yield from _of_constant(of_one, values[place : place + 1], [label])
+
+
+def _described(metric: MetricConfig, catalogue: Catalogue) -> KerasMetric:
+    """The metric; of a function, the mean of its values."""
+    entry = catalogue.of_kind("metric")[metric.name]
+    given = KerasMetric(module=entry.module, name=metric.name, arguments=metric.config)
+    return mean_of(given) if entry.is_function else given
 
 
 def _of_constant(

@@ -16,8 +16,8 @@ from tensorflow_model_analysis.proto import config_pb2
 from huberflow.components.evaluation.custom_metric import CustomMetric
 from huberflow.components.evaluation.summed_metric import (
     KerasMetric,
-    MeanLoss,
     SummedMetric,
+    mean_of,
 )
 from huberflow.custom_objects.catalogue import BUILT_IN, HUBERFLOW
 from huberflow.custom_objects.input_error import InputError
@@ -79,11 +79,7 @@ def metric(
 def _described(target: Target, arguments: Mapping[str, JSON]) -> KerasMetric:
     """The metric; of a loss, its mean."""
     given = KerasMetric(module=target.__module__, name=target.__name__, arguments=arguments)
-    if _is_metric(target):
-        return given
-    return KerasMetric(
-        module=MeanLoss.__module__, name=MeanLoss.__name__, arguments={"loss": given}
-    )
+    return given if _is_metric(target) else mean_of(given)
 
 
 def _by_name(name: str) -> Target:

@@ -162,6 +162,11 @@ def _close(one: np.ndarray, other: np.ndarray) -> bool:
     return np.allclose(one, other, rtol=1e-4, atol=1e-6 * float(scale), equal_nan=True)
 
 
+def mean_of(loss: KerasMetric) -> KerasMetric:
+    """The metric that is the weighted mean of a loss, or of a function's values."""
+    return KerasMetric(module=MeanLoss.__module__, name=MeanLoss.__name__, arguments={"loss": loss})
+
+
 class MeanLoss(tf_keras.metrics.Metric):
     """The weighted mean of a loss over all rows; TFMA takes a custom loss for no metric.
 

@@ -1,6 +1,8 @@
 """Checks of losses and metrics on small data, used as Keras and TFMA will use them."""
 
 import inspect
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import tf_keras
 
 from huberflow.components.objects import optimizer_check
 from huberflow.components.objects.discovery import Candidate
-from huberflow.custom_objects.catalogue import Task
+from huberflow.custom_objects.catalogue import ALL, Task
 from huberflow.custom_objects.input_error import InputError
 
 _ROWS = 8
@@ -26,7 +28,9 @@ def check(candidate: Candidate) -> None:
     tf_keras.utils.set_random_seed(7)
     candidate.make()
     if candidate.kind == "loss":
-        _check_loss(candidate)
+        _check_values(candidate, differentiable=True)
+    elif candidate.kind == "metric" and not inspect.isclass(candidate.target):
+        _check_values(candidate, differentiable=False)
     elif candidate.kind == "metric":
         _check_metric(candidate)
     elif candidate.kind == "optimizer":
@@ -35,7 +39,18 @@ def check(candidate: Candidate) -> None:
         optimizer_check.check_schedule(candidate)
 
 
-def _check_loss(candidate: Candidate) -> None:
+def settled(candidate: Candidate) -> Candidate:
+    """The candidate; a function that no task can use as a loss is a metric only."""
+    if candidate.kind != "loss" or inspect.isclass(candidate.target):
+        return candidate
+    for task in ALL:
+        with suppress(Exception):
+            check(replace(candidate, task=task))
+            return candidate
+    return replace(candidate, kind="metric")
+
+
+def _check_values(candidate: Candidate, *, differentiable: bool) -> None:
     """Refuses a loss without one finite value per sample, or without a finite gradient."""
     loss, key = candidate.make(), candidate.key
     if inspect.isclass(candidate.target):  # its __call__ reduces the values
@@ -60,7 +75,7 @@ def _check_loss(candidate: Candidate) -> None:
                 received=str(values[~np.isfinite(values)][0].numpy()),
                 hint="keep logarithms, roots and divisions away from 0",
             )
-        gradient = tape.gradient(values, predictions)
+        gradient = tape.gradient(values, predictions) if differentiable else tf.zeros([])
         if gradient is None or not np.isfinite(gradient).all():
             raise InputError(
                 key,
@@ -107,7 +122,7 @@ def _check_metric(candidate: Candidate) -> None:
 
 def warnings(candidate: Candidate) -> list[str]:
     """What works, and may surprise."""
-    if candidate.kind != "metric":
+    if candidate.kind != "metric" or not inspect.isclass(candidate.target):
         return []
     found = []
     data = _labels_and_predictions(candidate.task)[0]

@@ -2,8 +2,8 @@
 
 Names that start with an underscore are private; if a module has ``__all__``, it lists the public
 names. The kind of a class follows from its base class in tf_keras; the kind of a function from its
-parameters: ``(y_true, y_pred)`` is a loss, ``(x)`` is an activation. In a package, ``__init__.py``
-decides what is public.
+parameters: ``(y_true, y_pred)`` is a loss and a metric, ``(x)`` is an activation. In a package,
+``__init__.py`` decides what is public.
 """
 
 import inspect

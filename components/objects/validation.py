@@ -37,7 +37,7 @@ def answer(question: Question, folder: Path) -> Answer:
     for module, candidates in offered.items():
         for each in candidates:
             with collected(errors, each.key, _EXPECTED, folder):
-                objects.append(_validated(each, module))
+                objects.append(_validated(checks.settled(each), module))
                 warnings += checks.warnings(replace(each, task=objects[-1].tasks[0]))
     names = [
         ObjectName(each.name, each.target.__module__) for many in parts.values() for each in many
@@ -110,6 +110,7 @@ def _validated(candidate: Candidate, module: str) -> UserObject:
         registered=registered,
         arguments=json.loads(json.dumps(defaults, default=repr)),
         tasks=tasks,
+        is_function=not inspect.isclass(candidate.target),
     )
 
 
@@ -175,7 +176,7 @@ def _check_choice(choice: ChoiceQuestion, candidate: Candidate, catalogue: Catal
       InputError: its constructor, or a check, refuses these values.
     """
     config = registry.built_arguments(candidate.kind, choice.config, catalogue)
-    chosen = replace(candidate, task=choice.task, config=config)
+    chosen = replace(checks.settled(candidate), task=choice.task, config=config)
     values = ", ".join(f"{name}={value!r}" for name, value in choice.config.items())
     expected = f"arguments that {choice.name} accepts"
     with user_code(f"{choice.key}: {choice.name}({values})", expected, candidate.folder):

@@ -2,7 +2,8 @@
 
 Every output has the shape ``[batch]``. In a regression, ``prediction`` is a number in the units of
 the label; with several labels, each has an output ``prediction_<label>`` instead. In a
-classification, ``prediction`` is the name of the most probable class, and each class has an output
+classification, ``prediction`` is the name of the most probable class, or of the one that the
+threshold of ``contracts.threshold`` decides on, and each class has an output
 ``probability_<class>``.
 """
 
@@ -34,9 +35,15 @@ Signatures: TypeAlias = Mapping[str, Callable[..., Mapping[str, tf.Tensor]]]
 
 
 def predict(
-    model: tf_keras.Model, raw: Mapping[str, tf.SparseTensor], target: Target
+    model: tf_keras.Model,
+    raw: Mapping[str, tf.SparseTensor],
+    target: Target,
+    threshold: float | None = None,
 ) -> dict[str, tf.Tensor]:
-    """The outputs for columns of the data: runs the transform, then the model."""
+    """The outputs for columns of the data: runs the transform, then the model.
+
+    With a ``threshold``, the second of two classes is answered from this probability on.
+    """
     transformed = model.transform(raw)
     inputs = {name: transformed[name] for name in model.input_names}
     predicted = model(inputs, training=False)
@@ -45,8 +52,9 @@ def predict(
     numbers = dict(zip(target.number_outputs, tf.unstack(predicted, axis=1), strict=True))
     if not target.classes:
         return numbers
-    likeliest = tf.gather(tf.constant(target.classes), tf.argmax(predicted, axis=1))
-    return {PREDICTION: likeliest, **numbers}
+    likeliest = tf.argmax(predicted, axis=1)
+    place = likeliest if threshold is None else tf.cast(predicted[:, 1] >= threshold, tf.int64)
+    return {PREDICTION: tf.gather(tf.constant(target.classes), place), **numbers}
 
 
 def output_names(saved_model: Path) -> set[str]:
@@ -61,7 +69,11 @@ def read_saved_model(saved_model: Path) -> saved_model_pb2.SavedModel:
 
 
 def signatures(
-    model: tf_keras.Model, raw_spec: Spec, target: Target, exact: Collection[str] = ()
+    model: tf_keras.Model,
+    raw_spec: Spec,
+    target: Target,
+    exact: Collection[str] = (),
+    threshold: float | None = None,
 ) -> Signatures:
     """The signatures of the SavedModel; both run transform and model in the same way.
 
@@ -78,11 +90,12 @@ def signatures(
       raw_spec: parsing spec of the raw columns, without the label.
       target: what the model predicts.
       exact: columns of whole numbers, some of which a float64 cannot be.
+      threshold: see ``predict``.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def serving_default(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return predict(model, tf.io.parse_example(examples, raw_spec), target)
+        return predict(model, tf.io.parse_example(examples, raw_spec), target, threshold)
 
     argument = traced_names(raw_spec)
 
@@ -93,7 +106,7 @@ def signatures(
     )
     def columns(columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         raw = {n: _sparse(columns[argument[n]], spec.dtype) for n, spec in raw_spec.items()}
-        return predict(model, raw, target)
+        return predict(model, raw, target, threshold)
 
     return {"serving_default": serving_default, "columns": columns}
 

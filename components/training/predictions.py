@@ -17,7 +17,12 @@ ROWS = 2000
 
 
 def write(
-    model: tf_keras.Model, serialized: Sequence[bytes], spec: Spec, target: Target, path: Path
+    model: tf_keras.Model,
+    serialized: Sequence[bytes],
+    spec: Spec,
+    target: Target,
+    path: Path,
+    threshold: float | None = None,
 ) -> None:
     """Writes label, outputs and raw columns of each row.
 
@@ -27,6 +32,7 @@ def write(
       spec: how to parse them, label included.
       target: what the model predicts.
       path: the file; see ``contracts.predictions``.
+      threshold: see ``signatures.predict``.
     """
     raw = tf.io.parse_example(tf.constant(serialized, tf.string), spec)
     features = {name: _values(column, len(serialized)) for name, column in raw.items()}
@@ -35,7 +41,7 @@ def write(
         del features[label], raw[label]
     outputs = {
         name: _decoded(column.numpy().tolist())
-        for name, column in signatures.predict(model, raw, target).items()
+        for name, column in signatures.predict(model, raw, target, threshold).items()
     }
     rows = (
         PredictedRow(

@@ -16,6 +16,7 @@ from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.features import VOCABULARY
 from huberflow.components.contracts.model_config import TrainerConfig
 from huberflow.components.contracts.target import Target
+from huberflow.components.contracts.threshold import Threshold
 from huberflow.components.features.preprocessing import truth
 from huberflow.components.serving import signatures
 from huberflow.components.serving.signatures import Signatures, Spec
@@ -31,6 +32,7 @@ from huberflow.components.training.rows import (
     scale_weights,
     split_files,
 )
+from huberflow.components.training.threshold import chosen_threshold
 from huberflow.components.training.train_model import train_model
 from huberflow.custom_objects import registry, user_objects
 from huberflow.custom_objects.catalogue import Catalogue
@@ -53,16 +55,18 @@ def run_fn(fn_args: FnArgs) -> None:
     tf_keras.utils.set_random_seed(config.seed)
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     layer = transform.transform_features_layer()
-    model = _trained(fn_args, config, transform, layer, catalogue)
+    model, chosen = _trained(fn_args, config, transform, layer, catalogue)
+    threshold = chosen.value if chosen else None
     model.transform = layer
     spec = raw_spec(transform, [*config.features.columns, *target.labels])
     rows = records(split_files(fn_args.eval_files, "eval")).take(predictions.ROWS)
     unseen = labelled(list(rows.as_numpy_iterator()), spec, target)
     _refuse_empty(len(unseen), "eval", target)
-    predictions.write(model, unseen, spec, target, log_dir / artifact_files.PREDICTIONS)
+    predicted = log_dir / artifact_files.PREDICTIONS
+    predictions.write(model, unseen, spec, target, predicted, threshold)
     features = raw_spec(transform, config.features.columns)
     exact = exact_columns(transform, config.features)
-    functions = signatures.signatures(model, features, target, exact)
+    functions = signatures.signatures(model, features, target, exact, threshold)
     captured = log_dir / artifact_files.CAPTURED
     capture(
         model,
@@ -72,7 +76,7 @@ def run_fn(fn_args: FnArgs) -> None:
         target,
         captured,
         exact=exact,
-        training=config.to_json(),
+        training=config.to_json() | ({"threshold": chosen.to_json()} if chosen else {}),
     )
     export(model, functions, features, Path(fn_args.serving_model_dir))
     if len(config.features.columns) <= importance.MOST_COLUMNS:
@@ -92,7 +96,7 @@ def _trained(
     transform: tft.TFTransformOutput,
     layer: tf_keras.Model,
     catalogue: Catalogue,
-) -> tf_keras.Model:
+) -> tuple[tf_keras.Model, Threshold | None]:
     log_dir, embedded = Path(fn_args.model_run_dir), config.features.embedded
     validation_files = split_files(fn_args.eval_files, "validation")
     with (
@@ -108,7 +112,7 @@ def _trained(
         constant = constant_prediction(train, config.target)
         constant.write(log_dir / artifact_files.CONSTANT)
         table_rows = 1 + transform.vocabulary_size_by_name(VOCABULARY) if embedded else 0
-        return train_model(
+        model = train_model(
             config,
             train,
             validation,
@@ -117,6 +121,12 @@ def _trained(
             class_weights=class_weights(config.training.class_weight, config.target, constant),
             catalogue=catalogue,
         )
+        asked = config.model.threshold
+        if asked is None:
+            return model, None
+        chosen = chosen_threshold(model, validation, config.target.classes[1], asked)
+        chosen.write(log_dir / artifact_files.THRESHOLD)
+        return model, chosen
 
 
 def _refuse_empty(rows: int, split: str, target: Target) -> None:

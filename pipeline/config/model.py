@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
+from huberflow.components.contracts.threshold import BOUNDED, Aim
 from huberflow.custom_objects.catalogue import Task
-from huberflow.pipeline.config.base import Strict
+from huberflow.pipeline.config.base import Strict, refuse_if
 from huberflow.pipeline.config.choices import (
     Activation,
     Choice,
@@ -14,6 +15,28 @@ from huberflow.pipeline.config.choices import (
     Layer,
     Regularizer,
 )
+
+
+class Threshold(Strict):
+    """What the threshold of a binary model is for."""
+
+    aim: Aim = Field(
+        description="f1, balanced_accuracy: the largest value; precision, recall: at_least this, "
+        "and of the other as much as possible."
+    )
+    at_least: float | None = Field(
+        None, gt=0, le=1, description="Least precision or recall; null for other aims."
+    )
+
+    @model_validator(mode="after")
+    def _check_bound(self) -> "Threshold":
+        needed = self.aim in BOUNDED
+        expected = f"{'a share' if needed else 'null'} for aim {self.aim}"
+        wrong = needed != (self.at_least is not None)
+        received = "none" if self.at_least is None else f"{self.at_least:g}"
+        write = f"--set 'model.threshold={{aim: {self.aim}{', at_least: 0.9' * needed}}}'"
+        refuse_if(wrong, "at_least", expected, received, write)
+        return self
 
 
 class Model(Strict):
@@ -56,6 +79,11 @@ class Model(Strict):
         description="How the label is scaled inside the network: none; standard = (label - "
         "median) / spread; log = the same for log(1 + label). Loss, metrics and predictions "
         "are always in label units.",
+    )
+    threshold: Threshold | None = Field(
+        None,
+        description="What the second of two classes is answered for, chosen on validation rows, "
+        "such as {aim: f1} or {aim: recall, at_least: 0.9}; null: from a probability of 0.5 on.",
     )
     metric_logging: bool = Field(
         True, description="Log the standard deviation of the last dense layer as std_of_activation."

@@ -66,6 +66,7 @@ def check_task_rules(
     expected = f"one column for model.task={task}"
     refuse_if(several, "data.label", expected, ", ".join(labels), write)
     _check_classes(data.classes, task)
+    _check_threshold(model)
     key, scaled = "model.label_scale", task != "regression" and scale != "none"
     refuse_if(scaled, key, "none for classes", repr(scale), f"--set {key}=none")
     _check_class_weight(data.classes, training)
@@ -104,6 +105,15 @@ def _check_classes(classes: tuple[str, ...], task: Task) -> None:
     write = f"model.task={meant}" if len(classes) > 1 else f"'data.classes={example}'"
     expected = f"{expected} for model.task={task}"
     refuse_if(not fits, "data.classes", expected, received, f"--set {write}")
+
+
+def _check_threshold(model: Model) -> None:
+    asked, key = model.threshold, "model.threshold"
+    if asked is not None and model.task != "binary":
+        expected = f"null for model.task={model.task}"
+        raise InputError(
+            key, expected=expected, received=flow(asked.plain()), write=f"--set {key}=null"
+        )
 
 
 def _check_class_weight(classes: tuple[str, ...], training: Training) -> None:

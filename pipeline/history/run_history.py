@@ -13,6 +13,7 @@ from huberflow.components.contracts import artifact_files
 from huberflow.components.contracts.evaluation_config import EvaluationConfig
 from huberflow.components.contracts.evaluation_report import EvaluationReport
 from huberflow.components.contracts.importance import Importance
+from huberflow.components.contracts.threshold import Threshold
 from huberflow.components.contracts.validation_findings import ValidationFindings
 from huberflow.custom_objects.input_error import InputError
 from huberflow.custom_objects.json_record import JSON, JsonRecord
@@ -138,6 +139,12 @@ class Run:
         trained = self.artifact("model_run")
         path = trained.uri / artifact_files.IMPORTANCE if trained else None
         return Importance.read(path) if path and path.is_file() else None
+
+    def threshold(self) -> Threshold | None:
+        """From which probability on the trained model answers its second class, where chosen."""
+        trained = self.artifact("model_run")
+        path = trained.uri / artifact_files.THRESHOLD if trained else None
+        return Threshold.read(path) if path and path.is_file() else None
 
     def findings(self) -> ValidationFindings | None:
         """The ExampleValidator's findings, once they are written."""

@@ -73,6 +73,7 @@ def page_html(run: Run, folder: Path) -> str:
         slices_left_out=len(rows[MOST_SLICES:]),
         metrics=slices.metrics_without_count(report) if report else [],
         classes=_classes(run),
+        threshold=run.threshold(),
         importance=run.importance(),
         most_important=MOST_IMPORTANT,
         left_out=data.get("left_out") or {},

@@ -29,6 +29,8 @@ QUICK = [
     "--set=tracking.enabled=false",
 ]
 
+AIM = "{aim: f1}"
+
 
 def classes(name: str, label: str):
     """Writes a data set of sklearn, its classes by name, some rows without one."""
@@ -83,7 +85,7 @@ class Trained:
 @pytest.fixture(
     scope="module",
     params=[
-        (classes("breast_cancer", "diagnosis"), ("diagnosis",)),
+        (classes("breast_cancer", "diagnosis"), ("diagnosis",), f"--set=model.threshold={AIM}"),
         (classes("wine", "cultivar"), ("cultivar",)),
         (weather, ("temp_max", "temp_min"), "--set=data.splits.column=date"),
     ],
@@ -118,6 +120,11 @@ def test_it_beats_what_needs_no_features(trained: Trained) -> None:
         assert trained.overall[f"mae_{label}"] < 0.6 * spread
 
 
+def certificate(models: Path) -> dict:
+    (path,) = models.glob("*/assets.extra/certificate.json")
+    return json.loads(path.read_text())
+
+
 def test_it_predicts_a_file(trained: Trained) -> None:
     (models,) = (trained.folder / "workspace" / "serving").iterdir()
     files = ["--data", str(trained.data), "--output", "out.csv"]
@@ -129,7 +136,15 @@ def test_it_predicts_a_file(trained: Trained) -> None:
         (label,) = trained.labels
         right = [row["prediction"] == row[label] for row in rows if row[label]]
         assert np.mean(right) > 0.9
-        sure = [float(row[f"probability_{row['prediction']}"]) for row in rows]
-        assert min(sure) >= 1 / 3
+        threshold = certificate(models)["training"].get("threshold")
+        if threshold:
+            looked_for = threshold["class_name"]
+            answered = [row["prediction"] == looked_for for row in rows]
+            probable = [float(row[f"probability_{looked_for}"]) for row in rows]
+            assert answered == [each >= threshold["value"] for each in probable]
+            assert (threshold["aim"], threshold["f1"] > 0.9) == ("f1", True)
+        else:
+            sure = [float(row[f"probability_{row['prediction']}"]) for row in rows]
+            assert min(sure) >= 1 / 3
     else:
         assert {"prediction_temp_max", "prediction_temp_min"} < rows[0].keys()

@@ -71,11 +71,13 @@ def spec(target: Target) -> dict:
     return {**SPEC, **{label: LABELLED[label] for label in target.labels}}
 
 
-def bundled(model: tf_keras.Model, target: Target, folder: Path) -> Path:
+def bundled(
+    model: tf_keras.Model, target: Target, folder: Path, threshold: float | None = None
+) -> Path:
     """The bundle of a model, made as the pipeline makes it."""
     config = {"label": list(target.labels), "classes": list(target.classes)}
     captured, out = folder / "captured", folder / "bundle"
-    functions = signatures.signatures(model, SPEC, target)
+    functions = signatures.signatures(model, SPEC, target, threshold=threshold)
     trainer.capture(model, functions, rows(target), spec(target), target, captured, training=config)
     trainer.export(model, functions, SPEC, folder / "exported")
     bundle.assemble(folder / "exported", captured, out, {"commit": "abc123"})

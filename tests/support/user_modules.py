@@ -33,6 +33,10 @@ def squares(y_true, y_pred):
     return tf.reduce_mean(tf.square(y_true - y_pred), axis=-1)
 
 
+def is_near(y_true, y_pred):
+    return tf.cast(tf.abs(y_true - y_pred) < 1, tf.float32)[:, 0]
+
+
 def mish(x):
     return x * tf.tanh(tf.nn.softplus(x))
 

@@ -144,6 +144,7 @@ def two(bench, tmp_path_factory):
         metric("F1Score", "f1_at_0.2", threshold=0.2),
         metric("BalancedAccuracy", "balanced_accuracy"),
         metric("MeanSquaredError", "brier"),
+        metric("huber_fn", "half_brier"),
         gate=[
             GateBound(metric="auc", max_decrease=0.1),
             GateBound(metric="log_loss", max_increase=0.1),
@@ -176,6 +177,7 @@ def test_two_classes_are_measured_by_the_probability_of_the_second(two):
             "f1_at_0.2": metrics.f1_score(true, probability > 0.2),
             "balanced_accuracy": metrics.balanced_accuracy_score(true, probability > 0.5),
             "brier": metrics.brier_score_loss(true, probability),
+            "half_brier": metrics.brier_score_loss(true, probability) / 2,
         },
         abs=1e-3,  # the areas are of buckets
     )

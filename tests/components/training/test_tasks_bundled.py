@@ -68,6 +68,15 @@ class TestAnswers:
             assert answers["prediction"].tolist() == likeliest
 
 
+@pytest.mark.parametrize(("shift", "answer"), [(-0.01, b"near"), (0.01, b"far")])
+def test_a_threshold_decides_which_of_two_classes_is_answered(shift, answer, tmp_path):
+    model, one_row = trained(TWO), {"miles": [0.1], "company": ["Blue"]}
+    probability = float(network(model, {"miles": np.float32([0.1]), "company": ["Blue"]})[0, 0])
+    path = small_classifiers.bundled(model, TWO, tmp_path, threshold=probability + shift)
+    assert reload.predictor(path, "columns")(**one_row)["prediction"].tolist() == [answer]
+    assert reload.check(path)["ok"]
+
+
 def network(model, columns) -> np.ndarray:
     """What the Keras model itself gives."""
     import tensorflow as tf

@@ -198,6 +198,8 @@ training.optimizer.config.learnin_rate=1 |  | an argument | 'learnin_rate' | mea
 training.optimizer.config.learning_rate.name=Cos |  | a schedule: CosineDecay, | 'Cos' | --objects
 training.metrics=[{name: Hubr}] | training.metrics.0.name | a metric: | 'Hubr' | mean HuberMetric?
 model.constraint.name=NonNegg |  | a constraint: | 'NonNegg' | did you mean NonNeg?
+model.threshold={aim: f2} | model.threshold.aim | 'f1', 'balanced_accuracy' | f2 | see:
+model.threshold={aim: f1} | | null for model.task=regression | f1 | --set model.threshold=null
 training.metrics=[{}] | training.metrics.0.name | this key | {} | =HuberMetric
 evaluation.metrics=[{name: AUC}] | evaluation.metrics.0.key | this key | {name: AUC} | =huber
 name=../up |  | text like ^[A-Za-z][A-Za-z0-9_-]*$ | ../up | =taxi

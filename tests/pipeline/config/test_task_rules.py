@@ -138,6 +138,8 @@ training.class_weight=balanced | training.class_weight | null for numbers | bala
 {BINARY}; training.class_weight={{a: 0}} | training.class_weight | > 0 | {{a: 0}} | balanced
 {BINARY}; training.class_weight={{a: true}} | training.class_weight | > 0 | true | balanced
 {BINARY}; training.class_weight=even | training.class_weight | balanced, or | even | =balanced
+{BINARY}; model.threshold={{aim: recall}} | model.threshold.at_least | a share | none | 0.9
+{BINARY}; model.threshold={{aim: f1, at_least: 0.5}} | model.threshold.at_least | null | 0.5 | f1
 training.metrics=[{{name: AUC}}] | training.metrics.0.name | a metric for regression | 'AUC' | Huber
 {BINARY}; data.label=[a, b] | data.label | one column for model.task=binary | a, b | --label a
 data.label=[tips, tips] | data.label | columns, each once | [tips, tips] |
@@ -179,6 +181,7 @@ SEVERAL = [
         ["training.metrics=[{name: AUC}]"],
         [*TWO, "training.loss.name=SparseCategoricalCrossentropy"],
         [*SEVERAL, "training.loss.name=HuberLoss"],
+        [*SEVERAL, "training.loss.name=SparseCategoricalCrossentropy", "model.threshold={aim: f1}"],
     ],
 )
 def test_what_a_message_says_to_write_fits_the_task(settings):

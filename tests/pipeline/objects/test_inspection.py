@@ -84,11 +84,25 @@ def test_describes_what_is_defined_there_and_public(objects):
         "Coverage": ("metric", "my_losses", "my_losses>Coverage", {"margin": 0.0}),
         "Scaled": ("layer", "my_losses", "mine>Scaled", {"factor": 1.0}),
         "squares": ("loss", "my_losses", "my_losses>squares", {}),
+        "is_near": ("metric", "my_losses", "my_losses>is_near", {}),
         "mish": ("activation", "my_losses", "my_losses>mish", {}),
         "Cubes": ("regularizer", "my_penalties.penalties", "my_penalties>Cubes", {"factor": 0.5}),
         "Count": ("metric", "surprising", "surprising>Count", {}),
         "Near": ("metric", "surprising", "surprising>Near", {}),
     }
+
+
+def test_a_function_is_a_metric_and_one_that_has_a_gradient_is_a_loss_too(objects):
+    catalogue = objects.description.catalogue()
+    for function in ("is_near", "squares"):
+        catalogue.check("metric", function, {})
+        catalogue.check_task("metric", function, "binary")
+    catalogue.check("loss", "squares", {})
+    with pytest.raises(InputError) as raised:
+        catalogue.check("loss", "is_near", {})
+    assert "no finite gradient" in str(raised.value)
+    with pytest.raises(InputError, match="a metric"):
+        catalogue.check("metric", "QuantileLoss", {})
 
 
 def test_warns_of_what_works_and_may_surprise(objects):

@@ -27,7 +27,13 @@ MODEL = dataclasses.replace(
 )
 TRAINING = dataclasses.replace(
     small_bundles.training_config(
-        "QuantileLoss", {"quantile": 0.9}, (ObjectChoice(name="Coverage", config={"margin": 0.25}),)
+        "QuantileLoss",
+        {"quantile": 0.9},
+        (
+            ObjectChoice(name="Coverage", config={"margin": 0.25}),
+            ObjectChoice(name="is_near"),
+            ObjectChoice(name="squares"),
+        ),
     ),
     optimizer=ObjectChoice(
         name="Fading",
@@ -69,7 +75,7 @@ def test_the_certificate_names_each_with_its_config_and_source(bundle):
     }
     assert objects.keys() == {
         "my_losses>QuantileLoss", "my_losses>Coverage", "mine>Scaled", "my_waves>wave",
-        "my_optimizers>Fading", "my_optimizers>Warmup",
+        "my_losses>is_near", "my_losses>squares", "my_optimizers>Fading", "my_optimizers>Warmup",
     }  # fmt: skip
     assert objects["my_losses>QuantileLoss"]["quantile"] == 0.9
     assert objects["mine>Scaled"]["factor"] == 0.5
@@ -89,7 +95,8 @@ def test_with_one_module_travel_those_that_it_may_import(bundle):
 def test_a_clean_process_finds_no_difference(bundle):
     report = clean_process.check_bundle(bundle)
     assert report["ok"]
-    assert {"model/coverage", "model/loss"} <= report["values"].keys()
+    expected = {"model/coverage", "model/is_near", "model/squares", "model/loss"}
+    assert expected <= report["values"].keys()
     assert {each["absolute"] for each in report["values"].values()} == {0.0}
 
 
