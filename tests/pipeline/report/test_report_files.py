@@ -12,6 +12,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2 as pb
 
 from huberflow.components.contracts.importance import ColumnImportance, Importance
 from huberflow.components.contracts.predictions import PredictedRow, write_predictions
+from huberflow.components.contracts.threshold import Threshold
 from huberflow.components.contracts.validation_findings import ValidationFindings
 from huberflow.pipeline.history.git import GitState
 from huberflow.pipeline.history.metadata_store import Artifact, Execution
@@ -214,6 +215,24 @@ class TestPage:
         assert "in a sample of 12 rows" in text
         # by hand: 1 of 4 bees, 6 of 8 ants, no cat
         assert table.startswith("bee40.250.3333ant80.750.6667cat0--")
+
+    def test_has_the_threshold_and_what_it_was_chosen_for(self, run, folder, tmp_path):
+        finished = run()
+        assert "Threshold:" not in page(finished, folder).text
+        Threshold(
+            value=0.37,
+            class_name="yes",
+            aim="recall",
+            at_least=0.9,
+            rows=1200,
+            precision=0.5,
+            recall=0.91,
+            f1=0.6454,
+            balanced_accuracy=0.8,
+        ).write(tmp_path / "Trainer" / "threshold.json")
+        text = page(finished, folder).text
+        assert "yes from a probability of 0.37 on, chosen for at least 0.9 recall" in text
+        assert "on 1,200 validation rows: precision 0.5, recall 0.91" in text
 
     def test_has_the_columns_that_matter_most(self, run, folder, tmp_path):
         finished = run()
