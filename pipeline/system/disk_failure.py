@@ -10,12 +10,22 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _READ_ONLY = (errno.EROFS,)
 _BROKEN = (errno.EIO,)
 
+_READ_ONLY_OR_BROKEN = ()
+
 _SQLITE = {
     _FULL: ("database or disk is full",),
-    _READ_ONLY: ("attempt to write a readonly database",),
+    _READ_ONLY: (),
     _BROKEN: ("disk I/O error", "unable to open database file"),
+    # It opens for reading what it could not open for writing, for whatever reason.
+    _READ_ONLY_OR_BROKEN: ("attempt to write a readonly database",),
 }
 """SQLite's words. Those of the system are in the messages of TensorFlow and ML Metadata, too."""
+
+_WORDS = {
+    _READ_ONLY: "is read-only",
+    _BROKEN: "fails",
+    _READ_ONLY_OR_BROKEN: "is read-only or fails",
+}
 
 
 def disk_is_full(error: BaseException | None) -> bool:
@@ -41,7 +51,7 @@ def disk_failure(error: BaseException | None) -> str | None:
     if disk_is_full(error):
         return "the disk is full; free some space, and run again to continue"
     for each in _chain(error):
-        for what, kinds in (("is read-only", _READ_ONLY), ("fails", _BROKEN)):
+        for kinds, what in _WORDS.items():
             if _is(each, kinds):
                 return f"the disk {what}: {_words(each)}; run again when it can be written"
     return None

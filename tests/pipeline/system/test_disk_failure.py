@@ -31,8 +31,8 @@ def of_system(number: int) -> OSError:
             RuntimeError(
                 "Error when executing query: attempt to write a readonly database query:  UPDATE x"
             ),
-            "the disk is read-only: attempt to write a readonly database; run again when it can "
-            "be written",
+            "the disk is read-only or fails: attempt to write a readonly database; run again when "
+            "it can be written",
         ),
         (
             of_system(errno.EIO),

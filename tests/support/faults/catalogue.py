@@ -43,7 +43,7 @@ class Fault:
 
 
 _FULL = "the disk is full"
-_IO = "Input/output error|disk I/O error|unable to open database file"
+_IO = "Input/output error|disk I/O error|unable to open database file|read-only or fails"
 _READ_ONLY = f"Read-only file system|readonly database|{_IO}"
 
 FAULTS = (
