@@ -117,11 +117,12 @@ def serve(
       ServerError: the server ended by itself.
     """
     host, shared = settings.host, settings.share_port
-    pages, metrics = ReplaceableApp(waiting_app()), Metrics()
+    waiting, metrics = waiting_app(), Metrics()
+    pages = ReplaceableApp(waiting)
     app = guarded(pages, metrics, settings)
     with (
         suppress(KeyboardInterrupt),
-        ending_within(settings.grace),
+        ending_within(settings.grace, loses=lambda: pages.current is not waiting),
         closing(listener or bind_port(host, settings.port, shared=shared)) as listener,
     ):
         if shared:

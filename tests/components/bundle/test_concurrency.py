@@ -24,7 +24,7 @@ OPTION = "arithmetic_optimization"
 def threefold(bundle, tmp_path_factory):
     """The same model; its loss, of a module of the same name, is three times as large."""
     copy = shutil.copytree(bundle, tmp_path_factory.mktemp("threefold") / "bundle")
-    returned = "    return values if values.shape.rank == 1"
+    returned = "    return shapes.per_sample(ops, values)"
     edited(
         copy,
         "huberflow/custom_objects/losses.py",

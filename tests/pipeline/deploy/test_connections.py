@@ -377,6 +377,19 @@ except KeyboardInterrupt:
         assert (process.returncode, out) == (1, "cleaned up\n")
         assert "ended after 0.5 seconds" in errors
 
+    def test_of_the_process_is_a_good_one_where_no_answer_is_lost(self):
+        """Such as while the model is checked, in calls that cannot be interrupted."""
+        code = """
+import concurrent.futures, signal, time
+from huberflow.pipeline.deploy.ending import ending_within
+with ending_within(0.5, loses=lambda: False):
+    concurrent.futures.ThreadPoolExecutor().submit(time.sleep, 60)
+    signal.raise_signal(signal.SIGTERM)
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.returncode == 0
+        assert "ended after" not in done.stderr
+
     def test_under_nohup_is_not_that_of_the_terminal(self):
         code = """
 import signal, time
